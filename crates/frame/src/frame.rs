@@ -1,0 +1,205 @@
+//! The picture itself, and a look at a part of it.
+
+use crate::error::PixelCountError;
+use crate::geometry::{PixelRect, Size};
+
+/// A picture as a person sees it: RGB8, rows from the top, no gaps between them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    size: Size,
+    pixels: Vec<u8>,
+}
+
+impl std::fmt::Debug for Frame {
+    /// The size only: a picture of someone does not belong in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frame")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Frame {
+    /// A frame from its pixels, three bytes each, red first.
+    ///
+    /// # Errors
+    /// When `pixels` is not `3 * width * height` bytes long, or the picture has no pixel.
+    pub fn from_rgb8(size: Size, pixels: Vec<u8>) -> Result<Self, PixelCountError> {
+        let expected = 3 * size.area();
+        if pixels.len() != expected || pixels.is_empty() {
+            return Err(PixelCountError {
+                expected,
+                found: pixels.len(),
+            });
+        }
+        Ok(Self { size, pixels })
+    }
+
+    /// Width and height.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// All pixels: `3 * width * height` bytes.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// All pixels, to draw on.
+    pub fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
+    /// The whole picture as a view.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View {
+            pixels: &self.pixels,
+            stride: 3 * self.size.width,
+            size: self.size,
+        }
+    }
+
+    /// The part of the picture inside `part`, without copying.
+    ///
+    /// # Panics
+    /// When `part` is empty or reaches outside the picture.
+    #[must_use]
+    pub fn crop(&self, part: PixelRect) -> View<'_> {
+        assert!(
+            part.size.area() > 0
+                && part.left + part.size.width <= self.size.width
+                && part.top + part.size.height <= self.size.height,
+            "{part:?} lies inside {:?}",
+            self.size
+        );
+        let stride = 3 * self.size.width;
+        View {
+            pixels: &self.pixels[part.top * stride + 3 * part.left..],
+            stride,
+            size: part.size,
+        }
+    }
+
+    /// A copy of the square with its corner at (`left`, `top`), which may reach outside: there the
+    /// picture is mirrored about its edge pixels, which are not repeated (OpenCV's
+    /// `BORDER_REFLECT_101`).
+    ///
+    /// # Panics
+    /// When `side` is zero.
+    #[must_use]
+    pub fn square_reflected(&self, left: i64, top: i64, side: usize) -> Frame {
+        assert!(side > 0, "a square has a side");
+        let column = |i: usize| 3 * reflect_101(left + i as i64, self.size.width);
+        let columns: Vec<usize> = (0..side).map(column).collect();
+        let mut pixels = Vec::with_capacity(3 * side * side);
+        for row in 0..side {
+            let start = 3 * self.size.width * reflect_101(top + row as i64, self.size.height);
+            let row = &self.pixels[start..start + 3 * self.size.width];
+            for &column in &columns {
+                pixels.extend_from_slice(&row[column..column + 3]);
+            }
+        }
+        Frame {
+            size: Size::new(side, side),
+            pixels,
+        }
+    }
+
+    /// The picture as a PNG file, for people to look at.
+    ///
+    /// # Errors
+    /// When the encoder gives up, which it does only for lack of memory.
+    pub fn encode_png(&self) -> Result<Vec<u8>, image::ImageError> {
+        let mut file = Vec::new();
+        image::ImageEncoder::write_image(
+            image::codecs::png::PngEncoder::new(&mut file),
+            &self.pixels,
+            u32::try_from(self.size.width).unwrap_or(u32::MAX),
+            u32::try_from(self.size.height).unwrap_or(u32::MAX),
+            image::ExtendedColorType::Rgb8,
+        )?;
+        Ok(file)
+    }
+}
+
+/// `i` brought into `0..len` by mirroring about the first and the last pixel.
+fn reflect_101(i: i64, len: usize) -> usize {
+    let period = 2 * (len as i64 - 1);
+    if period == 0 {
+        return 0;
+    }
+    let i = i.rem_euclid(period);
+    i.min(period - i) as usize
+}
+
+/// A rectangle of RGB8 rows inside someone else's buffer.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pixels: &'a [u8],
+    stride: usize,
+    size: Size,
+}
+
+impl<'a> View<'a> {
+    /// Rows of `size` that follow each other without gaps in `pixels`.
+    pub(crate) fn packed(pixels: &'a [u8], size: Size) -> Self {
+        debug_assert_eq!(pixels.len(), 3 * size.area());
+        Self {
+            pixels,
+            stride: 3 * size.width,
+            size,
+        }
+    }
+
+    /// Width and height.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Row `y`: `3 * width` bytes.
+    #[must_use]
+    pub fn row(&self, y: usize) -> &'a [u8] {
+        &self.pixels[y * self.stride..][..3 * self.size.width]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reflection_mirrors_without_repeating_the_edge() {
+        let seen: Vec<usize> = (-5..9).map(|i| reflect_101(i, 4)).collect();
+        assert_eq!(seen, [1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2]);
+        assert_eq!(reflect_101(-7, 1), 0);
+    }
+
+    #[test]
+    fn a_frame_holds_exactly_its_pixels() {
+        assert!(Frame::from_rgb8(Size::new(2, 2), vec![0; 12]).is_ok());
+        assert!(Frame::from_rgb8(Size::new(2, 2), vec![0; 11]).is_err());
+        assert!(Frame::from_rgb8(Size::new(0, 2), vec![]).is_err());
+    }
+
+    #[test]
+    fn a_crop_is_the_pixels_inside_it() {
+        let pixels: Vec<u8> = (0..3 * 4 * 3).collect();
+        let frame = Frame::from_rgb8(Size::new(4, 3), pixels).unwrap();
+        let crop = frame.crop(PixelRect {
+            left: 1,
+            top: 2,
+            size: Size::new(2, 1),
+        });
+        assert_eq!(crop.row(0), [27, 28, 29, 30, 31, 32]);
+    }
+
+    #[test]
+    fn debug_does_not_show_pixels() {
+        let frame = Frame::from_rgb8(Size::new(1, 1), vec![201, 202, 203]).unwrap();
+        assert!(!format!("{frame:?}").contains("20"));
+    }
+}

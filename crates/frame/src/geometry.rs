@@ -1,0 +1,145 @@
+//! Points, boxes and sizes. Everything here is in pixels of the picture as a person sees it, with
+//! the origin in the top left corner, `x` to the right and `y` down.
+
+/// A place in a picture, in pixels. It may lie outside: a detector guesses where a cut-off ear is.
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Point {
+    /// Pixels from the left edge.
+    pub x: f32,
+    /// Pixels from the top edge.
+    pub y: f32,
+}
+
+/// Width and height of a box, in pixels. Named as the Kairos contract names it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Delta {
+    /// Width.
+    pub x: f32,
+    /// Height.
+    pub y: f32,
+}
+
+/// An upright box: its top left corner, its width and its height, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Rect {
+    /// The corner nearest the origin.
+    pub top_left: Point,
+    /// Width and height.
+    pub delta: Delta,
+}
+
+impl Rect {
+    /// A box from its corner and its size.
+    #[must_use]
+    pub fn new(x: f32, y: f32, width: f32, height: f32) -> Self {
+        Self {
+            top_left: Point { x, y },
+            delta: Delta {
+                x: width,
+                y: height,
+            },
+        }
+    }
+
+    /// Whether all four numbers are finite and the box has an area. Anything a model says is asked
+    /// this before it is used.
+    #[must_use]
+    pub fn is_proper(&self) -> bool {
+        let numbers = [self.top_left.x, self.top_left.y, self.delta.x, self.delta.y];
+        numbers.iter().all(|n| n.is_finite()) && self.delta.x > 0.0 && self.delta.y > 0.0
+    }
+
+    /// Square pixels.
+    #[must_use]
+    pub fn area(&self) -> f32 {
+        self.delta.x * self.delta.y
+    }
+
+    /// The shorter side, pixels.
+    #[must_use]
+    pub fn shorter_side(&self) -> f32 {
+        self.delta.x.min(self.delta.y)
+    }
+
+    /// Intersection over union with `other`: 0 apart, 1 equal.
+    #[must_use]
+    pub fn iou(&self, other: &Self) -> f32 {
+        let overlap = |a: f32, a_len: f32, b: f32, b_len: f32| {
+            ((a + a_len).min(b + b_len) - a.max(b)).max(0.0)
+        };
+        let intersection = overlap(
+            self.top_left.x,
+            self.delta.x,
+            other.top_left.x,
+            other.delta.x,
+        ) * overlap(
+            self.top_left.y,
+            self.delta.y,
+            other.top_left.y,
+            other.delta.y,
+        );
+        let union = self.area() + other.area() - intersection;
+        if union > 0.0 {
+            (intersection / union).min(1.0)
+        } else {
+            0.0
+        }
+    }
+
+    /// The same box after the picture was scaled by `factor`.
+    #[must_use]
+    pub fn scaled(&self, factor: f32) -> Self {
+        Self::new(
+            self.top_left.x * factor,
+            self.top_left.y * factor,
+            self.delta.x * factor,
+            self.delta.y * factor,
+        )
+    }
+}
+
+/// Width and height in whole pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Size {
+    /// Pixels from left to right.
+    pub width: usize,
+    /// Pixels from top to bottom.
+    pub height: usize,
+}
+
+impl Size {
+    /// A size from its two sides.
+    #[must_use]
+    pub const fn new(width: usize, height: usize) -> Self {
+        Self { width, height }
+    }
+
+    /// Pixels in all.
+    #[must_use]
+    pub const fn area(self) -> usize {
+        self.width * self.height
+    }
+
+    /// The longer side, pixels.
+    #[must_use]
+    pub fn longer_side(self) -> usize {
+        self.width.max(self.height)
+    }
+
+    /// The shorter side, pixels.
+    #[must_use]
+    pub fn shorter_side(self) -> usize {
+        self.width.min(self.height)
+    }
+}
+
+/// A box of whole pixels that lies inside some frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PixelRect {
+    /// First column.
+    pub left: usize,
+    /// First row.
+    pub top: usize,
+    /// Columns and rows.
+    pub size: Size,
+}

@@ -1,0 +1,96 @@
+//! Two taps a side in 11-bit fixed point, rounded where OpenCV rounds.
+//!
+//! Source of every constant: OpenCV's `resize` for 8-bit pictures (`INTER_RESIZE_COEF_BITS` = 11;
+//! the vertical pass drops 4 bits of each row, multiplies, keeps the upper half, and rounds the sum
+//! of both rows by 2 bits).
+
+use crate::frame::View;
+use crate::geometry::Size;
+
+/// 1.0 in 11-bit fixed point.
+const ONE: f64 = 2048.0;
+
+/// Two neighbours and what each contributes.
+#[derive(Debug, Clone, Copy)]
+struct Taps {
+    near: usize,
+    far: usize,
+    near_weight: i32,
+    far_weight: i32,
+}
+
+/// Buffers kept from call to call.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    columns: Vec<Taps>,
+    rows: [Row; 2],
+}
+
+/// One source row after the horizontal pass, values times 2048.
+#[derive(Debug, Default)]
+struct Row {
+    source: Option<usize>,
+    values: Vec<i32>,
+}
+
+/// The taps of output position `i` when `from` pixels become `to`.
+fn taps(i: usize, from: usize, to: usize) -> Taps {
+    // As OpenCV computes it: the ratio in double precision, the position in single.
+    let scale = 1.0 / (to as f64 / from as f64);
+    let position = ((i as f64 + 0.5) * scale - 0.5) as f32;
+    let mut near = position.floor();
+    let mut fraction = position - near;
+    if near < 0.0 {
+        (near, fraction) = (0.0, 0.0);
+    }
+    let mut near = near as usize;
+    if near + 1 >= from {
+        (near, fraction) = (from - 1, 0.0);
+    }
+    let fixed = |weight: f32| (f64::from(weight) * ONE).round_ties_even() as i32;
+    Taps {
+        near,
+        far: (near + 1).min(from - 1),
+        near_weight: fixed(1.0 - fraction),
+        far_weight: fixed(fraction),
+    }
+}
+
+pub(super) fn resample(source: View<'_>, to: Size, scratch: &mut Scratch, out: &mut [u8]) {
+    let from = source.size();
+    let Scratch { columns, rows } = scratch;
+    columns.clear();
+    columns.extend((0..to.width).map(|x| taps(x, from.width, to.width)));
+    for row in rows.iter_mut() {
+        row.source = None;
+        row.values.resize(3 * to.width, 0);
+    }
+    for (y, out) in out.chunks_exact_mut(3 * to.width).enumerate() {
+        let taps = taps(y, from.height, to.height);
+        // Going down, the far row of one output row is often the near row of the next.
+        if rows[0].source != Some(taps.near) && rows[1].source == Some(taps.near) {
+            rows.swap(0, 1);
+        }
+        for (row, wanted) in rows.iter_mut().zip([taps.near, taps.far]) {
+            if row.source != Some(wanted) {
+                row.source = Some(wanted);
+                blend_columns(source.row(wanted), columns, &mut row.values);
+            }
+        }
+        for ((out, near), far) in out.iter_mut().zip(&rows[0].values).zip(&rows[1].values) {
+            let near = (taps.near_weight * (near >> 4)) >> 16;
+            let far = (taps.far_weight * (far >> 4)) >> 16;
+            *out = ((near + far + 2) >> 2) as u8;
+        }
+    }
+}
+
+fn blend_columns(row: &[u8], columns: &[Taps], values: &mut [i32]) {
+    for (taps, value) in columns.iter().zip(values.chunks_exact_mut(3)) {
+        let (near, far) = (&row[3 * taps.near..][..3], &row[3 * taps.far..][..3]);
+        for channel in 0..3 {
+            value[channel] = i32::from(near[channel]) * taps.near_weight
+                + i32::from(far[channel]) * taps.far_weight;
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Pixels to the numbers a model takes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::frame::View;
+use crate::geometry::Size;
+
+/// The order of the three colour planes of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channels {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red: how OpenCV keeps pictures, so what many models were trained with.
+    Bgr,
+}
+
+/// How 8-bit pixels become tensor values: `(pixel * scale - mean) / std`, a plane per channel
+/// (NCHW).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorSpec {
+    /// The order of the planes.
+    pub channels: Channels,
+    /// Multiplied with the pixel first.
+    #[serde(default = "one")]
+    pub scale: f32,
+    /// Taken away next; one number a plane, in the order of the planes.
+    #[serde(default)]
+    pub mean: [f32; 3],
+    /// Divided by last; one number a plane.
+    #[serde(default = "ones")]
+    pub std: [f32; 3],
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn ones() -> [f32; 3] {
+    [1.0; 3]
+}
+
+impl TensorSpec {
+    /// Writes `view` into the top left corner of a tensor of `canvas` pixels; what the view does not
+    /// cover is black (pixel 0) before the formula, as if the picture had been padded.
+    ///
+    /// `tensor` is resized to `3 * canvas.area()` and keeps its capacity from call to call.
+    ///
+    /// # Panics
+    /// When `view` is larger than `canvas`.
+    pub fn fill(&self, view: View<'_>, canvas: Size, tensor: &mut Vec<f32>) {
+        let size = view.size();
+        assert!(
+            size.width <= canvas.width && size.height <= canvas.height,
+            "{size:?} in {canvas:?}"
+        );
+        let values: [[f32; 256]; 3] = std::array::from_fn(|plane| {
+            std::array::from_fn(|pixel| {
+                (pixel as f32 * self.scale - self.mean[plane]) / self.std[plane]
+            })
+        });
+        let source_channel = match self.channels {
+            Channels::Rgb => [0, 1, 2],
+            Channels::Bgr => [2, 1, 0],
+        };
+        tensor.resize(3 * canvas.area(), 0.0);
+        for (plane, out) in tensor.chunks_exact_mut(canvas.area()).enumerate() {
+            let (values, channel) = (&values[plane], source_channel[plane]);
+            for (y, row) in out.chunks_exact_mut(canvas.width).enumerate() {
+                let covered = if y < size.height { size.width } else { 0 };
+                let (inside, padding) = row.split_at_mut(covered);
+                if covered > 0 {
+                    for (value, pixel) in inside.iter_mut().zip(view.row(y).chunks_exact(3)) {
+                        *value = values[usize::from(pixel[channel])];
+                    }
+                }
+                padding.fill(values[0]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Frame;
+
+    fn frame() -> Frame {
+        Frame::from_rgb8(Size::new(2, 1), vec![10, 20, 30, 40, 50, 60]).unwrap()
+    }
+
+    #[test]
+    fn planes_follow_the_channel_order() {
+        let spec = |channels| TensorSpec {
+            channels,
+            scale: 1.0,
+            mean: [0.0; 3],
+            std: [1.0; 3],
+        };
+        let mut tensor = Vec::new();
+        spec(Channels::Rgb).fill(frame().view(), Size::new(2, 1), &mut tensor);
+        assert_eq!(tensor, [10.0, 40.0, 20.0, 50.0, 30.0, 60.0]);
+        spec(Channels::Bgr).fill(frame().view(), Size::new(2, 1), &mut tensor);
+        assert_eq!(tensor, [30.0, 60.0, 20.0, 50.0, 10.0, 40.0]);
+    }
+
+    #[test]
+    fn scale_mean_and_std_apply_in_that_order() {
+        let spec = TensorSpec {
+            channels: Channels::Rgb,
+            scale: 0.5,
+            mean: [1.0, 2.0, 3.0],
+            std: [2.0, 4.0, 8.0],
+        };
+        let mut tensor = Vec::new();
+        spec.fill(frame().view(), Size::new(2, 1), &mut tensor);
+        assert_eq!(tensor, [2.0, 9.5, 2.0, 5.75, 1.5, 3.375]);
+    }
+
+    #[test]
+    fn what_the_view_does_not_cover_is_black_pixels() {
+        let spec = TensorSpec {
+            channels: Channels::Rgb,
+            scale: 1.0,
+            mean: [127.0; 3],
+            std: [128.0; 3],
+        };
+        let mut tensor = vec![9.0; 40];
+        spec.fill(frame().view(), Size::new(3, 2), &mut tensor);
+        let black = -127.0 / 128.0;
+        assert_eq!(tensor.len(), 18);
+        assert_eq!(tensor[2..6], [black; 4]);
+        assert_eq!(tensor[0], (10.0 - 127.0) / 128.0);
+    }
+}

@@ -1,0 +1,66 @@
+//! Why there is no runtime, no model or no output.
+
+use std::path::PathBuf;
+
+use crate::signature::Shape;
+
+/// Why the ONNX Runtime library could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// Not there, not a library for this machine, or older than this build needs.
+    #[error("ONNX Runtime at {} cannot be loaded", path.display())]
+    Library {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the loader says.
+        source: ort::LoadDynamicError,
+    },
+    /// The library was loaded and did not start.
+    #[error("ONNX Runtime does not start")]
+    Start(#[source] ort::Error),
+}
+
+/// Why a model could not be loaded or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The bytes are no model that this runtime can build a session from.
+    #[error("the model cannot be loaded")]
+    Load(#[source] ort::Error),
+    /// The model takes another number of inputs.
+    #[error("the model takes {found} inputs; one is expected")]
+    InputCount {
+        /// Inputs of the graph.
+        found: usize,
+    },
+    /// The model lacks an output.
+    #[error("the model has no output {wanted}; it has: {}", found.join(", "))]
+    OutputMissing {
+        /// Name or position.
+        wanted: String,
+        /// Outputs of the graph.
+        found: Vec<String>,
+    },
+    /// An input or output is not what is expected.
+    #[error("`{name}` of the model is {found}; expected is float32 {expected}")]
+    Signature {
+        /// Name in the graph.
+        name: String,
+        /// What is expected.
+        expected: Shape,
+        /// What the graph says.
+        found: String,
+    },
+    /// The run failed.
+    #[error("the model cannot be run")]
+    Run(#[source] ort::Error),
+    /// An output has a shape that the graph did not announce.
+    #[error("an output of the model has shape {found:?}; expected is {expected}")]
+    OutputShape {
+        /// What was announced.
+        expected: Shape,
+        /// What came.
+        found: Vec<usize>,
+    },
+}

@@ -1,0 +1,19 @@
+//! ONNX Runtime behind safe, checked types: the only crate that names `ort`.
+//!
+//! A [`Runtime`] is the shared library, loaded once by the program. A [`Model`] is one session on
+//! one [`Device`], owned by one worker thread; its graph's names, types and shapes are compared with
+//! a [`Signature`] when it is loaded, so that a wrong file is refused before the first request.
+//!
+//! What it does not do: no picture, no meaning of an output, no download.
+
+mod device;
+mod error;
+mod model;
+mod runtime;
+mod signature;
+
+pub use device::{Device, UnknownDevice};
+pub use error::{ModelError, RuntimeError};
+pub use model::{Model, Outputs};
+pub use runtime::Runtime;
+pub use signature::{Dim, OutputSignature, Shape, Signature};

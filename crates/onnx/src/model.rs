@@ -1,0 +1,145 @@
+//! One session of one model.
+
+use ndarray::ArrayViewD;
+use ort::session::{Session, SessionOutputs};
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+
+use crate::device::Device;
+use crate::error::ModelError;
+use crate::runtime::Runtime;
+use crate::signature::{Shape, Signature};
+
+/// One session of one model, checked against its [`Signature`]. Owned by one thread: running it
+/// takes `&mut self`, as ONNX Runtime's own interface does.
+#[derive(Debug)]
+pub struct Model {
+    session: Session,
+    outputs: Vec<Expected>,
+}
+
+/// An output that is read: where it is among the graph's, and its shape.
+#[derive(Debug)]
+struct Expected {
+    index: usize,
+    shape: Shape,
+}
+
+impl Model {
+    /// Builds a session for the ONNX file in `bytes`: one thread, no spinning (a spinning thread
+    /// burns seven times the CPU of the request it waits for).
+    ///
+    /// # Errors
+    /// When the bytes are no ONNX model, or its graph is not what `signature` says.
+    pub fn load(
+        runtime: &Runtime,
+        bytes: &[u8],
+        device: Device,
+        signature: &Signature,
+    ) -> Result<Self, ModelError> {
+        let Device::Cpu = device;
+        let session = build(runtime, bytes).map_err(ModelError::Load)?;
+        let [input] = session.inputs() else {
+            return Err(ModelError::InputCount {
+                found: session.inputs().len(),
+            });
+        };
+        check(input, &Shape(signature.input.to_vec()))?;
+        let outputs = signature
+            .outputs
+            .iter()
+            .enumerate()
+            .map(|(position, wanted)| {
+                let found = session.outputs();
+                let index = match wanted.name {
+                    Some(name) => found.iter().position(|outlet| outlet.name() == name),
+                    None => (position < found.len()).then_some(position),
+                };
+                let index = index.ok_or_else(|| ModelError::OutputMissing {
+                    wanted: wanted
+                        .name
+                        .map_or_else(|| format!("{position}"), str::to_owned),
+                    found: found
+                        .iter()
+                        .map(|outlet| outlet.name().to_owned())
+                        .collect(),
+                })?;
+                let shape = Shape(wanted.shape.clone());
+                check(&found[index], &shape)?;
+                Ok(Expected { index, shape })
+            })
+            .collect::<Result<_, ModelError>>()?;
+        Ok(Self { session, outputs })
+    }
+
+    /// Runs the model on one float32 tensor of `shape`.
+    ///
+    /// # Errors
+    /// When the runtime refuses the tensor or fails.
+    pub fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Outputs<'_>, ModelError> {
+        let input = TensorRef::from_array_view((shape, tensor)).map_err(ModelError::Run)?;
+        let values = self
+            .session
+            .run(ort::inputs![input])
+            .map_err(ModelError::Run)?;
+        Ok(Outputs {
+            values,
+            expected: &self.outputs,
+        })
+    }
+}
+
+fn build(runtime: &Runtime, bytes: &[u8]) -> ort::Result<Session> {
+    Session::builder(&runtime.environment)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        .commit_from_memory(bytes)
+}
+
+fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {
+    if let ValueType::Tensor {
+        ty: TensorElementType::Float32,
+        shape,
+        ..
+    } = outlet.dtype()
+        && expected.admits_declared(shape)
+    {
+        return Ok(());
+    }
+    Err(ModelError::Signature {
+        name: outlet.name().to_owned(),
+        expected: expected.clone(),
+        found: format!("{}", outlet.dtype()),
+    })
+}
+
+/// What one run gave. Lives until the model runs again.
+pub struct Outputs<'a> {
+    values: SessionOutputs<'a>,
+    expected: &'a [Expected],
+}
+
+impl Outputs<'_> {
+    /// Output `position` of the signature.
+    ///
+    /// # Errors
+    /// When its shape is not the one that the signature asks for.
+    ///
+    /// # Panics
+    /// When the signature has no such output.
+    pub fn get(&self, position: usize) -> Result<ArrayViewD<'_, f32>, ModelError> {
+        let expected = &self.expected[position];
+        let array = self.values[expected.index]
+            .try_extract_array::<f32>()
+            .map_err(ModelError::Run)?;
+        if expected.shape.admits(array.shape()) {
+            Ok(array)
+        } else {
+            Err(ModelError::OutputShape {
+                expected: expected.shape.clone(),
+                found: array.shape().to_vec(),
+            })
+        }
+    }
+}
