@@ -1,0 +1,192 @@
+//! The region around a face that a model was trained on.
+
+use frame::{PixelRect, Rect, Size};
+use serde::{Deserialize, Serialize};
+
+/// The region around a face box that a model sees.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Crop {
+    /// The box times `scale`, keeping its shape, made smaller until it fits the picture, and moved,
+    /// not cut, to lie inside it. Source: `CropImage` of minivision-ai/Silent-Face-Anti-Spoofing.
+    Shifted {
+        /// Times the box's sides.
+        scale: f32,
+    },
+    /// A square of the box's longer side times `scale` around its centre, mirrored where it leaves
+    /// the picture. Source: the training code of `MiniFAS` 128 (VietAnh954/face-antispoof-onnx).
+    SquareReflected {
+        /// Times the box's longer side.
+        scale: f32,
+    },
+}
+
+/// A region in whole pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Region {
+    /// Inside the picture.
+    Inside(PixelRect),
+    /// A square that may reach outside.
+    Square { left: i64, top: i64, side: usize },
+}
+
+impl Crop {
+    /// The region of a picture of `size` around the box `face`, which is proper.
+    pub(crate) fn region(self, size: Size, face: &Rect) -> Region {
+        match self {
+            Self::Shifted { scale } => Region::Inside(shifted(size, face, f64::from(scale))),
+            Self::SquareReflected { scale } => square(size, face, f64::from(scale)),
+        }
+    }
+}
+
+fn shifted(size: Size, face: &Rect, scale: f64) -> PixelRect {
+    let columns = shifted_side(size.width, face.top_left.x, face.delta.x);
+    let rows = shifted_side(size.height, face.top_left.y, face.delta.y);
+    let scale = scale.min(columns.most_scale()).min(rows.most_scale());
+    let ((left, width), (top, height)) = (columns.span(scale), rows.span(scale));
+    PixelRect {
+        left,
+        top,
+        size: Size::new(width, height),
+    }
+}
+
+/// One side of the picture and of the box in it.
+struct Side {
+    last: f64,
+    start: f64,
+    length: f64,
+}
+
+fn shifted_side(pixels: usize, start: f32, length: f32) -> Side {
+    Side {
+        last: (pixels - 1) as f64,
+        start: f64::from(start),
+        length: f64::from(length),
+    }
+}
+
+impl Side {
+    /// How many times the box fits into the picture.
+    fn most_scale(&self) -> f64 {
+        self.last / self.length
+    }
+
+    /// First pixel and number of pixels of the box times `scale`, moved inside.
+    fn span(&self, scale: f64) -> (usize, usize) {
+        let length = self.length * scale;
+        let mut start = self.start + self.length / 2.0 - length / 2.0;
+        let mut end = start + length;
+        if start < 0.0 {
+            (start, end) = (0.0, end - start);
+        }
+        if end > self.last {
+            (start, end) = (start - (end - self.last), self.last);
+        }
+        // Rounding may leave a hair outside either end.
+        let first = start.clamp(0.0, self.last) as usize;
+        let last = end.clamp(0.0, self.last) as usize;
+        (first, last - first.min(last) + 1)
+    }
+}
+
+fn square(size: Size, face: &Rect, scale: f64) -> Region {
+    let (x, y) = (f64::from(face.top_left.x), f64::from(face.top_left.y));
+    let (width, height) = (f64::from(face.delta.x), f64::from(face.delta.y));
+    let side = width.max(height) * scale;
+    // A box beyond any reason (a broken model's) may not ask for more memory than the picture has.
+    let most = 4 * size.longer_side();
+    Region::Square {
+        left: (x + width / 2.0 - side / 2.0) as i64,
+        top: (y + height / 2.0 - side / 2.0) as i64,
+        side: (side as usize).clamp(1, most),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn inside(crop: Crop, size: Size, face: Rect) -> PixelRect {
+        match crop.region(size, &face) {
+            Region::Inside(rect) => rect,
+            Region::Square { .. } => panic!("a shifted crop lies inside"),
+        }
+    }
+
+    #[test]
+    fn a_crop_with_room_is_the_scaled_box() {
+        let rect = inside(
+            Crop::Shifted { scale: 2.0 },
+            Size::new(1000, 1000),
+            Rect::new(400.0, 300.0, 100.0, 200.0),
+        );
+        assert_eq!(
+            rect,
+            PixelRect {
+                left: 350,
+                top: 200,
+                size: Size::new(201, 401)
+            }
+        );
+    }
+
+    #[test]
+    fn a_crop_without_room_is_moved_and_keeps_its_size() {
+        let rect = inside(
+            Crop::Shifted { scale: 2.0 },
+            Size::new(1000, 1000),
+            Rect::new(0.0, 850.0, 100.0, 100.0),
+        );
+        assert_eq!(
+            rect,
+            PixelRect {
+                left: 0,
+                top: 799,
+                size: Size::new(201, 201)
+            }
+        );
+    }
+
+    #[test]
+    fn a_square_may_leave_the_picture() {
+        let region = Crop::SquareReflected { scale: 1.5 }
+            .region(Size::new(100, 100), &Rect::new(-10.0, 60.0, 40.0, 60.0));
+        assert_eq!(
+            region,
+            Region::Square {
+                left: -35,
+                top: 45,
+                side: 90
+            }
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_shifted_crop_never_leaves_the_picture(
+            width in 1_usize..6000, height in 1_usize..6000, scale in 0.1_f32..8.0,
+            x in -1e4_f32..1e4, y in -1e4_f32..1e4, w in 1e-3_f32..1e5, h in 1e-3_f32..1e5,
+        ) {
+            let size = Size::new(width, height);
+            let rect = inside(Crop::Shifted { scale }, size, Rect::new(x, y, w, h));
+            prop_assert!(rect.size.area() > 0);
+            prop_assert!(rect.left + rect.size.width <= width);
+            prop_assert!(rect.top + rect.size.height <= height);
+        }
+
+        #[test]
+        fn a_square_crop_never_asks_for_more_than_four_pictures(
+            width in 1_usize..6000, height in 1_usize..6000,
+            x in -1e6_f32..1e6, w in 1e-3_f32..1e20,
+        ) {
+            let region = Crop::SquareReflected { scale: 1.5 }
+                .region(Size::new(width, height), &Rect::new(x, x, w, w));
+            let Region::Square { side, .. } = region else { panic!("a square") };
+            prop_assert!(side >= 1 && side <= 4 * width.max(height));
+        }
+    }
+}

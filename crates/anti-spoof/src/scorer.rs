@@ -1,0 +1,69 @@
+//! All scorers of a pack together.
+
+use std::sync::Arc;
+
+use frame::{Frame, Rect};
+
+use crate::classifier::Classifier;
+use crate::error::ScoreError;
+use crate::fusion::{Calibration, Fusion};
+use crate::score::Score;
+
+/// The scorers of a pack and how their answers become one. Owned by one thread.
+#[derive(Debug)]
+pub struct Scorer {
+    classifiers: Vec<Classifier>,
+    fusion: Fusion,
+    calibration: Calibration,
+}
+
+/// What the scorers make of one face.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// Fused and calibrated.
+    pub score: Score,
+    /// What each model said, before that.
+    pub models: Vec<ModelScore>,
+}
+
+/// What one model said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelScore {
+    /// Its id in the pack.
+    pub id: Arc<str>,
+    /// Its probability of a living face, as it came.
+    pub live: Score,
+}
+
+impl Scorer {
+    /// Puts `classifiers` together.
+    #[must_use]
+    pub fn new(classifiers: Vec<Classifier>, fusion: Fusion, calibration: Calibration) -> Self {
+        Self {
+            classifiers,
+            fusion,
+            calibration,
+        }
+    }
+
+    /// How living the face in `face` looks.
+    ///
+    /// # Errors
+    /// When any model fails: a score of fewer models would be another score.
+    pub fn score(&mut self, frame: &Frame, face: &Rect) -> Result<Assessment, ScoreError> {
+        let models = self
+            .classifiers
+            .iter_mut()
+            .map(|classifier| {
+                let live = classifier.classify(frame, face)?;
+                Ok(ModelScore {
+                    id: classifier.id().clone(),
+                    live,
+                })
+            })
+            .collect::<Result<Vec<_>, ScoreError>>()?;
+        let probabilities: Vec<Score> = models.iter().map(|model| model.live).collect();
+        let score = self.calibration.apply(self.fusion.fuse(&probabilities)?)?;
+        Ok(Assessment { score, models })
+    }
+}

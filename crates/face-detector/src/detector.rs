@@ -1,0 +1,78 @@
+//! The detector: a model, what it wants, and the buffers it works in.
+
+use frame::{Frame, Resampler};
+use onnx::{Device, Dim, Model, Runtime};
+
+use crate::error::DetectError;
+use crate::face::Face;
+use crate::nms::suppress;
+use crate::spec::{Family, Fit, Spec};
+use crate::{ultralight, yunet};
+
+/// A loaded detector. Owned by one thread; keeps its buffers from frame to frame.
+#[derive(Debug)]
+pub struct Detector {
+    model: Model,
+    spec: Spec,
+    resampler: Resampler,
+    tensor: Vec<f32>,
+}
+
+impl Detector {
+    /// Loads the ONNX file in `model` and checks that it is what `spec` says.
+    ///
+    /// # Errors
+    /// When it cannot be loaded or takes or gives other tensors.
+    pub fn load(
+        runtime: &Runtime,
+        model: &[u8],
+        device: Device,
+        spec: &Spec,
+    ) -> Result<Self, DetectError> {
+        let input = match spec.fit {
+            Fit::Stretch { width, height } => {
+                [Dim::Is(1), Dim::Is(3), Dim::Is(height), Dim::Is(width)]
+            }
+            Fit::Letterbox { .. } => [Dim::Is(1), Dim::Is(3), Dim::Any, Dim::Any],
+        };
+        let signature = match spec.family {
+            Family::Ultralight => ultralight::signature(input),
+            Family::Yunet => yunet::signature(input),
+        };
+        let model = Model::load(runtime, model, device, &signature)?;
+        Ok(Self {
+            model,
+            spec: spec.clone(),
+            resampler: Resampler::default(),
+            tensor: Vec::new(),
+        })
+    }
+
+    /// The faces of `frame`, largest first; none is an answer too.
+    ///
+    /// # Errors
+    /// When the model fails or contradicts itself.
+    pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Face>, DetectError> {
+        let placed = self.spec.fit.place(frame.size());
+        placed.fill(
+            frame,
+            &mut self.resampler,
+            &self.spec.tensor,
+            &mut self.tensor,
+        );
+        let shape = [1, 3, placed.canvas.height, placed.canvas.width];
+        let outputs = self.model.run(shape, &self.tensor)?;
+        let candidates = match self.spec.family {
+            Family::Ultralight => {
+                ultralight::candidates(&outputs, placed.canvas, self.spec.min_confidence)?
+            }
+            Family::Yunet => yunet::candidates(&outputs, placed.canvas, self.spec.min_confidence)?,
+        };
+        let (x, y) = placed.stretch;
+        let faces = candidates
+            .into_iter()
+            .map(|face| face.stretched(x, y))
+            .collect();
+        Ok(suppress(faces, self.spec.max_overlap_iou))
+    }
+}

@@ -1,0 +1,105 @@
+//! A picture brought to a detector's input, and the way back.
+
+use frame::{Filter, Frame, Resampler, Size, TensorSpec};
+
+use crate::spec::Fit;
+
+/// YuNet's largest stride: both sides of its input are multiples of it.
+const LARGEST_STRIDE: usize = 32;
+
+/// Where a picture ends up in a detector's input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Placement {
+    /// The picture's size in the input.
+    pub picture: Size,
+    /// The input's size.
+    pub canvas: Size,
+    /// Frame pixels per input pixel, across and down.
+    pub stretch: (f32, f32),
+}
+
+impl Fit {
+    /// Where a frame of `size` ends up.
+    pub(crate) fn place(self, size: Size) -> Placement {
+        match self {
+            Self::Stretch { width, height } => Placement {
+                picture: Size::new(width, height),
+                canvas: Size::new(width, height),
+                stretch: (
+                    size.width as f32 / width as f32,
+                    size.height as f32 / height as f32,
+                ),
+            },
+            Self::Letterbox { longer_side } => {
+                let scale = (longer_side as f64 / size.longer_side() as f64).min(1.0);
+                let shrink = |side: usize| {
+                    ((side as f64 * scale).round_ties_even() as usize).clamp(1, longer_side)
+                };
+                let picture = Size::new(shrink(size.width), shrink(size.height));
+                let pad = |side: usize| side.next_multiple_of(LARGEST_STRIDE);
+                let back = (1.0 / scale) as f32;
+                Placement {
+                    picture,
+                    canvas: Size::new(pad(picture.width), pad(picture.height)),
+                    stretch: (back, back),
+                }
+            }
+        }
+    }
+}
+
+impl Placement {
+    /// Writes the frame into `tensor` as placed.
+    pub(crate) fn fill(
+        &self,
+        frame: &Frame,
+        resampler: &mut Resampler,
+        spec: &TensorSpec,
+        tensor: &mut Vec<f32>,
+    ) {
+        let view = if self.picture == frame.size() {
+            frame.view()
+        } else {
+            resampler.resample(frame.view(), self.picture, Filter::Linear)
+        };
+        spec.fill(view, self.canvas, tensor);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_letterbox_shrinks_pads_and_never_enlarges() {
+        let fit = Fit::Letterbox { longer_side: 640 };
+        let placed = fit.place(Size::new(720, 1020));
+        assert_eq!(placed.picture, Size::new(452, 640));
+        assert_eq!(placed.canvas, Size::new(480, 640));
+        let small = fit.place(Size::new(95, 71));
+        assert_eq!(small.picture, Size::new(95, 71));
+        assert_eq!(small.canvas, Size::new(96, 96));
+        assert_eq!(small.stretch, (1.0, 1.0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_placed_picture_fits_its_canvas_and_maps_back(
+            width in 1_usize..6000, height in 1_usize..6000, longer_side in 32_usize..1000,
+        ) {
+            for fit in [Fit::Letterbox { longer_side }, Fit::Stretch { width: 320, height: 240 }] {
+                let placed = fit.place(Size::new(width, height));
+                prop_assert!(placed.picture.width <= placed.canvas.width);
+                prop_assert!(placed.picture.height <= placed.canvas.height);
+                prop_assert!(placed.picture.area() > 0);
+                // The placed corner maps back to the frame's corner, to within half a pixel of the input.
+                let (x, y) = placed.stretch;
+                let corner = (placed.picture.width as f32 * x, placed.picture.height as f32 * y);
+                prop_assert!((corner.0 - width as f32).abs() <= 0.51 * x || placed.picture.width == 1);
+                prop_assert!((corner.1 - height as f32).abs() <= 0.51 * y || placed.picture.height == 1);
+            }
+        }
+    }
+}
