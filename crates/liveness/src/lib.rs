@@ -1,1 +1,51 @@
-//! x
+//! One selfie in, one report out. **Start reading here**: [`Pipeline::check`] is the whole walk.
+//!
+//! ```text
+//! decode -> detect -> select -> gate -> score -> decide -> Report
+//! ```
+//!
+//! Each step takes the value of the one before. A picture that cannot be judged fairly (no face,
+//! several, too small) is `NotAssessed` with the [`Reason`]s, never a spoof; an error never ends in a
+//! verdict at all.
+//!
+//! What it does not do: no HTTP, no JSON, no thread.
+
+mod decide;
+mod error;
+mod gate;
+mod pipeline;
+mod reason;
+mod report;
+mod select;
+mod self_test;
+mod settings;
+
+pub use anti_spoof::{ModelScore, Score};
+pub use face_detector::{Face, Landmarks};
+pub use frame::Size;
+pub use model_pack::Digest;
+pub use onnx::Device;
+
+pub use decide::{Threshold, ThresholdError, Verdict};
+pub use error::{CheckError, LoadError};
+pub use pipeline::Pipeline;
+pub use reason::{Reason, ReasonCode, Severity};
+pub use report::{PackIdentity, Report, Timings};
+pub use self_test::GoldenError;
+pub use settings::{Settings, Terms};
+
+/// Whatever can check a selfie. The service is written against this, so that its own tests can be
+/// slow, failing or panicking without a model.
+pub trait Check: Send {
+    /// One selfie in, one report out.
+    ///
+    /// # Errors
+    /// When the bytes are no picture that can be judged, or a model fails.
+    fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError>;
+}
+
+impl Check for Pipeline {
+    fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
+        self.check(selfie, terms)
+    }
+}

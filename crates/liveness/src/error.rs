@@ -1,0 +1,64 @@
+//! What can go wrong, at start-up and with a selfie.
+
+use anti_spoof::ScoreError;
+use face_detector::DetectError;
+use frame::DecodeError;
+
+use crate::self_test::GoldenError;
+
+/// Why a selfie got no report. The first three are about the picture, the others about us.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// Not a picture, or of a kind that is not read.
+    #[error(transparent)]
+    UnsupportedPicture(DecodeError),
+    /// Corrupt or cut short.
+    #[error(transparent)]
+    UnreadablePicture(DecodeError),
+    /// More pixels than are taken.
+    #[error(transparent)]
+    PictureTooLarge(DecodeError),
+    /// The detector failed.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// A scorer failed.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+}
+
+impl From<DecodeError> for CheckError {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Empty
+            | DecodeError::UnknownFormat
+            | DecodeError::UnsupportedKind { .. } => Self::UnsupportedPicture(error),
+            DecodeError::TooLarge { .. } => Self::PictureTooLarge(error),
+            // Corrupt, cut short, and whatever the decoder may come to refuse.
+            _ => Self::UnreadablePicture(error),
+        }
+    }
+}
+
+/// Why a pipeline does not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The detector cannot be loaded.
+    #[error("the detector `{id}` of the pack cannot be used")]
+    Detector {
+        /// Its id in the pack.
+        id: String,
+        /// Why not.
+        source: DetectError,
+    },
+    /// A scorer cannot be loaded.
+    #[error("a scorer of the pack cannot be used")]
+    Scorer(#[source] ScoreError),
+    /// The pack does not reproduce its golden vectors here.
+    #[error("the pack does not reproduce its golden vectors on this device")]
+    Golden(#[from] GoldenError),
+    /// The warm-up picture could not be checked.
+    #[error("the warm-up picture could not be checked")]
+    WarmUp(#[source] CheckError),
+}

