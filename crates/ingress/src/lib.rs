@@ -1,1 +1,29 @@
-//! x
+//! HTTP in front of [`liveness`]: the Kairos contract, spoken to the letter.
+//!
+//! ```text
+//! permit -> route -> credentials -> body bytes (capped) -> queue -> worker thread
+//! Report -> JSON        any error -> status + code, in one place (`problem`)
+//! ```
+//!
+//! [`router`](mod@router) shows every route and every layer. Async ends at the queue: behind it each
+//! worker thread owns one pipeline.
+//!
+//! What it does not do: it knows no picture, no model, no file.
+
+mod admission;
+mod body;
+mod config;
+mod credentials;
+mod envelope;
+mod kairos;
+mod linger;
+mod problem;
+mod router;
+mod serve;
+mod workers;
+
+pub use config::{Config, ResponseCodes};
+pub use credentials::{Credential, Credentials, KeyDigest, KeyDigestError};
+pub use problem::Problem;
+pub use serve::Ingress;
+pub use workers::{StartError, Workers};

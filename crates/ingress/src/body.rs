@@ -1,0 +1,268 @@
+//! A request's body to the bytes of a picture and a threshold.
+
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
+use futures_util::StreamExt;
+use http_body_util::{LengthLimitError, Limited};
+use liveness::Threshold;
+use multer::{Field, Multipart};
+use serde::Deserialize;
+
+use crate::problem::Problem;
+
+/// More text than any number needs.
+const MAX_THRESHOLD_BYTES: usize = 256;
+
+/// What a caller sends.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    /// The picture's bytes, whatever they are.
+    pub selfie: Vec<u8>,
+    pub threshold: Option<Threshold>,
+}
+
+/// Reads a body of either type, and never more of it than `max_bytes`.
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    max_bytes: usize,
+) -> Result<Submission, Problem> {
+    let too_large = Problem::BodyTooLarge {
+        limit_bytes: max_bytes,
+    };
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > max_bytes as u64) {
+        return Err(too_large);
+    }
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media_type = media_type.ok_or(Problem::UnsupportedMediaType)?;
+    let body = Body::new(Limited::new(body, max_bytes)).into_data_stream();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let submission = if essence.eq_ignore_ascii_case("multipart/form-data") {
+        read_form(media_type, body).await
+    } else if essence.eq_ignore_ascii_case("application/json") {
+        read_json(body).await
+    } else {
+        return Err(Problem::UnsupportedMediaType);
+    };
+    submission.map_err(|fault| match fault {
+        Fault::TooLarge => too_large,
+        Fault::Problem(problem) => problem,
+    })
+}
+
+/// Why a body could not be read.
+enum Fault {
+    TooLarge,
+    Problem(Problem),
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl Fault {
+    fn of_stream(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut chain = std::iter::successors(Some(error), |error| (**error).source());
+        if chain.any(|error| error.is::<LengthLimitError>()) {
+            Self::TooLarge
+        } else {
+            Problem::MalformedBody("The body ended before it was complete.").into()
+        }
+    }
+}
+
+impl From<multer::Error> for Fault {
+    fn from(error: multer::Error) -> Self {
+        match &error {
+            multer::Error::StreamReadFailed(cause) => Self::of_stream(&**cause),
+            multer::Error::NoBoundary => {
+                Problem::MalformedBody("The `Content-Type` has no multipart boundary.").into()
+            }
+            multer::Error::IncompleteStream | multer::Error::IncompleteFieldData { .. } => {
+                Problem::MalformedBody("The multipart body ended before its last boundary.").into()
+            }
+            _ => Problem::MalformedBody("The multipart body cannot be parsed.").into(),
+        }
+    }
+}
+
+async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission, Fault> {
+    let boundary = multer::parse_boundary(media_type)?;
+    let mut form = Multipart::new(body, boundary);
+    let (mut selfie, mut threshold) = (None, None);
+    while let Some(field) = form.next_field().await? {
+        match field.name() {
+            Some("selfie") if selfie.is_none() => selfie = Some(collect(field, usize::MAX).await?),
+            Some("threshold") if threshold.is_none() => {
+                threshold = Some(collect(field, MAX_THRESHOLD_BYTES).await?);
+            }
+            // Which of two would be the one that is meant?
+            Some("selfie") => {
+                return Err(Problem::MalformedBody("`selfie` must be sent once.").into());
+            }
+            Some("threshold") => {
+                return Err(Problem::MalformedBody("`threshold` must be sent once.").into());
+            }
+            _ => {}
+        }
+    }
+    let threshold = threshold
+        .map(|text| {
+            let text = std::str::from_utf8(&text).map_err(|_| Problem::InvalidThreshold)?;
+            text.parse().map_err(|_| Problem::InvalidThreshold)
+        })
+        .transpose()?;
+    let selfie = selfie.ok_or(Problem::MissingSelfie)?;
+    let selfie = if is_text(&selfie) {
+        // Anything that only looks like text is for the decoder to refuse.
+        picture_of_text(&selfie).unwrap_or(selfie)
+    } else {
+        selfie
+    };
+    Ok(Submission { selfie, threshold })
+}
+
+/// A part's bytes; of one that is longer than `enough`, that many and a few more.
+async fn collect(mut field: Field<'_>, enough: usize) -> Result<Vec<u8>, multer::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await? {
+        if bytes.len() <= enough {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    Ok(bytes)
+}
+
+async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
+    #[derive(Deserialize)]
+    struct Fields {
+        selfie: Option<serde_json::Value>,
+        // Distinguishes a `null`, which is no number, from nothing.
+        #[serde(default, deserialize_with = "present")]
+        threshold: Option<serde_json::Value>,
+    }
+    fn present<'de, D: serde::Deserializer<'de>>(
+        value: D,
+    ) -> Result<Option<serde_json::Value>, D::Error> {
+        serde_json::Value::deserialize(value).map(Some)
+    }
+    let mut text = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let chunk: Bytes = chunk.map_err(|error| Fault::of_stream(&error))?;
+        text.extend_from_slice(&chunk);
+    }
+    let fields: Fields = serde_json::from_slice(&text).map_err(|_| {
+        Problem::MalformedBody("The JSON body cannot be parsed as the expected object.")
+    })?;
+    let threshold = fields
+        .threshold
+        .map(|value| match value {
+            serde_json::Value::String(text) => text.parse().ok(),
+            value => value.as_f64().and_then(|number| number.try_into().ok()),
+        })
+        .map(|threshold| threshold.ok_or(Problem::InvalidThreshold))
+        .transpose()?;
+    let selfie = match fields.selfie {
+        None | Some(serde_json::Value::Null) => return Err(Problem::MissingSelfie.into()),
+        Some(serde_json::Value::String(text)) => picture_of_text(text.as_bytes()),
+        Some(_) => None,
+    };
+    let selfie = selfie.ok_or(Problem::MalformedBody(
+        "`selfie` must be a base64 string or a base64 data: URL.",
+    ))?;
+    Ok(Submission { selfie, threshold })
+}
+
+/// Whether bytes can be base64 or a `data:` URL. No picture can: each format has bytes outside it.
+fn is_text(bytes: &[u8]) -> bool {
+    let is_base64 = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || byte.is_ascii_whitespace()
+            || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+    };
+    !bytes.is_empty() && (bytes.starts_with(b"data:") || bytes.iter().all(is_base64))
+}
+
+/// The bytes that base64 text or a `data:` URL stands for: standard or URL-safe alphabet, padded or
+/// not, broken into lines or not.
+fn picture_of_text(text: &[u8]) -> Option<Vec<u8>> {
+    let base64 = match text.strip_prefix(b"data:") {
+        None => text,
+        Some(rest) => {
+            let comma = rest.iter().position(|&byte| byte == b',')?;
+            let (media_type, data) = rest.split_at(comma);
+            if !media_type.to_ascii_lowercase().ends_with(b";base64") {
+                return None;
+            }
+            &data[1..]
+        }
+    };
+    let compact: Vec<u8> = base64
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    STANDARD_PAD_INDIFFERENT
+        .decode(&compact)
+        .or_else(|_| URL_SAFE_PAD_INDIFFERENT.decode(&compact))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stands_for_the_same_picture_in_every_spelling() {
+        let picture: &[u8] = &[0xFB, 0xEF, 0xFF, 0x00, 0x10];
+        for text in [
+            "++//ABA=",
+            "++//ABA",
+            "--__ABA=",
+            " ++//\r\nABA=\n",
+            "data:image/jpeg;base64,++//ABA=",
+            "data:;BASE64,++//ABA=",
+            "data:image/png;name=a;base64,--__ABA",
+        ] {
+            assert!(is_text(text.as_bytes()), "{text}");
+            assert_eq!(
+                picture_of_text(text.as_bytes()).as_deref(),
+                Some(picture),
+                "{text}"
+            );
+        }
+        for text in [
+            "data:image/jpeg,++//ABA=",
+            "data:image/jpeg;base64",
+            "a",
+            "data:",
+        ] {
+            assert_eq!(picture_of_text(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_picture_looks_like_text() {
+        for head in [
+            &b"\xFF\xD8\xFF"[..],
+            b"\x89PNG\r\n",
+            b"GIF89a\x10\x00",
+            b"BM\x36\x00",
+            b"II*\x00",
+            b"MM\x00*",
+            b"RIFF\x10\x00\x00\x00WEBP",
+            b"",
+        ] {
+            assert!(!is_text(head), "{head:?}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Every error a caller can meet: status, code and text, in this one place.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use liveness::CheckError;
+use serde::Serialize;
+
+use crate::envelope::{Arrival, Stamp};
+use crate::router::json;
+use crate::workers::WorkerError;
+
+/// Why a request got no answer of its own. Codes are part of the contract; texts are for people.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The body cannot be parsed; the text says where it stops making sense.
+    MalformedBody(&'static str),
+    /// The body has no picture.
+    MissingSelfie,
+    /// The threshold is not a number from 0 to 1.
+    InvalidThreshold,
+    /// Credentials are missing, unknown or wrong: which of them is not said.
+    InvalidCredentials,
+    /// No such path.
+    NotFound,
+    /// The path is answered for other methods.
+    MethodNotAllowed,
+    /// The body is larger than is taken.
+    BodyTooLarge {
+        /// The limit, bytes.
+        limit_bytes: usize,
+    },
+    /// The body is of no type that is taken.
+    UnsupportedMediaType,
+    /// The picture could not be checked, or we could not.
+    Check(CheckError),
+    /// As many requests are held as can be.
+    Overloaded,
+    /// The service is on its way out.
+    ShuttingDown,
+    /// It took too long.
+    DeadlineExceeded,
+    /// A worker panicked or is gone.
+    Worker(WorkerError),
+}
+
+/// What the envelope logs about an error.
+#[derive(Debug, Clone)]
+pub(crate) struct Failed {
+    pub code: &'static str,
+    /// For our own faults only.
+    pub cause: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    #[serde(flatten)]
+    stamp: Stamp,
+    error: Detail,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    code: &'static str,
+    message: Cow<'static, str>,
+}
+
+impl From<CheckError> for Problem {
+    fn from(error: CheckError) -> Self {
+        Self::Check(error)
+    }
+}
+
+impl Problem {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.parts().1
+    }
+
+    /// What is said to the caller.
+    #[must_use]
+    pub fn message(&self) -> Cow<'static, str> {
+        self.parts().2
+    }
+
+    /// Status, code and text. Our own faults have one fixed text.
+    fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
+        const INTERNAL: (StatusCode, &str, Cow<'_, str>) = (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            Cow::Borrowed("The picture could not be checked because of a fault in the service."),
+        );
+        match self {
+            Self::MalformedBody(what) => {
+                (StatusCode::BAD_REQUEST, "malformed_body", (*what).into())
+            }
+            Self::MissingSelfie => (
+                StatusCode::BAD_REQUEST,
+                "missing_selfie",
+                "Send the picture as `selfie`: a file part, a base64 text part, or a JSON string."
+                    .into(),
+            ),
+            Self::InvalidThreshold => (
+                StatusCode::BAD_REQUEST,
+                "invalid_threshold",
+                "`threshold` must be a number from 0 to 1.".into(),
+            ),
+            Self::InvalidCredentials => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_credentials",
+                "Send valid credentials in the headers `app_id` and `app_key`.".into(),
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is nothing here; POST to /v0.2/liveness-verification.".into(),
+            ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Use the method named in the `Allow` header.".into(),
+            ),
+            Self::BodyTooLarge { limit_bytes } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("The body may be {limit_bytes} bytes at most.").into(),
+            ),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "Send `multipart/form-data` or `application/json`.".into(),
+            ),
+            Self::Check(CheckError::UnsupportedPicture(error)) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_image",
+                format!("The selfie cannot be used: {error}.").into(),
+            ),
+            Self::Check(CheckError::UnreadablePicture(error)) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unreadable_image",
+                format!("The selfie cannot be used: {error}.").into(),
+            ),
+            Self::Check(CheckError::PictureTooLarge(error)) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "image_too_large",
+                format!("The selfie cannot be used: {error}.").into(),
+            ),
+            Self::Check(_) | Self::Worker(_) => INTERNAL,
+            Self::Overloaded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "The service is at its limit; try again shortly.".into(),
+            ),
+            Self::ShuttingDown => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "shutting_down",
+                "The service is shutting down; try another replica.".into(),
+            ),
+            Self::DeadlineExceeded => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "deadline_exceeded",
+                "The request could not be received and answered in time.".into(),
+            ),
+        }
+    }
+
+    /// The whole story of one of our own faults, for the log.
+    fn cause(&self) -> Option<String> {
+        let error: &(dyn Error + 'static) = match self {
+            Self::Check(error @ (CheckError::Detect(_) | CheckError::Score(_))) => error,
+            Self::Worker(error) => error,
+            _ => return None,
+        };
+        let chain = std::iter::successors(Some(error), |error| (**error).source());
+        Some(
+            chain
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(": "),
+        )
+    }
+
+    /// The answer to the request that came as `arrival`.
+    pub(crate) fn respond(&self, arrival: Arrival) -> Response {
+        let (status, code, message) = self.parts();
+        let body = Body {
+            stamp: Stamp::now(arrival),
+            error: Detail { code, message },
+        };
+        let mut response = (status, json(&body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.extensions_mut().insert(Failed {
+            code,
+            cause: self.cause(),
+        });
+        response
+    }
+}

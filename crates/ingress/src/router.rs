@@ -1,0 +1,65 @@
+//! Every route and every layer, in order.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Extension;
+use axum::http::header;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::Serialize;
+
+use crate::admission::{Admission, admit};
+use crate::config::Config;
+use crate::credentials::Credentials;
+use crate::envelope::{Arrival, envelop};
+use crate::kairos::{Version, verify};
+use crate::linger::linger;
+use crate::problem::Problem;
+use crate::workers::Workers;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub config: Arc<Config>,
+    pub credentials: Arc<Credentials>,
+    pub workers: Arc<Workers>,
+}
+
+/// From the outside in: name and headers, reading on after errors, a permit, the route. Handlers then
+/// look at credentials, body and picture, in this order.
+pub(crate) fn router(service: Service, admission: Admission) -> Router {
+    Router::new()
+        .route(
+            "/v0.1/liveness-verification",
+            post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)),
+        )
+        .route(
+            "/v0.2/liveness-verification",
+            post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)),
+        )
+        .method_not_allowed_fallback(refuse_method)
+        .fallback(refuse_path)
+        .with_state(service)
+        .layer(from_fn_with_state(admission, admit))
+        .layer(from_fn(linger))
+        .layer(from_fn(envelop))
+}
+
+async fn refuse_path(Extension(arrival): Extension<Arrival>) -> Response {
+    Problem::NotFound.respond(arrival)
+}
+
+async fn refuse_method(Extension(arrival): Extension<Arrival>) -> Response {
+    let mut response = Problem::MethodNotAllowed.respond(arrival);
+    response
+        .headers_mut()
+        .insert(header::ALLOW, "POST".parse().expect("a method is ASCII"));
+    response
+}
+
+/// A JSON body of known length. Its media type is the envelope's business, as every answer has it.
+pub(crate) fn json(body: &impl Serialize) -> impl IntoResponse {
+    serde_json::to_vec(body).expect("answers hold strings and finite numbers only")
+}

@@ -1,0 +1,167 @@
+//! Where async ends: a bounded queue, and behind it threads that each own one pipeline.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use liveness::{Check, CheckError, Report, Terms};
+use tokio::sync::oneshot;
+
+use crate::problem::Problem;
+
+/// Threads that check selfies.
+#[derive(Debug)]
+pub struct Workers {
+    queue: Sender<Job>,
+}
+
+/// Why there are no workers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError<E: std::error::Error + 'static> {
+    /// The system gives no thread.
+    #[error("a worker thread could not be started")]
+    Thread(#[source] std::io::Error),
+    /// A worker's pipeline could not be loaded.
+    #[error(transparent)]
+    Load(E),
+    /// A worker panicked while loading.
+    #[error("a worker panicked while it was loading")]
+    Panicked,
+}
+
+/// Why a worker gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// It panicked over the picture, and is being rebuilt.
+    #[error("the worker panicked")]
+    Panicked,
+    /// All are gone: none could be rebuilt.
+    #[error("there is no worker")]
+    Gone,
+}
+
+struct Job {
+    selfie: Vec<u8>,
+    terms: Terms,
+    deadline: Instant,
+    answer: oneshot::Sender<Result<Report, Fault>>,
+}
+
+/// What a worker sends back when it has no report.
+#[derive(Debug)]
+enum Fault {
+    Check(CheckError),
+    Panicked,
+}
+
+impl Workers {
+    /// Starts `count` threads with a queue of `queue_len`. Each loads its own pipeline with `load`, and
+    /// again whenever the old one has panicked. Comes back when all of them are ready.
+    ///
+    /// # Errors
+    /// When any of them cannot be.
+    pub fn start<C, E, L>(count: usize, queue_len: usize, load: L) -> Result<Self, StartError<E>>
+    where
+        C: Check + 'static,
+        E: std::error::Error + Send + 'static,
+        L: Fn() -> Result<C, E> + Send + Sync + 'static,
+    {
+        let (queue, jobs) = bounded(queue_len);
+        let (ready, readiness) = bounded(count);
+        let load = Arc::new(load);
+        for i in 0..count {
+            let (jobs, load, ready) = (jobs.clone(), Arc::clone(&load), ready.clone());
+            thread::Builder::new()
+                .name(format!("worker-{i}"))
+                .spawn(move || match load() {
+                    Ok(check) => {
+                        let is_awaited = ready.send(Ok(())).is_ok();
+                        drop(ready);
+                        if is_awaited {
+                            work(check, &jobs, &*load);
+                        }
+                    }
+                    // Nobody may be waiting any more: another one failed first.
+                    Err(error) => drop(ready.send(Err(error))),
+                })
+                .map_err(StartError::Thread)?;
+        }
+        drop(ready);
+        for _ in 0..count {
+            readiness
+                .recv()
+                .map_err(|_| StartError::Panicked)?
+                .map_err(StartError::Load)?;
+        }
+        Ok(Self { queue })
+    }
+
+    /// Has the next free worker check `selfie`. One whose caller has gone, or whose deadline has
+    /// passed in the queue, is dropped there unchecked.
+    pub(crate) async fn check(
+        &self,
+        selfie: Vec<u8>,
+        terms: Terms,
+        deadline: Instant,
+    ) -> Result<Report, Problem> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job {
+            selfie,
+            terms,
+            deadline,
+            answer,
+        };
+        self.queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Problem::Overloaded,
+            TrySendError::Disconnected(_) => Problem::Worker(WorkerError::Gone),
+        })?;
+        match answered.await {
+            Ok(Ok(report)) => Ok(report),
+            Ok(Err(Fault::Check(error))) => Err(Problem::Check(error)),
+            Ok(Err(Fault::Panicked)) => Err(Problem::Worker(WorkerError::Panicked)),
+            Err(_) if Instant::now() >= deadline => Err(Problem::DeadlineExceeded),
+            Err(_) => Err(Problem::Worker(WorkerError::Gone)),
+        }
+    }
+}
+
+/// Works until the queue is closed, or until the pipeline cannot be rebuilt after a panic.
+fn work<C: Check, E: std::error::Error>(
+    mut check: C,
+    jobs: &Receiver<Job>,
+    load: impl Fn() -> Result<C, E>,
+) {
+    for Job {
+        selfie,
+        terms,
+        deadline,
+        answer,
+    } in jobs
+    {
+        if answer.is_closed() || Instant::now() >= deadline {
+            continue;
+        }
+        // A pipeline that panicked is thrown away, so nothing half-changed is seen again.
+        let outcome = catch_unwind(AssertUnwindSafe(|| check.check(&selfie, &terms)));
+        let panicked = outcome.is_err();
+        let outcome = match outcome {
+            Ok(outcome) => outcome.map_err(Fault::Check),
+            Err(_) => Err(Fault::Panicked),
+        };
+        // The caller may have gone meanwhile.
+        let _ = answer.send(outcome);
+        if panicked {
+            match load() {
+                Ok(rebuilt) => check = rebuilt,
+                Err(error) => {
+                    tracing::error!(%error, "a worker could not be rebuilt and ends");
+                    return;
+                }
+            }
+        }
+    }
+}
