@@ -81,12 +81,6 @@ impl Problem {
         self.parts().1
     }
 
-    /// What is said to the caller.
-    #[must_use]
-    pub fn message(&self) -> Cow<'static, str> {
-        self.parts().2
-    }
-
     /// Status, code and text. Our own faults have one fixed text.
     fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         const INTERNAL: (StatusCode, &str, Cow<'_, str>) = (

@@ -1,1 +1,79 @@
-fn main() {}
+//! Livegate: self-hosted face liveness behind the Kairos liveness endpoint.
+//!
+//! The program: flags, configuration, process life. What it does with a selfie is in `liveness`, how
+//! it is asked over HTTP in `ingress`, what it is made of in `model-pack`.
+
+mod annotate;
+mod cli;
+mod config;
+mod engine;
+mod progress;
+mod serve;
+mod setup;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command};
+
+/// Exit codes beside those that a command documents for itself (the first two from sysexits.h).
+mod exit {
+    /// Flags or configuration are wrong.
+    pub(crate) const USAGE: u8 = 64;
+    /// Something that is needed is not there, or does not work.
+    pub(crate) const UNAVAILABLE: u8 = 69;
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and are no error.
+            let code = if error.use_stderr() { exit::USAGE } else { 0 };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let default_level = if matches!(cli.command, Command::Serve(_)) {
+        "info"
+    } else {
+        "warn"
+    };
+    let filter = EnvFilter::try_from_env("LIVEGATE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("{default_level},ort=warn")));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr)
+        .init();
+    let outcome = match cli.command {
+        Command::Setup(command) => setup::run(&command, &cli.place),
+        Command::Verify(command) => verify::run(&command, &cli.place),
+        Command::Serve(command) => serve::run(&command, &cli.place),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            tell(&format!("livegate: {error:#}"));
+            let is_usage = error.is::<config::ConfigError>();
+            (if is_usage {
+                exit::USAGE
+            } else {
+                exit::UNAVAILABLE
+            })
+            .into()
+        }
+    }
+}
+
+/// A line for the person at the terminal; what a command answers goes to standard output instead.
+#[expect(
+    clippy::print_stderr,
+    reason = "this is where the program speaks to its user"
+)]
+fn tell(line: &str) {
+    eprintln!("{line}");
+}

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::artifact::{Artifact, PART_PREFIX, Source, persist};
 use crate::catalog;
@@ -54,7 +54,7 @@ pub struct Attempt {
     /// Which source.
     pub from: String,
     /// Why not. Shared: the same package may have been wanted for several files.
-    pub why: Rc<FetchError>,
+    pub why: Arc<FetchError>,
 }
 
 /// Why something is not installed.
@@ -96,9 +96,9 @@ pub struct Installer<'a> {
     listener: &'a dyn Fn(Event<'_>),
     downloads: tempfile::TempDir,
     /// Archives that came, or why not, by what was asked for.
-    archives: RefCell<HashMap<String, Result<PathBuf, Rc<FetchError>>>>,
+    archives: RefCell<HashMap<String, Result<PathBuf, Arc<FetchError>>>>,
     /// Clients and hosts that could not be reached: they are not asked twice.
-    unreachable: RefCell<HashMap<String, Rc<FetchError>>>,
+    unreachable: RefCell<HashMap<String, Arc<FetchError>>>,
     _lock: File,
 }
 
@@ -198,7 +198,7 @@ impl<'a> Installer<'a> {
             return Ok(());
         }
         let mut attempts = Vec::new();
-        let mut attempt = |from: String, fetch: &dyn Fn() -> Result<(), Rc<FetchError>>| {
+        let mut attempt = |from: String, fetch: &dyn Fn() -> Result<(), Arc<FetchError>>| {
             let outcome = fetch();
             if let Err(why) = outcome {
                 let attempt = Attempt { from, why };
@@ -212,7 +212,7 @@ impl<'a> Installer<'a> {
         if let Some(from) = &self.options.from {
             let copy = || {
                 self.from_directory(artifact, from, directory)
-                    .map_err(Rc::new)
+                    .map_err(Arc::new)
             };
             if attempt(from.display().to_string(), &copy) {
                 return Ok(());
@@ -271,13 +271,13 @@ impl<'a> Installer<'a> {
         artifact: &Artifact,
         source: &Source,
         directory: &Path,
-    ) -> Result<(), Rc<FetchError>> {
+    ) -> Result<(), Arc<FetchError>> {
         let channel = source.channel();
         if let Some(why) = self.unreachable.borrow().get(&channel) {
-            return Err(Rc::clone(why));
+            return Err(Arc::clone(why));
         }
         let outcome = match source {
-            Source::Url { url } => self.download(artifact, url, directory).map_err(Rc::new),
+            Source::Url { url } => self.download(artifact, url, directory).map_err(Arc::new),
             Source::Npm {
                 npm: asked,
                 member,
@@ -291,14 +291,16 @@ impl<'a> Installer<'a> {
                 ..
             } => self
                 .archive(artifact, source, asked, *download_bytes)
-                .and_then(|path| place_member(artifact, &path, member, directory).map_err(Rc::new)),
+                .and_then(|path| {
+                    place_member(artifact, &path, member, directory).map_err(Arc::new)
+                }),
         };
         if let Err(why) = &outcome
             && why.is_about_reaching()
         {
             self.unreachable
                 .borrow_mut()
-                .insert(channel, Rc::clone(why));
+                .insert(channel, Arc::clone(why));
         }
         outcome
     }
@@ -326,7 +328,7 @@ impl<'a> Installer<'a> {
         source: &Source,
         asked: &str,
         download_bytes: u64,
-    ) -> Result<PathBuf, Rc<FetchError>> {
+    ) -> Result<PathBuf, Arc<FetchError>> {
         if let Some(known) = self.archives.borrow().get(asked) {
             return known.clone();
         }
@@ -347,7 +349,7 @@ impl<'a> Installer<'a> {
                 _ => fetch::npm_pack(asked, &directory, &on_bytes),
             }
         };
-        let outcome = bring().map_err(Rc::new);
+        let outcome = bring().map_err(Arc::new);
         self.archives
             .borrow_mut()
             .insert(asked.to_owned(), outcome.clone());

@@ -1,0 +1,53 @@
+//! From an installed home to something that checks selfies.
+
+use anyhow::Context;
+use liveness::{LoadError, Pipeline};
+use model_pack::{Home, Pack};
+use onnx::Runtime;
+
+use crate::cli::Place;
+use crate::config::Config;
+
+/// The runtime library and a pack, both checked; pipelines are made of them, one a thread.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    runtime: Runtime,
+    pack: Pack,
+    config: Config,
+}
+
+impl Engine {
+    /// Loads the library and reads the pack that the configuration names, or the best installed.
+    pub(crate) fn load(place: &Place, home: &Home, config: &Config) -> anyhow::Result<Self> {
+        let library = place.onnxruntime.clone().or_else(|| home.runtime_library());
+        let library = library.context("there is no ONNX Runtime library; run `livegate setup`")?;
+        let runtime = Runtime::load(&library)?;
+        let name = config.pack.as_deref().or_else(|| home.default_pack());
+        let name = name.context("there is no model pack; run `livegate setup`")?;
+        let pack = Pack::open(&home.pack_directory(name))
+            .with_context(|| format!("the pack `{name}` cannot be used"))?;
+        Ok(Self {
+            runtime,
+            pack,
+            config: config.clone(),
+        })
+    }
+
+    /// A pipeline that has reproduced the pack's golden vectors.
+    pub(crate) fn pipeline(&self) -> Result<Pipeline, LoadError> {
+        Pipeline::load(
+            &self.runtime,
+            &self.pack,
+            self.config.device,
+            self.config.liveness,
+        )
+    }
+
+    pub(crate) fn pack(&self) -> &Pack {
+        &self.pack
+    }
+
+    pub(crate) fn runtime_build(&self) -> &'static str {
+        self.runtime.build_info()
+    }
+}

@@ -1,0 +1,247 @@
+//! `livegate verify`: the pipeline without HTTP.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use ingress::Problem;
+use liveness::{Face, Pipeline, Reason, Report, Terms, Timings, Verdict};
+use serde::Serialize;
+
+use crate::annotate::annotate;
+use crate::cli::{Place, Verify};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::setup;
+
+/// Some pictures are not live.
+const SOME_NOT_LIVE: u8 = 1;
+/// Some could not be assessed or read.
+const SOME_NOT_ASSESSED: u8 = 2;
+
+pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
+    let home = setup::home(place)?;
+    let config = Config::load(&command.engine)?;
+    setup::ensure(
+        &home,
+        place,
+        config.pack.as_deref(),
+        false,
+        &command.engine.sources,
+    )?;
+    let engine = Engine::load(place, &home, &config)?;
+    let mut pipeline = engine.pipeline()?;
+    let terms = Terms {
+        threshold: command.threshold.unwrap_or(config.ingress.threshold),
+        min_picture_side_px: config.ingress.min_picture_side_px,
+    };
+    if let Some(directory) = &command.annotate {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("{} cannot be made", directory.display()))?;
+    }
+    let mut names = HashSet::new();
+    let mut exit = 0;
+    for file in &command.files {
+        let outcome = check(&mut pipeline, file, &terms);
+        let line = if command.json {
+            json_line(file, &outcome)
+        } else {
+            text_line(file, &outcome)
+        };
+        writeln!(std::io::stdout(), "{line}").context("standard output is closed")?;
+        exit = exit.max(match &outcome {
+            Ok((
+                _,
+                Report {
+                    verdict: Verdict::Live,
+                    ..
+                },
+            )) => 0,
+            Ok((
+                _,
+                Report {
+                    verdict: Verdict::Spoof,
+                    ..
+                },
+            )) => SOME_NOT_LIVE,
+            Ok((
+                _,
+                Report {
+                    verdict: Verdict::NotAssessed,
+                    ..
+                },
+            ))
+            | Err(_) => SOME_NOT_ASSESSED,
+        });
+        if let (Some(directory), Ok((bytes, report))) = (&command.annotate, &outcome) {
+            let path = directory.join(free_name(file, &mut names));
+            let picture = annotate(bytes, report, config.liveness.max_picture_side_px)?;
+            std::fs::write(&path, picture)
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+    }
+    Ok(exit.into())
+}
+
+/// Why a file has no report, as the service would call it.
+struct Unverified {
+    code: &'static str,
+    message: String,
+}
+
+fn check(
+    pipeline: &mut Pipeline,
+    file: &Path,
+    terms: &Terms,
+) -> Result<(Vec<u8>, Report), Unverified> {
+    let bytes = std::fs::read(file).map_err(|error| Unverified {
+        code: "unreadable_file",
+        message: format!("the file cannot be read: {error}"),
+    })?;
+    let report = pipeline.check(&bytes, terms).map_err(|error| Unverified {
+        message: whole_story(&error),
+        code: Problem::from(error).code(),
+    })?;
+    Ok((bytes, report))
+}
+
+/// An error and what caused it, down to the first cause.
+fn whole_story(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| (**error).source());
+    chain
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// A name for the annotated copy of `file` that no other file of this run has.
+fn free_name(file: &Path, taken: &mut HashSet<PathBuf>) -> PathBuf {
+    let stem = file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let candidates = std::iter::once(format!("{stem}.png"))
+        .chain((2..).map(|n| format!("{stem}.{n}.png")))
+        .map(PathBuf::from);
+    candidates
+        .into_iter()
+        .find(|name| taken.insert(name.clone()))
+        .unwrap_or_default()
+}
+
+fn text_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> String {
+    let file = file.display();
+    let (_, report) = match outcome {
+        Ok(checked) => checked,
+        Err(Unverified { message, .. }) => return format!("{file}: unreadable: {message}"),
+    };
+    let mut line = match (report.verdict, report.score) {
+        (Verdict::Live, Some(score)) => format!("{file}: live, score {:.4}", score.get()),
+        (Verdict::Spoof, Some(score)) => format!("{file}: spoof, score {:.4}", score.get()),
+        _ => format!("{file}: not assessed"),
+    };
+    if report.score.is_some() {
+        line += &format!(" (threshold {})", report.threshold.get());
+    }
+    for Reason { code, hint, .. } in &report.reasons {
+        line += &format!(", {}: {hint}", code.as_str());
+    }
+    if let Some(Face { rect, .. }) = report.faces.first() {
+        line += &format!(
+            ", face {:.0}x{:.0} px at {:.0},{:.0}",
+            rect.delta.x, rect.delta.y, rect.top_left.x, rect.top_left.y
+        );
+    }
+    if report.faces.len() > 1 {
+        line += &format!(", {} faces in all", report.faces.len());
+    }
+    let milliseconds = report.timings.total.as_secs_f64() * 1e3;
+    line + &format!(
+        ", {milliseconds:.1} ms [{}, {}]",
+        report.pack.name, report.device
+    )
+}
+
+fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> String {
+    #[derive(Serialize)]
+    struct Checked<'a> {
+        file: String,
+        verdict: Verdict,
+        score: Option<f64>,
+        threshold: f64,
+        reasons: &'a [Reason],
+        faces: &'a [Face],
+        models: BTreeMap<&'a str, f64>,
+        pack: Pack<'a>,
+        device: String,
+        timings_ms: TimingsMs,
+    }
+    #[derive(Serialize)]
+    struct Pack<'a> {
+        name: &'a str,
+        digest: String,
+    }
+    #[derive(Serialize)]
+    struct TimingsMs {
+        decode: f64,
+        detect: f64,
+        score: f64,
+        total: f64,
+    }
+    #[derive(Serialize)]
+    struct Failed<'a> {
+        file: String,
+        error: Detail<'a>,
+    }
+    #[derive(Serialize)]
+    struct Detail<'a> {
+        code: &'static str,
+        message: &'a str,
+    }
+
+    let file = file.display().to_string();
+    let line = match outcome {
+        Ok((_, report)) => {
+            let Timings {
+                decode,
+                detect,
+                score,
+                total,
+            } = report.timings;
+            let [decode, detect, score, total] =
+                [decode, detect, score, total].map(|t| (t.as_secs_f64() * 1e6).round() / 1e3);
+            serde_json::to_string(&Checked {
+                file,
+                verdict: report.verdict,
+                score: report.score.map(liveness::Score::get),
+                threshold: report.threshold.get(),
+                reasons: &report.reasons,
+                faces: &report.faces,
+                models: report
+                    .models
+                    .iter()
+                    .map(|m| (&*m.id, m.live.get()))
+                    .collect(),
+                pack: Pack {
+                    name: &report.pack.name,
+                    digest: report.pack.digest.to_string(),
+                },
+                device: report.device.to_string(),
+                timings_ms: TimingsMs {
+                    decode,
+                    detect,
+                    score,
+                    total,
+                },
+            })
+        }
+        Err(Unverified { code, message }) => {
+            let error = Detail { code, message };
+            serde_json::to_string(&Failed { file, error })
+        }
+    };
+    line.expect("reports hold strings and finite numbers only")
+}
