@@ -50,9 +50,19 @@ pub enum DecodeError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
-    /// From the JPEG decoder.
-    #[error(transparent)]
-    Jpeg(#[from] zune_jpeg::errors::DecodeErrors),
+    /// The JPEG decoder met data that contradict themselves.
+    #[error("the JPEG data contradict themselves")]
+    Jpeg,
+    /// The JPEG is made of more scans than any camera or browser writes: a way to make a decoder work
+    /// for minutes.
+    #[error("the JPEG has more than {limit} scans")]
+    Scans {
+        /// The most that are taken.
+        limit: usize,
+    },
+    /// The JPEG keeps its colours in a way that nobody displays.
+    #[error("the colours of the JPEG are of an unknown kind")]
+    Colours,
     /// From the decoder of any other format.
     #[error(transparent)]
     Image(#[from] image::ImageError),

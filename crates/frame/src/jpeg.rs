@@ -1,63 +1,92 @@
-//! JPEG, by way of `zune-jpeg`, with one thing added: a picture that stops early is refused.
+//! JPEG, by way of libjpeg (`mozjpeg`), made strict.
 //!
-//! JPEG decoders are made to show something whatever happens; they paint the missing half gray. A
-//! score of half a picture is worth nothing, so the decoder runs in its strict mode and
-//! [`is_complete`] asks for the end-of-image marker first.
+//! Models were trained on what libjpeg-turbo decodes, and this is equal to it to the bit: decoders
+//! that round differently by a few levels moved the score of a selfie by 0.11.
+//!
+//! libjpeg is made to show something whatever happens: it warns and paints the missing half gray. A
+//! score of half a picture is worth nothing, so here every warning about the picture's data ends the
+//! decoding, and the end-of-image marker is asked for first.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::errors::DecodeErrors;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use mozjpeg::decompress::DecompressBuilder;
+use mozjpeg::{ColorSpace, ColorSpaceExt, DctMethod, Decompress, Marker};
+use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr};
 
 use crate::decode::{Format, check_size};
-use crate::error::DecodeError;
+use crate::error::{CodecError, DecodeError};
+use crate::jpeg_markers::{Extent, extent};
 use crate::limits::Limits;
+
+/// Cameras write one scan, progressive encoders about ten.
+const MAX_SCANS: usize = 100;
+/// Where EXIF is kept, and where Adobe says that it was there.
+const MARKERS: [Marker; 2] = [Marker::APP(1), Marker::APP(14)];
 
 pub(crate) fn decode(
     bytes: &[u8],
     limits: &Limits,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
-    let corrupt = |source: DecodeErrors| DecodeError::Corrupt {
+    // libjpeg leaves by unwinding when it meets an error, through frames made for it.
+    catch_unwind(AssertUnwindSafe(|| decode_or_unwind(bytes, limits)))
+        .unwrap_or_else(|_| Err(corrupt(CodecError::Jpeg)))
+}
+
+fn corrupt(source: CodecError) -> DecodeError {
+    DecodeError::Corrupt {
         format: Format::Jpeg,
-        source: source.into(),
-    };
-    let lenient = DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX));
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), lenient);
-    decoder.decode_headers().map_err(corrupt)?;
-    let (width, height) = decoder.dimensions().unwrap_or_default();
-    let (width, height) = (width as u32, height as u32);
-    check_size(Format::Jpeg, (width, height), limits)?;
-    if !is_complete(bytes) {
-        return Err(DecodeError::CutShort {
-            format: Format::Jpeg,
-        });
+        source,
     }
-    let orientation = decoder
-        .exif()
-        .and_then(|exif| Orientation::from_exif_chunk(exif))
-        .unwrap_or(Orientation::NoTransforms);
-    let gray = decoder.input_colorspace() == Some(ColorSpace::Luma);
-    let colorspace = if gray {
-        ColorSpace::Luma
-    } else {
-        ColorSpace::RGB
-    };
-    decoder.set_options(
-        lenient
-            .set_strict_mode(true)
-            .jpeg_set_out_colorspace(colorspace),
-    );
-    let pixels = decoder.decode().map_err(corrupt)?;
-    let picture = if gray {
-        GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
-    } else {
-        RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+}
+
+fn decode_or_unwind(
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<(DynamicImage, Orientation), DecodeError> {
+    let builder = DecompressBuilder::new()
+        .with_err(strict())
+        .with_markers(&MARKERS);
+    let mut decoder = builder
+        .from_mem(bytes)
+        .map_err(|_| corrupt(CodecError::Jpeg))?;
+    let (width, height) = (decoder.width() as u32, decoder.height() as u32);
+    check_size(Format::Jpeg, (width, height), limits)?;
+    match extent(bytes) {
+        Extent::CutShort => {
+            return Err(DecodeError::CutShort {
+                format: Format::Jpeg,
+            });
+        }
+        Extent::Complete { scans } if scans > MAX_SCANS => {
+            return Err(corrupt(CodecError::Scans { limit: MAX_SCANS }));
+        }
+        Extent::Complete { .. } => {}
+    }
+    let orientation = orientation(&decoder);
+    let is_adobe = has_marker(&decoder, 14, b"Adobe").is_some();
+    decoder.dct_method(DctMethod::IntegerSlow);
+    let picture = match decoder.color_space() {
+        ColorSpace::JCS_GRAYSCALE => {
+            let pixels = samples(decoder, ColorSpace::JCS_GRAYSCALE)?;
+            GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
+        }
+        ColorSpace::JCS_RGB | ColorSpace::JCS_YCbCr => {
+            let pixels = samples(decoder, ColorSpace::JCS_RGB)?;
+            RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+        }
+        ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => {
+            let pixels = rgb_of_cmyk(&samples(decoder, ColorSpace::JCS_CMYK)?, is_adobe);
+            RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+        }
+        _ => {
+            let source = CodecError::Colours;
+            return Err(DecodeError::UnsupportedKind {
+                format: Format::Jpeg,
+                source,
+            });
+        }
     };
     let picture = picture.ok_or(DecodeError::CutShort {
         format: Format::Jpeg,
@@ -65,38 +94,77 @@ pub(crate) fn decode(
     Ok((picture, orientation))
 }
 
-/// Whether the markers lead to an end-of-image marker (ITU-T T.81, annex B). Bytes after it do not
-/// matter: phones append videos and thumbnails.
-fn is_complete(bytes: &[u8]) -> bool {
-    const END_OF_IMAGE: u8 = 0xD9;
-    /// Markers without a length: temporary, restarts, start of image.
-    const BARE: [std::ops::RangeInclusive<u8>; 2] = [0x01..=0x01, 0xD0..=0xD8];
-    let mut at = 0;
-    while let Some(marker_at) = next_marker(bytes, at) {
-        let marker = bytes[marker_at];
-        at = marker_at + 1;
-        if marker == END_OF_IMAGE {
-            return true;
-        }
-        if BARE.iter().any(|range| range.contains(&marker)) {
-            continue;
-        }
-        let Some(&[high, low]) = bytes.get(at..at + 2).and_then(|b| b.first_chunk()) else {
-            return false;
-        };
-        // A scan's header is followed by its data, in which 0xFF comes before 0 (it was a data byte)
-        // or a restart marker only: `next_marker` passes over the one, the loop over the other.
-        at += usize::from(u16::from_be_bytes([high, low])).max(2);
-    }
-    false
+/// All samples, in the colour space `space`.
+fn samples(decoder: Decompress<&[u8]>, space: ColorSpace) -> Result<Vec<u8>, DecodeError> {
+    let read = || {
+        let mut started = decoder.to_colorspace(space)?;
+        let channels = started.color_space().num_components();
+        let mut samples = vec![0; started.width() * started.height() * channels];
+        started.read_scanlines_into(&mut samples)?;
+        // Reads to the end of the image: a fault behind the last row counts too.
+        started.finish()?;
+        Ok(samples)
+    };
+    read().map_err(|_: std::io::Error| corrupt(CodecError::Jpeg))
 }
 
-/// The place of the next marker code: the byte after 0xFF that is neither 0 (stuffing) nor 0xFF
-/// (filling).
-fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
-    let tail = bytes.get(from..)?;
-    let code = tail
-        .windows(2)
-        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
-    Some(from + code + 1)
+/// Ink to light, each ink dimmed by black. Adobe's programs keep the inverse of ink.
+fn rgb_of_cmyk(samples: &[u8], is_adobe: bool) -> Vec<u8> {
+    let light = |ink: u8| u32::from(if is_adobe { ink } else { 255 - ink });
+    let pixel = |cmyk: &[u8]| {
+        let black = light(cmyk[3]);
+        [0, 1, 2].map(|c| ((light(cmyk[c]) * black + 127) / 255) as u8)
+    };
+    samples.chunks_exact(4).flat_map(pixel).collect()
+}
+
+fn orientation(decoder: &Decompress<&[u8]>) -> Orientation {
+    has_marker(decoder, 1, b"Exif\0\0")
+        .and_then(Orientation::from_exif_chunk)
+        .unwrap_or(Orientation::NoTransforms)
+}
+
+/// What follows `prefix` in the first marker `APPn` that begins with it.
+fn has_marker<'a>(decoder: &'a Decompress<&[u8]>, n: u8, prefix: &[u8]) -> Option<&'a [u8]> {
+    decoder
+        .markers()
+        .filter(|marker| marker.marker == Marker::APP(n))
+        .find_map(|marker| marker.data.strip_prefix(prefix))
+}
+
+/// An error handler for which a warning about the picture's data is an error.
+fn strict() -> jpeg_error_mgr {
+    /// libjpeg's state once it reads the picture's data (`DSTATE_PRELOAD`): from then on a warning
+    /// means damage. Before, it means an unusual header, which does no harm.
+    const READING_DATA: std::ffi::c_int = 203;
+
+    extern "C-unwind" fn leave(_: &mut jpeg_common_struct) {
+        // Without the panic hook: a bad picture is nobody's bug.
+        resume_unwind(Box::new(()));
+    }
+    extern "C-unwind" fn judge(decoder: &mut jpeg_common_struct, level: std::ffi::c_int) {
+        let is_warning = level < 0;
+        if is_warning && decoder.global_state >= READING_DATA {
+            leave(decoder);
+        }
+    }
+    extern "C-unwind" fn ignore(_: &mut jpeg_common_struct) {}
+    extern "C-unwind" fn say_nothing(_: &mut jpeg_common_struct, _: &[u8; 80]) {}
+
+    jpeg_error_mgr {
+        error_exit: Some(leave),
+        emit_message: Some(judge),
+        output_message: Some(ignore),
+        format_message: Some(say_nothing),
+        reset_error_mgr: Some(ignore),
+        msg_code: 0,
+        msg_parm: Default::default(),
+        trace_level: 0,
+        num_warnings: 0,
+        jpeg_message_table: std::ptr::null(),
+        last_jpeg_message: 0,
+        addon_message_table: std::ptr::null(),
+        first_addon_message: 0,
+        last_addon_message: 0,
+    }
 }

@@ -14,6 +14,7 @@ mod error;
 mod frame;
 mod geometry;
 mod jpeg;
+mod jpeg_markers;
 mod limits;
 mod resample;
 mod tensor;

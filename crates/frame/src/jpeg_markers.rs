@@ -1,0 +1,73 @@
+//! How far a JPEG goes, by its markers alone (ITU-T T.81, annex B).
+
+/// How far a JPEG goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// To its end-of-image marker, over so many scans. What follows that does not matter: phones append
+    /// videos and thumbnails.
+    Complete { scans: usize },
+    /// The bytes end before it does.
+    CutShort,
+}
+
+const END_OF_IMAGE: u8 = 0xD9;
+const START_OF_SCAN: u8 = 0xDA;
+
+/// Follows the markers of the JPEG in `bytes`.
+pub(crate) fn extent(bytes: &[u8]) -> Extent {
+    let mut scans = 0;
+    let mut at = 0;
+    while let Some(marker_at) = next_marker(bytes, at) {
+        let marker = bytes[marker_at];
+        at = marker_at + 1;
+        match marker {
+            END_OF_IMAGE => return Extent::Complete { scans },
+            // Temporary, restarts and start of image have no length.
+            0x01 | 0xD0..=0xD8 => continue,
+            START_OF_SCAN => scans += 1,
+            _ => {}
+        }
+        let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else {
+            break;
+        };
+        // A scan's header is followed by its data, in which 0xFF comes before 0 (it was a data byte)
+        // or a restart marker only: `next_marker` passes over the one, this loop over the other.
+        at += usize::from(u16::from_be_bytes(*length)).max(2);
+    }
+    Extent::CutShort
+}
+
+/// The place of the next marker code: a byte after 0xFF that is neither 0 (stuffing) nor 0xFF
+/// (filling).
+fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
+    let tail = bytes.get(from..)?;
+    let code = tail
+        .windows(2)
+        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
+    Some(from + code + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_lead_to_the_end_and_not_past_a_cut() {
+        let jpeg = [
+            &[0xFF, 0xD8][..],                                 // start of image
+            &[0xFF, 0xE1, 0, 6, 0xFF, 0xD9, 1, 2], // a segment that holds a thumbnail's end
+            &[0xFF, 0xDA, 0, 3, 9, 1, 0xFF, 0, 2, 0xFF, 0xD0], // a scan, a stuffed byte, a restart
+            &[3, 0xFF, 0xFF, 0xDA, 0, 2, 7],       // filling, another scan
+            &[0xFF, 0xD9],
+        ]
+        .concat();
+        assert_eq!(extent(&jpeg), Extent::Complete { scans: 2 });
+        assert_eq!(
+            extent(&[&jpeg[..], b"video"].concat()),
+            Extent::Complete { scans: 2 }
+        );
+        for end in 0..jpeg.len() {
+            assert_eq!(extent(&jpeg[..end]), Extent::CutShort, "{end}");
+        }
+    }
+}
