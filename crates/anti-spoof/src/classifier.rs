@@ -35,16 +35,8 @@ impl Classifier {
     ) -> Result<Self, ScoreError> {
         let id: Arc<str> = id.into();
         if spec.live_class >= spec.classes {
-            let &Spec {
-                classes,
-                live_class,
-                ..
-            } = spec;
-            return Err(ScoreError::LiveClass {
-                scorer: id,
-                classes,
-                live_class,
-            });
+            let &Spec { classes, live_class, .. } = spec;
+            return Err(ScoreError::LiveClass { scorer: id, classes, live_class });
         }
         let signature = Signature {
             input: [1, 3, spec.input.height, spec.input.width].map(Dim::Is),
@@ -53,12 +45,8 @@ impl Classifier {
                 shape: vec![Dim::Is(1), Dim::Is(spec.classes)],
             }],
         };
-        let model = Model::load(runtime, model, device, &signature).map_err(|source| {
-            ScoreError::Model {
-                scorer: id.clone(),
-                source,
-            }
-        })?;
+        let model = Model::load(runtime, model, device, &signature)
+            .map_err(|source| ScoreError::Model { scorer: id.clone(), source })?;
         Ok(Self {
             id,
             model,
@@ -85,24 +73,13 @@ impl Classifier {
         self.fill_tensor(frame, face);
         let probability = self
             .live_probability()
-            .map_err(|source| ScoreError::Model {
-                scorer: self.id.clone(),
-                source,
-            })?;
-        Score::new(probability).map_err(|source| ScoreError::NoProbability {
-            scorer: self.id.clone(),
-            source,
-        })
+            .map_err(|source| ScoreError::Model { scorer: self.id.clone(), source })?;
+        Score::new(probability)
+            .map_err(|source| ScoreError::NoProbability { scorer: self.id.clone(), source })
     }
 
     fn fill_tensor(&mut self, frame: &Frame, face: &Rect) {
-        let &Spec {
-            crop,
-            input,
-            resize,
-            tensor,
-            ..
-        } = &self.spec;
+        let &Spec { crop, input, resize, tensor, .. } = &self.spec;
         let mirrored;
         let region = match crop.region(frame.size(), face) {
             Region::Inside(rect) => frame.crop(rect),
@@ -130,9 +107,7 @@ fn softmax(logits: impl Iterator<Item = f32> + Clone, wanted: usize) -> f64 {
     let Some(reference) = logits.clone().nth(wanted).map(f64::from) else {
         return f64::NAN;
     };
-    1.0 / logits
-        .map(|logit| (f64::from(logit) - reference).exp())
-        .sum::<f64>()
+    1.0 / logits.map(|logit| (f64::from(logit) - reference).exp()).sum::<f64>()
 }
 
 #[cfg(test)]

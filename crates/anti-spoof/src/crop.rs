@@ -45,11 +45,7 @@ fn shifted(size: Size, face: &Rect, scale: f64) -> PixelRect {
     let rows = shifted_side(size.height, face.top_left.y, face.delta.y);
     let scale = scale.min(columns.most_scale()).min(rows.most_scale());
     let ((left, width), (top, height)) = (columns.span(scale), rows.span(scale));
-    PixelRect {
-        left,
-        top,
-        size: Size::new(width, height),
-    }
+    PixelRect { left, top, size: Size::new(width, height) }
 }
 
 /// One side of the picture and of the box in it.
@@ -60,11 +56,7 @@ struct Side {
 }
 
 fn shifted_side(pixels: usize, start: f32, length: f32) -> Side {
-    Side {
-        last: (pixels - 1) as f64,
-        start: f64::from(start),
-        length: f64::from(length),
-    }
+    Side { last: (pixels - 1) as f64, start: f64::from(start), length: f64::from(length) }
 }
 
 impl Side {
@@ -91,12 +83,12 @@ impl Side {
     }
 }
 
-fn square(size: Size, face: &Rect, scale: f64) -> Region {
+fn square(picture: Size, face: &Rect, scale: f64) -> Region {
     let (x, y) = (f64::from(face.top_left.x), f64::from(face.top_left.y));
     let (width, height) = (f64::from(face.delta.x), f64::from(face.delta.y));
     let side = width.max(height) * scale;
     // A box beyond any reason (a broken model's) may not ask for more memory than the picture has.
-    let most = 4 * size.longer_side();
+    let most = 4 * picture.longer_side();
     Region::Square {
         left: (x + width / 2.0 - side / 2.0) as i64,
         top: (y + height / 2.0 - side / 2.0) as i64,
@@ -124,14 +116,7 @@ mod tests {
             Size::new(1000, 1000),
             Rect::new(400.0, 300.0, 100.0, 200.0),
         );
-        assert_eq!(
-            rect,
-            PixelRect {
-                left: 350,
-                top: 200,
-                size: Size::new(201, 401)
-            }
-        );
+        assert_eq!(rect, PixelRect { left: 350, top: 200, size: Size::new(201, 401) });
     }
 
     #[test]
@@ -141,28 +126,14 @@ mod tests {
             Size::new(1000, 1000),
             Rect::new(0.0, 850.0, 100.0, 100.0),
         );
-        assert_eq!(
-            rect,
-            PixelRect {
-                left: 0,
-                top: 799,
-                size: Size::new(201, 201)
-            }
-        );
+        assert_eq!(rect, PixelRect { left: 0, top: 799, size: Size::new(201, 201) });
     }
 
     #[test]
     fn a_square_may_leave_the_picture() {
         let region = Crop::SquareReflected { scale: 1.5 }
             .region(Size::new(100, 100), &Rect::new(-10.0, 60.0, 40.0, 60.0));
-        assert_eq!(
-            region,
-            Region::Square {
-                left: -35,
-                top: 45,
-                side: 90
-            }
-        );
+        assert_eq!(region, Region::Square { left: -35, top: 45, side: 90 });
     }
 
     proptest! {

@@ -64,27 +64,18 @@ mod tests {
     #[test]
     fn the_mean_of_nothing_is_no_score() {
         assert!(Fusion::Mean.fuse(&[]).is_err());
-        assert_eq!(
-            Fusion::Mean.fuse(&[score(0.25), score(0.75)]).unwrap(),
-            score(0.5)
-        );
+        assert_eq!(Fusion::Mean.fuse(&[score(0.25), score(0.75)]).unwrap(), score(0.5));
     }
 
     #[test]
     fn the_operating_point_becomes_one_half() {
-        let calibration = Calibration {
-            slope: 1.0,
-            offset: -score(0.115).log_odds(),
-        };
+        let calibration = Calibration { slope: 1.0, offset: -score(0.115).log_odds() };
         assert!((calibration.apply(score(0.115)).unwrap().get() - 0.5).abs() < 1e-12);
     }
 
     #[test]
     fn a_calibration_that_is_no_number_gives_no_score() {
-        let calibration = Calibration {
-            slope: f64::NAN,
-            offset: 0.0,
-        };
+        let calibration = Calibration { slope: f64::NAN, offset: 0.0 };
         assert!(calibration.apply(score(0.9)).is_err());
     }
 

@@ -17,11 +17,7 @@ impl Score {
     /// # Errors
     /// When `value` is not a number from 0 to 1.
     pub fn new(value: f64) -> Result<Self, ScoreRangeError> {
-        if (0.0..=1.0).contains(&value) {
-            Ok(Self(value))
-        } else {
-            Err(ScoreRangeError(value))
-        }
+        if (0.0..=1.0).contains(&value) { Ok(Self(value)) } else { Err(ScoreRangeError(value)) }
     }
 
     /// The number.
@@ -61,13 +57,7 @@ mod tests {
         for good in [0.0, -0.0, 0.5, 1.0] {
             assert!(Score::new(good).is_ok(), "{good}");
         }
-        for bad in [
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            -1e-9,
-            1.0 + 1e-9,
-        ] {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e-9, 1.0 + 1e-9] {
             assert!(Score::new(bad).is_err(), "{bad}");
         }
     }

@@ -39,11 +39,7 @@ impl Scorer {
     /// Puts `classifiers` together.
     #[must_use]
     pub fn new(classifiers: Vec<Classifier>, fusion: Fusion, calibration: Calibration) -> Self {
-        Self {
-            classifiers,
-            fusion,
-            calibration,
-        }
+        Self { classifiers, fusion, calibration }
     }
 
     /// How living the face in `face` looks.
@@ -56,10 +52,7 @@ impl Scorer {
             .iter_mut()
             .map(|classifier| {
                 let live = classifier.classify(frame, face)?;
-                Ok(ModelScore {
-                    id: classifier.id().clone(),
-                    live,
-                })
+                Ok(ModelScore { id: classifier.id().clone(), live })
             })
             .collect::<Result<Vec<_>, ScoreError>>()?;
         let probabilities: Vec<Score> = models.iter().map(|model| model.live).collect();

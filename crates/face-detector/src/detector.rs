@@ -40,12 +40,7 @@ impl Detector {
             Family::Yunet => yunet::signature(input),
         };
         let model = Model::load(runtime, model, device, &signature)?;
-        Ok(Self {
-            model,
-            spec: spec.clone(),
-            resampler: Resampler::default(),
-            tensor: Vec::new(),
-        })
+        Ok(Self { model, spec: spec.clone(), resampler: Resampler::default(), tensor: Vec::new() })
     }
 
     /// The faces of `frame`, largest first; none is an answer too.
@@ -54,12 +49,7 @@ impl Detector {
     /// When the model fails or contradicts itself.
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Face>, DetectError> {
         let placed = self.spec.fit.place(frame.size());
-        placed.fill(
-            frame,
-            &mut self.resampler,
-            &self.spec.tensor,
-            &mut self.tensor,
-        );
+        placed.fill(frame, &mut self.resampler, &self.spec.tensor, &mut self.tensor);
         let shape = [1, 3, placed.canvas.height, placed.canvas.width];
         let outputs = self.model.run(shape, &self.tensor)?;
         let candidates = match self.spec.family {
@@ -69,10 +59,7 @@ impl Detector {
             Family::Yunet => yunet::candidates(&outputs, placed.canvas, self.spec.min_confidence)?,
         };
         let (x, y) = placed.stretch;
-        let faces = candidates
-            .into_iter()
-            .map(|face| face.stretched(x, y))
-            .collect();
+        let faces = candidates.into_iter().map(|face| face.stretched(x, y)).collect();
         Ok(suppress(faces, self.spec.max_overlap_iou))
     }
 }

@@ -35,25 +35,13 @@ impl Landmarks {
     /// The points in the order in which detectors list them.
     pub(crate) fn from_points(points: [Point; 5]) -> Self {
         let [right_eye, left_eye, nose, mouth_right, mouth_left] = points;
-        Self {
-            right_eye,
-            left_eye,
-            nose,
-            mouth_right,
-            mouth_left,
-        }
+        Self { right_eye, left_eye, nose, mouth_right, mouth_left }
     }
 
     /// Right eye, left eye, nose, right and left corner of the mouth.
     #[must_use]
     pub fn points(&self) -> [Point; 5] {
-        [
-            self.right_eye,
-            self.left_eye,
-            self.nose,
-            self.mouth_right,
-            self.mouth_left,
-        ]
+        [self.right_eye, self.left_eye, self.nose, self.mouth_right, self.mouth_left]
     }
 }
 
@@ -61,16 +49,11 @@ impl Face {
     /// The same face when one pixel of the model's input is `x` by `y` pixels of the frame.
     pub(crate) fn stretched(self, x: f32, y: f32) -> Self {
         let Rect { top_left, delta } = self.rect;
-        let place = |p: Point| Point {
-            x: p.x * x,
-            y: p.y * y,
-        };
+        let place = |p: Point| Point { x: p.x * x, y: p.y * y };
         Self {
             rect: Rect::new(top_left.x * x, top_left.y * y, delta.x * x, delta.y * y),
             confidence: self.confidence,
-            landmarks: self
-                .landmarks
-                .map(|l| Landmarks::from_points(l.points().map(place))),
+            landmarks: self.landmarks.map(|l| Landmarks::from_points(l.points().map(place))),
         }
     }
 }

@@ -25,10 +25,7 @@ impl Fit {
             Self::Stretch { width, height } => Placement {
                 picture: Size::new(width, height),
                 canvas: Size::new(width, height),
-                stretch: (
-                    size.width as f32 / width as f32,
-                    size.height as f32 / height as f32,
-                ),
+                stretch: (size.width as f32 / width as f32, size.height as f32 / height as f32),
             },
             Self::Letterbox { longer_side } => {
                 let scale = (longer_side as f64 / size.longer_side() as f64).min(1.0);

@@ -15,10 +15,7 @@ pub(crate) fn signature(input: [Dim; 4]) -> Signature {
         name: Some(name),
         shape: vec![Dim::Is(1), Dim::Any, Dim::Is(values)],
     };
-    Signature {
-        input,
-        outputs: vec![output("scores", 2), output("boxes", 4)],
-    }
+    Signature { input, outputs: vec![output("scores", 2), output("boxes", 4)] }
 }
 
 /// Candidates of at least `min_confidence`, in pixels of the input.
@@ -30,21 +27,13 @@ pub(crate) fn candidates(
     let (scores, boxes) = (outputs.get(SCORES)?, outputs.get(BOXES)?);
     let count = scores.shape()[1];
     if boxes.shape()[1] != count {
-        return Err(DetectError::Grid {
-            expected: count,
-            found: boxes.shape()[1],
-        });
+        return Err(DetectError::Grid { expected: count, found: boxes.shape()[1] });
     }
     let (width, height) = (canvas.width as f32, canvas.height as f32);
     let face = |i: usize| Face {
         rect: {
             let [x1, y1, x2, y2] = [0, 1, 2, 3].map(|k| boxes[[0, i, k]]);
-            Rect::new(
-                x1 * width,
-                y1 * height,
-                (x2 - x1) * width,
-                (y2 - y1) * height,
-            )
+            Rect::new(x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height)
         },
         confidence: scores[[0, i, 1]],
         landmarks: None,

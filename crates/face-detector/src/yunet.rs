@@ -45,10 +45,7 @@ pub(crate) fn candidates(
         let (boxes, points) = (outputs.get(first + 2)?, outputs.get(first + 3)?);
         for output in [&class, &object, &boxes, &points] {
             if output.shape()[1] != cells {
-                return Err(DetectError::Grid {
-                    expected: cells,
-                    found: output.shape()[1],
-                });
+                return Err(DetectError::Grid { expected: cells, found: output.shape()[1] });
             }
         }
         let stride = stride as f32;
@@ -71,11 +68,7 @@ pub(crate) fn candidates(
                 y: (row + points[[0, cell, 2 * k + 1]]) * stride,
             };
             let landmarks = Landmarks::from_points(std::array::from_fn(point));
-            faces.push(Face {
-                rect,
-                confidence,
-                landmarks: Some(landmarks),
-            });
+            faces.push(Face { rect, confidence, landmarks: Some(landmarks) });
         }
     }
     Ok(faces)

@@ -94,11 +94,7 @@ pub(crate) fn check_size(
         });
     }
     if width.max(height) > limits.max_side_px {
-        return Err(DecodeError::TooLarge {
-            width,
-            height,
-            max_side_px: limits.max_side_px,
-        });
+        return Err(DecodeError::TooLarge { width, height, max_side_px: limits.max_side_px });
     }
     Ok(())
 }
@@ -110,17 +106,13 @@ fn still(
     limits: &Limits,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
     let refuse = |source: ImageError| match source {
-        ImageError::Unsupported(_) => DecodeError::UnsupportedKind {
-            format,
-            source: source.into(),
-        },
+        ImageError::Unsupported(_) => {
+            DecodeError::UnsupportedKind { format, source: source.into() }
+        }
         ImageError::IoError(ref io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
             DecodeError::CutShort { format }
         }
-        source => DecodeError::Corrupt {
-            format,
-            source: source.into(),
-        },
+        source => DecodeError::Corrupt { format, source: source.into() },
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), codec);
     let mut codec_limits = image::Limits::no_limits();

@@ -13,9 +13,7 @@ pub struct Frame {
 impl std::fmt::Debug for Frame {
     /// The size only: a picture of someone does not belong in a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Frame")
-            .field("size", &self.size)
-            .finish_non_exhaustive()
+        f.debug_struct("Frame").field("size", &self.size).finish_non_exhaustive()
     }
 }
 
@@ -27,10 +25,7 @@ impl Frame {
     pub fn from_rgb8(size: Size, pixels: Vec<u8>) -> Result<Self, PixelCountError> {
         let expected = 3 * size.area();
         if pixels.len() != expected || pixels.is_empty() {
-            return Err(PixelCountError {
-                expected,
-                found: pixels.len(),
-            });
+            return Err(PixelCountError { expected, found: pixels.len() });
         }
         Ok(Self { size, pixels })
     }
@@ -55,11 +50,7 @@ impl Frame {
     /// The whole picture as a view.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        View {
-            pixels: &self.pixels,
-            stride: 3 * self.size.width,
-            size: self.size,
-        }
+        View { pixels: &self.pixels, stride: 3 * self.size.width, size: self.size }
     }
 
     /// The part of the picture inside `part`, without copying.
@@ -76,11 +67,7 @@ impl Frame {
             self.size
         );
         let stride = 3 * self.size.width;
-        View {
-            pixels: &self.pixels[part.top * stride + 3 * part.left..],
-            stride,
-            size: part.size,
-        }
+        View { pixels: &self.pixels[part.top * stride + 3 * part.left..], stride, size: part.size }
     }
 
     /// A copy of the square with its corner at (`left`, `top`), which may reach outside: there the
@@ -102,10 +89,7 @@ impl Frame {
                 pixels.extend_from_slice(&row[column..column + 3]);
             }
         }
-        Frame {
-            size: Size::new(side, side),
-            pixels,
-        }
+        Frame { size: Size::new(side, side), pixels }
     }
 
     /// The picture as a PNG file, for people to look at.
@@ -143,15 +127,18 @@ pub struct View<'a> {
     size: Size,
 }
 
+impl std::fmt::Debug for View<'_> {
+    /// The size only, as with [`Frame`].
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
 impl<'a> View<'a> {
     /// Rows of `size` that follow each other without gaps in `pixels`.
     pub(crate) fn packed(pixels: &'a [u8], size: Size) -> Self {
         debug_assert_eq!(pixels.len(), 3 * size.area());
-        Self {
-            pixels,
-            stride: 3 * size.width,
-            size,
-        }
+        Self { pixels, stride: 3 * size.width, size }
     }
 
     /// Width and height.
@@ -189,11 +176,7 @@ mod tests {
     fn a_crop_is_the_pixels_inside_it() {
         let pixels: Vec<u8> = (0..3 * 4 * 3).collect();
         let frame = Frame::from_rgb8(Size::new(4, 3), pixels).unwrap();
-        let crop = frame.crop(PixelRect {
-            left: 1,
-            top: 2,
-            size: Size::new(2, 1),
-        });
+        let crop = frame.crop(PixelRect { left: 1, top: 2, size: Size::new(2, 1) });
         assert_eq!(crop.row(0), [27, 28, 29, 30, 31, 32]);
     }
 

@@ -32,13 +32,7 @@ impl Rect {
     /// A box from its corner and its size.
     #[must_use]
     pub fn new(x: f32, y: f32, width: f32, height: f32) -> Self {
-        Self {
-            top_left: Point { x, y },
-            delta: Delta {
-                x: width,
-                y: height,
-            },
-        }
+        Self { top_left: Point { x, y }, delta: Delta { x: width, y: height } }
     }
 
     /// Whether all four numbers are finite and the box has an area. Anything a model says is asked
@@ -67,23 +61,10 @@ impl Rect {
         let overlap = |a: f32, a_len: f32, b: f32, b_len: f32| {
             ((a + a_len).min(b + b_len) - a.max(b)).max(0.0)
         };
-        let intersection = overlap(
-            self.top_left.x,
-            self.delta.x,
-            other.top_left.x,
-            other.delta.x,
-        ) * overlap(
-            self.top_left.y,
-            self.delta.y,
-            other.top_left.y,
-            other.delta.y,
-        );
+        let intersection = overlap(self.top_left.x, self.delta.x, other.top_left.x, other.delta.x)
+            * overlap(self.top_left.y, self.delta.y, other.top_left.y, other.delta.y);
         let union = self.area() + other.area() - intersection;
-        if union > 0.0 {
-            (intersection / union).min(1.0)
-        } else {
-            0.0
-        }
+        if union > 0.0 { (intersection / union).min(1.0) } else { 0.0 }
     }
 
     /// The same box after the picture was scaled by `factor`.

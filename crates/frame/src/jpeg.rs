@@ -13,7 +13,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
 use mozjpeg::decompress::DecompressBuilder;
 use mozjpeg::{ColorSpace, ColorSpaceExt, DctMethod, Decompress, Marker};
-use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr};
+use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr, msg_parm_union};
 
 use crate::decode::{Format, check_size};
 use crate::error::{CodecError, DecodeError};
@@ -35,29 +35,20 @@ pub(crate) fn decode(
 }
 
 fn corrupt(source: CodecError) -> DecodeError {
-    DecodeError::Corrupt {
-        format: Format::Jpeg,
-        source,
-    }
+    DecodeError::Corrupt { format: Format::Jpeg, source }
 }
 
 fn decode_or_unwind(
     bytes: &[u8],
     limits: &Limits,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
-    let builder = DecompressBuilder::new()
-        .with_err(strict())
-        .with_markers(&MARKERS);
-    let mut decoder = builder
-        .from_mem(bytes)
-        .map_err(|_| corrupt(CodecError::Jpeg))?;
+    let builder = DecompressBuilder::new().with_err(strict()).with_markers(&MARKERS);
+    let mut decoder = builder.from_mem(bytes).map_err(|_| corrupt(CodecError::Jpeg))?;
     let (width, height) = (decoder.width() as u32, decoder.height() as u32);
     check_size(Format::Jpeg, (width, height), limits)?;
     match extent(bytes) {
         Extent::CutShort => {
-            return Err(DecodeError::CutShort {
-                format: Format::Jpeg,
-            });
+            return Err(DecodeError::CutShort { format: Format::Jpeg });
         }
         Extent::Complete { scans } if scans > MAX_SCANS => {
             return Err(corrupt(CodecError::Scans { limit: MAX_SCANS }));
@@ -82,15 +73,10 @@ fn decode_or_unwind(
         }
         _ => {
             let source = CodecError::Colours;
-            return Err(DecodeError::UnsupportedKind {
-                format: Format::Jpeg,
-                source,
-            });
+            return Err(DecodeError::UnsupportedKind { format: Format::Jpeg, source });
         }
     };
-    let picture = picture.ok_or(DecodeError::CutShort {
-        format: Format::Jpeg,
-    })?;
+    let picture = picture.ok_or(DecodeError::CutShort { format: Format::Jpeg })?;
     Ok((picture, orientation))
 }
 
@@ -158,7 +144,7 @@ fn strict() -> jpeg_error_mgr {
         format_message: Some(say_nothing),
         reset_error_mgr: Some(ignore),
         msg_code: 0,
-        msg_parm: Default::default(),
+        msg_parm: msg_parm_union::default(),
         trace_level: 0,
         num_warnings: 0,
         jpeg_message_table: std::ptr::null(),

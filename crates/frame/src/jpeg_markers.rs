@@ -41,9 +41,7 @@ pub(crate) fn extent(bytes: &[u8]) -> Extent {
 /// (filling).
 fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
     let tail = bytes.get(from..)?;
-    let code = tail
-        .windows(2)
-        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
+    let code = tail.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF))?;
     Some(from + code + 1)
 }
 
@@ -62,10 +60,7 @@ mod tests {
         ]
         .concat();
         assert_eq!(extent(&jpeg), Extent::Complete { scans: 2 });
-        assert_eq!(
-            extent(&[&jpeg[..], b"video"].concat()),
-            Extent::Complete { scans: 2 }
-        );
+        assert_eq!(extent(&[&jpeg[..], b"video"].concat()), Extent::Complete { scans: 2 });
         for end in 0..jpeg.len() {
             assert_eq!(extent(&jpeg[..end]), Extent::CutShort, "{end}");
         }

@@ -14,9 +14,6 @@ impl Default for Limits {
     /// 5000 px, the limit that Kairos documents for its liveness endpoint; 512 MiB, two and a half
     /// times what 5000x5000 pixels of 16-bit RGBA take.
     fn default() -> Self {
-        Self {
-            max_side_px: 5000,
-            max_decoder_bytes: 512 << 20,
-        }
+        Self { max_side_px: 5000, max_decoder_bytes: 512 << 20 }
     }
 }

@@ -92,12 +92,7 @@ mod tests {
 
     #[test]
     fn planes_follow_the_channel_order() {
-        let spec = |channels| TensorSpec {
-            channels,
-            scale: 1.0,
-            mean: [0.0; 3],
-            std: [1.0; 3],
-        };
+        let spec = |channels| TensorSpec { channels, scale: 1.0, mean: [0.0; 3], std: [1.0; 3] };
         let mut tensor = Vec::new();
         spec(Channels::Rgb).fill(frame().view(), Size::new(2, 1), &mut tensor);
         assert_eq!(tensor, [10.0, 40.0, 20.0, 50.0, 30.0, 60.0]);
@@ -120,12 +115,8 @@ mod tests {
 
     #[test]
     fn what_the_view_does_not_cover_is_black_pixels() {
-        let spec = TensorSpec {
-            channels: Channels::Rgb,
-            scale: 1.0,
-            mean: [127.0; 3],
-            std: [128.0; 3],
-        };
+        let spec =
+            TensorSpec { channels: Channels::Rgb, scale: 1.0, mean: [127.0; 3], std: [128.0; 3] };
         let mut tensor = vec![9.0; 40];
         spec.fill(frame().view(), Size::new(3, 2), &mut tensor);
         let black = -127.0 / 128.0;

@@ -21,10 +21,7 @@ pub(crate) struct Admission {
 impl Admission {
     pub(crate) fn new(max_in_flight: usize) -> Self {
         let permits = Arc::new(Semaphore::new(max_in_flight));
-        Self {
-            permits,
-            closed: Arc::default(),
-        }
+        Self { permits, closed: Arc::default() }
     }
 
     /// From now on every request is refused: the service is on its way out.

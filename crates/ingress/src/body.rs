@@ -29,18 +29,12 @@ pub(crate) async fn read(
     body: Body,
     max_bytes: usize,
 ) -> Result<Submission, Problem> {
-    let too_large = Problem::BodyTooLarge {
-        limit_bytes: max_bytes,
-    };
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse().ok());
+    let too_large = Problem::BodyTooLarge { limit_bytes: max_bytes };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > max_bytes as u64) {
         return Err(too_large);
     }
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.ok_or(Problem::UnsupportedMediaType)?;
     let body = Body::new(Limited::new(body, max_bytes)).into_data_stream();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -72,7 +66,7 @@ impl From<Problem> for Fault {
 impl Fault {
     fn of_stream(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut chain = std::iter::successors(Some(error), |error| (**error).source());
-        if chain.any(|error| error.is::<LengthLimitError>()) {
+        if chain.any(<dyn std::error::Error>::is::<LengthLimitError>) {
             Self::TooLarge
         } else {
             Problem::MalformedBody("The body ended before it was complete.").into()
@@ -176,9 +170,8 @@ async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
         Some(serde_json::Value::String(text)) => picture_of_text(text.as_bytes()),
         Some(_) => None,
     };
-    let selfie = selfie.ok_or(Problem::MalformedBody(
-        "`selfie` must be a base64 string or a base64 data: URL.",
-    ))?;
+    let selfie = selfie
+        .ok_or(Problem::MalformedBody("`selfie` must be a base64 string or a base64 data: URL."))?;
     Ok(Submission { selfie, threshold })
 }
 
@@ -206,11 +199,8 @@ fn picture_of_text(text: &[u8]) -> Option<Vec<u8>> {
             &data[1..]
         }
     };
-    let compact: Vec<u8> = base64
-        .iter()
-        .copied()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
+    let compact: Vec<u8> =
+        base64.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     STANDARD_PAD_INDIFFERENT
         .decode(&compact)
         .or_else(|_| URL_SAFE_PAD_INDIFFERENT.decode(&compact))
@@ -234,18 +224,9 @@ mod tests {
             "data:image/png;name=a;base64,--__ABA",
         ] {
             assert!(is_text(text.as_bytes()), "{text}");
-            assert_eq!(
-                picture_of_text(text.as_bytes()).as_deref(),
-                Some(picture),
-                "{text}"
-            );
+            assert_eq!(picture_of_text(text.as_bytes()).as_deref(), Some(picture), "{text}");
         }
-        for text in [
-            "data:image/jpeg,++//ABA=",
-            "data:image/jpeg;base64",
-            "a",
-            "data:",
-        ] {
+        for text in ["data:image/jpeg,++//ABA=", "data:image/jpeg;base64", "a", "data:"] {
             assert_eq!(picture_of_text(text.as_bytes()), None, "{text}");
         }
     }

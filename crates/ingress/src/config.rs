@@ -62,10 +62,6 @@ pub struct ResponseCodes {
 
 impl Default for ResponseCodes {
     fn default() -> Self {
-        Self {
-            live: 0,
-            not_live: 1,
-            not_assessed: 2,
-        }
+        Self { live: 0, not_live: 1, not_assessed: 2 }
     }
 }

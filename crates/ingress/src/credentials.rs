@@ -1,6 +1,6 @@
 //! Who may call.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -64,27 +64,19 @@ impl Credentials {
     #[must_use]
     pub fn new(list: &[Credential]) -> Self {
         let app = |c: &Credential| (Sha256::digest(&c.app_id).into(), c.app_key_sha256.0);
-        Self {
-            apps: list.iter().map(app).collect(),
-        }
+        Self { apps: list.iter().map(app).collect() }
     }
 
     /// Whether the headers name someone who may call. Missing, unknown and wrong take the same time:
     /// what is presented is hashed and compared with every entry, to the last byte.
     pub(crate) fn admit(&self, headers: &HeaderMap) -> bool {
-        let (id, key) = (
-            presented(headers, ID_HEADERS),
-            presented(headers, KEY_HEADERS),
-        );
+        let (id, key) = (presented(headers, ID_HEADERS), presented(headers, KEY_HEADERS));
         let complete = Choice::from(u8::from(id.is_some() && key.is_some()));
         let id: [u8; 32] = Sha256::digest(id.unwrap_or_default()).into();
         let key: [u8; 32] = Sha256::digest(key.unwrap_or_default()).into();
-        let known = self
-            .apps
-            .iter()
-            .fold(Choice::from(0), |known, (app_id, app_key)| {
-                known | (app_id.ct_eq(&id) & app_key.ct_eq(&key))
-            });
+        let known = self.apps.iter().fold(Choice::from(0), |known, (app_id, app_key)| {
+            known | (app_id.ct_eq(&id) & app_key.ct_eq(&key))
+        });
         (known & complete).into()
     }
 }
@@ -92,10 +84,8 @@ impl Credentials {
 /// The one value that the headers called `names` have. Two that differ are none: whoever sent both
 /// spellings must mean the same by them.
 fn presented<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Option<&'a [u8]> {
-    let mut values = names
-        .iter()
-        .flat_map(|name| headers.get_all(*name))
-        .map(|v| v.as_bytes());
+    let values = names.iter().flat_map(|name| headers.get_all(*name));
+    let mut values = values.map(HeaderValue::as_bytes);
     let first = values.next()?;
     values.all(|other| other == first).then_some(first)
 }
@@ -105,10 +95,8 @@ mod tests {
     use super::*;
 
     fn admits(headers: &[(&'static str, &str)]) -> bool {
-        let credential = |id: &str, key| Credential {
-            app_id: id.into(),
-            app_key_sha256: KeyDigest::of(key),
-        };
+        let credential =
+            |id: &str, key| Credential { app_id: id.into(), app_key_sha256: KeyDigest::of(key) };
         let credentials = Credentials::new(&[credential("one", "k1"), credential("two", "k2")]);
         let mut map = HeaderMap::new();
         for &(name, value) in headers {
@@ -138,16 +126,8 @@ mod tests {
         assert!(!admits(&[("app_id", "one"), ("app_key", "k2")]));
         assert!(!admits(&[("app_id", "three"), ("app_key", "k1")]));
         assert!(!admits(&[("app_id", ""), ("app_key", "")]));
-        assert!(!admits(&[
-            ("app_id", "one"),
-            ("app-id", "two"),
-            ("app_key", "k1")
-        ]));
-        assert!(!admits(&[
-            ("app_id", "one"),
-            ("app_key", "k1"),
-            ("app_key", "k2")
-        ]));
+        assert!(!admits(&[("app_id", "one"), ("app-id", "two"), ("app_key", "k1")]));
+        assert!(!admits(&[("app_id", "one"), ("app_key", "k1"), ("app_key", "k2")]));
     }
 
     #[test]

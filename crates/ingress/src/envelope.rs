@@ -24,11 +24,7 @@ pub(crate) struct Arrival {
 
 impl Arrival {
     fn now() -> Self {
-        Self {
-            id: Uuid::new_v4(),
-            at: OffsetDateTime::now_utc(),
-            instant: Instant::now(),
-        }
+        Self { id: Uuid::new_v4(), at: OffsetDateTime::now_utc(), instant: Instant::now() }
     }
 }
 
@@ -65,14 +61,8 @@ impl Stamp {
 /// Gives the request its name and the answer its headers, and logs one line.
 pub(crate) async fn envelop(mut request: Request, next: Next) -> Response {
     const FIXED: [(HeaderName, HeaderValue); 4] = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        ),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (
             header::STRICT_TRANSPORT_SECURITY,
@@ -106,10 +96,7 @@ fn log(method: &axum::http::Method, path: &str, arrival: Arrival, response: &mut
         Some(Failed { code, cause: None }) => {
             tracing::info!(%request_id, %method, path, status, code, duration_ms, "refused");
         }
-        Some(Failed {
-            code,
-            cause: Some(cause),
-        }) => {
+        Some(Failed { code, cause: Some(cause) }) => {
             tracing::error!(%request_id, %method, path, status, code, duration_ms, cause, "failed");
         }
     }

@@ -52,20 +52,12 @@ async fn answer(
     let config = &service.config;
     let submission = body::read(headers, body, config.max_body_bytes).await?;
     let min_picture_side_px = match version {
-        Version::V0_1 => config
-            .v0_1_min_picture_side_px
-            .unwrap_or(config.min_picture_side_px),
+        Version::V0_1 => config.v0_1_min_picture_side_px.unwrap_or(config.min_picture_side_px),
         Version::V0_2 => config.min_picture_side_px,
     };
     let threshold = submission.threshold.unwrap_or(config.threshold);
-    let terms = Terms {
-        threshold,
-        min_picture_side_px,
-    };
-    let report = service
-        .workers
-        .check(submission.selfie, terms, deadline)
-        .await?;
+    let terms = Terms { threshold, min_picture_side_px };
+    let report = service.workers.check(submission.selfie, terms, deadline).await?;
     Ok(json(&Answer::new(arrival, &report, &config.response_codes)).into_response())
 }
 
@@ -116,10 +108,7 @@ impl Serialize for FourDecimals {
 
 impl Answer {
     fn new(arrival: Arrival, report: &Report, codes: &ResponseCodes) -> Self {
-        let pair = |x: f32, y: f32| Pair {
-            x: FourDecimals(x.into()),
-            y: FourDecimals(y.into()),
-        };
+        let pair = |x: f32, y: f32| Pair { x: FourDecimals(x.into()), y: FourDecimals(y.into()) };
         let faces_predicted = report
             .faces
             .iter()
@@ -139,10 +128,7 @@ impl Answer {
             response_data: ResponseData {
                 faces_liveness: FourDecimals(report.score.map_or(0.0, liveness::Score::get)),
                 faces_predicted,
-                img: Img {
-                    height: report.picture.height,
-                    width: report.picture.width,
-                },
+                img: Img { height: report.picture.height, width: report.picture.width },
             },
         }
     }

@@ -29,10 +29,7 @@ struct Shared(Arc<Mutex<BodyDataStream>>);
 
 impl Shared {
     fn poll_chunk(&self, context: &mut Context<'_>) -> Poll<Chunk> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .poll_next_unpin(context)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context)
     }
 
     async fn read_on(self) {
@@ -57,9 +54,7 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     let shared = Shared(Arc::new(Mutex::new(body.into_data_stream())));
     let for_handler = shared.clone();
     let chunks = poll_fn(move |context| for_handler.poll_chunk(context));
-    let response = next
-        .run(Request::from_parts(head, Body::from_stream(chunks)))
-        .await;
+    let response = next.run(Request::from_parts(head, Body::from_stream(chunks))).await;
     if response.status().is_client_error() || response.status().is_server_error() {
         tokio::spawn(tokio::time::timeout(MAX_TIME, shared.read_on()));
     }

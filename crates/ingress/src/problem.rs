@@ -170,31 +170,18 @@ impl Problem {
             _ => return None,
         };
         let chain = std::iter::successors(Some(error), |error| (**error).source());
-        Some(
-            chain
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(": "),
-        )
+        Some(chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
     }
 
     /// The answer to the request that came as `arrival`.
     pub(crate) fn respond(&self, arrival: Arrival) -> Response {
         let (status, code, message) = self.parts();
-        let body = Body {
-            stamp: Stamp::now(arrival),
-            error: Detail { code, message },
-        };
+        let body = Body { stamp: Stamp::now(arrival), error: Detail { code, message } };
         let mut response = (status, json(&body)).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        response.extensions_mut().insert(Failed {
-            code,
-            cause: self.cause(),
-        });
+        response.extensions_mut().insert(Failed { code, cause: self.cause() });
         response
     }
 }

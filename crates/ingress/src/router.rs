@@ -31,14 +31,8 @@ pub(crate) struct Service {
 /// look at credentials, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     Router::new()
-        .route(
-            "/v0.1/liveness-verification",
-            post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)),
-        )
-        .route(
-            "/v0.2/liveness-verification",
-            post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)),
-        )
+        .route("/v0.1/liveness-verification", post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)))
+        .route("/v0.2/liveness-verification", post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)))
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
         .with_state(service)
@@ -53,9 +47,7 @@ async fn refuse_path(Extension(arrival): Extension<Arrival>) -> Response {
 
 async fn refuse_method(Extension(arrival): Extension<Arrival>) -> Response {
     let mut response = Problem::MethodNotAllowed.respond(arrival);
-    response
-        .headers_mut()
-        .insert(header::ALLOW, "POST".parse().expect("a method is ASCII"));
+    response.headers_mut().insert(header::ALLOW, "POST".parse().expect("a method is ASCII"));
     response
 }
 

@@ -26,10 +26,7 @@ impl Ingress {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn bind(address: SocketAddr, config: Config) -> std::io::Result<Self> {
-        Ok(Self {
-            listener: TcpListener::bind(address).await?,
-            config,
-        })
+        Ok(Self { listener: TcpListener::bind(address).await?, config })
     }
 
     /// The address that callers find.

@@ -92,10 +92,7 @@ impl Workers {
         }
         drop(ready);
         for _ in 0..count {
-            readiness
-                .recv()
-                .map_err(|_| StartError::Panicked)?
-                .map_err(StartError::Load)?;
+            readiness.recv().map_err(|_| StartError::Panicked)?.map_err(StartError::Load)?;
         }
         Ok(Self { queue })
     }
@@ -109,12 +106,7 @@ impl Workers {
         deadline: Instant,
     ) -> Result<Report, Problem> {
         let (answer, answered) = oneshot::channel();
-        let job = Job {
-            selfie,
-            terms,
-            deadline,
-            answer,
-        };
+        let job = Job { selfie, terms, deadline, answer };
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Problem::Overloaded,
             TrySendError::Disconnected(_) => Problem::Worker(WorkerError::Gone),
@@ -135,13 +127,7 @@ fn work<C: Check, E: std::error::Error>(
     jobs: &Receiver<Job>,
     load: impl Fn() -> Result<C, E>,
 ) {
-    for Job {
-        selfie,
-        terms,
-        deadline,
-        answer,
-    } in jobs
-    {
+    for Job { selfie, terms, deadline, answer } in jobs {
         if answer.is_closed() || Instant::now() >= deadline {
             continue;
         }

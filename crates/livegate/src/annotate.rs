@@ -17,15 +17,10 @@ const OTHER_FACE: Rgb888 = Rgb888::new(160, 160, 160);
 
 /// The picture in `bytes` as a PNG file, with the boxes and the score of `report` drawn.
 pub(crate) fn annotate(bytes: &[u8], report: &Report, max_side_px: u32) -> anyhow::Result<Vec<u8>> {
-    let limits = Limits {
-        max_side_px,
-        ..Limits::default()
-    };
+    let limits = Limits { max_side_px, ..Limits::default() };
     let mut frame = frame::decode(bytes, &limits).context("the picture was readable just now")?;
     draw(&mut Canvas::new(&mut frame), report);
-    frame
-        .encode_png()
-        .context("the annotated picture cannot be encoded")
+    frame.encode_png().context("the annotated picture cannot be encoded")
 }
 
 fn draw(canvas: &mut Canvas<'_>, report: &Report) {
@@ -41,36 +36,24 @@ fn draw(canvas: &mut Canvas<'_>, report: &Report) {
     for (i, face) in report.faces.iter().enumerate().rev() {
         draw_face(canvas, face, if i == 0 { colour } else { OTHER_FACE });
     }
-    let corner = report
-        .faces
-        .first()
-        .map_or_else(Point::zero, |face| canvas.place(face));
+    let corner = report.faces.first().map_or_else(Point::zero, |face| canvas.place(face));
     let text_height = FONT_10X20.character_size.height as i32;
     let corner = Point::new(corner.x.max(0), (corner.y - text_height).max(0));
     let style = MonoTextStyle::new(&FONT_10X20, Rgb888::BLACK);
     let text = Text::with_baseline(&label, corner, style, Baseline::Top);
-    let Ok(()) = text
-        .bounding_box()
-        .into_styled(PrimitiveStyle::with_fill(colour))
-        .draw(canvas);
+    let Ok(()) = text.bounding_box().into_styled(PrimitiveStyle::with_fill(colour)).draw(canvas);
     let Ok(_) = text.draw(canvas);
 }
 
 fn draw_face(canvas: &mut Canvas<'_>, face: &Face, colour: Rgb888) {
-    let size = Size::new(
-        canvas.shrink(face.rect.delta.x) as u32,
-        canvas.shrink(face.rect.delta.y) as u32,
-    );
+    let size =
+        Size::new(canvas.shrink(face.rect.delta.x) as u32, canvas.shrink(face.rect.delta.y) as u32);
     let outline = PrimitiveStyle::with_stroke(colour, 2);
-    let Ok(()) = Rectangle::new(canvas.place(face), size)
-        .into_styled(outline)
-        .draw(canvas);
+    let Ok(()) = Rectangle::new(canvas.place(face), size).into_styled(outline).draw(canvas);
     for point in face.landmarks.iter().flat_map(liveness::Landmarks::points) {
         let place = Point::new(canvas.shrink(point.x), canvas.shrink(point.y));
         let dot = Rectangle::with_center(place, Size::new(3, 3));
-        let Ok(()) = dot
-            .into_styled(PrimitiveStyle::with_fill(colour))
-            .draw(canvas);
+        let Ok(()) = dot.into_styled(PrimitiveStyle::with_fill(colour)).draw(canvas);
     }
 }
 
@@ -92,20 +75,14 @@ impl<'a> Canvas<'a> {
     }
 
     fn place(&self, face: &Face) -> Point {
-        Point::new(
-            self.shrink(face.rect.top_left.x),
-            self.shrink(face.rect.top_left.y),
-        )
+        Point::new(self.shrink(face.rect.top_left.x), self.shrink(face.rect.top_left.y))
     }
 }
 
 impl OriginDimensions for Canvas<'_> {
     fn size(&self) -> Size {
         let size = self.frame.size();
-        Size::new(
-            size.width.div_ceil(self.dot_px) as u32,
-            size.height.div_ceil(self.dot_px) as u32,
-        )
+        Size::new(size.width.div_ceil(self.dot_px) as u32, size.height.div_ceil(self.dot_px) as u32)
     }
 }
 

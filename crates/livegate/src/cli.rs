@@ -113,12 +113,7 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub demo: bool,
     /// The demo's app id.
-    #[arg(
-        long,
-        env = "LIVEGATE_DEMO_APP_ID",
-        default_value = "demo",
-        hide = true
-    )]
+    #[arg(long, env = "LIVEGATE_DEMO_APP_ID", default_value = "demo", hide = true)]
     pub demo_app_id: String,
     /// The demo's app key; a random one if none is given.
     #[arg(long, env = "LIVEGATE_DEMO_APP_KEY", hide = true)]

@@ -47,16 +47,10 @@ impl Default for Config {
 pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration {} cannot be read", path.display())]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     /// Not TOML, a key that nobody knows, or a value that cannot be.
     #[error("the configuration {} is wrong", path.display())]
-    Parse {
-        path: PathBuf,
-        source: toml::de::Error,
-    },
+    Parse { path: PathBuf, source: toml::de::Error },
     /// Nobody could call.
     #[error(
         "nobody may call: list [[ingress.credentials]] in the file given with --config, \
@@ -68,24 +62,17 @@ pub(crate) enum ConfigError {
 impl Config {
     /// The file that the flags name, if any, with the flags over it.
     pub(crate) fn load(engine: &cli::Engine) -> Result<Self, ConfigError> {
-        let mut config = engine
-            .config
-            .as_deref()
-            .map_or_else(|| Ok(Self::default()), Self::read)?;
+        let mut config =
+            engine.config.as_deref().map_or_else(|| Ok(Self::default()), Self::read)?;
         config.pack = engine.pack.clone().or(config.pack);
         config.device = engine.device.unwrap_or(config.device);
         Ok(config)
     }
 
     fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Parse {
-            path: path.to_owned(),
-            source,
-        })
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })
     }
 }
 

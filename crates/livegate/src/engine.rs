@@ -26,21 +26,12 @@ impl Engine {
         let name = name.context("there is no model pack; run `livegate setup`")?;
         let pack = Pack::open(&home.pack_directory(name))
             .with_context(|| format!("the pack `{name}` cannot be used"))?;
-        Ok(Self {
-            runtime,
-            pack,
-            config: config.clone(),
-        })
+        Ok(Self { runtime, pack, config: config.clone() })
     }
 
     /// A pipeline that has reproduced the pack's golden vectors.
     pub(crate) fn pipeline(&self) -> Result<Pipeline, LoadError> {
-        Pipeline::load(
-            &self.runtime,
-            &self.pack,
-            self.config.device,
-            self.config.liveness,
-        )
+        Pipeline::load(&self.runtime, &self.pack, self.config.device, self.config.liveness)
     }
 
     pub(crate) fn pack(&self) -> &Pack {

@@ -37,11 +37,7 @@ fn main() -> ExitCode {
             return code.into();
         }
     };
-    let default_level = if matches!(cli.command, Command::Serve(_)) {
-        "info"
-    } else {
-        "warn"
-    };
+    let default_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
     let filter = EnvFilter::try_from_env("LIVEGATE_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{default_level},ort=warn")));
     tracing_subscriber::fmt()
@@ -59,21 +55,13 @@ fn main() -> ExitCode {
         Err(error) => {
             tell(&format!("livegate: {error:#}"));
             let is_usage = error.is::<config::ConfigError>();
-            (if is_usage {
-                exit::USAGE
-            } else {
-                exit::UNAVAILABLE
-            })
-            .into()
+            (if is_usage { exit::USAGE } else { exit::UNAVAILABLE }).into()
         }
     }
 }
 
 /// A line for the person at the terminal; what a command answers goes to standard output instead.
-#[expect(
-    clippy::print_stderr,
-    reason = "this is where the program speaks to its user"
-)]
+#[expect(clippy::print_stderr, reason = "this is where the program speaks to its user")]
 fn tell(line: &str) {
     eprintln!("{line}");
 }

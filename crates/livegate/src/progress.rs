@@ -17,26 +17,19 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new() -> Self {
-        Self {
-            is_terminal: std::io::stderr().is_terminal(),
-            bar: RefCell::default(),
-        }
+        Self { is_terminal: std::io::stderr().is_terminal(), bar: RefCell::default() }
     }
 
-    pub(crate) fn show(&self, event: Event<'_>) {
+    pub(crate) fn show(&self, event: &Event<'_>) {
         match event {
             Event::Waiting => tell("Another setup is at work here; waiting for it ..."),
             Event::Present(artifact) => tell(&format!("  {}: already there", artifact.file)),
-            Event::Fetching {
-                artifact,
-                from,
-                total_bytes,
-            } => {
-                self.begin(&artifact.file, from, total_bytes);
+            Event::Fetching { artifact, from, total_bytes } => {
+                self.begin(&artifact.file, from, *total_bytes);
             }
             Event::Received(bytes) => {
                 if let Some(bar) = &*self.bar.borrow() {
-                    bar.set_position(bytes);
+                    bar.set_position(*bytes);
                 }
             }
             Event::Failed(attempt) => {
@@ -45,10 +38,7 @@ impl Progress {
             }
             Event::Installed(artifact) => {
                 self.end();
-                tell(&format!(
-                    "  {}: installed ({} licence)",
-                    artifact.file, artifact.licence
-                ));
+                tell(&format!("  {}: installed ({} licence)", artifact.file, artifact.licence));
             }
             _ => {}
         }

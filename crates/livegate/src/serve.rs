@@ -34,35 +34,22 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     });
     if let Some(Demo { app_id, app_key }) = &demo {
         let app_key_sha256 = KeyDigest::of(app_key);
-        config.ingress.credentials.push(Credential {
-            app_id: app_id.clone(),
-            app_key_sha256,
-        });
+        config.ingress.credentials.push(Credential { app_id: app_id.clone(), app_key_sha256 });
     }
     if config.ingress.credentials.is_empty() {
         return Err(ConfigError::NoCredentials.into());
     }
     let sources = &command.engine.sources;
-    setup::ensure(
-        &home,
-        place,
-        config.pack.as_deref(),
-        demo.is_some(),
-        sources,
-    )?;
+    setup::ensure(&home, place, config.pack.as_deref(), demo.is_some(), sources)?;
     let engine = Engine::load(place, &home, &config)?;
     let manifest = std::sync::Arc::clone(&engine.pack().manifest);
     let pack_digest = engine.pack().digest;
     let runtime_build = engine.runtime_build();
     // One per core of those that the container may use.
-    let workers = config
-        .workers
-        .or_else(|| std::thread::available_parallelism().ok());
+    let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
     let workers = workers.map_or(1, NonZeroUsize::get);
-    let pool = Workers::start(workers, config.ingress.max_in_flight, move || {
-        engine.pipeline()
-    })
-    .with_context(|| format!("the pack `{}` does not serve", manifest.name))?;
+    let pool = Workers::start(workers, config.ingress.max_in_flight, move || engine.pipeline())
+        .with_context(|| format!("the pack `{}` does not serve", manifest.name))?;
     tracing::info!(
         pack = manifest.name,
         pack.digest = %pack_digest,
@@ -89,20 +76,14 @@ async fn answer(
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
     let address = ingress.local_address()?;
     announce(address, demo.as_ref(), home).context("standard output is closed")?;
-    ingress
-        .serve(workers, shutdown)
-        .await
-        .context("the service ended")
+    ingress.serve(workers, shutdown).await.context("the service ended")
 }
 
 fn announce(address: SocketAddr, demo: Option<&Demo>, home: &Home) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;
     if let Some(Demo { app_id, app_key }) = demo {
-        writeln!(
-            out,
-            "credentials for this run: app_id {app_id}, app_key {app_key}"
-        )?;
+        writeln!(out, "credentials for this run: app_id {app_id}, app_key {app_key}")?;
         if let Some(portrait) = home.sample_portrait() {
             let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
             writeln!(

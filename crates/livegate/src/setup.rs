@@ -64,11 +64,7 @@ pub(crate) fn ensure(
     let wanted = Wanted {
         runtime: place.onnxruntime.is_none() && home.runtime_library().is_none(),
         sample: sample && home.sample_portrait().is_none(),
-        packs: if has_pack {
-            Vec::new()
-        } else {
-            chosen(&packs)?
-        },
+        packs: if has_pack { Vec::new() } else { chosen(&packs)? },
         all_packs: pack.is_some(),
     };
     if !wanted.runtime && !wanted.sample && wanted.packs.is_empty() {
@@ -80,15 +76,9 @@ pub(crate) fn ensure(
 /// The packs called `names`, or those that may serve unasked.
 fn chosen(names: &[String]) -> anyhow::Result<Vec<(Manifest, &'static str)>> {
     let mut packs = catalog();
-    let known: Vec<String> = packs
-        .iter()
-        .map(|(manifest, _)| manifest.name.clone())
-        .collect();
+    let known: Vec<String> = packs.iter().map(|(manifest, _)| manifest.name.clone()).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
-        bail!(
-            "there is no pack `{unknown}`; there are: {}",
-            known.join(", ")
-        );
+        bail!("there is no pack `{unknown}`; there are: {}", known.join(", "));
     }
     packs.retain(|(manifest, _)| {
         if names.is_empty() {
@@ -108,13 +98,11 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
         mirror: sources.mirror.clone(),
     };
     let progress = Progress::new();
-    let show = |event: model_pack::Event<'_>| progress.show(event);
+    let show = |event: model_pack::Event<'_>| progress.show(&event);
     let installer = Installer::open(home, &options, &show)?;
     if wanted.runtime {
         let library = runtime_library();
-        installer
-            .install_runtime()
-            .map_err(|error| missing(error, library.as_ref()))?;
+        installer.install_runtime().map_err(|error| missing(error, library.as_ref()))?;
     }
     let mut failures = Vec::new();
     for (manifest, text) in &wanted.packs {
@@ -129,10 +117,7 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
         && let Err(error) = installer.install_sample()
     {
         let portrait = sample_portrait();
-        tell(&format!(
-            "Without a sample portrait: {:#}",
-            missing(error, Some(&portrait))
-        ));
+        tell(&format!("Without a sample portrait: {:#}", missing(error, Some(&portrait))));
     }
     say_which_serves(home, wanted, &failures);
     let none_serves = home.default_pack().is_none() && !wanted.packs.is_empty();
@@ -148,10 +133,9 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
 /// An error that says what to put where by hand.
 fn missing(error: InstallError, artifact: Option<&Artifact>) -> anyhow::Error {
     let by_hand = match (&error, artifact) {
-        (InstallError::NoSource { directory, .. }, Some(artifact)) => format!(
-            "{error}. By hand:\n{}",
-            by_hand(artifact, &directory.display().to_string())
-        ),
+        (InstallError::NoSource { directory, .. }, Some(artifact)) => {
+            format!("{error}. By hand:\n{}", by_hand(artifact, &directory.display().to_string()))
+        }
         (InstallError::NoLibrary, _) => {
             format!("{error}; name one (1.24 or newer) with --onnxruntime")
         }
@@ -198,36 +182,22 @@ fn say_which_serves(home: &Home, wanted: &Wanted, failures: &[(&Manifest, Instal
         tell("    then run `livegate setup` again");
     }
     match home.default_pack() {
-        Some(name) => tell(&format!(
-            "SERVES UNLESS ANOTHER IS NAMED: the pack `{name}`"
-        )),
+        Some(name) => tell(&format!("SERVES UNLESS ANOTHER IS NAMED: the pack `{name}`")),
         None => tell("NO PACK SERVES BY ITSELF: name one with --pack"),
     }
     let mut packs = catalog();
     packs.retain(|(manifest, _)| {
         preferred().contains(&manifest.name.as_str())
-            || wanted
-                .packs
-                .iter()
-                .any(|(wanted, _)| wanted.name == manifest.name)
+            || wanted.packs.iter().any(|(wanted, _)| wanted.name == manifest.name)
     });
     if let Some((first, _)) = packs.first() {
-        tell(&format!(
-            "  Measured at a score of 0.5 on {}:",
-            first.evaluation.pictures
-        ));
+        tell(&format!("  Measured at a score of 0.5 on {}:", first.evaluation.pictures));
     }
     tell(&format!(
         "    {:<12} {:>5} {:>7} {:>25} {:>25}",
         "pack", "AUC", "EER", "attacks accepted (APCER)", "people rejected (BPCER)"
     ));
-    for (
-        Manifest {
-            name, evaluation, ..
-        },
-        _,
-    ) in &packs
-    {
+    for (Manifest { name, evaluation, .. }, _) in &packs {
         let percent = |share: f64| format!("{:.1}%", share * 100.0);
         tell(&format!(
             "    {name:<12} {:>5.3} {:>7} {:>25} {:>25}",

@@ -24,13 +24,7 @@ const SOME_NOT_ASSESSED: u8 = 2;
 pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     let home = setup::home(place)?;
     let config = Config::load(&command.engine)?;
-    setup::ensure(
-        &home,
-        place,
-        config.pack.as_deref(),
-        false,
-        &command.engine.sources,
-    )?;
+    setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
     let engine = Engine::load(place, &home, &config)?;
     let mut pipeline = engine.pipeline()?;
     let terms = Terms {
@@ -45,35 +39,12 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     let mut exit = 0;
     for file in &command.files {
         let outcome = check(&mut pipeline, file, &terms);
-        let line = if command.json {
-            json_line(file, &outcome)
-        } else {
-            text_line(file, &outcome)
-        };
+        let line = if command.json { json_line(file, &outcome) } else { text_line(file, &outcome) };
         writeln!(std::io::stdout(), "{line}").context("standard output is closed")?;
         exit = exit.max(match &outcome {
-            Ok((
-                _,
-                Report {
-                    verdict: Verdict::Live,
-                    ..
-                },
-            )) => 0,
-            Ok((
-                _,
-                Report {
-                    verdict: Verdict::Spoof,
-                    ..
-                },
-            )) => SOME_NOT_LIVE,
-            Ok((
-                _,
-                Report {
-                    verdict: Verdict::NotAssessed,
-                    ..
-                },
-            ))
-            | Err(_) => SOME_NOT_ASSESSED,
+            Ok((_, Report { verdict: Verdict::Live, .. })) => 0,
+            Ok((_, Report { verdict: Verdict::Spoof, .. })) => SOME_NOT_LIVE,
+            Ok((_, Report { verdict: Verdict::NotAssessed, .. })) | Err(_) => SOME_NOT_ASSESSED,
         });
         if let (Some(directory), Ok((bytes, report))) = (&command.annotate, &outcome) {
             let path = directory.join(free_name(file, &mut names));
@@ -110,26 +81,16 @@ fn check(
 /// An error and what caused it, down to the first cause.
 fn whole_story(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| (**error).source());
-    chain
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A name for the annotated copy of `file` that no other file of this run has.
 fn free_name(file: &Path, taken: &mut HashSet<PathBuf>) -> PathBuf {
-    let stem = file
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let stem = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let candidates = std::iter::once(format!("{stem}.png"))
         .chain((2..).map(|n| format!("{stem}.{n}.png")))
         .map(PathBuf::from);
-    candidates
-        .into_iter()
-        .find(|name| taken.insert(name.clone()))
-        .unwrap_or_default()
+    candidates.into_iter().find(|name| taken.insert(name.clone())).unwrap_or_default()
 }
 
 fn text_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> String {
@@ -138,31 +99,30 @@ fn text_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
         Ok(checked) => checked,
         Err(Unverified { message, .. }) => return format!("{file}: unreadable: {message}"),
     };
-    let mut line = match (report.verdict, report.score) {
-        (Verdict::Live, Some(score)) => format!("{file}: live, score {:.4}", score.get()),
-        (Verdict::Spoof, Some(score)) => format!("{file}: spoof, score {:.4}", score.get()),
-        _ => format!("{file}: not assessed"),
+    let mut facts = match (report.verdict, report.score) {
+        (Verdict::NotAssessed, _) | (_, None) => vec!["not assessed".to_owned()],
+        (verdict, Some(score)) => {
+            let verdict = if verdict == Verdict::Live { "live" } else { "spoof" };
+            let (score, threshold) = (score.get(), report.threshold.get());
+            vec![format!("{verdict}, score {score:.4} (threshold {threshold})")]
+        }
     };
-    if report.score.is_some() {
-        line += &format!(" (threshold {})", report.threshold.get());
-    }
-    for Reason { code, hint, .. } in &report.reasons {
-        line += &format!(", {}: {hint}", code.as_str());
-    }
+    facts.extend(report.reasons.iter().map(|reason| {
+        let Reason { code, hint, .. } = reason;
+        format!("{}: {hint}", code.as_str())
+    }));
     if let Some(Face { rect, .. }) = report.faces.first() {
-        line += &format!(
-            ", face {:.0}x{:.0} px at {:.0},{:.0}",
+        facts.push(format!(
+            "face {:.0}x{:.0} px at {:.0},{:.0}",
             rect.delta.x, rect.delta.y, rect.top_left.x, rect.top_left.y
-        );
+        ));
     }
     if report.faces.len() > 1 {
-        line += &format!(", {} faces in all", report.faces.len());
+        facts.push(format!("{} faces in all", report.faces.len()));
     }
     let milliseconds = report.timings.total.as_secs_f64() * 1e3;
-    line + &format!(
-        ", {milliseconds:.1} ms [{}, {}]",
-        report.pack.name, report.device
-    )
+    facts.push(format!("{milliseconds:.1} ms [{}, {}]", report.pack.name, report.device));
+    format!("{file}: {}", facts.join(", "))
 }
 
 fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> String {
@@ -205,12 +165,7 @@ fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
     let file = file.display().to_string();
     let line = match outcome {
         Ok((_, report)) => {
-            let Timings {
-                decode,
-                detect,
-                score,
-                total,
-            } = report.timings;
+            let Timings { decode, detect, score, total } = report.timings;
             let [decode, detect, score, total] =
                 [decode, detect, score, total].map(|t| (t.as_secs_f64() * 1e6).round() / 1e3);
             serde_json::to_string(&Checked {
@@ -220,22 +175,10 @@ fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
                 threshold: report.threshold.get(),
                 reasons: &report.reasons,
                 faces: &report.faces,
-                models: report
-                    .models
-                    .iter()
-                    .map(|m| (&*m.id, m.live.get()))
-                    .collect(),
-                pack: Pack {
-                    name: &report.pack.name,
-                    digest: report.pack.digest.to_string(),
-                },
+                models: report.models.iter().map(|m| (&*m.id, m.live.get())).collect(),
+                pack: Pack { name: &report.pack.name, digest: report.pack.digest.to_string() },
                 device: report.device.to_string(),
-                timings_ms: TimingsMs {
-                    decode,
-                    detect,
-                    score,
-                    total,
-                },
+                timings_ms: TimingsMs { decode, detect, score, total },
             })
         }
         Err(Unverified { code, message }) => {

@@ -59,10 +59,7 @@ impl std::str::FromStr for Threshold {
 
     /// Reads a decimal number; white space around it does not matter.
     fn from_str(text: &str) -> Result<Self, ThresholdError> {
-        text.trim()
-            .parse::<f64>()
-            .map_err(|_| ThresholdError)?
-            .try_into()
+        text.trim().parse::<f64>().map_err(|_| ThresholdError)?.try_into()
     }
 }
 
@@ -93,9 +90,9 @@ mod tests {
         for good in ["0", "1", "0.6", " 0.6 ", "1.0", "5e-1", ".5"] {
             assert!(good.parse::<Threshold>().is_ok(), "{good:?}");
         }
-        for bad in [
-            "", " ", "abc", "NaN", "nan", "inf", "-inf", "-0.1", "1.1", "0,6", "0.6 x", "0x1",
-        ] {
+        for bad in
+            ["", " ", "abc", "NaN", "nan", "inf", "-inf", "-0.1", "1.1", "0,6", "0.6 x", "0x1"]
+        {
             assert!(bad.parse::<Threshold>().is_err(), "{bad:?}");
         }
     }

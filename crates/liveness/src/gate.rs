@@ -40,10 +40,7 @@ mod tests {
             confidence: 0.9,
             landmarks: None,
         };
-        let terms = Terms {
-            threshold: Threshold::default(),
-            min_picture_side_px: 300,
-        };
+        let terms = Terms { threshold: Threshold::default(), min_picture_side_px: 300 };
         let reasons = gate(picture, Some(&face), &Settings::default(), &terms);
         reasons.into_iter().map(|reason| reason.code).collect()
     }
@@ -51,10 +48,7 @@ mod tests {
     #[test]
     fn limits_are_the_smallest_that_pass() {
         assert_eq!(codes(Size::new(300, 400), 48.0), []);
-        assert_eq!(
-            codes(Size::new(400, 299), 48.0),
-            [ReasonCode::ImageTooSmall]
-        );
+        assert_eq!(codes(Size::new(400, 299), 48.0), [ReasonCode::ImageTooSmall]);
         assert_eq!(codes(Size::new(300, 400), 47.9), [ReasonCode::FaceTooSmall]);
         assert_eq!(
             codes(Size::new(95, 71), 30.0),

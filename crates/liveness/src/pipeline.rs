@@ -43,11 +43,9 @@ impl Pipeline {
     ) -> Result<Self, LoadError> {
         let manifest = &pack.manifest;
         let detector = &manifest.detector;
-        let mut detector = Detector::load(runtime, pack.detector_model(), device, &detector.spec)
-            .map_err(|source| LoadError::Detector {
-            id: detector.id.clone(),
-            source,
-        })?;
+        let mut detector =
+            Detector::load(runtime, pack.detector_model(), device, &detector.spec)
+                .map_err(|source| LoadError::Detector { id: detector.id.clone(), source })?;
         let classifiers = manifest
             .scorers
             .iter()
@@ -59,22 +57,10 @@ impl Pipeline {
             .map_err(LoadError::Scorer)?;
         let mut scorer = Scorer::new(classifiers, manifest.fusion, manifest.calibration);
         self_test(&manifest.golden, &mut detector, &mut scorer)?;
-        let limits = Limits {
-            max_side_px: settings.max_picture_side_px,
-            ..Limits::default()
-        };
-        let pack = PackIdentity {
-            name: manifest.name.clone(),
-            digest: pack.digest,
-        };
-        let mut pipeline = Self {
-            detector,
-            scorer,
-            settings,
-            limits,
-            pack: Arc::new(pack),
-            device,
-        };
+        let limits = Limits { max_side_px: settings.max_picture_side_px, ..Limits::default() };
+        let pack = PackIdentity { name: manifest.name.clone(), digest: pack.digest };
+        let mut pipeline =
+            Self { detector, scorer, settings, limits, pack: Arc::new(pack), device };
         pipeline.warm_up().map_err(LoadError::WarmUp)?;
         Ok(pipeline)
     }
@@ -92,18 +78,10 @@ impl Pipeline {
         let detect = clock.lap();
 
         let selected = select(&faces, self.settings.min_face_lead);
-        let mut reasons = gate(
-            frame.size(),
-            selected.as_ref().ok().copied(),
-            &self.settings,
-            terms,
-        );
+        let mut reasons =
+            gate(frame.size(), selected.as_ref().ok().copied(), &self.settings, terms);
         let assessment = match selected {
-            Ok(face)
-                if !reasons
-                    .iter()
-                    .any(|reason| reason.severity == Severity::Reject) =>
-            {
+            Ok(face) if !reasons.iter().any(|reason| reason.severity == Severity::Reject) => {
                 Some(self.scorer.score(&frame, &face.rect)?)
             }
             Ok(_) => None,
@@ -123,17 +101,10 @@ impl Pipeline {
             reasons,
             picture: frame.size(),
             faces,
-            models: assessment
-                .map(|assessment| assessment.models)
-                .unwrap_or_default(),
+            models: assessment.map(|assessment| assessment.models).unwrap_or_default(),
             pack: Arc::clone(&self.pack),
             device: self.device,
-            timings: Timings {
-                decode,
-                detect,
-                score: score_time,
-                total: clock.total(),
-            },
+            timings: Timings { decode, detect, score: score_time, total: clock.total() },
         })
     }
 
@@ -141,10 +112,7 @@ impl Pipeline {
     fn warm_up(&mut self) -> Result<(), CheckError> {
         let frame = GoldenPicture::DrawnFace.frame();
         let picture = frame.encode_png().expect("a small picture can be encoded");
-        let terms = Terms {
-            threshold: Threshold::default(),
-            min_picture_side_px: 1,
-        };
+        let terms = Terms { threshold: Threshold::default(), min_picture_side_px: 1 };
         self.check(&picture, &terms).map(drop)
     }
 }

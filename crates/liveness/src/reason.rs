@@ -54,13 +54,7 @@ impl ReasonCode {
 
     /// A reason that rules out an assessment.
     pub(crate) fn reject(self, measured: f64, limit: f64) -> Reason {
-        Reason {
-            code: self,
-            severity: Severity::Reject,
-            measured,
-            limit,
-            hint: self.hint(),
-        }
+        Reason { code: self, severity: Severity::Reject, measured, limit, hint: self.hint() }
     }
 }
 

@@ -68,10 +68,7 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn start() -> Self {
         let now = Instant::now();
-        Self {
-            start: now,
-            last: now,
-        }
+        Self { start: now, last: now }
     }
 
     /// Time since the last lap.

@@ -28,11 +28,7 @@ mod tests {
     use super::*;
 
     fn face(side: f32) -> Face {
-        Face {
-            rect: Rect::new(0.0, 0.0, side, side),
-            confidence: 0.9,
-            landmarks: None,
-        }
+        Face { rect: Rect::new(0.0, 0.0, side, side), confidence: 0.9, landmarks: None }
     }
 
     #[test]

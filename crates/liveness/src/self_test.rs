@@ -57,10 +57,7 @@ pub(crate) fn self_test(
                 .zip(&golden.faces)
                 .all(|(found, expected)| faces_agree(found, expected));
         if !agree {
-            return Err(GoldenError::Faces {
-                expected: golden.faces.clone(),
-                found,
-            });
+            return Err(GoldenError::Faces { expected: golden.faces.clone(), found });
         }
         // On the recorded box, so that a scorer's fault is told from a detector's.
         let Some(face) = golden.faces.first() else {
@@ -69,12 +66,10 @@ pub(crate) fn self_test(
         for model in scorer.score(&frame, &face.rect)?.models {
             let found = Score::log_odds(model.live);
             let expected = golden.log_odds.get(&*model.id).copied().unwrap_or(f64::NAN);
-            if !((found - expected).abs() <= MAX_LOG_ODDS_ERROR) {
-                return Err(GoldenError::LogOdds {
-                    scorer: model.id.to_string(),
-                    expected,
-                    found,
-                });
+            // Written so that a number that is none is not met.
+            let is_met = (found - expected).abs() <= MAX_LOG_ODDS_ERROR;
+            if !is_met {
+                return Err(GoldenError::LogOdds { scorer: model.id.to_string(), expected, found });
             }
         }
     }

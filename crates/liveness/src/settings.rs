@@ -20,11 +20,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            max_picture_side_px: 5000,
-            min_face_side_px: 48.0,
-            min_face_lead: 2.0,
-        }
+        Self { max_picture_side_px: 5000, min_face_side_px: 48.0, min_face_lead: 2.0 }
     }
 }
 

@@ -133,19 +133,14 @@ impl Artifact {
             }
             length += read as u64;
             if length > self.size_bytes {
-                return Err(PlaceError::TooLong {
-                    expected: self.size_bytes,
-                });
+                return Err(PlaceError::TooLong { expected: self.size_bytes });
             }
             hasher.update(&buffer[..read]);
             beside.write_all(&buffer[..read])?;
         }
         let found = Digest::finish(hasher);
         if found != self.sha256 {
-            return Err(PlaceError::Digest {
-                expected: self.sha256,
-                found,
-            });
+            return Err(PlaceError::Digest { expected: self.sha256, found });
         }
         persist(beside, &directory.join(&self.file))?;
         Ok(())
@@ -160,9 +155,7 @@ pub(crate) fn persist(beside: tempfile::NamedTempFile, path: &Path) -> std::io::
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        beside
-            .as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        beside.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
     }
     beside.as_file().sync_all()?;
     beside.persist(path)?;
@@ -187,9 +180,7 @@ mod tests {
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(directory).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     #[test]
@@ -212,23 +203,11 @@ mod tests {
         }
         let home = tempfile::tempdir().unwrap();
         let wanted = artifact(b"right");
-        let mut place = |content: &mut dyn Read| wanted.place(content, home.path()).unwrap_err();
-        assert!(matches!(
-            place(&mut &b"wrong"[..]),
-            PlaceError::Digest { .. }
-        ));
-        assert!(matches!(
-            place(&mut &b"righ"[..]),
-            PlaceError::Digest { .. }
-        ));
-        assert!(matches!(
-            place(&mut std::io::repeat(b'r')),
-            PlaceError::TooLong { expected: 5 }
-        ));
-        assert!(matches!(
-            place(&mut (&b"rig"[..]).chain(Broken)),
-            PlaceError::Io(_)
-        ));
+        let place = |content: &mut dyn Read| wanted.place(content, home.path()).unwrap_err();
+        assert!(matches!(place(&mut &b"wrong"[..]), PlaceError::Digest { .. }));
+        assert!(matches!(place(&mut &b"righ"[..]), PlaceError::Digest { .. }));
+        assert!(matches!(place(&mut std::io::repeat(b'r')), PlaceError::TooLong { expected: 5 }));
+        assert!(matches!(place(&mut (&b"rig"[..]).chain(Broken)), PlaceError::Io(_)));
         assert!(names(home.path()).is_empty());
     }
 

@@ -36,12 +36,7 @@ struct Library {
 /// Never: the texts are part of the program and a test parses them.
 #[must_use]
 pub fn catalog() -> Vec<(Manifest, &'static str)> {
-    let parse = |text| {
-        (
-            Manifest::parse(text).expect("built-in manifests parse"),
-            text,
-        )
-    };
+    let parse = |text| (Manifest::parse(text).expect("built-in manifests parse"), text);
     PACKS.into_iter().map(parse).collect()
 }
 
@@ -56,9 +51,7 @@ pub fn preferred() -> [&'static str; 2] {
 pub fn runtime_library() -> Option<Artifact> {
     use std::env::consts::{ARCH, OS};
     let mut libraries = extras().onnxruntime.into_iter();
-    libraries
-        .find(|library| library.os == OS && library.arch == ARCH)
-        .map(|l| l.artifact)
+    libraries.find(|library| library.os == OS && library.arch == ARCH).map(|l| l.artifact)
 }
 
 /// A picture of a person that may be shown to anyone.
@@ -77,22 +70,13 @@ mod tests {
 
     #[test]
     fn every_built_in_artifact_has_a_licence_an_origin_and_a_source() {
-        let packs: Vec<Manifest> = catalog()
-            .into_iter()
-            .map(|(manifest, _)| manifest)
-            .collect();
+        let packs: Vec<Manifest> = catalog().into_iter().map(|(manifest, _)| manifest).collect();
         let extras = extras();
         let libraries = extras.onnxruntime.iter().map(|library| &library.artifact);
         let all = packs.iter().flat_map(Manifest::artifacts).chain(libraries);
         for artifact in all.chain([&extras.portrait]) {
-            assert!(
-                !artifact.licence.is_empty() && !artifact.origin.is_empty(),
-                "{artifact:?}"
-            );
-            assert!(
-                !artifact.sources.is_empty() && artifact.size_bytes > 0,
-                "{artifact:?}"
-            );
+            assert!(!artifact.licence.is_empty() && !artifact.origin.is_empty(), "{artifact:?}");
+            assert!(!artifact.sources.is_empty() && artifact.size_bytes > 0, "{artifact:?}");
         }
         for model in packs.iter().flat_map(Manifest::artifacts) {
             assert!(model.training_data.is_some(), "{model:?}");

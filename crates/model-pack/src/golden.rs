@@ -82,11 +82,8 @@ fn pixel(x: i32, y: i32) -> Colour {
     let within = |dx: i32, dy: i32, rx: i32, ry: i32| {
         in_ellipse((x, y), (cx + dx, cy + dy), (rx, ry)) <= 1024
     };
-    let mut colour = [
-        70 + x * 60 / WIDTH,
-        90 + y * 50 / HEIGHT,
-        120 + (x + y) * 40 / (WIDTH + HEIGHT),
-    ];
+    let mut colour =
+        [70 + x * 60 / WIDTH, 90 + y * 50 / HEIGHT, 120 + (x + y) * 40 / (WIDTH + HEIGHT)];
     if within(0, 346, 220, 178) {
         colour = [60, 70, 110]; // Shoulders.
     }

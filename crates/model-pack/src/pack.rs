@@ -55,10 +55,7 @@ impl Pack {
     /// When a file is missing, unreadable or another one.
     pub fn open(directory: &Path) -> Result<Self, PackError> {
         let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| PackError::Read {
-                path: path.to_owned(),
-                source,
-            })
+            std::fs::read(path).map_err(|source| PackError::Read { path: path.to_owned(), source })
         };
         let path = directory.join("pack.toml");
         let text = read(&path)?;
@@ -74,19 +71,11 @@ impl Pack {
                 if found == expected {
                     Ok(bytes.into())
                 } else {
-                    Err(PackError::Digest {
-                        path,
-                        expected,
-                        found,
-                    })
+                    Err(PackError::Digest { path, expected, found })
                 }
             })
             .collect::<Result<_, PackError>>()?;
-        Ok(Self {
-            manifest: Arc::new(manifest),
-            digest,
-            files,
-        })
+        Ok(Self { manifest: Arc::new(manifest), digest, files })
     }
 
     /// The detector's ONNX file.

@@ -39,9 +39,7 @@ impl Model {
         let Device::Cpu = device;
         let session = build(runtime, bytes).map_err(ModelError::Load)?;
         let [input] = session.inputs() else {
-            return Err(ModelError::InputCount {
-                found: session.inputs().len(),
-            });
+            return Err(ModelError::InputCount { found: session.inputs().len() });
         };
         check(input, &Shape(signature.input.to_vec()))?;
         let outputs = signature
@@ -55,13 +53,8 @@ impl Model {
                     None => (position < found.len()).then_some(position),
                 };
                 let index = index.ok_or_else(|| ModelError::OutputMissing {
-                    wanted: wanted
-                        .name
-                        .map_or_else(|| format!("{position}"), str::to_owned),
-                    found: found
-                        .iter()
-                        .map(|outlet| outlet.name().to_owned())
-                        .collect(),
+                    wanted: wanted.name.map_or_else(|| format!("{position}"), str::to_owned),
+                    found: found.iter().map(|outlet| outlet.name().to_owned()).collect(),
                 })?;
                 let shape = Shape(wanted.shape.clone());
                 check(&found[index], &shape)?;
@@ -77,14 +70,8 @@ impl Model {
     /// When the runtime refuses the tensor or fails.
     pub fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Outputs<'_>, ModelError> {
         let input = TensorRef::from_array_view((shape, tensor)).map_err(ModelError::Run)?;
-        let values = self
-            .session
-            .run(ort::inputs![input])
-            .map_err(ModelError::Run)?;
-        Ok(Outputs {
-            values,
-            expected: &self.outputs,
-        })
+        let values = self.session.run(ort::inputs![input]).map_err(ModelError::Run)?;
+        Ok(Outputs { values, expected: &self.outputs })
     }
 }
 
@@ -98,11 +85,7 @@ fn build(runtime: &Runtime, bytes: &[u8]) -> ort::Result<Session> {
 }
 
 fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {
-    if let ValueType::Tensor {
-        ty: TensorElementType::Float32,
-        shape,
-        ..
-    } = outlet.dtype()
+    if let ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } = outlet.dtype()
         && expected.admits_declared(shape)
     {
         return Ok(());
@@ -115,6 +98,7 @@ fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {
 }
 
 /// What one run gave. Lives until the model runs again.
+#[derive(Debug)]
 pub struct Outputs<'a> {
     values: SessionOutputs<'a>,
     expected: &'a [Expected],
@@ -130,9 +114,8 @@ impl Outputs<'_> {
     /// When the signature has no such output.
     pub fn get(&self, position: usize) -> Result<ArrayViewD<'_, f32>, ModelError> {
         let expected = &self.expected[position];
-        let array = self.values[expected.index]
-            .try_extract_array::<f32>()
-            .map_err(ModelError::Run)?;
+        let array =
+            self.values[expected.index].try_extract_array::<f32>().map_err(ModelError::Run)?;
         if expected.shape.admits(array.shape()) {
             Ok(array)
         } else {

@@ -25,10 +25,7 @@ impl Runtime {
     /// or the process already has a runtime.
     pub fn load(path: &Path) -> Result<Self, RuntimeError> {
         let environment = ort::init_from(path)
-            .map_err(|source| RuntimeError::Library {
-                path: path.to_owned(),
-                source,
-            })?
+            .map_err(|source| RuntimeError::Library { path: path.to_owned(), source })?
             .with_name("livegate")
             .with_telemetry(false)
             .build()

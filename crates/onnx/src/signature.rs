@@ -19,11 +19,7 @@ impl std::fmt::Display for Shape {
             Dim::Is(n) => n.to_string(),
             Dim::Any => "?".to_owned(),
         };
-        write!(
-            f,
-            "[{}]",
-            self.0.iter().map(dim).collect::<Vec<_>>().join(",")
-        )
+        write!(f, "[{}]", self.0.iter().map(dim).collect::<Vec<_>>().join(","))
     }
 }
 
@@ -32,27 +28,19 @@ impl Shape {
     /// with this shape.
     pub(crate) fn admits_declared(&self, declared: &[i64]) -> bool {
         self.0.len() == declared.len()
-            && self
-                .0
-                .iter()
-                .zip(declared)
-                .all(|(wanted, &declared)| match wanted {
-                    Dim::Is(n) => declared < 0 || declared == *n as i64,
-                    Dim::Any => true,
-                })
+            && self.0.iter().zip(declared).all(|(wanted, &declared)| match wanted {
+                Dim::Is(n) => declared < 0 || declared == *n as i64,
+                Dim::Any => true,
+            })
     }
 
     /// Whether a tensor of exactly `found` fits.
     pub(crate) fn admits(&self, found: &[usize]) -> bool {
         self.0.len() == found.len()
-            && self
-                .0
-                .iter()
-                .zip(found)
-                .all(|(wanted, found)| match wanted {
-                    Dim::Is(n) => n == found,
-                    Dim::Any => true,
-                })
+            && self.0.iter().zip(found).all(|(wanted, found)| match wanted {
+                Dim::Is(n) => n == found,
+                Dim::Any => true,
+            })
     }
 }
 

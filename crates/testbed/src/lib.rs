@@ -1,1 +1,111 @@
-//! x
+//! The real parts that tests and benches stand on: the ONNX Runtime library, model packs, pictures.
+//!
+//! Everything is brought once by the same installer that users run, into `target/testbed` (or
+//! `$LIVEGATE_TEST_HOME`): the library and the portrait through pip, the starter pack through npm. The
+//! other packs and more pictures come from `../shared` where that is; where it is not, a test that
+//! would use them says what it leaves out.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use model_pack::{Home, Installer, Options, Pack};
+use onnx::Runtime;
+
+/// The workspace's directory.
+///
+/// # Panics
+/// Never: this file is two directories down.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/testbed is two down")
+}
+
+/// `../shared`, where it is.
+#[must_use]
+pub fn shared() -> Option<PathBuf> {
+    let shared = workspace().parent()?.join("shared");
+    shared.join("reference/golden.json").is_file().then_some(shared)
+}
+
+/// Says on standard error what a test leaves out for want of `../shared`.
+#[expect(clippy::print_stderr, reason = "a test that leaves something out says so")]
+pub fn left_out(what: &str) {
+    eprintln!("LEFT OUT, because ../shared is not here: {what}");
+}
+
+/// A home with the library, the portrait and every pack in [`packs`].
+///
+/// # Panics
+/// When they cannot be had: no test means anything then.
+pub fn home() -> &'static Home {
+    static HOME: OnceLock<Home> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let root = std::env::var_os("LIVEGATE_TEST_HOME")
+            .map_or_else(|| workspace().join("target/testbed"), PathBuf::from);
+        let home = Home::new(root);
+        let options = Options { from: shared().map(|s| s.join("models")), ..Options::default() };
+        let installer = Installer::open(&home, &options, &|_| ()).expect("the home can be used");
+        installer.install_runtime().expect("pip brings the ONNX Runtime library");
+        installer.install_sample().expect("pip brings the portrait");
+        for (manifest, text) in model_pack::catalog() {
+            if packs().contains(&manifest.name.as_str()) {
+                installer.install_pack(&manifest, text).expect("npm or ../shared has the models");
+            }
+        }
+        home
+    })
+}
+
+/// The packs that tests run on here: all where `../shared` is, the starter pack everywhere.
+#[must_use]
+pub fn packs() -> &'static [&'static str] {
+    if shared().is_some() {
+        &["starter", "silent-face", "minifas-128"]
+    } else {
+        left_out("the packs silent-face and minifas-128");
+        &["starter"]
+    }
+}
+
+/// The pack `name`, opened.
+///
+/// # Panics
+/// When it is not among [`packs`].
+#[must_use]
+pub fn pack(name: &str) -> Pack {
+    Pack::open(&home().pack_directory(name)).expect("the pack is installed")
+}
+
+/// The process's ONNX Runtime.
+///
+/// # Panics
+/// When the library cannot be loaded.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let library = home().runtime_library().expect("the library is installed");
+        Runtime::load(&library).expect("the library can be loaded")
+    })
+}
+
+/// The path of the sample portrait (a PNG of 512x512 px with one face).
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn portrait() -> PathBuf {
+    home().sample_portrait().expect("the portrait is installed")
+}
+
+/// The bytes of `../shared/selfies/NAME`; says so where that is not here.
+///
+/// # Panics
+/// When the file is missing while `../shared` is there.
+#[must_use]
+pub fn selfie(name: &str) -> Option<Vec<u8>> {
+    let Some(shared) = shared() else {
+        left_out(&format!("selfies/{name}"));
+        return None;
+    };
+    Some(std::fs::read(shared.join("selfies").join(name)).expect("the selfie is there"))
+}

@@ -18,17 +18,9 @@ type Taps = [(usize, i64); REACH];
 /// Lanczos' windowed sinc with a window of 4.
 fn kernel(t: f64) -> f64 {
     let sinc = |t: f64| {
-        if t.abs() < 1e-9 {
-            1.0
-        } else {
-            (PI * t).sin() / (PI * t)
-        }
+        if t.abs() < 1e-9 { 1.0 } else { (PI * t).sin() / (PI * t) }
     };
-    if t.abs() < 4.0 {
-        sinc(t) * sinc(t / 4.0)
-    } else {
-        0.0
-    }
+    if t.abs() < 4.0 { sinc(t) * sinc(t / 4.0) } else { 0.0 }
 }
 
 fn taps(i: usize, from: usize, to: usize) -> Taps {
@@ -46,19 +38,13 @@ fn taps(i: usize, from: usize, to: usize) -> Taps {
 
 pub(super) fn resample(source: View<'_>, to: Size, out: &mut [u8]) {
     let from = source.size();
-    let columns: Vec<Taps> = (0..to.width)
-        .map(|x| taps(x, from.width, to.width))
-        .collect();
-    let widened: Vec<Vec<i64>> = (0..from.height)
-        .map(|y| blend_columns(source.row(y), &columns))
-        .collect();
+    let columns: Vec<Taps> = (0..to.width).map(|x| taps(x, from.width, to.width)).collect();
+    let widened: Vec<Vec<i64>> =
+        (0..from.height).map(|y| blend_columns(source.row(y), &columns)).collect();
     for (y, out) in out.chunks_exact_mut(3 * to.width).enumerate() {
         let rows = taps(y, from.height, to.height);
         for (i, out) in out.iter_mut().enumerate() {
-            let sum: i64 = rows
-                .iter()
-                .map(|&(row, weight)| weight * widened[row][i])
-                .sum();
+            let sum: i64 = rows.iter().map(|&(row, weight)| weight * widened[row][i]).sum();
             let rounded = (sum + (1 << (BOTH_PASSES_BITS - 1))) >> BOTH_PASSES_BITS;
             *out = rounded.clamp(0, 255) as u8;
         }
@@ -70,9 +56,7 @@ fn blend_columns(row: &[u8], columns: &[Taps]) -> Vec<i64> {
         .iter()
         .flat_map(|taps| {
             (0..3).map(move |channel| {
-                taps.iter()
-                    .map(|&(x, weight)| weight * i64::from(row[3 * x + channel]))
-                    .sum()
+                taps.iter().map(|&(x, weight)| weight * i64::from(row[3 * x + channel])).sum()
             })
         })
         .collect()

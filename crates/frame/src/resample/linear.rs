@@ -33,24 +33,19 @@ struct Row {
     values: Vec<i32>,
 }
 
-/// The taps of output position `i` when `from` pixels become `to`.
+/// The taps of output position `i` when `from` pixels become `to`. Outside the picture its edge is
+/// repeated.
 fn taps(i: usize, from: usize, to: usize) -> Taps {
     // As OpenCV computes it: the ratio in double precision, the position in single.
     let scale = 1.0 / (to as f64 / from as f64);
     let position = ((i as f64 + 0.5) * scale - 0.5) as f32;
-    let mut near = position.floor();
-    let mut fraction = position - near;
-    if near < 0.0 {
-        (near, fraction) = (0.0, 0.0);
-    }
-    let mut near = near as usize;
-    if near + 1 >= from {
-        (near, fraction) = (from - 1, 0.0);
-    }
+    let near = position.floor();
+    let fraction = position - near;
+    let inside = |place: i64| place.clamp(0, from as i64 - 1) as usize;
     let fixed = |weight: f32| (f64::from(weight) * ONE).round_ties_even() as i32;
     Taps {
-        near,
-        far: (near + 1).min(from - 1),
+        near: inside(near as i64),
+        far: inside(near as i64 + 1),
         near_weight: fixed(1.0 - fraction),
         far_weight: fixed(fraction),
     }

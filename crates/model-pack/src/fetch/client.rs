@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::fetch::{FetchError, REACH_LIMIT};
 
 /// How long a client may take in all: a slow line, not a stuck one.
-const WHOLE_LIMIT: Duration = Duration::from_secs(15 * 60);
+const WHOLE_LIMIT: Duration = Duration::from_mins(15);
 /// How often the size of what has come is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -26,21 +26,10 @@ pub(crate) fn pip_download(
 ) -> Result<PathBuf, FetchError> {
     for pip in [&["python3", "-m", "pip"][..], &["pip3"], &["pip"]] {
         let mut command = Command::new(pip[0]);
-        command
-            .args(&pip[1..])
-            .args(["download", "--no-deps", "--only-binary=:all:"]);
+        command.args(&pip[1..]).args(["download", "--no-deps", "--only-binary=:all:"]);
         command.args(["--python-version", "3.11", "--implementation", "cp"]);
-        command.args(
-            platforms
-                .iter()
-                .flat_map(|platform| ["--platform", platform.as_str()]),
-        );
-        command.args([
-            "--no-input",
-            "--disable-pip-version-check",
-            "--progress-bar",
-            "off",
-        ]);
+        command.args(platforms.iter().flat_map(|platform| ["--platform", platform.as_str()]));
+        command.args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]);
         command.args(["--retries", "0", "--timeout", "5", "--dest"]);
         command
             .arg(directory)
@@ -48,9 +37,7 @@ pub(crate) fn pip_download(
             .env("PYTHONUNBUFFERED", "1")
             .env("TMPDIR", directory);
         let answered = |line: &str| {
-            ["Downloading", "Using cached", "Saved "]
-                .iter()
-                .any(|word| line.contains(word))
+            ["Downloading", "Using cached", "Saved "].iter().any(|word| line.contains(word))
         };
         match run("pip", command, answered, directory, on_bytes) {
             Err(FetchError::NoClient(_)) => {}
@@ -68,20 +55,10 @@ pub(crate) fn npm_pack(
     on_bytes: OnBytes<'_>,
 ) -> Result<PathBuf, FetchError> {
     let mut command = Command::new("npm");
-    command.args([
-        "pack",
-        package,
-        "--loglevel",
-        "http",
-        "--fetch-retries",
-        "0",
-    ]);
+    command.args(["pack", package, "--loglevel", "http", "--fetch-retries", "0"]);
     command.args(["--no-update-notifier", "--no-fund", "--no-audit"]);
     command.arg("--pack-destination").arg(directory);
-    command
-        .arg("--cache")
-        .arg(directory.join("cache"))
-        .current_dir(directory);
+    command.arg("--cache").arg(directory.join("cache")).current_dir(directory);
     let answered = |line: &str| line.contains("http fetch GET 200");
     run("npm", command, answered, directory, on_bytes)?;
     newest(directory, "tgz", "npm")
@@ -89,14 +66,11 @@ pub(crate) fn npm_pack(
 
 /// The one file ending in `extension` that the client has left in `directory`.
 fn newest(directory: &Path, extension: &str, client: &'static str) -> Result<PathBuf, FetchError> {
-    let entries = std::fs::read_dir(directory)?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path());
+    let entries = std::fs::read_dir(directory)?.filter_map(Result::ok).map(|entry| entry.path());
     let mut archives = entries.filter(|path| path.extension() == Some(OsStr::new(extension)));
-    archives.next().ok_or_else(|| FetchError::Client {
-        client,
-        said: format!("it left no .{extension} file"),
-    })
+    archives
+        .next()
+        .ok_or_else(|| FetchError::Client { client, said: format!("it left no .{extension} file") })
 }
 
 /// Runs a client to its end, or ends it: when it has not `answered` (seen in what it prints) within
@@ -108,10 +82,7 @@ fn run(
     directory: &Path,
     on_bytes: OnBytes<'_>,
 ) -> Result<(), FetchError> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Running(command.spawn().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => FetchError::NoClient(client),
         _ => FetchError::Io(error),
@@ -135,20 +106,14 @@ fn run(
             return Err(FetchError::Unreachable);
         }
         if start.elapsed() > WHOLE_LIMIT {
-            return Err(FetchError::Client {
-                client,
-                said: "it did not come to an end".into(),
-            });
+            return Err(FetchError::Client { client, said: "it did not come to an end".into() });
         }
     }
     if child.0.wait()?.success() {
         return Ok(());
     }
     let errors: Vec<String> = said.into_iter().filter(|line| is_complaint(line)).collect();
-    Err(FetchError::Client {
-        client,
-        said: errors.join("; "),
-    })
+    Err(FetchError::Client { client, said: errors.join("; ") })
 }
 
 /// Whether a client's line says what went wrong.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::fetch::{FetchError, REACH_LIMIT};
 
 /// A body may take this long in all.
-const BODY_LIMIT: Duration = Duration::from_secs(15 * 60);
+const BODY_LIMIT: Duration = Duration::from_mins(15);
 
 /// The body at `url`. Name lookup, connection and first answer share [`REACH_LIMIT`].
 pub(crate) fn get(url: &str) -> Result<impl Read + use<>, FetchError> {

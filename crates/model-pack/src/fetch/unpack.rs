@@ -13,16 +13,11 @@ pub(crate) fn with_member<T>(
     member: &str,
     take: impl FnOnce(&mut dyn Read) -> T,
 ) -> Result<T, FetchError> {
-    let unreadable = |source| FetchError::Archive {
-        member: member.to_owned(),
-        source,
-    };
+    let unreadable = |source| FetchError::Archive { member: member.to_owned(), source };
     let file = File::open(path)?;
     if path.extension().is_some_and(|extension| extension == "whl") {
         let mut archive = zip::ZipArchive::new(file).map_err(|error| unreadable(error.into()))?;
-        let mut entry = archive
-            .by_name(member)
-            .map_err(|error| unreadable(error.into()))?;
+        let mut entry = archive.by_name(member).map_err(|error| unreadable(error.into()))?;
         return Ok(take(&mut entry));
     }
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
