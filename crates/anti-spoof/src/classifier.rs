@@ -11,13 +11,19 @@ use crate::score::Score;
 use crate::spec::{Activation, Spec};
 
 /// One loaded scorer. Owned by one thread; keeps its buffers from face to face.
-#[derive(Debug)]
 pub struct Classifier {
     id: Arc<str>,
     model: Model,
     spec: Spec,
     resampler: Resampler,
     tensor: Vec<f32>,
+}
+
+impl std::fmt::Debug for Classifier {
+    /// Without the buffers: there is a face in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Classifier").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl Classifier {

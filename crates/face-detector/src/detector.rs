@@ -10,12 +10,18 @@ use crate::spec::{Family, Fit, Spec};
 use crate::{ultralight, yunet};
 
 /// A loaded detector. Owned by one thread; keeps its buffers from frame to frame.
-#[derive(Debug)]
 pub struct Detector {
     model: Model,
     spec: Spec,
     resampler: Resampler,
     tensor: Vec<f32>,
+}
+
+impl std::fmt::Debug for Detector {
+    /// Without the buffers: there is a picture in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Detector").field("spec", &self.spec).finish_non_exhaustive()
+    }
 }
 
 impl Detector {

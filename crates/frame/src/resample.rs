@@ -24,10 +24,17 @@ pub enum Filter {
 }
 
 /// Resizes views; keeps its buffers from call to call.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Resampler {
     pixels: Vec<u8>,
     linear: linear::Scratch,
+}
+
+impl std::fmt::Debug for Resampler {
+    /// Without the buffers: there is a picture in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resampler").finish_non_exhaustive()
+    }
 }
 
 impl Resampler {

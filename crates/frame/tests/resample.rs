@@ -1,5 +1,7 @@
 //! Resizing equals what OpenCV made of the same pictures (recorded by `data/record.py`).
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use frame::{Filter, Frame, PixelRect, Resampler, Size};
 
 /// The same formula as in `data/record.py`.

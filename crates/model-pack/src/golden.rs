@@ -27,7 +27,7 @@ pub struct Golden {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GoldenPicture {
-    /// A drawn portrait, 480x640 px.
+    /// A drawn portrait, 800x800 px.
     DrawnFace,
 }
 
@@ -43,13 +43,19 @@ impl GoldenPicture {
 
 type Colour = [i32; 3];
 
-const WIDTH: i32 = 480;
-const HEIGHT: i32 = 640;
-/// The middle of the face.
-const CENTRE: (i32, i32) = (240, 300);
+const WIDTH: i32 = 800;
+const HEIGHT: i32 = 800;
+/// The middle of the face. Off the middle of the picture, so that a crop's shift counts; with room
+/// for 4 times the face around it, so that its scale does.
+const CENTRE: (i32, i32) = (410, 410);
 
 const HAIR: Colour = [58, 40, 30];
 const SKIN: Colour = [222, 172, 148];
+
+/// A length in pixels from one in hundredths of half the face's width.
+const fn u(hundredths: i32) -> i32 {
+    hundredths * 80 / 100
+}
 
 /// Squared distance from the centre of an ellipse, in 1024ths of its radius: up to 1024 is inside.
 fn in_ellipse((x, y): (i32, i32), (cx, cy): (i32, i32), (rx, ry): (i32, i32)) -> i32 {
@@ -84,37 +90,37 @@ fn pixel(x: i32, y: i32) -> Colour {
     };
     let mut colour =
         [70 + x * 60 / WIDTH, 90 + y * 50 / HEIGHT, 120 + (x + y) * 40 / (WIDTH + HEIGHT)];
-    if within(0, 346, 220, 178) {
+    if within(0, u(330), u(210), u(170)) {
         colour = [60, 70, 110]; // Shoulders.
     }
-    if (x - cx).abs() <= 44 && (cy + 63..=cy + 199).contains(&y) {
+    if (x - cx).abs() <= u(42) && (cy + u(60)..=cy + u(190)).contains(&y) {
         colour = [190, 140, 118]; // Neck.
     }
-    if within(0, -31, 117, 144) {
+    if within(0, -u(30), u(112), u(138)) {
         colour = HAIR;
     }
-    if within(-105, 5, 14, 29) || within(105, 5, 14, 29) {
+    if within(-u(100), u(5), u(14), u(28)) || within(u(100), u(5), u(14), u(28)) {
         colour = [196, 142, 120]; // Ears.
     }
-    let depth = in_ellipse((x, y), (cx, cy + 10), (105, 134));
+    let depth = in_ellipse((x, y), (cx, cy + u(10)), (u(100), u(128)));
     if depth <= 1024 {
         // Darker towards the edge, and from left to right.
         let shade = |channel: usize, slant: i32| {
-            SKIN[channel] - depth * 34 / 1024 - ((x - cx) * slant).div_euclid(105)
+            SKIN[channel] - depth * 34 / 1024 - ((x - cx) * slant).div_euclid(u(100))
         };
         colour = [shade(0, 14), shade(1, 12), shade(2, 10)];
-        if y < cy - 75 + (x - cx) * (x - cx) * 31 / (105 * 105) {
+        if y < cy - u(72) + (x - cx) * (x - cx) * u(30) / (u(100) * u(100)) {
             colour = HAIR;
         }
     }
     for side in [-1, 1] {
-        colour = eye(x, y, (cx + side * 42, cy - 15), colour);
+        colour = eye(x, y, (cx + side * u(40), cy - u(15)), colour);
     }
     colour = nose(x, y, colour);
-    if within(0, 81, 33, 10) {
+    if within(0, u(78), u(32), u(10)) {
         colour = [184, 92, 88]; // Lips.
     }
-    if (x - cx).abs() <= 31 && (y - cy - 80).abs() <= 1 {
+    if (x - cx).abs() <= u(30) && (y - cy - u(77)).abs() <= u(1) {
         colour = [110, 50, 48]; // Between the lips.
     }
     colour
@@ -124,23 +130,23 @@ fn eye(x: i32, y: i32, (ex, ey): (i32, i32), mut colour: Colour) -> Colour {
     let within = |dx: i32, dy: i32, rx: i32, ry: i32| {
         in_ellipse((x, y), (ex + dx, ey + dy), (rx, ry)) <= 1024
     };
-    if within(0, 0, 25, 17) {
+    if within(0, 0, u(24), u(17)) {
         colour = [colour[0] - 26, colour[1] - 26, colour[2] - 24]; // Socket.
     }
-    for (radii, layer) in [
+    for ((rx, ry), layer) in [
         ((19, 9), [235, 230, 225]), // White.
         ((9, 9), [70, 48, 35]),     // Iris.
         ((4, 4), [15, 12, 12]),     // Pupil.
     ] {
-        if within(0, 0, radii.0, radii.1) {
+        if within(0, 0, u(rx), u(ry)) {
             colour = layer;
         }
     }
-    if within(-3, -3, 2, 2) {
+    if within(-u(3), -u(3), u(2), u(2)) {
         colour = [250, 250, 250]; // Glint.
     }
-    let arch = (x - ex) * (x - ex) * 6 / (26 * 26);
-    if (x - ex).abs() <= 26 && (y - (ey - 25) - arch).abs() <= 3 {
+    let arch = (x - ex) * (x - ex) * u(6) / (u(25) * u(25));
+    if (x - ex).abs() <= u(25) && (y - (ey - u(24)) - arch).abs() <= u(3) {
         colour = [60, 42, 32]; // Brow.
     }
     colour
@@ -151,13 +157,13 @@ fn nose(x: i32, y: i32, mut colour: Colour) -> Colour {
     let within = |dx: i32, dy: i32, rx: i32, ry: i32| {
         in_ellipse((x, y), (cx + dx, cy + dy), (rx, ry)) <= 1024
     };
-    if within(5, 23, 7, 35) {
+    if within(u(5), u(22), u(7), u(34)) {
         colour = [colour[0] - 14, colour[1] - 14, colour[2] - 13]; // Bridge.
     }
-    if within(0, 44, 19, 9) {
+    if within(0, u(42), u(19), u(9)) {
         colour = [colour[0] - 22, colour[1] - 22, colour[2] - 20]; // Tip.
     }
-    if within(-9, 48, 5, 3) || within(9, 48, 5, 3) {
+    if within(-u(9), u(46), u(5), u(3)) || within(u(9), u(46), u(5), u(3)) {
         colour = [110, 64, 52]; // Nostrils.
     }
     colour
@@ -171,10 +177,10 @@ mod tests {
     #[test]
     fn the_drawn_face_is_the_same_everywhere() {
         let frame = GoldenPicture::DrawnFace.frame();
-        assert_eq!(frame.size(), Size::new(480, 640));
+        assert_eq!(frame.size(), Size::new(800, 800));
         assert_eq!(
             Digest::of(frame.pixels()).to_string(),
-            "8f27ad7f92305817e66c90d15107f42537b8e293e9030ed040d0d7581d9d7e63"
+            "650323da9c1f7776c7187490da06f1db021c97e05c91ab05ee6d6218d2f392ce"
         );
     }
 }

@@ -177,6 +177,6 @@ mod tests {
         assert!(refused("\"fr_liveness.onnx\"", "\"fr_detect.onnx\"").contains("used twice"));
         assert!(refused("slope = 1.0", "slope = 0.0").contains("slope"));
         assert!(refused("slope = 1.0", "slope = nan").contains("slope"));
-        assert!(refused("fr_liveness = 0.8", "other = 0.8").contains("golden answer"));
+        assert!(refused("fr_liveness = ", "other = ").contains("golden answer"));
     }
 }

@@ -11,7 +11,7 @@ use crate::geometry::Size;
 const ONE: f64 = 2048.0;
 
 /// Two neighbours and what each contributes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Taps {
     near: usize,
     far: usize,
@@ -20,14 +20,14 @@ struct Taps {
 }
 
 /// Buffers kept from call to call.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Scratch {
     columns: Vec<Taps>,
     rows: [Row; 2],
 }
 
 /// One source row after the horizontal pass, values times 2048.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Row {
     source: Option<usize>,
     values: Vec<i32>,

@@ -1,0 +1,377 @@
+//! Bytes from strangers: every format, every kind of damage, and nothing that panics.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::sync::LazyLock;
+
+use frame::{DecodeError, Format, Frame, Limits, Size, decode};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+
+/// A smooth picture without any symmetry, so that every turn and flip is told apart.
+fn scene(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let corner = x < width / 3 && y < height / 4;
+        let blue = if corner { 250 } else { 40 };
+        Rgb([(255 * x / width) as u8, (255 * y / height) as u8, blue])
+    })
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+/// How a JPEG is to be written.
+#[derive(Clone, Copy, Default)]
+struct Jpeg<'a> {
+    progressive: bool,
+    exif: Option<&'a [u8]>,
+}
+
+fn jpeg(picture: &RgbImage, how: Jpeg<'_>) -> Vec<u8> {
+    samples_as_jpeg(picture.as_raw(), picture.dimensions(), mozjpeg::ColorSpace::JCS_RGB, how)
+}
+
+fn samples_as_jpeg(
+    samples: &[u8],
+    (width, height): (u32, u32),
+    space: mozjpeg::ColorSpace,
+    how: Jpeg<'_>,
+) -> Vec<u8> {
+    let mut writer = mozjpeg::Compress::new(space);
+    writer.set_size(width as usize, height as usize);
+    writer.set_quality(92.0);
+    if how.progressive {
+        writer.set_progressive_mode();
+    } else {
+        writer.set_fastest_defaults();
+        writer.set_quality(92.0);
+    }
+    let mut writer = writer.start_compress(Vec::new()).unwrap();
+    if let Some(exif) = how.exif {
+        writer.write_marker(mozjpeg::Marker::APP(1), exif);
+    }
+    writer.write_scanlines(samples).unwrap();
+    writer.finish().unwrap()
+}
+
+fn decoded(bytes: &[u8]) -> Frame {
+    decode(bytes, &Limits::default()).unwrap()
+}
+
+fn refused(bytes: &[u8]) -> DecodeError {
+    decode(bytes, &Limits::default()).unwrap_err()
+}
+
+/// The mean difference of two samples, in levels.
+fn distance(frame: &Frame, picture: &RgbImage) -> f64 {
+    assert_eq!(frame.size(), Size::new(picture.width() as usize, picture.height() as usize));
+    let pairs = frame.pixels().iter().zip(picture.as_raw());
+    let sum: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / frame.pixels().len() as f64
+}
+
+/// JPEG loses a little where colours meet.
+const LOSS: f64 = 2.0;
+
+/// Every format, as one file each of the same scene.
+fn every_format() -> &'static [(&'static str, Vec<u8>)] {
+    static FILES: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
+        let scene = scene(160, 120);
+        let picture = DynamicImage::ImageRgb8(scene.clone());
+        vec![
+            ("jpeg", jpeg(&scene, Jpeg::default())),
+            ("progressive jpeg", jpeg(&scene, Jpeg { progressive: true, ..Jpeg::default() })),
+            ("png", encoded(&picture, ImageFormat::Png)),
+            ("webp", encoded(&picture, ImageFormat::WebP)),
+            ("bmp", encoded(&picture, ImageFormat::Bmp)),
+            ("tiff", encoded(&picture, ImageFormat::Tiff)),
+            ("gif", encoded(&picture, ImageFormat::Gif)),
+        ]
+    });
+    &FILES
+}
+
+#[test]
+fn every_format_gives_the_same_picture() {
+    let scene = scene(160, 120);
+    for (name, bytes) in every_format() {
+        let most = match *name {
+            "jpeg" | "progressive jpeg" => LOSS,
+            // 256 colours.
+            "gif" => 4.0,
+            _ => 0.0,
+        };
+        let distance = distance(&decoded(bytes), &scene);
+        assert!(distance <= most, "{name}: {distance}");
+    }
+}
+
+#[test]
+fn the_format_is_read_from_the_bytes() {
+    let formats = [
+        Format::Jpeg,
+        Format::Jpeg,
+        Format::Png,
+        Format::WebP,
+        Format::Bmp,
+        Format::Tiff,
+        Format::Gif,
+    ];
+    for ((name, bytes), format) in every_format().iter().zip(formats) {
+        assert_eq!(Format::sniff(bytes), Some(format), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_picture_is_refused_by_name() {
+    assert!(matches!(refused(b""), DecodeError::Empty));
+    for bytes in [&b"hello"[..], b"\0", b"%PDF-1.7\n", b"<svg xmlns='...'/>", &[0xFF; 100]] {
+        assert!(matches!(refused(bytes), DecodeError::UnknownFormat), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_picture_cut_short_is_refused_or_whole_but_never_half() {
+    for (name, bytes) in every_format() {
+        let whole = decoded(bytes);
+        for end in
+            (0..bytes.len()).step_by(bytes.len() / 97 + 1).chain(bytes.len() - 20..bytes.len())
+        {
+            match decode(&bytes[..end], &Limits::default()) {
+                Err(_) => {}
+                // What is missing may be padding or a trailer: all pixels are there.
+                Ok(frame) => assert!(frame == whole, "{name} cut at {end} of {}", bytes.len()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_jpeg_with_a_part_missing_in_the_middle_is_refused() {
+    for (name, bytes) in every_format().iter().take(2) {
+        let middle = bytes.len() / 2;
+        let holed = [&bytes[..middle], &bytes[middle + 200..]].concat();
+        let error = refused(&holed);
+        assert!(matches!(error, DecodeError::Corrupt { .. }), "{name}: {error:?}");
+    }
+}
+
+#[test]
+fn bytes_after_the_end_of_a_jpeg_do_not_matter() {
+    let bytes = jpeg(&scene(64, 48), Jpeg::default());
+    let with_video = [&bytes[..], &[0xFF, 0xD8, 0, 1, 2, 3], &[7; 5000]].concat();
+    assert!(decoded(&with_video) == decoded(&bytes));
+}
+
+#[test]
+fn a_jpeg_of_a_thousand_scans_is_refused() {
+    let bytes = jpeg(&scene(64, 48), Jpeg { progressive: true, ..Jpeg::default() });
+    // The last scan again and again: each would be gone over for every block of the picture.
+    let last_scan = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let end = bytes.len() - 2;
+    let mut bomb = bytes[..end].to_vec();
+    for _ in 0..1000 {
+        bomb.extend_from_slice(&bytes[last_scan..end]);
+    }
+    bomb.extend_from_slice(&[0xFF, 0xD9]);
+    assert!(refused(&bomb).to_string().contains("corrupt"));
+}
+
+#[test]
+fn a_picture_over_the_limit_is_refused_from_its_header() {
+    // A PNG that claims 60000x60000 pixels and holds none of them.
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |name: &[u8; 4], data: &[u8]| {
+        let body = [&name[..], data].concat();
+        bytes.extend((data.len() as u32).to_be_bytes());
+        bytes.extend(&body);
+        bytes.extend(crc32(&body).to_be_bytes());
+    };
+    let side = 60_000_u32.to_be_bytes();
+    chunk(b"IHDR", &[&side[..], &side, &[8, 2, 0, 0, 0]].concat());
+    chunk(b"IDAT", b"");
+    let error = refused(&bytes);
+    let expected = (60_000, 60_000, 5000);
+    assert!(
+        matches!(error, DecodeError::TooLarge { width, height, max_side_px }
+            if (width, height, max_side_px) == expected),
+        "{error:?}"
+    );
+    // The same limit for every format, on the longer side alone.
+    for (name, bytes) in every_format() {
+        let limits = |max_side_px| Limits { max_side_px, ..Limits::default() };
+        assert!(matches!(decode(bytes, &limits(159)), Err(DecodeError::TooLarge { .. })), "{name}");
+        assert!(decode(bytes, &limits(160)).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_png_of_any_depth_and_palette_is_the_same_picture() {
+    let scene = scene(60, 40);
+    let deep = DynamicImage::ImageRgb8(scene.clone()).into_rgb16();
+    assert_eq!(
+        distance(&decoded(&encoded(&DynamicImage::ImageRgb16(deep), ImageFormat::Png)), &scene),
+        0.0
+    );
+
+    let gray = DynamicImage::ImageRgb8(scene).into_luma8();
+    let as_rgb = DynamicImage::ImageLuma8(gray.clone()).into_rgb8();
+    assert_eq!(
+        distance(&decoded(&encoded(&DynamicImage::ImageLuma8(gray), ImageFormat::Png)), &as_rgb),
+        0.0
+    );
+
+    let mut file = Vec::new();
+    let mut writer = png::Encoder::new(&mut file, 4, 2);
+    writer.set_color(png::ColorType::Indexed);
+    writer.set_depth(png::BitDepth::Two);
+    writer.set_palette(&[1, 2, 3, 40, 50, 60, 70, 80, 90, 255, 0, 128]);
+    writer.write_header().unwrap().write_image_data(&[0b00_01_10_11, 0b11_10_01_00]).unwrap();
+    let frame = decoded(&file);
+    assert_eq!(frame.pixels()[..12], [1, 2, 3, 40, 50, 60, 70, 80, 90, 255, 0, 128]);
+    assert_eq!(frame.pixels()[12..15], [255, 0, 128]);
+}
+
+#[test]
+fn transparent_pixels_lie_over_white() {
+    let picture =
+        image::RgbaImage::from_raw(3, 1, vec![9, 8, 7, 255, 9, 8, 7, 0, 0, 100, 200, 128]);
+    let bytes = encoded(&DynamicImage::ImageRgba8(picture.unwrap()), ImageFormat::Png);
+    assert_eq!(decoded(&bytes).pixels(), [9, 8, 7, 255, 255, 255, 127, 177, 227]);
+}
+
+#[test]
+fn a_gray_jpeg_has_three_equal_channels() {
+    let gray = DynamicImage::ImageRgb8(scene(64, 48)).into_luma8();
+    let bytes = samples_as_jpeg(
+        gray.as_raw(),
+        gray.dimensions(),
+        mozjpeg::ColorSpace::JCS_GRAYSCALE,
+        Jpeg::default(),
+    );
+    assert!(decoded(&bytes).pixels().chunks(3).all(|p| p[0] == p[1] && p[1] == p[2]));
+}
+
+#[test]
+fn a_cmyk_jpeg_shows_its_colours() {
+    // Adobe's inverse ink, as libjpeg writes it: red, then half-black yellow.
+    let samples = [[255, 0, 0, 255]; 16 * 8].concat();
+    let samples = [samples, [[255, 255, 0, 128]; 16 * 8].concat()].concat();
+    let bytes = samples_as_jpeg(&samples, (16, 16), mozjpeg::ColorSpace::JCS_CMYK, Jpeg::default());
+    let frame = decoded(&bytes);
+    let close = |at: usize, colour: [u8; 3]| {
+        let pixel = &frame.pixels()[3 * at..3 * at + 3];
+        assert!(pixel.iter().zip(colour).all(|(a, b)| a.abs_diff(b) <= 3), "{pixel:?} {colour:?}");
+    };
+    close(0, [255, 0, 0]);
+    close(255, [128, 128, 0]);
+}
+
+/// The least EXIF block that holds an orientation.
+fn exif(orientation: u16) -> Vec<u8> {
+    let mut block = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".to_vec();
+    block.extend(orientation.to_be_bytes());
+    block.extend([0; 6]);
+    block
+}
+
+#[test]
+fn every_exif_orientation_is_undone() {
+    let upright = scene(96, 64);
+    let picture = DynamicImage::ImageRgb8(upright.clone());
+    // What a camera stores for each orientation: the inverse of what a viewer must do (CIPA DC-008).
+    let stored: [(u16, DynamicImage); 8] = [
+        (1, picture.clone()),
+        (2, picture.fliph()),
+        (3, picture.rotate180()),
+        (4, picture.flipv()),
+        (5, picture.rotate90().fliph()),
+        (6, picture.rotate270()),
+        (7, picture.rotate270().fliph()),
+        (8, picture.rotate90()),
+    ];
+    for (orientation, picture) in stored {
+        let block = exif(orientation);
+        let how = Jpeg { exif: Some(&block), ..Jpeg::default() };
+        let frame = decoded(&jpeg(&picture.into_rgb8(), how));
+        let distance = distance(&frame, &upright);
+        assert!(distance <= LOSS, "orientation {orientation}: {distance}");
+    }
+}
+
+#[test]
+fn a_senseless_orientation_is_none() {
+    let upright = scene(96, 64);
+    for block in [exif(0), exif(9), b"Exif\0\0".to_vec(), b"Exif\0\0MM\0*\xFF\xFF\xFF\xFF".to_vec()]
+    {
+        let how = Jpeg { exif: Some(&block), ..Jpeg::default() };
+        assert!(distance(&decoded(&jpeg(&upright, how)), &upright) <= LOSS);
+    }
+}
+
+#[test]
+fn one_pixel_is_a_picture() {
+    let picture = DynamicImage::ImageRgb8(RgbImage::from_pixel(1, 1, Rgb([10, 20, 30])));
+    for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP] {
+        assert_eq!(decoded(&encoded(&picture, format)).pixels(), [10, 20, 30], "{format:?}");
+    }
+    assert_eq!(decoded(&jpeg(&picture.into_rgb8(), Jpeg::default())).size(), Size::new(1, 1));
+}
+
+#[test]
+fn no_error_text_holds_a_byte_of_the_picture() {
+    let (_, bytes) = &every_format()[0];
+    let holed = [&bytes[..bytes.len() / 2], &bytes[bytes.len() / 2 + 50..]].concat();
+    let text = format!("{:?} {0}", refused(&holed));
+    assert!(text.len() < 200, "{text}");
+}
+
+/// As in PNG.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
+        })
+    })
+}
+
+mod damage {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        /// Whatever is changed, the answer is a frame within the limits or an error.
+        #[test]
+        fn damaged_pictures_never_panic(
+            which in 0_usize..7,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        ) {
+            let mut bytes = every_format()[which].1.clone();
+            for (place, value) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            let limits = Limits { max_side_px: 2000, max_decoder_bytes: 64 << 20 };
+            if let Ok(frame) = decode(&bytes, &limits) {
+                prop_assert!(frame.size().longer_side() <= 2000);
+            }
+        }
+
+        #[test]
+        fn noise_behind_any_signature_never_panics(
+            which in 0_usize..7,
+            keep in 2_usize..40,
+            noise in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let bytes = &every_format()[which].1;
+            let bytes = [&bytes[..keep], &noise].concat();
+            let limits = Limits { max_side_px: 2000, max_decoder_bytes: 64 << 20 };
+            let _ = decode(&bytes, &limits);
+        }
+    }
+}

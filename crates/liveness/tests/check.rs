@@ -1,0 +1,170 @@
+//! The walk with real models: what is assessed, what is not and why, and what may not serve.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::path::Path;
+
+use frame::{Frame, PixelRect, Size};
+use liveness::{
+    Device, LoadError, Pipeline, ReasonCode, Report, Settings, Terms, Threshold, Verdict,
+};
+use model_pack::{GoldenPicture, Pack};
+
+fn load(pack: &Pack) -> Result<Pipeline, LoadError> {
+    Pipeline::load(testbed::runtime(), pack, Device::Cpu, Settings::default())
+}
+
+fn terms() -> Terms {
+    Terms { threshold: Threshold::default(), min_picture_side_px: 300 }
+}
+
+fn check(picture: &Frame) -> Report {
+    let mut pipeline = load(&testbed::pack("starter")).unwrap();
+    pipeline.check(&picture.encode_png().unwrap(), &terms()).unwrap()
+}
+
+fn codes(report: &Report) -> Vec<ReasonCode> {
+    report.reasons.iter().map(|reason| reason.code).collect()
+}
+
+/// Copies of the drawn face side by side.
+fn faces_in_a_row(count: usize) -> Frame {
+    let face = GoldenPicture::DrawnFace.frame();
+    let Size { width, height } = face.size();
+    let mut pixels = Vec::new();
+    for y in 0..height {
+        for _ in 0..count {
+            pixels.extend_from_slice(face.view().row(y));
+        }
+    }
+    Frame::from_rgb8(Size::new(count * width, height), pixels).unwrap()
+}
+
+#[test]
+fn one_face_is_scored_and_judged_by_the_threshold() {
+    let mut pipeline = load(&testbed::pack("starter")).unwrap();
+    let picture = faces_in_a_row(1).encode_png().unwrap();
+    let mut verdict = |threshold: &str| {
+        let terms = Terms { threshold: threshold.parse().unwrap(), ..terms() };
+        let report = pipeline.check(&picture, &terms).unwrap();
+        assert_eq!((report.faces.len(), report.models.len(), report.reasons.len()), (1, 1, 0));
+        assert!(report.timings.total >= report.timings.decode + report.timings.detect);
+        report.verdict
+    };
+    assert_eq!(verdict("0.0"), Verdict::Live);
+    assert_eq!(verdict("1.0"), Verdict::Spoof);
+}
+
+#[test]
+fn a_pipeline_does_not_show_the_pictures_in_its_buffers() {
+    let mut pipeline = load(&testbed::pack("starter")).unwrap();
+    pipeline.check(&faces_in_a_row(1).encode_png().unwrap(), &terms()).unwrap();
+    let shown = format!("{pipeline:?}");
+    assert!(shown.len() < 2000, "{}", &shown[..2000]);
+}
+
+#[test]
+fn no_face_is_not_assessed_and_no_spoof() {
+    let gray = Frame::from_rgb8(Size::new(400, 400), vec![128; 3 * 400 * 400]).unwrap();
+    let report = check(&gray);
+    assert_eq!((report.verdict, report.score), (Verdict::NotAssessed, None));
+    assert_eq!(codes(&report), [ReasonCode::FaceNotFound]);
+}
+
+#[test]
+fn two_like_faces_are_not_assessed() {
+    let report = check(&faces_in_a_row(2));
+    assert_eq!(report.faces.len(), 2);
+    assert_eq!((report.verdict, report.score), (Verdict::NotAssessed, None));
+    assert_eq!(codes(&report), [ReasonCode::TooManyFaces]);
+    assert!(report.models.is_empty());
+}
+
+#[test]
+fn a_picture_too_small_is_searched_for_faces_and_not_scored() {
+    let face = GoldenPicture::DrawnFace.frame();
+    let part = PixelRect { left: 280, top: 250, size: Size::new(290, 340) };
+    let view = face.crop(part);
+    let pixels = (0..part.size.height).flat_map(|y| view.row(y).to_vec()).collect();
+    let report = check(&Frame::from_rgb8(part.size, pixels).unwrap());
+    assert_eq!(report.faces.len(), 1);
+    assert_eq!((report.verdict, report.score), (Verdict::NotAssessed, None));
+    assert_eq!(codes(&report), [ReasonCode::ImageTooSmall]);
+}
+
+#[test]
+fn shared_pictures_are_assessed_as_they_should_be() {
+    let Some(_) = testbed::shared() else {
+        testbed::left_out("verdicts on real live and spoof pictures");
+        return;
+    };
+    for &pack in testbed::packs() {
+        let mut pipeline = load(&testbed::pack(pack)).unwrap();
+        let mut check =
+            |name: &str| pipeline.check(&testbed::selfie(name).unwrap(), &terms()).unwrap();
+        assert_eq!(check("live_1.jpg").verdict, Verdict::Live, "{pack}");
+        assert_eq!(check("spoof_1.jpg").verdict, Verdict::Spoof, "{pack}");
+        assert_eq!(check("spoof_2.jpg").verdict, Verdict::Spoof, "{pack}");
+        assert_eq!(codes(&check("no_face.jpg")), [ReasonCode::FaceNotFound], "{pack}");
+        assert_eq!(codes(&check("two_faces.jpg")), [ReasonCode::TooManyFaces], "{pack}");
+        let tiny = check("tiny_95x71.png");
+        assert_eq!(codes(&tiny), [ReasonCode::ImageTooSmall, ReasonCode::FaceTooSmall], "{pack}");
+        assert_eq!(tiny.faces.len(), 1, "{pack}");
+    }
+}
+
+/// A copy of the starter pack with one thing in its manifest changed.
+fn starter_with(directory: &Path, from: &str, to: &str) -> Pack {
+    let source = testbed::home().pack_directory("starter");
+    for entry in std::fs::read_dir(source).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), directory.join(entry.file_name())).unwrap();
+    }
+    let path = directory.join("pack.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from}");
+    std::fs::write(path, text.replace(from, to)).unwrap();
+    Pack::open(directory).unwrap()
+}
+
+#[test]
+fn a_pack_that_feeds_or_reads_its_models_wrongly_does_not_serve() {
+    let directory = tempfile::tempdir().unwrap();
+    for (from, to) in [
+        ("channels = \"bgr\"", "channels = \"rgb\""),
+        ("channels = \"bgr\"", "channels = \"bgr\", scale = 0.00392156862745098"),
+        ("live_class = 0", "live_class = 1"),
+        ("scale = 2.7", "scale = 2.6"),
+        ("channels = \"rgb\", mean", "channels = \"bgr\", mean"),
+        ("std = [128.0, 128.0, 128.0]", "std = [1.0, 1.0, 1.0]"),
+        ("min_confidence = 0.7", "min_confidence = 0.99999"),
+    ] {
+        let outcome = load(&starter_with(directory.path(), from, to));
+        assert!(matches!(outcome, Err(LoadError::Golden(_))), "{from} to {to}: {outcome:?}");
+    }
+    // Where a tensor has another shape, the graph itself says no.
+    for (from, to) in [
+        ("classes = 3", "classes = 2"),
+        ("input = { width = 128, height = 128 }", "input = { width = 80, height = 80 }"),
+        ("live_class = 0", "live_class = 3"),
+    ] {
+        let error = load(&starter_with(directory.path(), from, to)).unwrap_err();
+        assert!(matches!(error, LoadError::Scorer(_)), "{from} to {to}: {error:?}");
+    }
+    let swapped =
+        ("stretch = { width = 320, height = 240 }", "stretch = { width = 240, height = 320 }");
+    let error = load(&starter_with(directory.path(), swapped.0, swapped.1)).unwrap_err();
+    assert!(matches!(error, LoadError::Detector { .. }), "{error:?}");
+}
+
+#[test]
+fn a_pack_with_a_changed_byte_is_not_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(starter_with(directory.path(), "starter", "starter"));
+    let model = directory.path().join("fr_liveness.onnx");
+    let mut bytes = std::fs::read(&model).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&model, bytes).unwrap();
+    let error = Pack::open(directory.path()).unwrap_err();
+    assert!(matches!(error, model_pack::PackError::Digest { .. }), "{error:?}");
+}

@@ -1,0 +1,78 @@
+//! The boundary to ONNX Runtime, on the real library and models of a few hundred bytes (made by
+//! `data/make.py`).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use onnx::{Device, Dim, Model, ModelError, OutputSignature, Signature};
+
+const TWICE: &[u8] = include_bytes!("data/twice.onnx");
+const DYNAMIC: &[u8] = include_bytes!("data/dynamic.onnx");
+const TWO_INPUTS: &[u8] = include_bytes!("data/two_inputs.onnx");
+const DOUBLE: &[u8] = include_bytes!("data/double.onnx");
+
+fn signature(side: Dim, outputs: &[Option<&'static str>]) -> Signature {
+    let shape = || vec![Dim::Is(1), Dim::Is(3), side, side];
+    Signature {
+        input: [Dim::Is(1), Dim::Is(3), side, side],
+        outputs: outputs.iter().map(|&name| OutputSignature { name, shape: shape() }).collect(),
+    }
+}
+
+fn load(model: &[u8], signature: &Signature) -> Result<Model, ModelError> {
+    Model::load(testbed::runtime(), model, Device::Cpu, signature)
+}
+
+#[test]
+fn outputs_are_found_by_name_and_by_position() {
+    let picture: Vec<f32> = (0..12).map(|i| i as f32).collect();
+    let doubled: Vec<f32> = picture.iter().map(|v| v * 2.0).collect();
+    let mut model = load(TWICE, &signature(Dim::Is(2), &[Some("twice"), Some("same")])).unwrap();
+    let outputs = model.run([1, 3, 2, 2], &picture).unwrap();
+    assert_eq!(outputs.get(0).unwrap().iter().copied().collect::<Vec<_>>(), doubled);
+    assert_eq!(outputs.get(1).unwrap().iter().copied().collect::<Vec<_>>(), picture);
+
+    let mut model = load(TWICE, &signature(Dim::Is(2), &[None])).unwrap();
+    let outputs = model.run([1, 3, 2, 2], &picture).unwrap();
+    assert_eq!(outputs.get(0).unwrap().iter().copied().collect::<Vec<_>>(), picture);
+}
+
+#[test]
+fn a_dynamic_model_takes_any_size_and_a_fixed_one_its_own() {
+    let mut model = load(DYNAMIC, &signature(Dim::Any, &[None])).unwrap();
+    for side in [1, 5] {
+        let picture = vec![1.5; 3 * side * side];
+        let outputs = model.run([1, 3, side, side], &picture).unwrap();
+        assert_eq!(outputs.get(0).unwrap().shape(), [1, 3, side, side]);
+    }
+    let mut model = load(TWICE, &signature(Dim::Is(2), &[None])).unwrap();
+    assert!(matches!(model.run([1, 3, 3, 3], &[0.0; 27]), Err(ModelError::Run(_))));
+    assert!(matches!(model.run([1, 3, 2, 2], &[0.0; 11]), Err(ModelError::Run(_))));
+    // The failed runs have not broken it.
+    assert!(model.run([1, 3, 2, 2], &[0.0; 12]).is_ok());
+}
+
+#[test]
+fn an_output_of_another_shape_than_asked_for_is_an_error() {
+    // The graph promises nothing about its sides, so only a run can tell.
+    let mut model = load(DYNAMIC, &signature(Dim::Is(2), &[None])).unwrap();
+    let outputs = model.run([1, 3, 4, 4], &[0.0; 48]).unwrap();
+    assert!(matches!(outputs.get(0), Err(ModelError::OutputShape { .. })));
+}
+
+#[test]
+fn a_model_that_is_not_what_is_expected_is_refused_by_name() {
+    let refused = |model, signature: &Signature| load(model, signature).unwrap_err().to_string();
+    let wanted = signature(Dim::Is(2), &[None]);
+    assert_eq!(
+        refused(TWICE, &signature(Dim::Is(4), &[None])),
+        "`picture` of the model is Tensor<f32>(1, 3, 2, 2); expected is float32 [1,3,4,4]"
+    );
+    assert_eq!(
+        refused(TWICE, &signature(Dim::Is(2), &[Some("scores")])),
+        "the model has no output scores; it has: same, twice"
+    );
+    assert_eq!(refused(TWO_INPUTS, &wanted), "the model takes 2 inputs; one is expected");
+    assert!(refused(DOUBLE, &wanted).contains("f64"));
+    assert!(matches!(load(b"no model", &wanted), Err(ModelError::Load(_))));
+    assert!(matches!(load(&TWICE[..100], &wanted), Err(ModelError::Load(_))));
+}
