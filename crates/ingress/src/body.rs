@@ -111,8 +111,10 @@ async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission,
     }
     let threshold = threshold
         .map(|text| {
-            let text = std::str::from_utf8(&text).map_err(|_| Problem::InvalidThreshold)?;
-            text.parse().map_err(|_| Problem::InvalidThreshold)
+            let text = std::str::from_utf8(&text).ok();
+            text.filter(|text| text.len() <= MAX_THRESHOLD_BYTES)
+                .and_then(|text| text.parse().ok())
+                .ok_or(Problem::InvalidThreshold)
         })
         .transpose()?;
     let selfie = selfie.ok_or(Problem::MissingSelfie)?;
@@ -125,7 +127,7 @@ async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission,
     Ok(Submission { selfie, threshold })
 }
 
-/// A part's bytes; of one that is longer than `enough`, that many and a few more.
+/// A part's bytes; of one that is longer than `enough`, more than that many and not all.
 async fn collect(mut field: Field<'_>, enough: usize) -> Result<Vec<u8>, multer::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await? {

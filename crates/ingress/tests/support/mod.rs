@@ -1,0 +1,294 @@
+//! A real server on a free port, with a checker that does as the picture says, and a client that
+//! sends exactly the bytes it is given.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use face_detector::{DetectError, Face};
+use ingress::{Config, Credential, Ingress, KeyDigest, Workers};
+use liveness::{
+    Check, CheckError, Device, PackIdentity, Report, Score, Size, Terms, Timings, Verdict,
+};
+
+/// Selfies that the checker obeys. None of them looks like text, so none is taken for base64.
+pub(crate) const LIVE: &[u8] = b"\0live";
+pub(crate) const SPOOF: &[u8] = b"\0spoof";
+pub(crate) const NO_FACE: &[u8] = b"\0no face";
+pub(crate) const SLOW: &[u8] = b"\0slow";
+pub(crate) const FAILING: &[u8] = b"\0failing";
+pub(crate) const PANICKING: &[u8] = b"\0panicking";
+
+/// How long a slow picture takes.
+pub(crate) const SLOWNESS: Duration = Duration::from_millis(700);
+
+struct Obedient;
+
+impl Check for Obedient {
+    fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
+        let verdict = match selfie {
+            LIVE => Verdict::Live,
+            SPOOF => Verdict::Spoof,
+            NO_FACE => Verdict::NotAssessed,
+            SLOW => {
+                std::thread::sleep(SLOWNESS);
+                Verdict::Live
+            }
+            FAILING => return Err(DetectError::Grid { expected: 4420, found: 1 }.into()),
+            PANICKING => panic!("the picture said so"),
+            _ => return Err(frame::DecodeError::UnknownFormat.into()),
+        };
+        let score = match verdict {
+            Verdict::Live => Some(0.876_543),
+            Verdict::Spoof => Some(0.01),
+            Verdict::NotAssessed => None,
+        };
+        let face = Face {
+            rect: frame::Rect::new(38.057_68, 4.082_44, 18.998_23, 25.0),
+            confidence: 0.988_54,
+            landmarks: None,
+        };
+        Ok(Report {
+            verdict,
+            score: score.map(|score| Score::new(score).unwrap()),
+            threshold: terms.threshold,
+            reasons: Vec::new(),
+            picture: Size::new(95, 71),
+            faces: if score.is_some() { vec![face] } else { Vec::new() },
+            models: Vec::new(),
+            pack: Arc::new(PackIdentity {
+                name: "obedient".into(),
+                digest: liveness::Digest::of(b""),
+            }),
+            device: Device::Cpu,
+            timings: Timings::default(),
+        })
+    }
+}
+
+/// A running server; its end is asked for when this is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    shutdown: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// With one worker and the caller `id` / `key`.
+    pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            credentials: vec![Credential {
+                app_id: "id".into(),
+                app_key_sha256: KeyDigest::of("key"),
+            }],
+            ..Config::default()
+        };
+        change(&mut config);
+        let workers =
+            Workers::start(1, config.max_in_flight, || Ok::<_, std::convert::Infallible>(Obedient));
+        let workers = workers.unwrap();
+        let (shutdown, asked) = tokio::sync::oneshot::channel();
+        let (send, receive) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            tokio::runtime::Runtime::new().unwrap().block_on(async {
+                let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+                let ingress = Ingress::bind(any, config).await.unwrap();
+                send.send(ingress.local_address().unwrap()).unwrap();
+                ingress.serve(workers, async { drop(asked.await) }).await.unwrap();
+            });
+        });
+        let address = receive.recv().unwrap();
+        Self { address, shutdown: Some(shutdown), thread: Some(thread) }
+    }
+
+    /// Asks the server to end; comes back at once.
+    pub(crate) fn ask_to_end(&mut self) {
+        drop(self.shutdown.take());
+    }
+
+    /// Waits for the server's end.
+    pub(crate) fn wait(mut self) {
+        self.ask_to_end();
+        self.thread.take().unwrap().join().unwrap();
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// Sends `bytes` and reads the answer.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        // The server may refuse before everything is sent.
+        let _ = stream.write_all(bytes);
+        Answer::read(&mut stream)
+    }
+
+    /// Sends a form with the right credentials.
+    pub(crate) fn post(&self, parts: &[Part<'_>]) -> Answer {
+        self.send(&Request::form(parts).bytes())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ask_to_end();
+    }
+}
+
+/// One part of a form: headers after its name, and its content.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a>(pub(crate) &'a str, pub(crate) &'a str, pub(crate) &'a [u8]);
+
+/// A file part named `selfie`.
+pub(crate) fn selfie(content: &[u8]) -> Part<'_> {
+    Part("selfie", "; filename=\"a.jpg\"\r\nContent-Type: image/jpeg", content)
+}
+
+/// A text part named `threshold`.
+pub(crate) fn threshold(text: &str) -> Part<'_> {
+    Part("threshold", "", text.as_bytes())
+}
+
+/// A request, put together line by line.
+pub(crate) struct Request {
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(content_type: &str, body: &[u8]) -> Self {
+        let headers = [("app_id", "id"), ("app_key", "key"), ("Content-Type", content_type)];
+        Self {
+            line: "POST /v0.2/liveness-verification HTTP/1.1".into(),
+            headers: headers.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+            body: body.to_vec(),
+        }
+    }
+
+    pub(crate) fn form(parts: &[Part<'_>]) -> Self {
+        let mut body = Vec::new();
+        for Part(name, rest, content) in parts {
+            body.extend(
+                format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"{rest}\r\n\r\n")
+                    .bytes(),
+            );
+            body.extend(*content);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--B--\r\n");
+        Self::new("multipart/form-data; boundary=B", &body)
+    }
+
+    pub(crate) fn json(text: &str) -> Self {
+        Self::new("application/json", text.as_bytes())
+    }
+
+    pub(crate) fn without(mut self, header: &str) -> Self {
+        self.headers.retain(|(name, _)| name != header);
+        self
+    }
+
+    pub(crate) fn with(mut self, header: &str, value: &str) -> Self {
+        self.headers.push((header.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn line(mut self, line: &str) -> Self {
+        self.line = line.into();
+        self
+    }
+
+    /// Without a body and its length.
+    pub(crate) fn head(&self) -> String {
+        let mut text = format!("{}\r\nHost: localhost\r\n", self.line);
+        for (name, value) in &self.headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let length = format!("Content-Length: {}\r\n\r\n", self.body.len());
+        [self.head().as_bytes(), length.as_bytes(), &self.body].concat()
+    }
+
+    /// With the body in chunks of `size`.
+    pub(crate) fn chunked(&self, size: usize) -> Vec<u8> {
+        let mut bytes = format!("{}Transfer-Encoding: chunked\r\n\r\n", self.head()).into_bytes();
+        for chunk in self.body.chunks(size) {
+            bytes.extend(format!("{:x}\r\n", chunk.len()).bytes());
+            bytes.extend(chunk);
+            bytes.extend(b"\r\n");
+        }
+        bytes.extend(b"0\r\n\r\n");
+        bytes
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// Reads one answer, as long as its `Content-Length` says.
+    pub(crate) fn read(stream: &mut TcpStream) -> Self {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            let read = stream.read(&mut byte).expect("an answer comes");
+            assert_eq!(
+                read,
+                1,
+                "the connection was closed after {:?}",
+                String::from_utf8_lossy(&head)
+            );
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect();
+        let mut answer = Self { status, headers, body: String::new() };
+        let length = answer.header("content-length").expect("every answer has a length");
+        let mut body = vec![0; length.parse().unwrap()];
+        stream.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        answer
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(n, _)| n == name);
+        let first = found.next();
+        assert!(found.next().is_none(), "{name} is there once");
+        first.map(|(_, value)| value.as_str())
+    }
+
+    /// The body with the request's name and its two times taken out.
+    pub(crate) fn text(&self) -> String {
+        let id = self.header("x-request-id").unwrap();
+        let mut text = self.body.replace(id, "ID");
+        for key in ["\"processed_at\":\"", "\"requested_at\":\""] {
+            let start = text.find(key).unwrap() + key.len();
+            text.replace_range(start..start + "2024-04-01 20:05:17".len(), "TIME");
+        }
+        text
+    }
+
+    /// Status and error code, as in `400 malformed_body`.
+    pub(crate) fn refusal(&self) -> String {
+        let code = self.body.split("\"code\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        format!("{} {}", self.status, code.unwrap_or("without a code"))
+    }
+}

@@ -1,0 +1,109 @@
+//! Every dependency edge that is not in the table fails here. ARCHITECTURE.md says why they are few.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+
+/// Which of our crates each of our crates uses.
+const OURS: [(&str, &[&str]); 9] = [
+    ("frame", &[]),
+    ("onnx", &[]),
+    ("face-detector", &["frame", "onnx"]),
+    ("anti-spoof", &["frame", "onnx"]),
+    ("model-pack", &["anti-spoof", "face-detector", "frame"]),
+    ("liveness", &["anti-spoof", "face-detector", "frame", "model-pack", "onnx"]),
+    ("ingress", &["liveness"]),
+    ("livegate", &["frame", "ingress", "liveness", "model-pack", "onnx"]),
+    // Not part of the program: what tests and benches stand on.
+    ("testbed", &["model-pack", "onnx"]),
+];
+
+/// Which of our crates may use an outside crate that has its one place.
+const FENCED: [(&str, &[&str]); 16] = [
+    ("ort", &["onnx"]),
+    ("image", &["frame"]),
+    ("mozjpeg", &["frame"]),
+    ("mozjpeg-sys", &["frame"]),
+    ("axum", &["ingress"]),
+    ("multer", &["ingress"]),
+    ("base64", &["ingress"]),
+    ("tokio", &["ingress", "livegate"]),
+    ("crossbeam-channel", &["ingress"]),
+    ("ureq", &["model-pack"]),
+    ("zip", &["model-pack"]),
+    ("tar", &["model-pack"]),
+    ("flate2", &["model-pack"]),
+    ("clap", &["livegate"]),
+    ("anyhow", &["livegate"]),
+    ("indicatif", &["livegate"]),
+];
+
+fn packages() -> Vec<Package> {
+    let manifest = testbed::workspace().join("Cargo.toml");
+    let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec().unwrap();
+    metadata.packages
+}
+
+/// The crates that each of ours uses outside its tests.
+fn used() -> BTreeMap<String, BTreeSet<String>> {
+    let edges = |package: Package| {
+        let normal = package.dependencies.into_iter().filter(|d| d.kind == DependencyKind::Normal);
+        (package.name.to_string(), normal.map(|dependency| dependency.name).collect())
+    };
+    packages().into_iter().map(edges).collect()
+}
+
+#[test]
+fn our_crates_use_each_other_only_as_the_table_says() {
+    let used = used();
+    let table: BTreeMap<&str, &[&str]> = OURS.into();
+    assert_eq!(
+        used.keys().map(String::as_str).collect::<Vec<_>>(),
+        table.keys().copied().collect::<Vec<_>>()
+    );
+    for (name, uses) in &used {
+        let ours: Vec<&str> =
+            uses.iter().map(String::as_str).filter(|name| table.contains_key(name)).collect();
+        assert_eq!(ours, table[name.as_str()], "{name}");
+    }
+}
+
+#[test]
+fn outside_crates_stay_in_their_places() {
+    let used = used();
+    for (outside, places) in FENCED {
+        let users: Vec<&str> = used
+            .iter()
+            .filter(|(_, uses)| uses.contains(outside))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(users, places, "{outside}");
+    }
+}
+
+#[test]
+fn every_crate_obeys_the_workspace_lints() {
+    for package in packages() {
+        let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{}", package.name);
+    }
+}
+
+/// Registries are reached through their clients; their names are nobody's business here.
+#[test]
+fn no_registry_is_named() {
+    let hosts = [["py", "pi.org"], ["npmjs", ".org"], ["npmjs", ".com"], ["crates", ".io"]];
+    let listed = std::process::Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(testbed::workspace())
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let files = listed.split('\0').filter(|name| !name.is_empty() && *name != "Cargo.lock");
+    for name in files {
+        let Ok(text) = std::fs::read_to_string(testbed::workspace().join(name)) else { continue };
+        for host in &hosts {
+            assert!(!text.contains(&host.concat()), "{name} names {}", host.concat());
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! `livegate setup`: from the network, from a directory, from a mirror, and from nothing.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::{finished, livegate};
+
+/// A directory with every file that the starter pack needs, as someone would carry it to a machine
+/// without a network.
+fn carried() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let home = testbed::home();
+    let mut files = vec![home.runtime_library().unwrap(), testbed::portrait()];
+    for name in testbed::packs() {
+        for entry in std::fs::read_dir(home.pack_directory(name)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "onnx") {
+                files.push(path);
+            }
+        }
+    }
+    for file in files {
+        std::fs::copy(&file, directory.path().join(file.file_name().unwrap())).unwrap();
+    }
+    directory
+}
+
+fn setup(home: &Path, arguments: &[&str]) -> (String, String, i32) {
+    finished(&livegate(home).arg("setup").args(arguments).output().unwrap())
+}
+
+/// Every file below `directory` with its content's digest.
+fn files(directory: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let digest = model_pack::Digest::of(&std::fs::read(&path).unwrap());
+            found.insert(path, digest.to_string());
+        }
+    }
+    found
+}
+
+fn is_complete(home: &Path) -> bool {
+    let home = model_pack::Home::new(home.to_owned());
+    model_pack::Pack::open(&home.pack_directory("starter")).is_ok()
+        && home.runtime_library().is_some()
+        && home.sample_portrait().is_some()
+}
+
+/// No half files, wherever they are.
+fn leftovers(home: &Path) -> Vec<PathBuf> {
+    let is_part = |path: &PathBuf| path.to_string_lossy().contains(".part-");
+    files(home).into_keys().filter(is_part).collect()
+}
+
+#[test]
+fn a_directory_is_enough_and_a_second_run_does_nothing() {
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let from = carried.path().to_str().unwrap();
+    let (_, said, code) = setup(home.path(), &["--offline", "--from", from]);
+    assert_eq!(code, 0, "{said}");
+    assert!(is_complete(home.path()), "{said}");
+    // Which serves, and how they were measured to differ.
+    let serves = if testbed::packs().len() > 1 { "silent-face" } else { "starter" };
+    assert!(
+        said.contains(&format!("SERVES UNLESS ANOTHER IS NAMED: the pack `{serves}`")),
+        "{said}"
+    );
+    assert!(said.contains("21.0%") && said.contains("9.7%"), "{said}");
+    assert!(leftovers(home.path()).is_empty());
+
+    let before = files(home.path());
+    let modified = |path: &Path| std::fs::metadata(path).unwrap().modified().unwrap();
+    let times: Vec<_> = before.keys().map(|path| modified(path)).collect();
+    // Without the directory: nothing is looked for, as nothing is missing.
+    let (_, said, code) = setup(home.path(), &["--offline", "--pack", "starter"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(files(home.path()), before);
+    let lock = home.path().join(".lock");
+    for (path, time) in before.keys().zip(times).filter(|(path, _)| **path != lock) {
+        assert_eq!(modified(path), time, "{} was written again", path.display());
+    }
+}
+
+#[test]
+fn a_changed_file_is_replaced_and_a_wrong_one_is_not_taken() {
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let from = carried.path().to_str().unwrap();
+    setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
+    let model = home.path().join("packs/starter/fr_liveness.onnx");
+    std::fs::write(&model, "something else").unwrap();
+    let (_, said, code) = setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
+    assert_eq!(code, 0, "{said}");
+    assert!(is_complete(home.path()));
+
+    std::fs::remove_file(&model).unwrap();
+    std::fs::write(carried.path().join("fr_liveness.onnx"), "something else").unwrap();
+    let (_, said, code) = setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
+    assert_eq!(code, 69, "{said}");
+    assert!(said.contains("its sha256 is"), "{said}");
+    assert!(!model.exists() && leftovers(home.path()).is_empty());
+}
+
+#[test]
+fn archives_in_the_directory_serve_as_well_as_files() {
+    let (home, directory) = (tempfile::tempdir().unwrap(), carried());
+    // The npm package as the npm client would leave it, made of the two models.
+    let archive = directory.path().join("faceplugin-face-recognition-js-0.0.1.tgz");
+    let package = directory.path().join("package/model");
+    std::fs::create_dir_all(&package).unwrap();
+    for model in ["fr_detect.onnx", "fr_liveness.onnx"] {
+        std::fs::rename(directory.path().join(model), package.join(model)).unwrap();
+    }
+    let mut tar = Command::new("tar");
+    tar.arg("-czf").arg(&archive).arg("-C").arg(directory.path()).arg("package");
+    assert!(tar.status().unwrap().success());
+    std::fs::remove_dir_all(directory.path().join("package")).unwrap();
+    let from = directory.path().to_str().unwrap();
+    let (_, said, code) = setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
+    assert_eq!(code, 0, "{said}");
+    assert!(is_complete(home.path()));
+}
+
+#[test]
+fn without_a_network_every_missing_file_is_named_with_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, said, code) = setup(home.path(), &["--offline"]);
+    assert_eq!(code, 69);
+    let library = model_pack::runtime_library().unwrap();
+    assert!(said.contains(&library.sha256.to_string()), "{said}");
+    assert!(said.contains(&home.path().join("runtime").display().to_string()), "{said}");
+    assert!(said.contains("wheel onnxruntime==1.26.0"), "{said}");
+
+    // With the library there, the packs' files are named.
+    let carried = carried();
+    for entry in std::fs::read_dir(carried.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "onnx") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let from = carried.path().to_str().unwrap();
+    let (_, said, code) = setup(home.path(), &["--offline", "--from", from]);
+    assert_eq!(code, 69);
+    for (manifest, _) in model_pack::catalog().iter().filter(|(m, _)| m.name != "minifas-128") {
+        let directory = home.path().join("packs").join(&manifest.name);
+        assert!(said.contains(&directory.display().to_string()), "{said}");
+        for artifact in manifest.artifacts() {
+            assert!(said.contains(&artifact.sha256.to_string()), "{}: {said}", artifact.file);
+        }
+    }
+    assert!(said.contains("npm package faceplugin-face-recognition-js@0.0.1"), "{said}");
+}
+
+#[test]
+fn a_machine_without_pip_or_npm_is_told_what_to_put_where() {
+    let (home, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut command = livegate(home.path());
+    let output = command.arg("setup").env("PATH", empty.path()).output().unwrap();
+    let (_, said, code) = finished(&output);
+    assert_eq!(code, 69);
+    assert!(said.contains("pip is not installed"), "{said}");
+    assert!(said.contains(&model_pack::runtime_library().unwrap().sha256.to_string()), "{said}");
+}
+
+#[test]
+fn two_at_once_do_not_clash() {
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let start = || {
+        let mut command = livegate(home.path());
+        command.args(["setup", "--offline", "--pack", "starter", "--from"]).arg(carried.path());
+        command.stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let all: Vec<_> = (0..4).map(|_| start()).collect();
+    for child in all {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(is_complete(home.path()) && leftovers(home.path()).is_empty());
+}
+
+/// A server that takes connections and says nothing.
+fn tarpit() -> (String, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let mut held = Vec::new();
+        listener.set_nonblocking(true).unwrap();
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(60) {
+            match listener.accept() {
+                Ok((stream, _)) => held.push(stream),
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    });
+    (url, thread)
+}
+
+#[test]
+fn a_source_that_does_not_answer_costs_five_seconds_at_most() {
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let (url, _thread) = tarpit();
+    // Only the library and the portrait are at hand; Git host and npm registry are silent.
+    for entry in std::fs::read_dir(carried.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "onnx") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let start = Instant::now();
+    let mut command = livegate(home.path());
+    command.args(["setup", "--mirror", &url, "--from"]).arg(carried.path());
+    command.env("npm_config_registry", &url);
+    let (_, said, code) = finished(&command.output().unwrap());
+    let elapsed = start.elapsed();
+    assert_eq!(code, 69, "{said}");
+    assert!(said.matches("not reached within 5 seconds").count() >= 2, "{said}");
+    // Two sources of five seconds, and a margin for a busy machine to start npm and to hash.
+    assert!(elapsed < Duration::from_secs(14), "{elapsed:?}: {said}");
+    assert!(leftovers(home.path()).is_empty());
+}
+
+#[test]
+fn an_interrupted_setup_leaves_nothing_half_done() {
+    let home = tempfile::tempdir().unwrap();
+    let carried = carried();
+    let (url, _thread) = tarpit();
+    let mut command = livegate(home.path());
+    command.args(["setup", "--pack", "starter"]).env("PIP_INDEX_URL", &url);
+    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+    // It is waiting for pip, which is waiting for the tarpit.
+    let start = Instant::now();
+    while leftover_directories(home.path()) == 0 && start.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!is_complete(home.path()));
+    // The next one clears up, is not kept out by the dead one's lock, and does its work.
+    let from = carried.path().to_str().unwrap();
+    let (_, said, code) = setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
+    assert_eq!(code, 0, "{said}");
+    assert!(is_complete(home.path()));
+    assert_eq!((leftovers(home.path()).len(), leftover_directories(home.path())), (0, 0));
+}
+
+fn leftover_directories(home: &Path) -> usize {
+    let entries = std::fs::read_dir(home).into_iter().flatten().filter_map(Result::ok);
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".part-")).count()
+}
+
+/// Serves the files of `directory` by the last part of the path asked for, `count` times.
+fn file_server(directory: PathBuf, count: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for stream in listener.incoming().take(count) {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            let path = head.split(' ').nth(1).unwrap().to_owned();
+            let name = match path.rsplit('/').next().unwrap() {
+                "MiniFASNetV2.onnx" => "minifasnet_v2.onnx",
+                "MiniFASNetV1SE.onnx" => "minifasnet_v1se.onnx",
+                name => name,
+            };
+            let body = std::fs::read(directory.join(name)).unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&body).unwrap();
+            asked.push(path);
+        }
+        asked
+    });
+    (url, thread)
+}
+
+#[test]
+fn a_git_host_or_its_mirror_serves_packs_by_url() {
+    let Some(shared) = testbed::shared() else {
+        testbed::left_out("the pack silent-face by URL");
+        return;
+    };
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    for model in ["yunet_n_dynamic.onnx", "minifasnet_v2.onnx", "minifasnet_v1se.onnx"] {
+        std::fs::remove_file(carried.path().join(model)).unwrap();
+    }
+    let (url, thread) = file_server(shared.join("models"), 3);
+    let from = carried.path().to_str().unwrap();
+    let (_, said, code) =
+        setup(home.path(), &["--pack", "silent-face", "--mirror", &url, "--from", from]);
+    assert_eq!(code, 0, "{said}");
+    let asked = thread.join().unwrap();
+    assert_eq!(
+        asked[0],
+        "/ShiqiYu/libfacedetection.train/0047ac24afb1a50a0c6105001c89d1b5b805dbf1/onnx/yunet_n_dynamic.onnx"
+    );
+    assert!(asked[1].ends_with("/weights/MiniFASNetV2.onnx"), "{asked:?}");
+    assert!(asked[2].ends_with("/weights/MiniFASNetV1SE.onnx"), "{asked:?}");
+    assert!(model_pack::Pack::open(&home.path().join("packs/silent-face")).is_ok());
+}
+
+#[test]
+fn a_pack_that_needs_a_caveat_shows_it_and_never_serves_unasked() {
+    if !testbed::packs().contains(&"minifas-128") {
+        testbed::left_out("the pack minifas-128 from a directory");
+        return;
+    }
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let from = carried.path().to_str().unwrap();
+    let (_, said, code) =
+        setup(home.path(), &["--offline", "--pack", "minifas-128", "--from", from]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("non-commercial"), "{said}");
+    assert!(said.contains("NO PACK SERVES BY ITSELF"), "{said}");
+    assert_eq!(model_pack::Home::new(home.path().to_owned()).default_pack(), None);
+}

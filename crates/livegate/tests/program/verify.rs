@@ -1,0 +1,159 @@
+//! `livegate verify` on files.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::{finished, livegate};
+
+/// A directory with the pictures that tests can make anywhere: the portrait, and none of a person.
+fn pictures() -> (tempfile::TempDir, PathBuf, PathBuf, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let gray = directory.path().join("gray.png");
+    let size = frame::Size::new(400, 300);
+    let picture = frame::Frame::from_rgb8(size, vec![128; 3 * size.area()]).unwrap();
+    std::fs::write(&gray, picture.encode_png().unwrap()).unwrap();
+    let text = directory.path().join("text.jpg");
+    std::fs::write(&text, "not a picture").unwrap();
+    (directory, testbed::portrait(), gray, text)
+}
+
+fn verify(arguments: &[&str], files: &[&PathBuf]) -> (String, String, i32) {
+    let mut command = livegate(testbed::home().root());
+    command.args(["verify", "--offline", "--pack", "starter"]).args(arguments).args(files);
+    finished(&command.output().unwrap())
+}
+
+#[test]
+fn the_exit_code_is_that_of_the_worst_picture() {
+    let (_directory, portrait, gray, text) = pictures();
+    let code = |arguments: &[&str], files: &[&PathBuf]| verify(arguments, files).2;
+    assert_eq!(code(&[], &[&portrait]), 0);
+    assert_eq!(code(&["--threshold", "1"], &[&portrait]), 1);
+    assert_eq!(code(&[], &[&portrait, &gray]), 2);
+    assert_eq!(code(&[], &[&text, &portrait]), 2);
+    assert_eq!(code(&[], &[&"/nowhere.jpg".into()]), 2);
+}
+
+#[test]
+fn people_read_a_line_a_picture() {
+    let (_directory, portrait, gray, text) = pictures();
+    let (out, _, _) = verify(&[], &[&portrait, &gray, &text]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 3, "{out}");
+    assert!(lines[0].contains("portrait.png: live, score 0.99"), "{out}");
+    assert!(lines[1].contains("not assessed, FACE_NOT_FOUND: Hold the camera"), "{out}");
+    assert!(lines[2].contains("unreadable: the bytes are not a JPEG, PNG"), "{out}");
+}
+
+#[test]
+fn programs_read_an_object_a_line() {
+    let (_directory, portrait, gray, text) = pictures();
+    let (out, _, _) = verify(&["--json", "--exact"], &[&portrait, &gray, &text]);
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [live, not_assessed, unreadable] = &lines[..] else { panic!("{out}") };
+
+    assert_eq!(live["file"], portrait.display().to_string());
+    assert_eq!(live["verdict"], "live");
+    assert_eq!(live["threshold"], 0.5);
+    assert_eq!(live["reasons"], serde_json::json!([]));
+    assert_eq!(live["device"], "cpu");
+    assert_eq!(live["pack"]["name"], "starter");
+    let digest = testbed::pack("starter").digest.to_string();
+    assert_eq!(live["pack"]["digest"], digest);
+    let raw = live["models"]["fr_liveness"].as_f64().unwrap();
+    let score = live["score"].as_f64().unwrap();
+    assert!(raw > 0.98 && score > raw, "{raw} {score}");
+    let face = &live["faces"][0];
+    for (key, axis) in [("top_left", "x"), ("top_left", "y"), ("delta", "x"), ("delta", "y")] {
+        assert!(face[key][axis].as_f64().unwrap() > 50.0, "{face}");
+    }
+    assert!(face["confidence"].as_f64().unwrap() > 0.9);
+    let timings = &live["timings_ms"];
+    let time = |step: &str| timings[step].as_f64().unwrap();
+    assert!(time("total") >= time("decode") + time("detect") && time("score") > 0.0, "{timings}");
+
+    assert_eq!(not_assessed["verdict"], "not_assessed");
+    assert_eq!(not_assessed["score"], Value::Null);
+    assert_eq!(not_assessed["models"], serde_json::json!({}));
+    let reason = &not_assessed["reasons"][0];
+    assert_eq!(
+        (&reason["code"], &reason["severity"]),
+        (&"FACE_NOT_FOUND".into(), &"reject".into())
+    );
+    assert_eq!((reason["measured"].as_f64(), reason["limit"].as_f64()), (Some(0.0), Some(1.0)));
+    assert!(reason["hint"].as_str().unwrap().ends_with('.'));
+
+    assert_eq!(unreadable["error"]["code"], "unsupported_image");
+    assert!(unreadable["error"]["message"].as_str().unwrap().contains("not a JPEG"));
+    assert_eq!(unreadable["verdict"], Value::Null);
+}
+
+#[test]
+fn landmarks_are_there_if_the_detector_has_them() {
+    if !testbed::packs().contains(&"silent-face") {
+        testbed::left_out("landmarks in the answer of the pack silent-face");
+        return;
+    }
+    let mut command = livegate(testbed::home().root());
+    command
+        .args(["verify", "--offline", "--json", "--pack", "silent-face"])
+        .arg(testbed::portrait());
+    let (out, _, code) = finished(&command.output().unwrap());
+    assert_eq!(code, 0);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let landmarks = &report["faces"][0]["landmarks"];
+    let x = |point: &str| landmarks[point]["x"].as_f64().unwrap();
+    // The person's right is on the left of the picture.
+    assert!(x("right_eye") < x("nose") && x("nose") < x("left_eye"), "{landmarks}");
+    assert!(x("mouth_right") < x("mouth_left"), "{landmarks}");
+}
+
+#[test]
+fn annotated_pictures_show_the_box_in_the_verdicts_colour() {
+    let (directory, portrait, gray, text) = pictures();
+    let to = directory.path().join("annotated");
+    let copy = directory.path().join("again");
+    std::fs::create_dir(&copy).unwrap();
+    let copy = copy.join("portrait.png");
+    std::fs::copy(&portrait, &copy).unwrap();
+    verify(&["--annotate", to.to_str().unwrap()], &[&portrait, &gray, &text, &copy]);
+    let mut names: Vec<_> = std::fs::read_dir(&to)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    // Two of the same name do not overwrite each other; what is no picture has no copy.
+    assert_eq!(names, ["gray.png.png", "portrait.png.2.png", "portrait.png.png"]);
+
+    let annotated = std::fs::read(to.join("portrait.png.png")).unwrap();
+    let annotated = frame::decode(&annotated, &frame::Limits::default()).unwrap();
+    assert_eq!(annotated.size(), frame::Size::new(512, 512));
+    let green = annotated.pixels().chunks(3).filter(|pixel| *pixel == [40, 200, 80]).count();
+    assert!(green > 500, "{green} pixels of the live colour");
+}
+
+#[test]
+fn flags_that_make_no_sense_are_refused_before_anything_else() {
+    let code = |arguments: &[&str]| {
+        let mut command = livegate(testbed::home().root());
+        finished(&command.args(arguments).output().unwrap())
+    };
+    for arguments in [
+        &["verify"][..],
+        &["verify", "--threshold", "1.5", "a.jpg"],
+        &["verify", "--device", "abacus", "a.jpg"],
+        &["verify", "--config", "/nowhere.toml", "a.jpg"],
+        &["serve", "--workers", "0"],
+        &["frobnicate"],
+    ] {
+        let (out, err, code) = code(arguments);
+        assert_eq!((out.as_str(), code), ("", 64), "{arguments:?}: {err}");
+        assert!(!err.is_empty());
+    }
+    let (out, _, help) = code(&["--help"]);
+    assert!(help == 0 && out.contains("verify") && out.contains("serve") && out.contains("setup"));
+    let (_, err, unavailable) = code(&["verify", "--offline", "--pack", "minifas-129", "a.jpg"]);
+    assert_eq!(unavailable, 69);
+    assert!(err.contains("minifas-129") && err.contains("starter"), "{err}");
+}
