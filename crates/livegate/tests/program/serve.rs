@@ -1,2 +1,381 @@
+//! `livegate serve` with real models, asked over HTTP.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use image::{DynamicImage, ImageFormat, RgbImage};
+use serde_json::Value;
+
+use crate::{finished, livegate};
+
+/// A running service with demo credentials; ended when dropped.
+struct Service {
+    child: Child,
+    url: String,
+    /// What it printed after the line that says where it listens.
+    said: Vec<String>,
+}
+
+impl Service {
+    fn start(pack: &str) -> Self {
+        let mut command = livegate(testbed::home().root());
+        command.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0", "--pack", pack]);
+        command.env("LIVEGATE_DEMO_APP_KEY", "a key").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let first = lines.next().expect("the service starts");
+        let url = first.strip_prefix("listening on ").expect(&first).to_owned();
+        let said = lines.by_ref().take(5).collect();
+        Self { child, url, said }
+    }
+
+    /// Sends a form as a Kairos client does, and gives back status and body.
+    fn post(&self, picture: &[u8], threshold: Option<&str>) -> (u16, Value) {
+        let mut form = Vec::new();
+        if let Some(threshold) = threshold {
+            let head = "--B\r\nContent-Disposition: form-data; name=\"threshold\"\r\n\r\n";
+            form.extend(format!("{head}{threshold}\r\n").bytes());
+        }
+        form.extend(
+            b"--B\r\nContent-Disposition: form-data; name=\"selfie\"; filename=\"s\"\r\n\r\n",
+        );
+        form.extend(picture);
+        form.extend(b"\r\n--B--\r\n");
+        let agent = ureq::Agent::new_with_config(
+            ureq::Agent::config_builder().http_status_as_error(false).build(),
+        );
+        let request = agent
+            .post(format!("{}/v0.2/liveness-verification", self.url))
+            .header("app_id", "demo")
+            .header("app_key", "a key")
+            .content_type("multipart/form-data; boundary=B");
+        let mut response = request.send(&form[..]).unwrap();
+        let body = response.body_mut().read_to_string().unwrap();
+        (response.status().as_u16(), serde_json::from_str(&body).unwrap())
+    }
+
+    /// Status and code of a picture: the error's, or `response_code`.
+    fn outcome(&self, picture: &[u8]) -> String {
+        let (status, body) = self.post(picture, None);
+        match body["error"]["code"].as_str() {
+            Some(code) => format!("{status} {code}"),
+            None => format!("{status} {}", body["response_code"]),
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn portrait() -> RgbImage {
+    let bytes = std::fs::read(testbed::portrait()).unwrap();
+    let frame = frame::decode(&bytes, &frame::Limits::default()).unwrap();
+    let size = frame.size();
+    let pixels = frame.pixels().to_vec();
+    RgbImage::from_raw(size.width as u32, size.height as u32, pixels).unwrap()
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+fn jpeg(
+    samples: &[u8],
+    (width, height): (u32, u32),
+    space: mozjpeg::ColorSpace,
+    progressive: bool,
+    orientation: Option<u16>,
+) -> Vec<u8> {
+    let mut writer = mozjpeg::Compress::new(space);
+    writer.set_size(width as usize, height as usize);
+    writer.set_quality(92.0);
+    if progressive {
+        writer.set_progressive_mode();
+    }
+    let mut writer = writer.start_compress(Vec::new()).unwrap();
+    if let Some(orientation) = orientation {
+        let head = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01";
+        let exif = [&head[..], &orientation.to_be_bytes(), &[0; 6]].concat();
+        writer.write_marker(mozjpeg::Marker::APP(1), &exif);
+    }
+    writer.write_scanlines(samples).unwrap();
+    writer.finish().unwrap()
+}
+
+fn rgb_jpeg(picture: &RgbImage, progressive: bool, orientation: Option<u16>) -> Vec<u8> {
+    let space = mozjpeg::ColorSpace::JCS_RGB;
+    jpeg(picture.as_raw(), picture.dimensions(), space, progressive, orientation)
+}
+
 #[test]
-fn placeholder() {}
+fn a_selfie_is_answered_as_kairos_documents_it() {
+    for pack in testbed::packs() {
+        let service = Service::start(pack);
+        let (status, body) =
+            service.post(&std::fs::read(testbed::portrait()).unwrap(), Some("0.5"));
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(body["response_code"], 0);
+        let data = &body["response_data"];
+        assert!(data["faces_liveness"].as_f64().unwrap() >= 0.5, "{body}");
+        assert_eq!(data["img"], serde_json::json!({"height": 512, "width": 512}));
+        let faces = data["faces_predicted"].as_array().unwrap();
+        assert_eq!(faces.len(), 1);
+        // The face of the portrait, wherever it was found by: within a quarter of its size.
+        for (key, axis, expected) in [
+            ("top_left", "x", 178.0),
+            ("top_left", "y", 64.0),
+            ("delta", "x", 91.0),
+            ("delta", "y", 111.0),
+        ] {
+            let found = faces[0][key][axis].as_f64().unwrap();
+            assert!((found - expected).abs() < 25.0, "{key} {axis} {found}");
+        }
+        // The same picture under an impossible demand is not live, and nothing else changes.
+        let (_, strict) = service.post(&std::fs::read(testbed::portrait()).unwrap(), Some("1"));
+        assert_eq!(strict["response_code"], 1);
+        assert_eq!(strict["response_data"], body["response_data"]);
+    }
+}
+
+#[test]
+fn every_kind_of_picture_is_read() {
+    let service = Service::start("starter");
+    let portrait = portrait();
+    let picture = DynamicImage::ImageRgb8(portrait.clone());
+    let gray = picture.to_luma8();
+    // Adobe's inverse ink without black.
+    let inks: Vec<u8> = portrait.pixels().flat_map(|p| [p[0], p[1], p[2], 255]).collect();
+    let mut palette = Vec::new();
+    let mut writer = png::Encoder::new(&mut palette, gray.width(), gray.height());
+    writer.set_color(png::ColorType::Indexed);
+    writer.set_depth(png::BitDepth::Eight);
+    writer.set_palette((0..=255).flat_map(|level| [level; 3]).collect::<Vec<u8>>());
+    writer.write_header().unwrap().write_image_data(gray.as_raw()).unwrap();
+    let kinds = [
+        ("png", encoded(&picture, ImageFormat::Png)),
+        ("16-bit png", encoded(&DynamicImage::ImageRgb16(picture.to_rgb16()), ImageFormat::Png)),
+        ("palette png", palette),
+        ("gif", encoded(&picture, ImageFormat::Gif)),
+        ("tiff", encoded(&picture, ImageFormat::Tiff)),
+        ("bmp", encoded(&picture, ImageFormat::Bmp)),
+        ("webp", encoded(&picture, ImageFormat::WebP)),
+        ("jpeg", rgb_jpeg(&portrait, false, None)),
+        ("progressive jpeg", rgb_jpeg(&portrait, true, None)),
+        (
+            "gray jpeg",
+            jpeg(gray.as_raw(), gray.dimensions(), mozjpeg::ColorSpace::JCS_GRAYSCALE, false, None),
+        ),
+        (
+            "cmyk jpeg",
+            jpeg(&inks, portrait.dimensions(), mozjpeg::ColorSpace::JCS_CMYK, false, None),
+        ),
+    ];
+    for (kind, bytes) in kinds {
+        let (status, body) = service.post(&bytes, None);
+        assert_eq!(status, 200, "{kind}: {body}");
+        assert_eq!(body["response_data"]["faces_predicted"].as_array().unwrap().len(), 1, "{kind}");
+        assert_ne!(body["response_code"], 2, "{kind}");
+    }
+}
+
+#[test]
+fn every_exif_orientation_gives_the_upright_picture() {
+    let service = Service::start("starter");
+    // Not square, so that width and height tell a turn.
+    let upright = image::imageops::crop_imm(&portrait(), 60, 0, 400, 512).to_image();
+    let picture = DynamicImage::ImageRgb8(upright);
+    let stored: [(u16, DynamicImage); 8] = [
+        (1, picture.clone()),
+        (2, picture.fliph()),
+        (3, picture.rotate180()),
+        (4, picture.flipv()),
+        (5, picture.rotate90().fliph()),
+        (6, picture.rotate270()),
+        (7, picture.rotate270().fliph()),
+        (8, picture.rotate90()),
+    ];
+    for (orientation, picture) in stored {
+        let bytes = rgb_jpeg(&picture.into_rgb8(), false, Some(orientation));
+        let (status, body) = service.post(&bytes, None);
+        let data = &body["response_data"];
+        assert_eq!(status, 200, "{orientation}: {body}");
+        assert_eq!(data["img"], serde_json::json!({"height": 512, "width": 400}), "{orientation}");
+        let x = data["faces_predicted"][0]["top_left"]["x"].as_f64().unwrap();
+        assert!((x - 118.0).abs() < 15.0, "{orientation}: {body}");
+        assert_eq!(body["response_code"], 0, "{orientation}");
+    }
+}
+
+#[test]
+fn a_picture_that_cannot_be_judged_is_a_2() {
+    let service = Service::start("starter");
+    let portrait = portrait();
+    let gray = RgbImage::from_pixel(400, 400, image::Rgb([128; 3]));
+    let (width, height) = portrait.dimensions();
+    let mut two = RgbImage::new(2 * width, height);
+    image::imageops::replace(&mut two, &portrait, 0, 0);
+    image::imageops::replace(&mut two, &portrait, i64::from(width), 0);
+    // The documented sample's size, below the documented minimum.
+    let tiny = image::imageops::crop_imm(&portrait, 150, 50, 190, 142).to_image();
+    let tiny = image::imageops::resize(&tiny, 95, 71, image::imageops::FilterType::Triangle);
+    for (picture, faces) in [(gray, 0), (two, 2), (tiny, 1)] {
+        let size = picture.dimensions();
+        let bytes = encoded(&DynamicImage::ImageRgb8(picture), ImageFormat::Png);
+        let (status, body) = service.post(&bytes, Some("0.0"));
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(body["response_code"], 2, "{size:?}: {body}");
+        assert_eq!(body["response_data"]["faces_liveness"], 0.0);
+        let predicted = body["response_data"]["faces_predicted"].as_array().unwrap();
+        assert_eq!(predicted.len(), faces, "{size:?}");
+        assert_eq!(body["response_data"]["img"]["width"], size.0);
+    }
+}
+
+#[test]
+fn bad_input_gets_its_code_and_the_next_good_request_is_answered() {
+    let service = Service::start("starter");
+    let good = std::fs::read(testbed::portrait()).unwrap();
+    let whole = rgb_jpeg(&portrait(), false, None);
+    let mut bomb = good.clone();
+    bomb[16..24].copy_from_slice(&[0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60]);
+    let sum = crc32(&bomb[12..29]).to_be_bytes();
+    bomb[29..33].copy_from_slice(&sum);
+    let wide = RgbImage::from_pixel(5001, 400, image::Rgb([9; 3]));
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("415 unsupported_image", b"not an image".to_vec()),
+        ("415 unsupported_image", Vec::new()),
+        ("415 unsupported_image", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec()),
+        ("422 unreadable_image", whole[..whole.len() / 2].to_vec()),
+        ("422 unreadable_image", good[..good.len() / 2].to_vec()),
+        ("422 unreadable_image", [&whole[..5000], &whole[9000..]].concat()),
+        ("422 image_too_large", bomb),
+        ("422 image_too_large", encoded(&DynamicImage::ImageRgb8(wide), ImageFormat::Png)),
+        ("413 body_too_large", vec![0; 30 << 20]),
+    ];
+    for (expected, bytes) in cases {
+        assert_eq!(service.outcome(&bytes), expected);
+        assert_eq!(service.outcome(&good), "200 0", "after {expected}");
+    }
+}
+
+#[test]
+fn the_printed_curl_line_works_when_pasted() {
+    let service = Service::start("starter");
+    let (credentials, command) = (&service.said[0], service.said[2..].join("\n"));
+    assert_eq!(credentials, "credentials for this run: app_id demo, app_key a key");
+    assert!(command.trim_start().starts_with("curl -X POST http://127.0.0.1:"), "{command}");
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("LEFT OUT, because curl is not here: whether the printed line works");
+        return;
+    }
+    let output = Command::new("sh").arg("-c").arg(format!("{command} --silent")).output().unwrap();
+    let body: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(body["response_code"], 0, "{body}");
+}
+
+#[test]
+fn it_ends_cleanly_when_asked() {
+    let mut service = Service::start("starter");
+    let kill = format!("kill -TERM {}", service.child.id());
+    assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
+    assert_eq!(service.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_would_not_work_is_refused_at_the_start() {
+    let serve = |arguments: &[&str]| {
+        let mut command = livegate(testbed::home().root());
+        command.args(["serve", "--offline", "--pack", "starter"]).args(arguments);
+        finished(&command.output().unwrap())
+    };
+    let (out, err, code) = serve(&[]);
+    assert_eq!((out.as_str(), code), ("", 64), "{err}");
+    assert!(err.contains("nobody may call") && err.contains("--demo"), "{err}");
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (out, err, code) = serve(&["--demo", "--listen", &address]);
+    assert_eq!((out.as_str(), code), ("", 69), "{err}");
+    assert!(err.contains(&address), "{err}");
+
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("livegate.toml");
+    std::fs::write(&config, "[ingress]\nmax_body_byte = 1\n").unwrap();
+    let (_, err, code) = serve(&["--demo", "--config", config.to_str().unwrap()]);
+    assert_eq!(code, 64);
+    assert!(err.contains("max_body_byte") && err.contains("livegate.toml"), "{err}");
+
+    let (_, err, code) = serve(&["--demo", "--onnxruntime", config.to_str().unwrap()]);
+    assert_eq!(code, 69);
+    assert!(err.contains("ONNX Runtime") && err.contains("cannot be loaded"), "{err}");
+}
+
+#[test]
+fn configured_callers_codes_and_limits_hold() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("livegate.toml");
+    let digest = model_pack::Digest::of(b"secret");
+    std::fs::write(
+        &config,
+        format!(
+            "pack = 'starter'\nlisten = '127.0.0.1:0'\nworkers = 1\n\
+             [ingress]\nthreshold = 1.0\nv0_1_min_picture_side_px = 600\n\
+             [ingress.response_codes]\nnot_live = 7\nnot_assessed = 9\n\
+             [[ingress.credentials]]\napp_id = 'shop'\napp_key_sha256 = '{digest}'\n"
+        ),
+    )
+    .unwrap();
+    let mut command = livegate(testbed::home().root());
+    command.args(["serve", "--offline", "--config"]).arg(&config);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").expect("the service starts").to_owned();
+    let bytes = std::fs::read(testbed::portrait()).unwrap();
+    let base64 = base64_of(&bytes);
+    let post = |version: &str| {
+        let body = format!("{{\"selfie\":\"{base64}\"}}");
+        let request = ureq::post(format!("{url}/{version}/liveness-verification"))
+            .header("app-id", "shop")
+            .header("app-key", "secret")
+            .content_type("application/json");
+        let text = request.send(body).unwrap().body_mut().read_to_string().unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["response_code"].clone()
+    };
+    assert_eq!(post("v0.2"), 7);
+    assert_eq!(post("v0.1"), 9);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // A line a request, and neither keys nor pictures among them.
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(log.matches("request_id=").count(), 2, "{log}");
+    assert!(!log.contains("secret") && !log.contains(&base64[..60]), "{log}");
+}
+
+fn base64_of(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |chunk: &[u8]| {
+        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let letters = [18, 12, 6, 0].map(|shift| ALPHABET[(bits >> shift) as usize & 63] as char);
+        letters.into_iter().take(chunk.len() + 1).collect::<String>()
+    };
+    bytes.chunks(3).map(group).collect()
+}
+
+/// As in PNG.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
+        })
+    })
+}

@@ -1,0 +1,41 @@
+# Everything that is done to this repository, by name. `just` alone lists it.
+
+export RUSTDOCFLAGS := "-D warnings"
+
+default:
+    @just --list
+
+# What CI runs.
+ci: format-check lint docs test smoke
+
+# Rewrite the sources in the project's format.
+format:
+    cargo fmt --all
+
+format-check:
+    cargo fmt --all -- --check
+
+# Warnings are errors here, not on the desk.
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+docs:
+    cargo doc --workspace --no-deps --document-private-items --locked
+
+# The README's test command.
+test:
+    cargo test --workspace
+
+# The release binary, set up from nothing and used once, as a newcomer would.
+smoke:
+    cargo build --release --locked
+    python3 deploy/smoke.py target/release/livegate
+
+# Licences, sources and fences of dependencies; needs cargo-deny.
+deny:
+    cargo deny --all-features check bans licenses sources
+
+# Record again what OpenCV and onnx give (needs Python with the packages named in the scripts).
+record:
+    cd crates/frame/tests/data && python3 record.py > resample.txt
+    cd crates/onnx/tests/data && python3 make.py
