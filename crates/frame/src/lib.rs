@@ -1,6 +1,6 @@
 //! Bytes of a picture in, RGB8 pixels and model tensors out.
 //!
-//! Takes bytes from strangers, so it refuses early and by name: [`decode`] reads the format from the
+//! Takes bytes from strangers, so it refuses early and by name: [`decode()`] reads the format from the
 //! bytes themselves, the size from the header, and only then the pixels; a picture that is cut short
 //! or corrupt is an error, never half a picture. A [`Frame`] is the picture as a person sees it, with
 //! its EXIF orientation applied. [`Resampler`] shrinks or enlarges a [`View`] of it the way OpenCV

@@ -305,8 +305,8 @@ fn more_requests_than_can_be_held_are_refused_at_once() {
     held.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
     std::thread::sleep(SLOWNESS / 4);
     // Its body is not waited for.
-    let head = format!("{}Content-Length: 1000\r\n\r\n", Request::form(&[]).head());
-    let answer = server.send(head.as_bytes());
+    let announced = format!("{}Content-Length: 1000\r\n\r\n", Request::form(&[]).head());
+    let answer = server.send(announced.as_bytes());
     assert_eq!(answer.refusal(), "503 overloaded");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(Answer::read(&mut held).status, 200);

@@ -1,7 +1,7 @@
 //! Model packs: what they say, whether their files are the right ones, and where to get them.
 //!
 //! A pack is a directory with a `pack.toml` ([`Manifest`]) and the ONNX files that it names. Opening
-//! one ([`Pack::open`]) checks every file's hash. The packs that Livegate knows ([`catalog`]), the
+//! one ([`Pack::open`]) checks every file's hash. The packs that Livegate knows ([`catalog()`]), the
 //! ONNX Runtime library and the sample portrait are brought into a [`Home`] directory by an
 //! [`Installer`], from whichever source answers; the hash decides, not the source.
 //!

@@ -1,8 +1,6 @@
 //! The boundary to ONNX Runtime, on the real library and models of a few hundred bytes (made by
 //! `data/make.py`).
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
-
 use onnx::{Device, Dim, Model, ModelError, OutputSignature, Signature};
 
 const TWICE: &[u8] = include_bytes!("data/twice.onnx");

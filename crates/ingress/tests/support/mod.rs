@@ -205,11 +205,8 @@ impl Request {
 
     /// Without a body and its length.
     pub(crate) fn head(&self) -> String {
-        let mut text = format!("{}\r\nHost: localhost\r\n", self.line);
-        for (name, value) in &self.headers {
-            text += &format!("{name}: {value}\r\n");
-        }
-        text
+        let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        format!("{}\r\nHost: localhost\r\n{}", self.line, headers.collect::<String>())
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {

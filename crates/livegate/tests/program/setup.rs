@@ -195,7 +195,7 @@ fn tarpit() -> (String, std::thread::JoinHandle<()>) {
         let mut held = Vec::new();
         listener.set_nonblocking(true).unwrap();
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(60) {
+        while start.elapsed() < Duration::from_mins(1) {
             match listener.accept() {
                 Ok((stream, _)) => held.push(stream),
                 Err(_) => std::thread::sleep(Duration::from_millis(20)),
