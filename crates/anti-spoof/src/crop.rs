@@ -136,6 +136,35 @@ mod tests {
         assert_eq!(region, Region::Square { left: -35, top: 45, side: 90 });
     }
 
+    /// Cut by the functions of the Python reference out of pictures whose pixels tell their place.
+    #[test]
+    fn crops_are_those_of_the_reference() {
+        let lines = include_str!("../tests/data/crops.txt").lines().skip(1);
+        let mut cases = 0;
+        for line in lines {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let number = |i: usize| fields[i].parse::<f32>().unwrap();
+            let size = Size::new(number(1) as usize, number(2) as usize);
+            let face = Rect::new(number(3), number(4), number(5), number(6));
+            let scale = number(7);
+            let place: Vec<i64> = fields[8..].iter().map(|field| field.parse().unwrap()).collect();
+            let (left, top, columns, rows) = (place[0], place[1], place[2], place[3]);
+            let region = match fields[0] {
+                "shifted" => Crop::Shifted { scale }.region(size, &face),
+                _ => Crop::SquareReflected { scale }.region(size, &face),
+            };
+            let found = match region {
+                Region::Inside(PixelRect { left, top, size }) => {
+                    (left as i64, top as i64, size.width as i64, size.height as i64)
+                }
+                Region::Square { left, top, side } => (left, top, side as i64, side as i64),
+            };
+            assert_eq!(found, (left, top, columns, rows), "{line}");
+            cases += 1;
+        }
+        assert_eq!(cases, 28);
+    }
+
     proptest! {
         #[test]
         fn a_shifted_crop_never_leaves_the_picture(

@@ -86,7 +86,7 @@ pub(crate) async fn envelop(mut request: Request, next: Next) -> Response {
 fn log(method: &axum::http::Method, path: &str, arrival: Arrival, response: &mut Response) {
     // A path is the caller's to choose: no longer than a line can bear, and quoted by the formatter.
     let path: String = path.chars().take(100).collect();
-    let duration_ms = arrival.instant.elapsed().as_secs_f64() * 1e3;
+    let duration_ms = (arrival.instant.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     let status = response.status().as_u16();
     let request_id = arrival.id;
     match response.extensions_mut().remove::<Failed>() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
-use axum::http::{Version, header};
+use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{StreamExt, poll_fn};
@@ -44,10 +44,9 @@ impl Shared {
     }
 }
 
-/// Reads on after the answer. Not for HTTP/2, which can refuse a body in words, nor for a caller who
-/// waits to be told before sending one.
+/// Reads on after the answer. Not for a caller who waits to be told before sending.
 pub(crate) async fn linger(request: Request, next: Next) -> Response {
-    if request.version() > Version::HTTP_11 || request.headers().contains_key(header::EXPECT) {
+    if request.headers().contains_key(header::EXPECT) {
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();

@@ -281,6 +281,34 @@ fn the_printed_curl_line_works_when_pasted() {
 }
 
 #[test]
+fn a_refusal_is_heard_over_http_2_while_the_body_is_still_coming() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("LEFT OUT, because curl is not here: HTTP/2");
+        return;
+    }
+    let service = Service::start("starter");
+    let directory = tempfile::tempdir().unwrap();
+    let big = directory.path().join("big");
+    std::fs::write(&big, vec![0; 30 << 20]).unwrap();
+    let post = |key: &str| {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "--silent",
+            "--http2-prior-knowledge",
+            "--write-out",
+            "\n%{http_version} %{http_code}",
+        ]);
+        curl.args(["-H", "app_id: demo", "-H", &format!("app_key: {key}")]);
+        curl.arg("-F").arg(format!("selfie=@{}", big.display()));
+        let output =
+            curl.arg(format!("{}/v0.2/liveness-verification", service.url)).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().last().unwrap().to_owned()
+    };
+    assert_eq!(post("a key"), "2 413");
+    assert_eq!(post("wrong"), "2 401");
+}
+
+#[test]
 fn it_ends_cleanly_when_asked() {
     let mut service = Service::start("starter");
     let kill = format!("kill -TERM {}", service.child.id());

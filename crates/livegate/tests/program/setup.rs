@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::{finished, livegate};
 
 /// A directory with every file that the starter pack needs, as someone would carry it to a machine
 /// without a network.
-fn carried() -> tempfile::TempDir {
+pub(crate) fn carried() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let home = testbed::home();
     let mut files = vec![home.runtime_library().unwrap(), testbed::portrait()];
@@ -236,6 +237,8 @@ fn an_interrupted_setup_leaves_nothing_half_done() {
     let (url, _thread) = tarpit();
     let mut command = livegate(home.path());
     command.args(["setup", "--pack", "starter"]).env("PIP_INDEX_URL", &url);
+    // A group of its own, to be ended with the client it has started, as by a power cut.
+    command.process_group(0);
     let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
     // It is waiting for pip, which is waiting for the tarpit.
     let start = Instant::now();
@@ -243,7 +246,8 @@ fn an_interrupted_setup_leaves_nothing_half_done() {
         std::thread::sleep(Duration::from_millis(20));
     }
     std::thread::sleep(Duration::from_millis(300));
-    child.kill().unwrap();
+    let kill = format!("kill -KILL -{}", child.id());
+    assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
     child.wait().unwrap();
     assert!(!is_complete(home.path()));
     // The next one clears up, is not kept out by the dead one's lock, and does its work.

@@ -134,6 +134,27 @@ fn annotated_pictures_show_the_box_in_the_verdicts_colour() {
 }
 
 #[test]
+fn what_is_missing_is_set_up_on_the_way() {
+    let home = tempfile::tempdir().unwrap();
+    let carried = crate::setup::carried();
+    let verify = |arguments: &[&str]| {
+        let mut command = livegate(home.path());
+        command.args(["verify", "--offline", "--pack", "starter"]).args(arguments);
+        finished(&command.arg(testbed::portrait()).output().unwrap())
+    };
+    let (out, err, code) = verify(&[]);
+    assert_eq!((out.as_str(), code), ("", 69), "{err}");
+    assert!(err.contains("put libonnxruntime"), "{err}");
+    let (out, err, code) = verify(&["--from", carried.path().to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("live") && err.contains("installed"), "{out}{err}");
+    // The portrait was not needed; the second time nothing is.
+    assert!(!err.contains("portrait.png"), "{err}");
+    let (_, err, code) = verify(&[]);
+    assert_eq!((err.as_str(), code), ("", 0));
+}
+
+#[test]
 fn flags_that_make_no_sense_are_refused_before_anything_else() {
     let code = |arguments: &[&str]| {
         let mut command = livegate(testbed::home().root());
