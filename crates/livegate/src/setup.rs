@@ -60,11 +60,14 @@ pub(crate) fn ensure(
     sources: &Sources,
 ) -> anyhow::Result<()> {
     let has_pack = pack.map_or_else(|| home.default_pack().is_some(), |name| home.has_pack(name));
-    let packs: Vec<String> = pack.map(str::to_owned).into_iter().collect();
+    let mut packs = home.outdated_packs();
+    if !has_pack {
+        packs.extend(chosen(pack.map(str::to_owned).as_slice())?);
+    }
     let wanted = Wanted {
         runtime: place.onnxruntime.is_none() && home.runtime_library().is_none(),
         sample: sample && home.sample_portrait().is_none(),
-        packs: if has_pack { Vec::new() } else { chosen(&packs)? },
+        packs,
         all_packs: pack.is_some(),
     };
     if !wanted.runtime && !wanted.sample && wanted.packs.is_empty() {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::artifact::Artifact;
 use crate::catalog;
+use crate::manifest::Manifest;
 
 /// The directory that everything is installed into: `runtime/`, `packs/NAME/`, `sample/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,17 @@ impl Home {
     #[must_use]
     pub fn has_pack(&self, name: &str) -> bool {
         self.pack_directory(name).join("pack.toml").is_file()
+    }
+
+    /// Installed packs of the catalogue whose `pack.toml` is another version's: what they are installed
+    /// with belongs to the program, and is put right by installing them again.
+    #[must_use]
+    pub fn outdated_packs(&self) -> Vec<(Manifest, &'static str)> {
+        let is_outdated = |(manifest, text): &(Manifest, &str)| {
+            let path = self.pack_directory(&manifest.name).join("pack.toml");
+            std::fs::read(path).is_ok_and(|installed| installed != text.as_bytes())
+        };
+        catalog::catalog().into_iter().filter(is_outdated).collect()
     }
 
     /// The pack that serves when none is asked for: the best of those installed.

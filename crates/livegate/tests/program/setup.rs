@@ -111,6 +111,22 @@ fn a_changed_file_is_replaced_and_a_wrong_one_is_not_taken() {
 }
 
 #[test]
+fn a_pack_of_another_version_is_put_right_on_the_way() {
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let from = carried.path().to_str().unwrap();
+    setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
+    let manifest = home.path().join("packs/starter/pack.toml");
+    let current = std::fs::read_to_string(&manifest).unwrap();
+    // Other golden vectors: with these it would not serve.
+    std::fs::write(&manifest, current.replace("fr_liveness = -0.2", "fr_liveness = 3.2")).unwrap();
+    let mut verify = livegate(home.path());
+    verify.args(["verify", "--offline", "--pack", "starter"]).arg(testbed::portrait());
+    let (_, said, code) = finished(&verify.output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(std::fs::read_to_string(&manifest).unwrap(), current);
+}
+
+#[test]
 fn archives_in_the_directory_serve_as_well_as_files() {
     let (home, directory) = (tempfile::tempdir().unwrap(), carried());
     // The npm package as the npm client would leave it, made of the two models.
