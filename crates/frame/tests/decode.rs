@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use frame::{DecodeError, Format, Frame, Limits, Size, decode};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use testbed::pictures::{self, ColorSpace, Jpeg, encoded, exif};
 
 /// A smooth picture without any symmetry, so that every turn and flip is told apart.
 fn scene(width: u32, height: u32) -> RgbImage {
@@ -16,44 +17,8 @@ fn scene(width: u32, height: u32) -> RgbImage {
     })
 }
 
-fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
-    let mut file = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut file, format).unwrap();
-    file.into_inner()
-}
-
-/// How a JPEG is to be written.
-#[derive(Clone, Copy, Default)]
-struct Jpeg<'a> {
-    progressive: bool,
-    exif: Option<&'a [u8]>,
-}
-
-fn jpeg(picture: &RgbImage, how: Jpeg<'_>) -> Vec<u8> {
-    samples_as_jpeg(picture.as_raw(), picture.dimensions(), mozjpeg::ColorSpace::JCS_RGB, how)
-}
-
-fn samples_as_jpeg(
-    samples: &[u8],
-    (width, height): (u32, u32),
-    space: mozjpeg::ColorSpace,
-    how: Jpeg<'_>,
-) -> Vec<u8> {
-    let mut writer = mozjpeg::Compress::new(space);
-    writer.set_size(width as usize, height as usize);
-    writer.set_quality(92.0);
-    if how.progressive {
-        writer.set_progressive_mode();
-    } else {
-        writer.set_fastest_defaults();
-        writer.set_quality(92.0);
-    }
-    let mut writer = writer.start_compress(Vec::new()).unwrap();
-    if let Some(exif) = how.exif {
-        writer.write_marker(mozjpeg::Marker::APP(1), exif);
-    }
-    writer.write_scanlines(samples).unwrap();
-    writer.finish().unwrap()
+fn progressive() -> Jpeg {
+    Jpeg { progressive: true, ..Jpeg::default() }
 }
 
 fn decoded(bytes: &[u8]) -> Frame {
@@ -81,8 +46,8 @@ fn every_format() -> &'static [(&'static str, Vec<u8>)] {
         let scene = scene(160, 120);
         let picture = DynamicImage::ImageRgb8(scene.clone());
         vec![
-            ("jpeg", jpeg(&scene, Jpeg::default())),
-            ("progressive jpeg", jpeg(&scene, Jpeg { progressive: true, ..Jpeg::default() })),
+            ("jpeg", Jpeg::default().of(&scene)),
+            ("progressive jpeg", progressive().of(&scene)),
             ("png", encoded(&picture, ImageFormat::Png)),
             ("webp", encoded(&picture, ImageFormat::WebP)),
             ("bmp", encoded(&picture, ImageFormat::Bmp)),
@@ -160,14 +125,14 @@ fn a_jpeg_with_a_part_missing_in_the_middle_is_refused() {
 
 #[test]
 fn bytes_after_the_end_of_a_jpeg_do_not_matter() {
-    let bytes = jpeg(&scene(64, 48), Jpeg::default());
+    let bytes = Jpeg::default().of(&scene(64, 48));
     let with_video = [&bytes[..], &[0xFF, 0xD8, 0, 1, 2, 3], &[7; 5000]].concat();
     assert!(decoded(&with_video) == decoded(&bytes));
 }
 
 #[test]
 fn a_jpeg_of_a_thousand_scans_is_refused() {
-    let bytes = jpeg(&scene(64, 48), Jpeg { progressive: true, ..Jpeg::default() });
+    let bytes = progressive().of(&scene(64, 48));
     // The last scan again and again: each would be gone over for every block of the picture.
     let last_scan = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
     let end = bytes.len() - 2;
@@ -181,18 +146,7 @@ fn a_jpeg_of_a_thousand_scans_is_refused() {
 
 #[test]
 fn a_picture_over_the_limit_is_refused_from_its_header() {
-    // A PNG that claims 60000x60000 pixels and holds none of them.
-    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
-    let mut chunk = |name: &[u8; 4], data: &[u8]| {
-        let body = [&name[..], data].concat();
-        bytes.extend((data.len() as u32).to_be_bytes());
-        bytes.extend(&body);
-        bytes.extend(crc32(&body).to_be_bytes());
-    };
-    let side = 60_000_u32.to_be_bytes();
-    chunk(b"IHDR", &[&side[..], &side, &[8, 2, 0, 0, 0]].concat());
-    chunk(b"IDAT", b"");
-    let error = refused(&bytes);
+    let error = refused(&pictures::png_bomb(60_000));
     let expected = (60_000, 60_000, 5000);
     assert!(
         matches!(error, DecodeError::TooLarge { width, height, max_side_px }
@@ -245,12 +199,8 @@ fn transparent_pixels_lie_over_white() {
 #[test]
 fn a_gray_jpeg_has_three_equal_channels() {
     let gray = DynamicImage::ImageRgb8(scene(64, 48)).into_luma8();
-    let bytes = samples_as_jpeg(
-        gray.as_raw(),
-        gray.dimensions(),
-        mozjpeg::ColorSpace::JCS_GRAYSCALE,
-        Jpeg::default(),
-    );
+    let bytes =
+        Jpeg::default().of_samples(gray.as_raw(), gray.dimensions(), ColorSpace::JCS_GRAYSCALE);
     assert!(decoded(&bytes).pixels().chunks(3).all(|p| p[0] == p[1] && p[1] == p[2]));
 }
 
@@ -259,7 +209,7 @@ fn a_cmyk_jpeg_shows_its_colours() {
     // Adobe's inverse ink, as libjpeg writes it: red, then half-black yellow.
     let samples = [[255, 0, 0, 255]; 16 * 8].concat();
     let samples = [samples, [[255, 255, 0, 128]; 16 * 8].concat()].concat();
-    let bytes = samples_as_jpeg(&samples, (16, 16), mozjpeg::ColorSpace::JCS_CMYK, Jpeg::default());
+    let bytes = Jpeg::default().of_samples(&samples, (16, 16), ColorSpace::JCS_CMYK);
     let frame = decoded(&bytes);
     let close = |at: usize, colour: [u8; 3]| {
         let pixel = &frame.pixels()[3 * at..3 * at + 3];
@@ -269,33 +219,13 @@ fn a_cmyk_jpeg_shows_its_colours() {
     close(255, [128, 128, 0]);
 }
 
-/// The least EXIF block that holds an orientation.
-fn exif(orientation: u16) -> Vec<u8> {
-    let mut block = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".to_vec();
-    block.extend(orientation.to_be_bytes());
-    block.extend([0; 6]);
-    block
-}
-
 #[test]
 fn every_exif_orientation_is_undone() {
     let upright = scene(96, 64);
     let picture = DynamicImage::ImageRgb8(upright.clone());
-    // What a camera stores for each orientation: the inverse of what a viewer must do (CIPA DC-008).
-    let stored: [(u16, DynamicImage); 8] = [
-        (1, picture.clone()),
-        (2, picture.fliph()),
-        (3, picture.rotate180()),
-        (4, picture.flipv()),
-        (5, picture.rotate90().fliph()),
-        (6, picture.rotate270()),
-        (7, picture.rotate270().fliph()),
-        (8, picture.rotate90()),
-    ];
-    for (orientation, picture) in stored {
-        let block = exif(orientation);
-        let how = Jpeg { exif: Some(&block), ..Jpeg::default() };
-        let frame = decoded(&jpeg(&picture.into_rgb8(), how));
+    for (orientation, stored) in pictures::stored_for_every_orientation(&picture) {
+        let how = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
+        let frame = decoded(&how.of(&stored));
         let distance = distance(&frame, &upright);
         assert!(distance <= LOSS, "orientation {orientation}: {distance}");
     }
@@ -306,8 +236,8 @@ fn a_senseless_orientation_is_none() {
     let upright = scene(96, 64);
     for block in [exif(0), exif(9), b"Exif\0\0".to_vec(), b"Exif\0\0MM\0*\xFF\xFF\xFF\xFF".to_vec()]
     {
-        let how = Jpeg { exif: Some(&block), ..Jpeg::default() };
-        assert!(distance(&decoded(&jpeg(&upright, how)), &upright) <= LOSS);
+        let how = Jpeg { exif: Some(block), ..Jpeg::default() };
+        assert!(distance(&decoded(&how.of(&upright)), &upright) <= LOSS);
     }
 }
 
@@ -317,7 +247,7 @@ fn one_pixel_is_a_picture() {
     for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP] {
         assert_eq!(decoded(&encoded(&picture, format)).pixels(), [10, 20, 30], "{format:?}");
     }
-    assert_eq!(decoded(&jpeg(&picture.into_rgb8(), Jpeg::default())).size(), Size::new(1, 1));
+    assert_eq!(decoded(&Jpeg::default().of(&picture.into_rgb8())).size(), Size::new(1, 1));
 }
 
 #[test]
@@ -326,15 +256,6 @@ fn no_error_text_holds_a_byte_of_the_picture() {
     let holed = [&bytes[..bytes.len() / 2], &bytes[bytes.len() / 2 + 50..]].concat();
     let text = format!("{:?} {0}", refused(&holed));
     assert!(text.len() < 200, "{text}");
-}
-
-/// As in PNG.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
-        })
-    })
 }
 
 mod damage {

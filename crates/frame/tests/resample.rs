@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use frame::{Filter, Frame, PixelRect, Resampler, Size};
+use testbed::pictures::crc32;
 
 /// The same formula as in `data/record.py`.
 fn picture(size: Size) -> Frame {
@@ -75,13 +76,4 @@ fn a_crop_is_resampled_as_if_it_were_a_picture_of_its_own() {
     let of_crop = resampler.resample(view, to, Filter::Linear);
     let of_crop: Vec<u8> = (0..to.height).flat_map(|y| of_crop.row(y).to_vec()).collect();
     assert_eq!(of_crop, resampled(&copy, to, Filter::Linear, &mut Resampler::default()));
-}
-
-/// As in PNG and zip.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
-        })
-    })
 }

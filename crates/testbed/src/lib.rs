@@ -5,6 +5,8 @@
 //! other packs and more pictures come from `../shared` where that is; where it is not, a test that
 //! would use them says what it leaves out.
 
+pub mod pictures;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 

@@ -21,8 +21,8 @@ const OURS: [(&str, &[&str]); 9] = [
 /// Which of our crates may use an outside crate that has its one place.
 const FENCED: [(&str, &[&str]); 16] = [
     ("ort", &["onnx"]),
-    ("image", &["frame"]),
-    ("mozjpeg", &["frame"]),
+    ("image", &["frame", "testbed"]),
+    ("mozjpeg", &["frame", "testbed"]),
     ("mozjpeg-sys", &["frame"]),
     ("axum", &["ingress"]),
     ("multer", &["ingress"]),

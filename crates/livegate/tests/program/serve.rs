@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde_json::Value;
+use testbed::pictures::{self, ColorSpace, Jpeg, encoded};
 
 use crate::{finished, livegate};
 
@@ -80,40 +81,6 @@ fn portrait() -> RgbImage {
     RgbImage::from_raw(size.width as u32, size.height as u32, pixels).unwrap()
 }
 
-fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
-    let mut file = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut file, format).unwrap();
-    file.into_inner()
-}
-
-fn jpeg(
-    samples: &[u8],
-    (width, height): (u32, u32),
-    space: mozjpeg::ColorSpace,
-    progressive: bool,
-    orientation: Option<u16>,
-) -> Vec<u8> {
-    let mut writer = mozjpeg::Compress::new(space);
-    writer.set_size(width as usize, height as usize);
-    writer.set_quality(92.0);
-    if progressive {
-        writer.set_progressive_mode();
-    }
-    let mut writer = writer.start_compress(Vec::new()).unwrap();
-    if let Some(orientation) = orientation {
-        let head = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01";
-        let exif = [&head[..], &orientation.to_be_bytes(), &[0; 6]].concat();
-        writer.write_marker(mozjpeg::Marker::APP(1), &exif);
-    }
-    writer.write_scanlines(samples).unwrap();
-    writer.finish().unwrap()
-}
-
-fn rgb_jpeg(picture: &RgbImage, progressive: bool, orientation: Option<u16>) -> Vec<u8> {
-    let space = mozjpeg::ColorSpace::JCS_RGB;
-    jpeg(picture.as_raw(), picture.dimensions(), space, progressive, orientation)
-}
-
 #[test]
 fn a_selfie_is_answered_as_kairos_documents_it() {
     for pack in testbed::packs() {
@@ -152,30 +119,20 @@ fn every_kind_of_picture_is_read() {
     let gray = picture.to_luma8();
     // Adobe's inverse ink without black.
     let inks: Vec<u8> = portrait.pixels().flat_map(|p| [p[0], p[1], p[2], 255]).collect();
-    let mut palette = Vec::new();
-    let mut writer = png::Encoder::new(&mut palette, gray.width(), gray.height());
-    writer.set_color(png::ColorType::Indexed);
-    writer.set_depth(png::BitDepth::Eight);
-    writer.set_palette((0..=255).flat_map(|level| [level; 3]).collect::<Vec<u8>>());
-    writer.write_header().unwrap().write_image_data(gray.as_raw()).unwrap();
+    let of_samples =
+        |samples: &[u8], space| Jpeg::default().of_samples(samples, portrait.dimensions(), space);
     let kinds = [
         ("png", encoded(&picture, ImageFormat::Png)),
         ("16-bit png", encoded(&DynamicImage::ImageRgb16(picture.to_rgb16()), ImageFormat::Png)),
-        ("palette png", palette),
+        ("palette png", pictures::palette_png(&gray)),
         ("gif", encoded(&picture, ImageFormat::Gif)),
         ("tiff", encoded(&picture, ImageFormat::Tiff)),
         ("bmp", encoded(&picture, ImageFormat::Bmp)),
         ("webp", encoded(&picture, ImageFormat::WebP)),
-        ("jpeg", rgb_jpeg(&portrait, false, None)),
-        ("progressive jpeg", rgb_jpeg(&portrait, true, None)),
-        (
-            "gray jpeg",
-            jpeg(gray.as_raw(), gray.dimensions(), mozjpeg::ColorSpace::JCS_GRAYSCALE, false, None),
-        ),
-        (
-            "cmyk jpeg",
-            jpeg(&inks, portrait.dimensions(), mozjpeg::ColorSpace::JCS_CMYK, false, None),
-        ),
+        ("jpeg", Jpeg::default().of(&portrait)),
+        ("progressive jpeg", Jpeg { progressive: true, ..Jpeg::default() }.of(&portrait)),
+        ("gray jpeg", of_samples(gray.as_raw(), ColorSpace::JCS_GRAYSCALE)),
+        ("cmyk jpeg", of_samples(&inks, ColorSpace::JCS_CMYK)),
     ];
     for (kind, bytes) in kinds {
         let (status, body) = service.post(&bytes, None);
@@ -191,18 +148,9 @@ fn every_exif_orientation_gives_the_upright_picture() {
     // Not square, so that width and height tell a turn.
     let upright = image::imageops::crop_imm(&portrait(), 60, 0, 400, 512).to_image();
     let picture = DynamicImage::ImageRgb8(upright);
-    let stored: [(u16, DynamicImage); 8] = [
-        (1, picture.clone()),
-        (2, picture.fliph()),
-        (3, picture.rotate180()),
-        (4, picture.flipv()),
-        (5, picture.rotate90().fliph()),
-        (6, picture.rotate270()),
-        (7, picture.rotate270().fliph()),
-        (8, picture.rotate90()),
-    ];
-    for (orientation, picture) in stored {
-        let bytes = rgb_jpeg(&picture.into_rgb8(), false, Some(orientation));
+    for (orientation, stored) in pictures::stored_for_every_orientation(&picture) {
+        let exif = Some(pictures::exif(orientation));
+        let bytes = Jpeg { exif, ..Jpeg::default() }.of(&stored);
         let (status, body) = service.post(&bytes, None);
         let data = &body["response_data"];
         assert_eq!(status, 200, "{orientation}: {body}");
@@ -242,11 +190,7 @@ fn a_picture_that_cannot_be_judged_is_a_2() {
 fn bad_input_gets_its_code_and_the_next_good_request_is_answered() {
     let service = Service::start("starter");
     let good = std::fs::read(testbed::portrait()).unwrap();
-    let whole = rgb_jpeg(&portrait(), false, None);
-    let mut bomb = good.clone();
-    bomb[16..24].copy_from_slice(&[0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60]);
-    let sum = crc32(&bomb[12..29]).to_be_bytes();
-    bomb[29..33].copy_from_slice(&sum);
+    let whole = Jpeg::default().of(&portrait());
     let wide = RgbImage::from_pixel(5001, 400, image::Rgb([9; 3]));
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("415 unsupported_image", b"not an image".to_vec()),
@@ -255,7 +199,7 @@ fn bad_input_gets_its_code_and_the_next_good_request_is_answered() {
         ("422 unreadable_image", whole[..whole.len() / 2].to_vec()),
         ("422 unreadable_image", good[..good.len() / 2].to_vec()),
         ("422 unreadable_image", [&whole[..5000], &whole[9000..]].concat()),
-        ("422 image_too_large", bomb),
+        ("422 image_too_large", pictures::png_bomb(60_000)),
         ("422 image_too_large", encoded(&DynamicImage::ImageRgb8(wide), ImageFormat::Png)),
         ("413 body_too_large", vec![0; 30 << 20]),
     ];
@@ -397,13 +341,4 @@ fn base64_of(bytes: &[u8]) -> String {
         letters.into_iter().take(chunk.len() + 1).collect::<String>()
     };
     bytes.chunks(3).map(group).collect()
-}
-
-/// As in PNG.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
-        })
-    })
 }
