@@ -11,6 +11,7 @@ use crate::frame::Frame;
 use crate::geometry::Size;
 use crate::jpeg;
 use crate::limits::Limits;
+use crate::{tiff, webp};
 
 /// The picture formats read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +73,15 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Frame, DecodeError> {
     let (mut picture, orientation) = match format {
         Format::Jpeg => jpeg::decode(bytes, limits)?,
         Format::Png => still(bytes, format, ImageFormat::Png, limits)?,
-        Format::WebP => still(bytes, format, ImageFormat::WebP, limits)?,
+        Format::WebP => {
+            webp::check_frames(bytes, limits)?;
+            still(bytes, format, ImageFormat::WebP, limits)?
+        }
         Format::Bmp => still(bytes, format, ImageFormat::Bmp, limits)?,
-        Format::Tiff => still(bytes, format, ImageFormat::Tiff, limits)?,
+        Format::Tiff => {
+            tiff::check_compression(bytes)?;
+            still(bytes, format, ImageFormat::Tiff, limits)?
+        }
         Format::Gif => still(bytes, format, ImageFormat::Gif, limits)?,
     };
     picture.apply_orientation(orientation);
@@ -99,6 +106,11 @@ pub(crate) fn check_size(
     Ok(())
 }
 
+/// Tables, profiles and the like, whatever the picture's size.
+const DECODER_OVERHEAD_BYTES: u64 = 64 << 20;
+/// 16-bit RGBA, twice: once as decoded and once as composed.
+const DECODER_BYTES_PER_PIXEL: u64 = 16;
+
 fn still(
     bytes: &[u8],
     format: Format,
@@ -119,7 +131,15 @@ fn still(
     codec_limits.max_alloc = Some(limits.max_decoder_bytes);
     reader.limits(codec_limits);
     let mut decoder = reader.into_decoder().map_err(refuse)?;
-    check_size(format, decoder.dimensions(), limits)?;
+    let (width, height) = decoder.dimensions();
+    check_size(format, (width, height), limits)?;
+    // From here on a decoder gets what a picture of this size can need, and no more: what is inside
+    // may be of another size than the header says.
+    let needed =
+        DECODER_OVERHEAD_BYTES + DECODER_BYTES_PER_PIXEL * u64::from(width) * u64::from(height);
+    let mut codec_limits = image::Limits::no_limits();
+    codec_limits.max_alloc = Some(needed.min(limits.max_decoder_bytes));
+    decoder.set_limits(codec_limits).map_err(refuse)?;
     let orientation = decoder.orientation().map_err(refuse)?;
     let picture = DynamicImage::from_decoder(decoder).map_err(refuse)?;
     Ok((picture, orientation))

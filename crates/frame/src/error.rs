@@ -63,6 +63,15 @@ pub enum CodecError {
     /// The JPEG keeps its colours in a way that nobody displays.
     #[error("the colours of the JPEG are of an unknown kind")]
     Colours,
+    /// The TIFF's directory cannot be read.
+    #[error(transparent)]
+    Tiff(tiff::TiffError),
+    /// The TIFF wraps something else.
+    #[error("the TIFF's compression {compression} is not read")]
+    TiffCompression {
+        /// Its number in the directory.
+        compression: u32,
+    },
     /// From the decoder of any other format.
     #[error(transparent)]
     Image(#[from] image::ImageError),

@@ -66,17 +66,6 @@ impl Rect {
         let union = self.area() + other.area() - intersection;
         if union > 0.0 { (intersection / union).min(1.0) } else { 0.0 }
     }
-
-    /// The same box after the picture was scaled by `factor`.
-    #[must_use]
-    pub fn scaled(&self, factor: f32) -> Self {
-        Self::new(
-            self.top_left.x * factor,
-            self.top_left.y * factor,
-            self.delta.x * factor,
-            self.delta.y * factor,
-        )
-    }
 }
 
 /// Width and height in whole pixels.

@@ -46,29 +46,27 @@ fn decode_or_unwind(
     let mut decoder = builder.from_mem(bytes).map_err(|_| corrupt(CodecError::Jpeg))?;
     let (width, height) = (decoder.width() as u32, decoder.height() as u32);
     check_size(Format::Jpeg, (width, height), limits)?;
-    match extent(bytes) {
-        Extent::CutShort => {
-            return Err(DecodeError::CutShort { format: Format::Jpeg });
-        }
-        Extent::Complete { scans } if scans > MAX_SCANS => {
+    let is_padded = match extent(bytes) {
+        Extent::CutShort => return Err(DecodeError::CutShort { format: Format::Jpeg }),
+        Extent::Complete { scans, .. } if scans > MAX_SCANS => {
             return Err(corrupt(CodecError::Scans { limit: MAX_SCANS }));
         }
-        Extent::Complete { .. } => {}
-    }
+        Extent::Complete { is_padded, .. } => is_padded,
+    };
     let orientation = orientation(&decoder);
     let is_adobe = has_marker(&decoder, 14, b"Adobe").is_some();
     decoder.dct_method(DctMethod::IntegerSlow);
     let picture = match decoder.color_space() {
         ColorSpace::JCS_GRAYSCALE => {
-            let pixels = samples(decoder, ColorSpace::JCS_GRAYSCALE)?;
+            let pixels = samples(decoder, ColorSpace::JCS_GRAYSCALE, is_padded)?;
             GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
         }
         ColorSpace::JCS_RGB | ColorSpace::JCS_YCbCr => {
-            let pixels = samples(decoder, ColorSpace::JCS_RGB)?;
+            let pixels = samples(decoder, ColorSpace::JCS_RGB, is_padded)?;
             RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
         }
         ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => {
-            let pixels = rgb_of_cmyk(&samples(decoder, ColorSpace::JCS_CMYK)?, is_adobe);
+            let pixels = rgb_of_cmyk(&samples(decoder, ColorSpace::JCS_CMYK, is_padded)?, is_adobe);
             RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
         }
         _ => {
@@ -81,15 +79,24 @@ fn decode_or_unwind(
 }
 
 /// All samples, in the colour space `space`.
-fn samples(decoder: Decompress<&[u8]>, space: ColorSpace) -> Result<Vec<u8>, DecodeError> {
+fn samples(
+    decoder: Decompress<&[u8]>,
+    space: ColorSpace,
+    is_padded: bool,
+) -> Result<Vec<u8>, DecodeError> {
     let read = || {
         let mut started = decoder.to_colorspace(space)?;
         let channels = started.color_space().num_components();
         let mut samples = vec![0; started.width() * started.height() * channels];
         started.read_scanlines_into(&mut samples)?;
-        // Reads to the end of the image: a fault behind the last row counts too.
-        started.finish()?;
-        Ok(samples)
+        // Reads to the end of the image. Data left over behind the last row mean that some were lost
+        // before; zeros left over mean nothing.
+        let finished = catch_unwind(AssertUnwindSafe(|| started.finish()));
+        if is_padded || matches!(finished, Ok(Ok(()))) {
+            Ok(samples)
+        } else {
+            Err(std::io::ErrorKind::InvalidData.into())
+        }
     };
     read().map_err(|_: std::io::Error| corrupt(CodecError::Jpeg))
 }

@@ -5,7 +5,11 @@
 pub(crate) enum Extent {
     /// To its end-of-image marker, over so many scans. What follows that does not matter: phones append
     /// videos and thumbnails.
-    Complete { scans: usize },
+    Complete {
+        scans: usize,
+        /// Zeros stand before that marker, as some cameras write them.
+        is_padded: bool,
+    },
     /// The bytes end before it does.
     CutShort,
 }
@@ -21,7 +25,11 @@ pub(crate) fn extent(bytes: &[u8]) -> Extent {
         let marker = bytes[marker_at];
         at = marker_at + 1;
         match marker {
-            END_OF_IMAGE => return Extent::Complete { scans },
+            END_OF_IMAGE => {
+                // A zero after 0xFF would be stuffing, and so data.
+                let is_padded = matches!(bytes[..marker_at - 1], [.., before, 0] if before != 0xFF);
+                return Extent::Complete { scans, is_padded };
+            }
             // Temporary, restarts and start of image have no length.
             0x01 | 0xD0..=0xD8 => continue,
             START_OF_SCAN => scans += 1,
@@ -59,8 +67,11 @@ mod tests {
             &[0xFF, 0xD9],
         ]
         .concat();
-        assert_eq!(extent(&jpeg), Extent::Complete { scans: 2 });
-        assert_eq!(extent(&[&jpeg[..], b"video"].concat()), Extent::Complete { scans: 2 });
+        assert_eq!(extent(&jpeg), Extent::Complete { scans: 2, is_padded: false });
+        assert_eq!(
+            extent(&[&jpeg[..], b"video"].concat()),
+            Extent::Complete { scans: 2, is_padded: false }
+        );
         for end in 0..jpeg.len() {
             assert_eq!(extent(&jpeg[..end]), Extent::CutShort, "{end}");
         }

@@ -18,6 +18,8 @@ mod jpeg_markers;
 mod limits;
 mod resample;
 mod tensor;
+mod tiff;
+mod webp;
 
 pub use decode::{Format, decode};
 pub use error::{CodecError, DecodeError, PixelCountError};

@@ -5,8 +5,7 @@
 pub struct Limits {
     /// Longest longer side, pixels.
     pub max_side_px: u32,
-    /// Most memory a decoder may take for itself, bytes. Beside the pixels, formats carry tables,
-    /// colour profiles and frames that a hostile file can blow up.
+    /// Most memory a decoder may take, bytes, however large the picture within the limit above.
     pub max_decoder_bytes: u64,
 }
 

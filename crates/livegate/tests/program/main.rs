@@ -1,7 +1,6 @@
 //! The program as its users have it: real binary, real models, real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
-#![expect(clippy::print_stderr, reason = "a test that leaves something out says so")]
 
 mod architecture;
 mod serve;
