@@ -35,7 +35,10 @@ smoke:
 deny:
     cargo deny --all-features check bans licenses sources
 
-# Record again what OpenCV and onnx give (needs Python with the packages named in the scripts).
+# Record again what OpenCV, onnx and the reference give (needs Python with the packages that the
+# scripts name, and ../shared).
 record:
+    LIVEGATE_SAVE_DRAWN_FACE=$PWD/target/drawn.png cargo test -p model-pack drawn_face
+    python3 models/record.py ../shared target/drawn.png target/testbed/packs/starter
     cd crates/frame/tests/data && python3 record.py > resample.txt
     cd crates/onnx/tests/data && python3 make.py

@@ -8,7 +8,7 @@ use ::tiff::tags::Tag;
 use crate::decode::Format;
 use crate::error::{CodecError, DecodeError};
 
-/// None, LZW, Deflate (both numbers it has) and PackBits: TIFF 6.0 and its supplements.
+/// None, LZW, Deflate (both numbers it has) and `PackBits`: TIFF 6.0 and its supplements.
 const COMPRESSIONS: [u32; 5] = [1, 5, 8, 32946, 32773];
 
 /// Refuses a TIFF that is a wrapping of something else. A JPEG inside may be of any size whatever the

@@ -1,5 +1,7 @@
 //! A request's body to the bytes of a picture and a threshold.
 
+use std::borrow::Cow;
+
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -16,7 +18,6 @@ use crate::problem::Problem;
 const MAX_THRESHOLD_BYTES: usize = 256;
 
 /// What a caller sends.
-#[derive(Debug)]
 pub(crate) struct Submission {
     /// The picture's bytes, whatever they are.
     pub selfie: Vec<u8>,
@@ -140,8 +141,10 @@ async fn collect(mut field: Field<'_>, enough: usize) -> Result<Vec<u8>, multer:
 
 async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
     #[derive(Deserialize)]
-    struct Fields {
-        selfie: Option<serde_json::Value>,
+    struct Fields<'a> {
+        // Borrowed where it holds no escapes: a picture is large.
+        #[serde(borrow)]
+        selfie: Option<Cow<'a, str>>,
         // Distinguishes a `null`, which is no number, from nothing.
         #[serde(default, deserialize_with = "present")]
         threshold: Option<serde_json::Value>,
@@ -156,7 +159,7 @@ async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
         let chunk: Bytes = chunk.map_err(|error| Fault::of_stream(&error))?;
         text.extend_from_slice(&chunk);
     }
-    let fields: Fields = serde_json::from_slice(&text).map_err(|_| {
+    let fields: Fields<'_> = serde_json::from_slice(&text).map_err(|_| {
         Problem::MalformedBody("The JSON body cannot be parsed as the expected object.")
     })?;
     let threshold = fields
@@ -167,13 +170,9 @@ async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
         })
         .map(|threshold| threshold.ok_or(Problem::InvalidThreshold))
         .transpose()?;
-    let selfie = match fields.selfie {
-        None | Some(serde_json::Value::Null) => return Err(Problem::MissingSelfie.into()),
-        Some(serde_json::Value::String(text)) => picture_of_text(text.as_bytes()),
-        Some(_) => None,
-    };
-    let selfie = selfie
-        .ok_or(Problem::MalformedBody("`selfie` must be a base64 string or a base64 data: URL."))?;
+    let selfie = fields.selfie.ok_or(Problem::MissingSelfie)?;
+    let selfie = picture_of_text(selfie.as_bytes())
+        .ok_or(Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL."))?;
     Ok(Submission { selfie, threshold })
 }
 
@@ -201,8 +200,11 @@ fn picture_of_text(text: &[u8]) -> Option<Vec<u8>> {
             &data[1..]
         }
     };
-    let compact: Vec<u8> =
-        base64.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let compact: Cow<'_, [u8]> = if base64.iter().any(u8::is_ascii_whitespace) {
+        base64.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
+    } else {
+        base64.into()
+    };
     STANDARD_PAD_INDIFFERENT
         .decode(&compact)
         .or_else(|_| URL_SAFE_PAD_INDIFFERENT.decode(&compact))

@@ -1,6 +1,6 @@
 //! What may be set about the service.
 
-use liveness::Threshold;
+use liveness::{InvalidSetting, Threshold};
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credential;
@@ -12,7 +12,8 @@ pub struct Config {
     /// Largest body taken, bytes.
     pub max_body_bytes: usize,
     /// Most requests held at a time, those that wait included; one more is answered 503. Together
-    /// with `max_body_bytes` this bounds the memory that uploads can take.
+    /// with `max_body_bytes` this bounds the memory that uploads can take: about twice the product, as
+    /// a body and the picture made of it may be there at once.
     pub max_in_flight: usize,
     /// Longest time from a request's head to its answer, milliseconds; then it is answered 504.
     pub deadline_ms: u64,
@@ -48,6 +49,42 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether every setting can be what it is set to.
+    ///
+    /// # Errors
+    /// The first that cannot.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        let ResponseCodes { live, not_live, not_assessed } = self.response_codes;
+        InvalidSetting::unless(
+            live != not_live && live != not_assessed && not_live != not_assessed,
+            "ingress.response_codes",
+            "three different numbers: an attack must never read as live",
+        )?;
+        InvalidSetting::unless(self.max_body_bytes > 0, "ingress.max_body_bytes", "above 0")?;
+        InvalidSetting::unless(
+            (1..=100_000).contains(&self.max_in_flight),
+            "ingress.max_in_flight",
+            "from 1 to 100000",
+        )?;
+        InvalidSetting::unless(
+            (1..=3_600_000).contains(&self.deadline_ms),
+            "ingress.deadline_ms",
+            "from 1 to 3600000",
+        )?;
+        InvalidSetting::unless(
+            self.shutdown_grace_ms <= 3_600_000,
+            "ingress.shutdown_grace_ms",
+            "at most 3600000",
+        )?;
+        InvalidSetting::unless(
+            self.credentials.iter().all(Credential::can_be_sent),
+            "ingress.credentials",
+            "an app id of visible ASCII characters, and the digest of a key that is not empty",
+        )
+    }
+}
+
 /// The numbers that `response_code` takes. Kairos shows the field and does not document it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -63,5 +100,32 @@ pub struct ResponseCodes {
 impl Default for ResponseCodes {
     fn default() -> Self {
         Self { live: 0, not_live: 1, not_assessed: 2 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::KeyDigest;
+
+    #[test]
+    fn what_would_let_attacks_pass_or_stop_everyone_is_refused() {
+        let refused = |change: &dyn Fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            config.validate().unwrap_err().key
+        };
+        assert_eq!(Config::default().validate(), Ok(()));
+        assert_eq!(refused(&|c| c.response_codes.not_live = 0), "ingress.response_codes");
+        assert_eq!(refused(&|c| c.response_codes.not_assessed = 0), "ingress.response_codes");
+        assert_eq!(refused(&|c| c.max_in_flight = 0), "ingress.max_in_flight");
+        assert_eq!(refused(&|c| c.max_in_flight = usize::MAX), "ingress.max_in_flight");
+        assert_eq!(refused(&|c| c.max_body_bytes = 0), "ingress.max_body_bytes");
+        assert_eq!(refused(&|c| c.deadline_ms = 0), "ingress.deadline_ms");
+        for (id, key) in [("", "key"), ("a b", "key"), ("id", "")] {
+            let credential = Credential { app_id: id.into(), app_key_sha256: KeyDigest::of(key) };
+            let refused = refused(&|c| c.credentials = vec![credential.clone()]);
+            assert_eq!(refused, "ingress.credentials");
+        }
     }
 }

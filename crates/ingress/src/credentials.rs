@@ -19,6 +19,15 @@ pub struct Credential {
     pub app_key_sha256: KeyDigest,
 }
 
+impl Credential {
+    /// Whether a caller can send these: an id that survives as a header's value, and a key at all.
+    pub(crate) fn can_be_sent(&self) -> bool {
+        !self.app_id.is_empty()
+            && self.app_id.bytes().all(|byte| byte.is_ascii_graphic())
+            && self.app_key_sha256 != KeyDigest::of("")
+    }
+}
+
 /// SHA-256 of a key, 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -15,11 +15,15 @@ use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{StreamExt, poll_fn};
+use tokio::sync::Semaphore;
 
 /// How much is read on for nothing.
 const MAX_BYTES: usize = 64 << 20;
 /// And for how long.
 const MAX_TIME: Duration = Duration::from_secs(5);
+
+/// How many callers are read on for at a time; the connection of one more is closed as it is.
+static LINGERERS: Semaphore = Semaphore::const_new(64);
 
 type Chunk = Option<Result<Bytes, axum::Error>>;
 
@@ -54,8 +58,13 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     let for_handler = shared.clone();
     let chunks = poll_fn(move |context| for_handler.poll_chunk(context));
     let response = next.run(Request::from_parts(head, Body::from_stream(chunks))).await;
-    if response.status().is_client_error() || response.status().is_server_error() {
-        tokio::spawn(tokio::time::timeout(MAX_TIME, shared.read_on()));
+    let is_refusal = response.status().is_client_error() || response.status().is_server_error();
+    if let Some(place) = is_refusal.then(|| LINGERERS.try_acquire().ok()).flatten() {
+        tokio::spawn(async move {
+            // At the time's end there is nothing left to say.
+            let _ = tokio::time::timeout(MAX_TIME, shared.read_on()).await;
+            drop(place);
+        });
     }
     response
 }

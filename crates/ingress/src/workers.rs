@@ -1,9 +1,10 @@
 //! Where async ends: a bounded queue, and behind it threads that each own one pipeline.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use liveness::{Check, CheckError, Report, Terms};
@@ -33,19 +34,23 @@ pub enum StartError<E: std::error::Error + 'static> {
 }
 
 /// Why a worker gave no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
     /// It panicked over the picture, and is being rebuilt.
-    #[error("the worker panicked")]
-    Panicked,
-    /// All are gone: none could be rebuilt.
+    #[error("the worker panicked: {0}")]
+    Panicked(String),
+    /// All are gone.
     #[error("there is no worker")]
     Gone,
 }
 
+/// How long a worker that could not be rebuilt waits before it tries again.
+const REBUILD_PAUSE: Duration = Duration::from_secs(1);
+
 struct Job {
-    selfie: Vec<u8>,
+    /// Held by the request alone: when that is given up, the picture is gone from the queue too.
+    selfie: Weak<Vec<u8>>,
     terms: Terms,
     deadline: Instant,
     answer: oneshot::Sender<Result<Report, Fault>>,
@@ -55,7 +60,7 @@ struct Job {
 #[derive(Debug)]
 enum Fault {
     Check(CheckError),
-    Panicked,
+    Panicked(String),
 }
 
 impl Workers {
@@ -97,8 +102,8 @@ impl Workers {
         Ok(Self { queue })
     }
 
-    /// Has the next free worker check `selfie`. One whose caller has gone, or whose deadline has
-    /// passed in the queue, is dropped there unchecked.
+    /// Has the next free worker check `selfie`. One whose request was given up in the queue is passed
+    /// over there.
     pub(crate) async fn check(
         &self,
         selfie: Vec<u8>,
@@ -106,7 +111,8 @@ impl Workers {
         deadline: Instant,
     ) -> Result<Report, Problem> {
         let (answer, answered) = oneshot::channel();
-        let job = Job { selfie, terms, deadline, answer };
+        let selfie = Arc::new(selfie);
+        let job = Job { selfie: Arc::downgrade(&selfie), terms, deadline, answer };
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Problem::Overloaded,
             TrySendError::Disconnected(_) => Problem::Worker(WorkerError::Gone),
@@ -114,40 +120,55 @@ impl Workers {
         match answered.await {
             Ok(Ok(report)) => Ok(report),
             Ok(Err(Fault::Check(error))) => Err(Problem::Check(error)),
-            Ok(Err(Fault::Panicked)) => Err(Problem::Worker(WorkerError::Panicked)),
+            Ok(Err(Fault::Panicked(said))) => Err(Problem::Worker(WorkerError::Panicked(said))),
             Err(_) if Instant::now() >= deadline => Err(Problem::DeadlineExceeded),
             Err(_) => Err(Problem::Worker(WorkerError::Gone)),
         }
     }
 }
 
-/// Works until the queue is closed, or until the pipeline cannot be rebuilt after a panic.
+/// Works until the queue is closed.
 fn work<C: Check, E: std::error::Error>(
     mut check: C,
     jobs: &Receiver<Job>,
     load: impl Fn() -> Result<C, E>,
 ) {
     for Job { selfie, terms, deadline, answer } in jobs {
-        if answer.is_closed() || Instant::now() >= deadline {
+        let Some(selfie) = selfie.upgrade().filter(|_| Instant::now() < deadline) else {
             continue;
-        }
+        };
         // A pipeline that panicked is thrown away, so nothing half-changed is seen again.
         let outcome = catch_unwind(AssertUnwindSafe(|| check.check(&selfie, &terms)));
-        let panicked = outcome.is_err();
-        let outcome = match outcome {
-            Ok(outcome) => outcome.map_err(Fault::Check),
-            Err(_) => Err(Fault::Panicked),
+        drop(selfie);
+        let (outcome, panicked) = match outcome {
+            Ok(outcome) => (outcome.map_err(Fault::Check), false),
+            Err(payload) => (Err(Fault::Panicked(said(&*payload))), true),
         };
         // The caller may have gone meanwhile.
         let _ = answer.send(outcome);
         if panicked {
-            match load() {
-                Ok(rebuilt) => check = rebuilt,
-                Err(error) => {
-                    tracing::error!(%error, "a worker could not be rebuilt and ends");
-                    return;
-                }
-            }
+            check = rebuilt(&load);
         }
     }
+}
+
+/// A new pipeline, however often it takes to load one; the other workers go on meanwhile.
+fn rebuilt<C, E: std::error::Error>(load: impl Fn() -> Result<C, E>) -> C {
+    loop {
+        match catch_unwind(AssertUnwindSafe(&load)) {
+            Ok(Ok(check)) => return check,
+            Ok(Err(error)) => tracing::error!(%error, "a worker could not be rebuilt"),
+            Err(payload) => {
+                tracing::error!(error = said(&*payload), "a worker panicked while being rebuilt");
+            }
+        }
+        thread::sleep(REBUILD_PAUSE);
+    }
+}
+
+/// What a panic said.
+fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "nothing".to_owned())
 }

@@ -8,8 +8,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use support::{
-    Answer, FAILING, LIVE, NO_FACE, PANICKING, Part, Request, SLOW, SLOWNESS, SPOOF, Server,
-    selfie, threshold,
+    Answer, FAILING, LIVE, NO_FACE, PANICKING, Part, Request, SLOW, SPOOF, Server, selfie,
+    threshold,
 };
 
 fn server() -> Server {
@@ -303,26 +303,27 @@ fn more_requests_than_can_be_held_are_refused_at_once() {
     let server = Server::start(|config| config.max_in_flight = 1);
     let mut held = server.connect();
     held.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
-    std::thread::sleep(SLOWNESS / 4);
+    server.wait_until_begun();
     // Its body is not waited for.
     let announced = format!("{}Content-Length: 1000\r\n\r\n", Request::form(&[]).head());
     let answer = server.send(announced.as_bytes());
     assert_eq!(answer.refusal(), "503 overloaded");
     assert_eq!(answer.header("retry-after"), Some("1"));
+    server.let_go();
     assert_eq!(Answer::read(&mut held).status, 200);
     assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
 }
 
 #[test]
 fn what_takes_too_long_is_answered_and_not_waited_for() {
-    let server = Server::start(|config| config.deadline_ms = 300);
+    let server = Server::start(|config| config.deadline_ms = 2000);
     let slow = server.post(&[selfie(SLOW)]);
     assert_eq!(slow.refusal(), "504 deadline_exceeded");
     // A caller who stops sending holds nothing for longer either.
     let request = Request::form(&[selfie(LIVE)]);
     let half = &request.bytes()[..request.bytes().len() - 10];
     assert_eq!(server.send(half).refusal(), "504 deadline_exceeded");
-    std::thread::sleep(SLOWNESS);
+    server.let_go();
     assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
 }
 
@@ -344,11 +345,13 @@ fn held_requests_are_finished_at_the_end_and_new_ones_refused() {
     held.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
     let mut late = server.connect();
     late.write_all(&Request::form(&[selfie(LIVE)]).bytes()[..50]).unwrap();
-    std::thread::sleep(SLOWNESS / 4);
+    server.wait_until_begun();
     server.ask_to_end();
-    std::thread::sleep(SLOWNESS / 4);
+    // The end is heard of by a task of its own; from outside nothing tells when.
+    std::thread::sleep(Duration::from_secs(1));
     late.write_all(&Request::form(&[selfie(LIVE)]).bytes()[50..]).unwrap();
     assert_eq!(Answer::read(&mut late).refusal(), "503 shutting_down");
+    server.let_go();
     assert_eq!(Answer::read(&mut held).status, 200);
     server.wait();
 }

@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use liveness::{Device, Threshold};
 
 /// Self-hosted face liveness behind the Kairos liveness endpoint.
-#[derive(Debug, Parser)]
+///
+/// What it does is logged to standard error; `LIVEGATE_LOG` filters it (`debug`, `warn`,
+/// `info,ingress=warn`).
+#[derive(Parser)]
 #[command(version, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -27,7 +31,7 @@ pub(crate) struct Place {
     pub onnxruntime: Option<PathBuf>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub(crate) enum Command {
     /// Bring the ONNX Runtime library, model packs and a sample portrait.
     Setup(Setup),
@@ -46,7 +50,7 @@ pub(crate) struct Sources {
     #[arg(long, env = "LIVEGATE_FROM", value_name = "DIR")]
     pub from: Option<PathBuf>,
     /// Never touch the network.
-    #[arg(long, env = "LIVEGATE_OFFLINE")]
+    #[arg(long, env = "LIVEGATE_OFFLINE", value_parser = FalseyValueParser::new())]
     pub offline: bool,
     /// Ask this server instead of the Git hosts that packs name: URL/OWNER/REPO/COMMIT/PATH.
     #[arg(long, env = "LIVEGATE_MIRROR", value_name = "URL")]
@@ -101,7 +105,8 @@ pub(crate) struct Verify {
     pub engine: Engine,
 }
 
-#[derive(Debug, Args)]
+// Without `Debug`: there is a key in it.
+#[derive(Args)]
 pub(crate) struct Serve {
     /// Address to listen on; port 0 takes any that is free [default: 127.0.0.1:8080].
     #[arg(long, env = "LIVEGATE_LISTEN", value_name = "ADDR:PORT")]
@@ -113,10 +118,10 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub demo: bool,
     /// The demo's app id.
-    #[arg(long, env = "LIVEGATE_DEMO_APP_ID", default_value = "demo", hide = true)]
+    #[arg(long, env = "LIVEGATE_DEMO_APP_ID", default_value = "demo", value_name = "ID")]
     pub demo_app_id: String,
-    /// The demo's app key; a random one if none is given.
-    #[arg(long, env = "LIVEGATE_DEMO_APP_KEY", hide = true)]
+    /// The demo's app key [default: a random one].
+    #[arg(long, env = "LIVEGATE_DEMO_APP_KEY", value_name = "KEY", hide_env_values = true)]
     pub demo_app_key: Option<String>,
     #[command(flatten)]
     pub engine: Engine,

@@ -48,9 +48,13 @@ pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration {} cannot be read", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    /// Not TOML, a key that nobody knows, or a value that cannot be.
-    #[error("the configuration {} is wrong", path.display())]
-    Parse { path: PathBuf, source: toml::de::Error },
+    /// Not TOML, a key that nobody knows, or a value of the wrong kind. Without the line itself: a key
+    /// may have been written where its digest belongs.
+    #[error("the configuration {} is wrong in line {line}: {what}", path.display())]
+    Parse { path: PathBuf, line: usize, what: String },
+    /// A value that cannot be.
+    #[error(transparent)]
+    Invalid(#[from] liveness::InvalidSetting),
     /// Nobody could call.
     #[error(
         "nobody may call: list [[ingress.credentials]] in the file given with --config, \
@@ -72,7 +76,14 @@ impl Config {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })
+        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            line: 1 + text[..error.span().map_or(0, |span| span.start)].matches('\n').count(),
+            what: error.message().to_owned(),
+        })?;
+        config.liveness.validate()?;
+        config.ingress.validate()?;
+        Ok(config)
     }
 }
 

@@ -38,8 +38,17 @@ fn main() -> ExitCode {
         }
     };
     let default_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
-    let filter = EnvFilter::try_from_env("LIVEGATE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{default_level},ort=warn")));
+    let filter = match std::env::var_os("LIVEGATE_LOG").filter(|value| !value.is_empty()) {
+        None => Ok(EnvFilter::new(format!("{default_level},ort=warn"))),
+        Some(value) => EnvFilter::try_new(value.to_string_lossy()),
+    };
+    let filter = match filter {
+        Ok(filter) => filter,
+        Err(error) => {
+            tell(&format!("livegate: LIVEGATE_LOG is no filter: {error}"));
+            return exit::USAGE.into();
+        }
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))

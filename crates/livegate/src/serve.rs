@@ -30,11 +30,13 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         app_key: command
             .demo_app_key
             .clone()
+            .filter(|key| !key.is_empty())
             .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()),
     });
     if let Some(Demo { app_id, app_key }) = &demo {
         let app_key_sha256 = KeyDigest::of(app_key);
         config.ingress.credentials.push(Credential { app_id: app_id.clone(), app_key_sha256 });
+        config.ingress.validate().map_err(ConfigError::from)?;
     }
     if config.ingress.credentials.is_empty() {
         return Err(ConfigError::NoCredentials.into());

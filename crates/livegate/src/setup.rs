@@ -1,7 +1,7 @@
 //! `livegate setup`, and the setup that `serve` and `verify` do by themselves where something is
 //! missing.
 
-use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -51,7 +51,7 @@ pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Installs what `serve` or `verify` will need and is not there. `pack` is the one asked for.
+/// Installs what `serve` or `verify` will need and is not there whole. `pack` is the one asked for.
 pub(crate) fn ensure(
     home: &Home,
     place: &Place,
@@ -59,16 +59,21 @@ pub(crate) fn ensure(
     sample: bool,
     sources: &Sources,
 ) -> anyhow::Result<()> {
-    let has_pack = pack.map_or_else(|| home.default_pack().is_some(), |name| home.has_pack(name));
-    let mut packs = home.outdated_packs();
-    if !has_pack {
-        packs.extend(chosen(pack.map(str::to_owned).as_slice())?);
-    }
+    let serving = pack.or_else(|| home.default_pack());
+    let known = catalog().into_iter().find(|(manifest, _)| Some(&*manifest.name) == serving);
+    let packs = match (known, serving) {
+        (Some((manifest, text)), _) if home.is_whole(&manifest, text) => Vec::new(),
+        (Some(pack), _) => vec![pack],
+        // Somebody's own.
+        (None, Some(name)) if home.has_pack(name) => Vec::new(),
+        (None, Some(name)) => chosen(&[name.to_owned()])?,
+        (None, None) => chosen(&[])?,
+    };
     let wanted = Wanted {
         runtime: place.onnxruntime.is_none() && home.runtime_library().is_none(),
         sample: sample && home.sample_portrait().is_none(),
         packs,
-        all_packs: pack.is_some(),
+        all_packs: serving.is_some(),
     };
     if !wanted.runtime && !wanted.sample && wanted.packs.is_empty() {
         return Ok(());
@@ -103,10 +108,8 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
     let progress = Progress::new();
     let show = |event: model_pack::Event<'_>| progress.show(&event);
     let installer = Installer::open(home, &options, &show)?;
-    if wanted.runtime {
-        let library = runtime_library();
-        installer.install_runtime().map_err(|error| missing(error, library.as_ref()))?;
-    }
+    // Everything is tried before anything is given up, so that all that is missing is named at once.
+    let runtime = if wanted.runtime { installer.install_runtime() } else { Ok(()) };
     let mut failures = Vec::new();
     for (manifest, text) in &wanted.packs {
         if let Some(caveat) = &manifest.caveat {
@@ -116,13 +119,30 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
             failures.push((manifest, error));
         }
     }
-    if wanted.sample
-        && let Err(error) = installer.install_sample()
-    {
-        let portrait = sample_portrait();
-        tell(&format!("Without a sample portrait: {:#}", missing(error, Some(&portrait))));
+    let sample = if wanted.sample { installer.install_sample() } else { Ok(()) };
+    if let Err(error) = &sample {
+        tell("NOT INSTALLED: the sample portrait");
+        say_why(error);
+        say_by_hand(&[sample_portrait()], &home.sample_directory());
     }
-    say_which_serves(home, wanted, &failures);
+    for (manifest, error) in &failures {
+        tell(&format!("NOT INSTALLED: the pack `{}`", manifest.name));
+        say_why(error);
+        let artifacts: Vec<Artifact> = manifest.artifacts().cloned().collect();
+        say_by_hand(&artifacts, &home.pack_directory(&manifest.name));
+    }
+    if let Err(error) = &runtime {
+        tell("NOT INSTALLED: the ONNX Runtime library");
+        say_why(error);
+        match runtime_library() {
+            Some(library) => say_by_hand(&[library], &home.runtime_directory()),
+            None => tell("  name one (1.24 or newer) with --onnxruntime"),
+        }
+    }
+    if !wanted.packs.is_empty() {
+        say_which_serves(home, wanted);
+    }
+    runtime.context("there is nothing to run models with")?;
     let none_serves = home.default_pack().is_none() && !wanted.packs.is_empty();
     if let Some((manifest, error)) = failures.pop()
         && (wanted.all_packs || none_serves)
@@ -133,57 +153,39 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
     Ok(())
 }
 
-/// An error that says what to put where by hand.
-fn missing(error: InstallError, artifact: Option<&Artifact>) -> anyhow::Error {
-    let by_hand = match (&error, artifact) {
-        (InstallError::NoSource { directory, .. }, Some(artifact)) => {
-            format!("{error}. By hand:\n{}", by_hand(artifact, &directory.display().to_string()))
-        }
-        (InstallError::NoLibrary, _) => {
-            format!("{error}; name one (1.24 or newer) with --onnxruntime")
-        }
-        _ => return error.into(),
-    };
-    anyhow::anyhow!(by_hand)
-}
-
-/// What to put where, and where to get it.
-fn by_hand(artifact: &Artifact, directory: &str) -> String {
-    let mut text = format!(
-        "    put {} into {directory}, or into a directory named with --from\n      \
-         sha256 {}, {} bytes",
-        artifact.file, artifact.sha256, artifact.size_bytes
-    );
-    for source in &artifact.sources {
-        let _ = write!(text, "\n      from {source}");
-    }
-    text
-}
-
-/// Says which pack serves, which could not be had and why, and how they were measured to differ.
-fn say_which_serves(home: &Home, wanted: &Wanted, failures: &[(&Manifest, InstallError)]) {
-    if wanted.packs.is_empty() {
-        return;
-    }
-    for (manifest, error) in failures {
-        tell(&format!("NOT INSTALLED: the pack `{}`", manifest.name));
-        match error {
-            InstallError::NoSource { attempts, .. } => {
-                for attempt in attempts {
-                    tell(&format!("    {}: {}", attempt.from, attempt.why));
-                }
-            }
-            other => tell(&format!("    {other}")),
-        }
-        tell("  By hand:");
-        let directory = home.pack_directory(&manifest.name);
-        for artifact in manifest.artifacts() {
-            if !artifact.is_in(&directory).unwrap_or(false) {
-                tell(&by_hand(artifact, &directory.display().to_string()));
+/// Which sources were asked, and what each said.
+fn say_why(error: &InstallError) {
+    match error {
+        InstallError::NoSource { attempts, .. } => {
+            for attempt in attempts {
+                tell(&format!("    {}: {}", attempt.from, attempt.why));
             }
         }
-        tell("    then run `livegate setup` again");
+        other => tell(&format!("    {other}")),
     }
+}
+
+/// What to put where, and where to get it, for those of `artifacts` that are not there.
+fn say_by_hand(artifacts: &[Artifact], directory: &Path) {
+    tell("  by hand:");
+    for artifact in artifacts {
+        if !artifact.is_in(directory).unwrap_or(false) {
+            let Artifact { file, sha256, size_bytes, .. } = artifact;
+            let directory = directory.display();
+            tell(&format!(
+                "    put {file} into {directory}, or into a directory named with --from"
+            ));
+            tell(&format!("      sha256 {sha256}, {size_bytes} bytes"));
+            for source in &artifact.sources {
+                tell(&format!("      from {source}"));
+            }
+        }
+    }
+    tell("    then run `livegate setup` again");
+}
+
+/// Says which pack serves, and how they were measured to differ.
+fn say_which_serves(home: &Home, wanted: &Wanted) {
     match home.default_pack() {
         Some(name) => tell(&format!("SERVES UNLESS ANOTHER IS NAMED: the pack `{name}`")),
         None => tell("NO PACK SERVES BY ITSELF: name one with --pack"),
@@ -193,6 +195,9 @@ fn say_which_serves(home: &Home, wanted: &Wanted, failures: &[(&Manifest, Instal
         preferred().contains(&manifest.name.as_str())
             || wanted.packs.iter().any(|(wanted, _)| wanted.name == manifest.name)
     });
+    for (manifest, _) in packs.iter().filter(|(m, _)| home.default_pack() == Some(&*m.name)) {
+        tell(&format!("  {}", manifest.summary));
+    }
     if let Some((first, _)) = packs.first() {
         tell(&format!("  Measured at a score of 0.5 on {}:", first.evaluation.pictures));
     }

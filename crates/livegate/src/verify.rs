@@ -1,13 +1,14 @@
 //! `livegate verify`: the pipeline without HTTP.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use ingress::Problem;
-use liveness::{Face, Pipeline, Reason, Report, Terms, Timings, Verdict};
+use liveness::{CheckError, Face, Pipeline, Reason, Report, Terms, Timings, Verdict};
 use serde::Serialize;
 
 use crate::annotate::annotate;
@@ -38,7 +39,7 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     let mut names = HashSet::new();
     let mut exit = 0;
     for file in &command.files {
-        let outcome = check(&mut pipeline, file, &terms);
+        let outcome = check(&mut pipeline, file, &terms, config.ingress.max_body_bytes)?;
         let line = if command.json { json_line(file, &outcome) } else { text_line(file, &outcome) };
         writeln!(std::io::stdout(), "{line}").context("standard output is closed")?;
         exit = exit.max(match &outcome {
@@ -62,20 +63,35 @@ struct Unverified {
     message: String,
 }
 
+/// The report on a file, or what is wrong with the file. What is wrong with us is an error of its own.
 fn check(
     pipeline: &mut Pipeline,
     file: &Path,
     terms: &Terms,
-) -> Result<(Vec<u8>, Report), Unverified> {
-    let bytes = std::fs::read(file).map_err(|error| Unverified {
-        code: "unreadable_file",
-        message: format!("the file cannot be read: {error}"),
-    })?;
-    let report = pipeline.check(&bytes, terms).map_err(|error| Unverified {
-        message: whole_story(&error),
-        code: Problem::from(error).code(),
-    })?;
-    Ok((bytes, report))
+    max_bytes: usize,
+) -> anyhow::Result<Result<(Vec<u8>, Report), Unverified>> {
+    let mut bytes = Vec::new();
+    let opened = File::open(file);
+    let read = opened.and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        let message = format!("the file cannot be read: {error}");
+        return Ok(Err(Unverified { code: "unreadable_file", message }));
+    }
+    if bytes.len() > max_bytes {
+        let problem = Problem::BodyTooLarge { limit_bytes: max_bytes };
+        let message = format!("the file is longer than {max_bytes} bytes");
+        return Ok(Err(Unverified { code: problem.code(), message }));
+    }
+    match pipeline.check(&bytes, terms) {
+        Ok(report) => Ok(Ok((bytes, report))),
+        Err(error @ (CheckError::Detect(_) | CheckError::Score(_))) => {
+            Err(anyhow::Error::new(error).context(format!("{} was not checked", file.display())))
+        }
+        Err(error) => {
+            let message = whole_story(&error);
+            Ok(Err(Unverified { code: Problem::from(error).code(), message }))
+        }
+    }
 }
 
 /// An error and what caused it, down to the first cause.

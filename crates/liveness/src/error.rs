@@ -61,4 +61,7 @@ pub enum LoadError {
     /// The warm-up picture could not be checked.
     #[error("the warm-up picture could not be checked")]
     WarmUp(#[source] CheckError),
+    /// It could, and was not scored.
+    #[error("the warm-up picture was not scored")]
+    NoScore,
 }

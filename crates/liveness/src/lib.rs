@@ -21,8 +21,8 @@ mod self_test;
 mod settings;
 
 pub use anti_spoof::{ModelScore, Score};
-pub use face_detector::{Face, Landmarks};
-pub use frame::Size;
+pub use face_detector::{DetectError, Face, Landmarks};
+pub use frame::{DecodeError, Rect, Size};
 pub use model_pack::Digest;
 pub use onnx::Device;
 
@@ -32,7 +32,7 @@ pub use pipeline::Pipeline;
 pub use reason::{Reason, ReasonCode, Severity};
 pub use report::{PackIdentity, Report, Timings};
 pub use self_test::GoldenError;
-pub use settings::{Settings, Terms};
+pub use settings::{InvalidSetting, Settings, Terms};
 
 /// Whatever can check a selfie. The service is written against this, so that its own tests can be
 /// slow, failing or panicking without a model.

@@ -57,11 +57,19 @@ impl Pipeline {
             .map_err(LoadError::Scorer)?;
         let mut scorer = Scorer::new(classifiers, manifest.fusion, manifest.calibration);
         self_test(&manifest.golden, &mut detector, &mut scorer)?;
-        let limits = Limits { max_side_px: settings.max_picture_side_px, ..Limits::default() };
-        let pack = PackIdentity { name: manifest.name.clone(), digest: pack.digest };
-        let mut pipeline =
-            Self { detector, scorer, settings, limits, pack: Arc::new(pack), device };
-        pipeline.warm_up().map_err(LoadError::WarmUp)?;
+        let pack = Arc::new(PackIdentity { name: manifest.name.clone(), digest: pack.digest });
+        let mut pipeline = Self {
+            detector,
+            scorer,
+            settings: Settings::default(),
+            limits: Limits::default(),
+            pack,
+            device,
+        };
+        // Before the operator's settings, under which this picture might not be scored.
+        pipeline.warm_up()?;
+        pipeline.limits.max_side_px = settings.max_picture_side_px;
+        pipeline.settings = settings;
         Ok(pipeline)
     }
 
@@ -108,11 +116,13 @@ impl Pipeline {
         })
     }
 
-    /// Checks a picture that everyone has, so that the first request meets warm caches.
-    fn warm_up(&mut self) -> Result<(), CheckError> {
+    /// Checks a picture that everyone has from the first byte to the verdict, so that the first request
+    /// meets warm caches.
+    fn warm_up(&mut self) -> Result<(), LoadError> {
         let frame = GoldenPicture::DrawnFace.frame();
         let picture = frame.encode_png().expect("a small picture can be encoded");
         let terms = Terms { threshold: Threshold::default(), min_picture_side_px: 1 };
-        self.check(&picture, &terms).map(drop)
+        let report = self.check(&picture, &terms).map_err(LoadError::WarmUp)?;
+        report.score.map(drop).ok_or(LoadError::NoScore)
     }
 }

@@ -24,6 +24,52 @@ impl Default for Settings {
     }
 }
 
+/// A setting cannot be what it is set to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` must be {must_be}")]
+pub struct InvalidSetting {
+    /// Its name in the configuration.
+    pub key: &'static str,
+    /// What it must be.
+    pub must_be: &'static str,
+}
+
+impl InvalidSetting {
+    /// Nothing where `holds`.
+    ///
+    /// # Errors
+    /// This, where it does not.
+    pub fn unless(holds: bool, key: &'static str, must_be: &'static str) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self { key, must_be }) }
+    }
+}
+
+impl Settings {
+    /// Whether every setting can be what it is set to. A limit that is no number would switch its gate
+    /// off.
+    ///
+    /// # Errors
+    /// The first that cannot.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        let Self { max_picture_side_px, min_face_side_px, min_face_lead } = *self;
+        InvalidSetting::unless(
+            (1..=65_535).contains(&max_picture_side_px),
+            "liveness.max_picture_side_px",
+            "from 1 to 65535",
+        )?;
+        InvalidSetting::unless(
+            min_face_side_px.is_finite() && min_face_side_px >= 0.0,
+            "liveness.min_face_side_px",
+            "a number of at least 0",
+        )?;
+        InvalidSetting::unless(
+            min_face_lead.is_finite() && min_face_lead >= 1.0,
+            "liveness.min_face_lead",
+            "a number of at least 1",
+        )
+    }
+}
+
 /// What comes with each request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {

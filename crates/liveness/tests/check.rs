@@ -115,6 +115,8 @@ fn shared_pictures_are_assessed_as_they_should_be() {
 
 /// A copy of the starter pack with one thing in its manifest changed.
 fn starter_with(directory: &Path, from: &str, to: &str) -> Pack {
+    let directory = &directory.join("starter");
+    std::fs::create_dir_all(directory).unwrap();
     let source = testbed::home().pack_directory("starter");
     for entry in std::fs::read_dir(source).unwrap() {
         let entry = entry.unwrap();
@@ -161,10 +163,32 @@ fn a_pack_that_feeds_or_reads_its_models_wrongly_does_not_serve() {
 fn a_pack_with_a_changed_byte_is_not_opened() {
     let directory = tempfile::tempdir().unwrap();
     drop(starter_with(directory.path(), "starter", "starter"));
-    let model = directory.path().join("fr_liveness.onnx");
+    let directory = directory.path().join("starter");
+    let model = directory.join("fr_liveness.onnx");
     let mut bytes = std::fs::read(&model).unwrap();
     bytes[1000] ^= 1;
     std::fs::write(&model, bytes).unwrap();
-    let error = Pack::open(directory.path()).unwrap_err();
+    let error = Pack::open(&directory).unwrap_err();
     assert!(matches!(error, model_pack::PackError::Digest { .. }), "{error:?}");
+}
+
+#[test]
+fn a_pack_is_called_as_its_directory() {
+    let home = tempfile::tempdir().unwrap();
+    drop(starter_with(home.path(), "starter", "starter"));
+    let copy = home.path().join("mine");
+    std::fs::rename(home.path().join("starter"), &copy).unwrap();
+    let error = Pack::open(&copy).unwrap_err();
+    assert!(matches!(error, model_pack::PackError::Name { .. }), "{error:?}");
+}
+
+#[test]
+fn an_operators_limits_do_not_keep_a_pack_from_serving() {
+    let strict =
+        Settings { max_picture_side_px: 640, min_face_side_px: 4000.0, ..Settings::default() };
+    let pack = testbed::pack("starter");
+    let pipeline = Pipeline::load(testbed::runtime(), &pack, Device::Cpu, strict);
+    let picture = faces_in_a_row(1).encode_png().unwrap();
+    let error = pipeline.unwrap().check(&picture, &terms()).unwrap_err();
+    assert!(matches!(error, liveness::CheckError::PictureTooLarge(_)), "{error:?}");
 }

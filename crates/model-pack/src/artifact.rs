@@ -67,7 +67,14 @@ impl std::fmt::Display for Source {
         match self {
             Self::Npm { npm, member, .. } => write!(f, "npm package {npm}, file {member}"),
             Self::Pip { pip, member, .. } => write!(f, "wheel {pip}, file {member}"),
-            Self::Url { url } => f.write_str(url),
+            // Without user and password, which a mirror's may have.
+            Self::Url { url } => match url.split_once("://") {
+                Some((scheme, rest)) => {
+                    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                    write!(f, "{scheme}://{}{path}", host.rsplit('@').next().unwrap_or(host))
+                }
+                None => f.write_str(url),
+            },
         }
     }
 }

@@ -177,6 +177,9 @@ mod tests {
     #[test]
     fn the_drawn_face_is_the_same_everywhere() {
         let frame = GoldenPicture::DrawnFace.frame();
+        if let Some(path) = std::env::var_os("LIVEGATE_SAVE_DRAWN_FACE") {
+            std::fs::write(path, frame.encode_png().unwrap()).unwrap();
+        }
         assert_eq!(frame.size(), Size::new(800, 800));
         assert_eq!(
             Digest::of(frame.pixels()).to_string(),

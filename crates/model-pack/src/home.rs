@@ -49,15 +49,13 @@ impl Home {
         self.pack_directory(name).join("pack.toml").is_file()
     }
 
-    /// Installed packs of the catalogue whose `pack.toml` is another version's: what they are installed
-    /// with belongs to the program, and is put right by installing them again.
+    /// Whether a pack of the catalogue is here whole: every file unchanged, and `pack.toml` the very text
+    /// that this version of the program installs.
     #[must_use]
-    pub fn outdated_packs(&self) -> Vec<(Manifest, &'static str)> {
-        let is_outdated = |(manifest, text): &(Manifest, &str)| {
-            let path = self.pack_directory(&manifest.name).join("pack.toml");
-            std::fs::read(path).is_ok_and(|installed| installed != text.as_bytes())
-        };
-        catalog::catalog().into_iter().filter(is_outdated).collect()
+    pub fn is_whole(&self, manifest: &Manifest, text: &str) -> bool {
+        let directory = self.pack_directory(&manifest.name);
+        std::fs::read(directory.join("pack.toml")).is_ok_and(|there| there == text.as_bytes())
+            && manifest.artifacts().all(|artifact| artifact.is_in(&directory).unwrap_or(false))
     }
 
     /// The pack that serves when none is asked for: the best of those installed.
@@ -66,21 +64,20 @@ impl Home {
         catalog::preferred().into_iter().find(|name| self.has_pack(name))
     }
 
-    /// The ONNX Runtime library, if it is installed and there is one for this platform.
+    /// The ONNX Runtime library, if it is installed unchanged and there is one for this platform.
     #[must_use]
     pub fn runtime_library(&self) -> Option<PathBuf> {
         let library = catalog::runtime_library()?;
-        existing(&self.runtime_directory(), &library)
+        unchanged(&self.runtime_directory(), &library)
     }
 
-    /// The sample portrait, if it is installed.
+    /// The sample portrait, if it is installed unchanged.
     #[must_use]
     pub fn sample_portrait(&self) -> Option<PathBuf> {
-        existing(&self.sample_directory(), &catalog::sample_portrait())
+        unchanged(&self.sample_directory(), &catalog::sample_portrait())
     }
 }
 
-fn existing(directory: &Path, artifact: &Artifact) -> Option<PathBuf> {
-    let path = directory.join(&artifact.file);
-    path.is_file().then_some(path)
+fn unchanged(directory: &Path, artifact: &Artifact) -> Option<PathBuf> {
+    artifact.is_in(directory).unwrap_or(false).then(|| directory.join(&artifact.file))
 }

@@ -130,7 +130,7 @@ impl<'a> Installer<'a> {
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
-        sweep(root).map_err(unusable)?;
+        sweep(home);
         let downloads =
             tempfile::Builder::new().prefix(PART_PREFIX).tempdir_in(root).map_err(unusable)?;
         Ok(Self {
@@ -254,7 +254,8 @@ impl<'a> Installer<'a> {
 
     fn download(&self, artifact: &Artifact, url: &str, directory: &Path) -> Result<(), FetchError> {
         let total_bytes = Some(artifact.size_bytes);
-        (self.listener)(Event::Fetching { artifact, from: url, total_bytes });
+        let from = source_of(url).to_string();
+        (self.listener)(Event::Fetching { artifact, from: &from, total_bytes });
         let body = fetch::get(url)?;
         let mut counted = Counted { inner: body, bytes: 0, listener: self.listener };
         Ok(artifact.place(&mut counted, directory)?)
@@ -348,6 +349,11 @@ fn copy_from(from: &Path, artifact: &Artifact, directory: &Path) -> Result<(), F
     outcome
 }
 
+/// A URL as a source, which prints without a password.
+fn source_of(url: &str) -> Source {
+    Source::Url { url: url.to_owned() }
+}
+
 /// The part of a URL behind its host.
 fn url_path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -364,22 +370,20 @@ fn place_member(
     Ok(())
 }
 
-/// Removes what an interrupted setup has left: nobody else is at work, the lock is held.
-fn sweep(directory: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        let is_directory = entry.file_type()?.is_dir();
-        if entry.file_name().to_string_lossy().starts_with(PART_PREFIX) {
-            if is_directory {
-                std::fs::remove_dir_all(entry.path())?;
-            } else {
-                std::fs::remove_file(entry.path())?;
+/// Removes what an interrupted setup has left: nobody else is at work, the lock is held. What cannot be
+/// removed (a client that outlived its setup may still be writing) is harmless and left to the next.
+fn sweep(home: &Home) {
+    let packs = std::fs::read_dir(home.root().join("packs")).into_iter().flatten();
+    let packs = packs.filter_map(Result::ok).map(|entry| entry.path());
+    let ours = [home.root().to_owned(), home.runtime_directory(), home.sample_directory()];
+    for directory in ours.into_iter().chain(packs) {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok) {
+            if entry.file_name().to_string_lossy().starts_with(PART_PREFIX) {
+                let path = entry.path();
+                let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
             }
-        } else if is_directory {
-            sweep(&entry.path())?;
         }
     }
-    Ok(())
 }
 
 /// Tells the listener how much has been read.

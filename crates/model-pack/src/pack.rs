@@ -1,5 +1,6 @@
 //! A pack on disk, checked.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +37,14 @@ pub enum PackError {
         /// What is wrong with it.
         source: ManifestError,
     },
+    /// The pack is called otherwise than its directory.
+    #[error("{} holds a pack called `{name}`; a pack's directory has its name", path.display())]
+    Name {
+        /// The directory.
+        path: PathBuf,
+        /// What the manifest says.
+        name: String,
+    },
     /// A model file is not the one that the manifest names.
     #[error("{} has sha256 {found}; the manifest says {expected}", path.display())]
     Digest {
@@ -62,6 +71,9 @@ impl Pack {
         let digest = Digest::of(&text);
         let manifest = Manifest::parse(&String::from_utf8_lossy(&text))
             .map_err(|source| PackError::Manifest { path, source })?;
+        if directory.file_name() != Some(OsStr::new(&manifest.name)) {
+            return Err(PackError::Name { path: directory.to_owned(), name: manifest.name });
+        }
         let files = manifest
             .artifacts()
             .map(|artifact| {

@@ -6,10 +6,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use face_detector::{DetectError, Face};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{Config, Credential, Ingress, KeyDigest, Workers};
 use liveness::{
-    Check, CheckError, Device, PackIdentity, Report, Score, Size, Terms, Timings, Verdict,
+    Check, CheckError, DecodeError, DetectError, Device, Face, PackIdentity, Rect, Report, Score,
+    Size, Terms, Timings, Verdict,
 };
 
 /// Selfies that the checker obeys. None of them looks like text, so none is taken for base64.
@@ -20,10 +21,11 @@ pub(crate) const SLOW: &[u8] = b"\0slow";
 pub(crate) const FAILING: &[u8] = b"\0failing";
 pub(crate) const PANICKING: &[u8] = b"\0panicking";
 
-/// How long a slow picture takes.
-pub(crate) const SLOWNESS: Duration = Duration::from_millis(700);
-
-struct Obedient;
+/// Checks as the picture says. A slow one says that it has begun, and takes until it is let go.
+struct Obedient {
+    begun: Sender<()>,
+    let_go: Receiver<()>,
+}
 
 impl Check for Obedient {
     fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
@@ -32,12 +34,13 @@ impl Check for Obedient {
             SPOOF => Verdict::Spoof,
             NO_FACE => Verdict::NotAssessed,
             SLOW => {
-                std::thread::sleep(SLOWNESS);
+                self.begun.send(()).unwrap();
+                self.let_go.recv_timeout(Duration::from_mins(1)).unwrap();
                 Verdict::Live
             }
             FAILING => return Err(DetectError::Grid { expected: 4420, found: 1 }.into()),
             PANICKING => panic!("the picture said so"),
-            _ => return Err(frame::DecodeError::UnknownFormat.into()),
+            _ => return Err(DecodeError::UnknownFormat.into()),
         };
         let score = match verdict {
             Verdict::Live => Some(0.876_543),
@@ -45,7 +48,7 @@ impl Check for Obedient {
             Verdict::NotAssessed => None,
         };
         let face = Face {
-            rect: frame::Rect::new(38.057_68, 4.082_44, 18.998_23, 25.0),
+            rect: Rect::new(38.057_68, 4.082_44, 18.998_23, 25.0),
             confidence: 0.988_54,
             landmarks: None,
         };
@@ -70,6 +73,8 @@ impl Check for Obedient {
 /// A running server; its end is asked for when this is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    begun: Receiver<()>,
+    let_go: Sender<()>,
     shutdown: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -85,8 +90,12 @@ impl Server {
             ..Config::default()
         };
         change(&mut config);
-        let workers =
-            Workers::start(1, config.max_in_flight, || Ok::<_, std::convert::Infallible>(Obedient));
+        let (say_begun, begun) = unbounded();
+        let (let_go, wait) = unbounded();
+        let workers = Workers::start(1, config.max_in_flight, move || {
+            let (begun, let_go) = (say_begun.clone(), wait.clone());
+            Ok::<_, std::convert::Infallible>(Obedient { begun, let_go })
+        });
         let workers = workers.unwrap();
         let (shutdown, asked) = tokio::sync::oneshot::channel();
         let (send, receive) = std::sync::mpsc::channel();
@@ -99,7 +108,17 @@ impl Server {
             });
         });
         let address = receive.recv().unwrap();
-        Self { address, shutdown: Some(shutdown), thread: Some(thread) }
+        Self { address, begun, let_go, shutdown: Some(shutdown), thread: Some(thread) }
+    }
+
+    /// Comes back when a slow picture is being checked.
+    pub(crate) fn wait_until_begun(&self) {
+        self.begun.recv_timeout(Duration::from_mins(1)).unwrap();
+    }
+
+    /// Lets a slow picture be finished.
+    pub(crate) fn let_go(&self) {
+        self.let_go.send(()).unwrap();
     }
 
     /// Asks the server to end; comes back at once.

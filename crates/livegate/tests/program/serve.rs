@@ -285,6 +285,26 @@ fn what_would_not_work_is_refused_at_the_start() {
     assert_eq!(code, 64);
     assert!(err.contains("max_body_byte") && err.contains("livegate.toml"), "{err}");
 
+    // A key where its digest belongs is not echoed.
+    let digest = "[[ingress.credentials]]\napp_id = 'a'\napp_key_sha256 = 'a raw key'\n";
+    std::fs::write(&config, digest).unwrap();
+    let (_, err, code) = serve(&["--config", config.to_str().unwrap()]);
+    assert_eq!(code, 64);
+    assert!(err.contains("in line 3") && err.contains("sha256sum"), "{err}");
+    assert!(!err.contains("a raw key"), "{err}");
+
+    // An attack must never read as live, nor a gate be switched off by what is no number.
+    for (setting, key) in [
+        ("[ingress.response_codes]\nnot_live = 0", "response_codes"),
+        ("[liveness]\nmin_face_side_px = nan", "min_face_side_px"),
+        ("[liveness]\nmin_face_lead = -1.0", "min_face_lead"),
+    ] {
+        std::fs::write(&config, setting).unwrap();
+        let (_, err, code) = serve(&["--demo", "--config", config.to_str().unwrap()]);
+        assert_eq!(code, 64, "{setting}");
+        assert!(err.contains(key), "{err}");
+    }
+
     let (_, err, code) = serve(&["--demo", "--onnxruntime", config.to_str().unwrap()]);
     assert_eq!(code, 69);
     assert!(err.contains("ONNX Runtime") && err.contains("cannot be loaded"), "{err}");

@@ -127,6 +127,46 @@ fn a_pack_of_another_version_is_put_right_on_the_way() {
 }
 
 #[test]
+fn a_damaged_install_is_put_right_on_the_way() {
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let from = carried.path().to_str().unwrap();
+    setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
+    for file in ["packs/starter/fr_detect.onnx", "runtime/libonnxruntime.so.1.26.0"] {
+        let path = home.path().join(file);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let mut verify = livegate(home.path());
+        verify.args(["verify", "--offline", "--pack", "starter", "--from", from]);
+        let (_, said, code) = finished(&verify.arg(testbed::portrait()).output().unwrap());
+        assert_eq!(code, 0, "{file}: {said}");
+        assert_eq!(std::fs::read(&path).unwrap(), whole, "{file}");
+    }
+}
+
+#[test]
+fn a_pack_that_is_not_asked_for_does_not_keep_another_from_serving() {
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let from = carried.path().to_str().unwrap();
+    setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
+    let other = home.path().join("packs/silent-face");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::write(other.join("pack.toml"), "of another version").unwrap();
+    let mut verify = livegate(home.path());
+    verify.args(["verify", "--offline", "--pack", "starter"]).arg(testbed::portrait());
+    let (_, said, code) = finished(&verify.output().unwrap());
+    assert_eq!((said.as_str(), code), ("", 0));
+}
+
+#[test]
+fn a_mirrors_password_is_not_printed() {
+    let home = tempfile::tempdir().unwrap();
+    let mirror = "http://user:secret@127.0.0.1:9";
+    let (_, said, code) = setup(home.path(), &["--pack", "silent-face", "--mirror", mirror]);
+    assert_eq!(code, 69);
+    assert!(said.contains("http://127.0.0.1:9/") && !said.contains("secret"), "{said}");
+}
+
+#[test]
 fn archives_in_the_directory_serve_as_well_as_files() {
     let (home, directory) = (tempfile::tempdir().unwrap(), carried());
     // The npm package as the npm client would leave it, made of the two models.
@@ -156,17 +196,6 @@ fn without_a_network_every_missing_file_is_named_with_its_place() {
     assert!(said.contains(&home.path().join("runtime").display().to_string()), "{said}");
     assert!(said.contains("wheel onnxruntime==1.26.0"), "{said}");
 
-    // With the library there, the packs' files are named.
-    let carried = carried();
-    for entry in std::fs::read_dir(carried.path()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "onnx") {
-            std::fs::remove_file(path).unwrap();
-        }
-    }
-    let from = carried.path().to_str().unwrap();
-    let (_, said, code) = setup(home.path(), &["--offline", "--from", from]);
-    assert_eq!(code, 69);
     for (manifest, _) in model_pack::catalog().iter().filter(|(m, _)| m.name != "minifas-128") {
         let directory = home.path().join("packs").join(&manifest.name);
         assert!(said.contains(&directory.display().to_string()), "{said}");
@@ -185,7 +214,10 @@ fn a_machine_without_pip_or_npm_is_told_what_to_put_where() {
     let (_, said, code) = finished(&output);
     assert_eq!(code, 69);
     assert!(said.contains("pip is not installed"), "{said}");
-    assert!(said.contains(&model_pack::runtime_library().unwrap().sha256.to_string()), "{said}");
+    assert!(said.contains("npm is not installed"), "{said}");
+    for file in ["libonnxruntime.so", "fr_detect.onnx", "fr_liveness.onnx", "portrait.png"] {
+        assert!(said.contains(&format!("put {file}")), "{file}: {said}");
+    }
 }
 
 #[test]
@@ -242,7 +274,7 @@ fn a_source_that_does_not_answer_costs_five_seconds_at_most() {
     assert_eq!(code, 69, "{said}");
     assert!(said.matches("not reached within 5 seconds").count() >= 2, "{said}");
     // Two sources of five seconds, and a margin for a busy machine to start npm and to hash.
-    assert!(elapsed < Duration::from_secs(14), "{elapsed:?}: {said}");
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}: {said}");
     assert!(leftovers(home.path()).is_empty());
 }
 

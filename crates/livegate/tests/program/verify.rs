@@ -144,7 +144,7 @@ fn what_is_missing_is_set_up_on_the_way() {
     };
     let (out, err, code) = verify(&[]);
     assert_eq!((out.as_str(), code), ("", 69), "{err}");
-    assert!(err.contains("put libonnxruntime"), "{err}");
+    assert!(err.contains("put libonnxruntime") && err.contains("put fr_liveness"), "{err}");
     let (out, err, code) = verify(&["--from", carried.path().to_str().unwrap()]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("live") && err.contains("installed"), "{out}{err}");

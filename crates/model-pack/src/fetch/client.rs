@@ -11,6 +11,8 @@ use crate::fetch::{FetchError, REACH_LIMIT};
 
 /// How long a client may take in all: a slow line, not a stuck one.
 const WHOLE_LIMIT: Duration = Duration::from_mins(15);
+/// What a client writes for itself before it has reached anything is less than this, bytes.
+const QUIET_LIMIT: u64 = 256 << 10;
 /// How often the size of what has come is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -34,6 +36,7 @@ pub(crate) fn pip_download(
         command
             .arg(directory)
             .arg(requirement)
+            .env_remove("PIP_QUIET")
             .env("PYTHONUNBUFFERED", "1")
             .env("TMPDIR", directory);
         let answered = |line: &str| {
@@ -99,7 +102,12 @@ fn run(
                 has_answered |= answered(&line);
                 said.push(line);
             }
-            Err(RecvTimeoutError::Timeout) => on_bytes(size_of(directory)),
+            Err(RecvTimeoutError::Timeout) => {
+                let bytes = size_of(directory);
+                // A client that was told to be quiet is known by what it brings.
+                has_answered |= bytes > QUIET_LIMIT;
+                on_bytes(bytes);
+            }
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if !has_answered && start.elapsed() > REACH_LIMIT {

@@ -16,6 +16,7 @@ pub(crate) fn get(url: &str) -> Result<impl Read + use<>, FetchError> {
         .timeout_connect(Some(share))
         .timeout_recv_response(Some(share))
         .timeout_recv_body(Some(BODY_LIMIT))
+        .timeout_per_read(Some(REACH_LIMIT))
         .user_agent(concat!("livegate/", env!("CARGO_PKG_VERSION")))
         .build();
     match ureq::Agent::new_with_config(config).get(url).call() {

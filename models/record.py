@@ -1,0 +1,92 @@
+"""Records what the Python reference in ../shared makes of the drawn face and of crops.
+
+    pip install numpy pillow opencv-python-headless==5.0.0.93 onnxruntime==1.26.0
+    LIVEGATE_SAVE_DRAWN_FACE=$PWD/target/drawn.png cargo test -p model-pack drawn_face
+    python3 models/record.py ../shared target/drawn.png target/testbed/packs/starter
+
+Rewrites the golden vectors of models/packs/*.toml and crates/anti-spoof/tests/data/crops.txt.
+"""
+import math
+import pathlib
+import random
+import sys
+
+import cv2
+import numpy as np
+
+shared, drawn, starter = (pathlib.Path(argument).resolve() for argument in sys.argv[1:4])
+sys.path.insert(0, str(shared / "reference"))
+import reference  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+POINTS = ["right_eye", "left_eye", "nose", "mouth_right", "mouth_left"]
+
+
+def landmarks(model, image, box):
+    """The five points of the face that YuNet found as `box`."""
+    height, width = image.shape[:2]
+    scale = min(1.0, 640 / max(height, width))
+    small = cv2.resize(image, (round(width * scale), round(height * scale)))
+    out = dict(zip([o.name for o in model.get_outputs()], reference.run(model, reference.nchw(small))))
+    for stride in (8, 16, 32):
+        for cell, (dx, dy, dw, dh) in enumerate(out[f"bbox_{stride}"][0]):
+            row, column = divmod(cell, small.shape[1] // stride)
+            w, h = np.exp(dw) * stride, np.exp(dh) * stride
+            found = np.array([(column + dx) * stride - w / 2, (row + dy) * stride - h / 2, w, h]) / scale
+            if np.allclose(found, box, atol=1e-2):
+                points = out[f"kps_{stride}"][0, cell].reshape(5, 2)
+                return [((column + x) * stride / scale, (row + y) * stride / scale) for x, y in points]
+    raise SystemExit("no cell of YuNet gave this box")
+
+
+def record_pack(name, detector, model, scorers, image, models):
+    [(box, confidence)] = detector(model, image)
+    pair = lambda x, y: f"{{ x = {x:.3f}, y = {y:.3f} }}"
+    text = '[[golden]]\npicture = "drawn-face"\n\n[[golden.faces]]\n'
+    text += f"top_left = {pair(*box[:2])}\ndelta = {pair(*box[2:])}\nconfidence = {confidence:.4f}\n"
+    if name != "starter":
+        text += "\n[golden.faces.landmarks]\n"
+        text += "".join(f"{n} = {pair(*p)}\n" for n, p in zip(POINTS, landmarks(model, image, box)))
+    live = reference.score(models, image, box)
+    text += "\n[golden.log_odds]\n"
+    text += "".join(f"{s} = {math.log(live[s] / (1 - live[s])):.4f}\n" for s in scorers)
+    path = HERE / "packs" / f"{name}.toml"
+    before = path.read_text()
+    path.write_text(before[: before.index("[[golden]]")] + text)
+
+
+def record_crops(path):
+    random.seed(7)
+    lines = ["# width height x y w h scale -> left top columns rows, as the Python reference cuts them"]
+    for kind in ("shifted", "square-reflected"):
+        for _ in range(14):
+            width, height = random.choice([(480, 640), (640, 480), (512, 512), (95, 71), (1024, 512), (3000, 4000)])
+            w = round(random.uniform(0.05, 0.9) * width, 3)
+            h = round(w * random.uniform(0.9, 1.5), 3)
+            x = round(random.uniform(-0.1 * width, width - w * 0.8), 3)
+            y = round(random.uniform(-0.1 * height, max(1, height - h * 0.8)), 3)
+            scale = random.choice([2.7, 4.0]) if kind == "shifted" else 1.5
+            bx, by, bw, bh = (float(np.float32(v)) for v in (x, y, w, h))
+            if kind == "shifted":
+                # A picture whose pixels tell their place.
+                places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.int32)
+                cut = reference.shifted_crop(places, (bx, by, bw, bh), float(np.float32(scale)))
+                left, top, columns, rows = cut[0, 0, 0], cut[0, 0, 1], cut.shape[1], cut.shape[0]
+            else:
+                reach = max(bw, bh) * scale
+                left, top = int(bx + bw / 2 - reach / 2), int(by + bh / 2 - reach / 2)
+                columns = rows = int(reach)
+            lines.append(" ".join(map(str, (kind, width, height, x, y, w, h, scale, left, top, columns, rows))))
+    path.write_text("\n".join(lines) + "\n")
+
+
+image = cv2.imread(str(drawn))
+files = {name: shared / "models" / f"{name}.onnx" for name in ("minifasnet_v2", "minifasnet_v1se", "minifas_128")}
+files["fr_liveness"] = starter / "fr_liveness.onnx"
+models = {name: reference.session(path) for name, path in files.items()}
+yunet = reference.session(shared / "models" / "yunet_n_dynamic.onnx")
+ultralight = reference.session(starter / "fr_detect.onnx")
+record_pack("silent-face", reference.yunet, yunet, ["minifasnet_v2", "minifasnet_v1se"], image, models)
+record_pack("minifas-128", reference.yunet, yunet, ["minifas_128"], image, models)
+record_pack("starter", reference.ultralight, ultralight, ["fr_liveness"], image, models)
+record_crops(HERE.parent / "crates/anti-spoof/tests/data/crops.txt")
