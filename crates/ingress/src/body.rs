@@ -250,4 +250,56 @@ mod tests {
             assert!(!is_text(head), "{head:?}");
         }
     }
+
+    /// Reads `body` as it would come over the wire, in chunks of `chunk` bytes.
+    fn read_in_chunks(media_type: &str, body: &[u8], chunk: usize) -> Result<Submission, Problem> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, media_type.parse().unwrap());
+        let chunks: Vec<Result<Bytes, std::io::Error>> =
+            body.chunks(chunk).map(|bytes| Ok(Bytes::copy_from_slice(bytes))).collect();
+        let body = Body::from_stream(futures_util::stream::iter(chunks));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(read(&headers, body, 1 << 16))
+    }
+
+    proptest::proptest! {
+        /// Whatever is sent, and however it is cut into chunks, the answer is a submission or a problem
+        /// of the caller's, and the same for every cutting.
+        #[test]
+        fn damaged_bodies_never_panic(
+            changes in proptest::collection::vec((0_usize..400, proptest::num::u8::ANY), 0..8),
+            cut in 0_usize..400,
+            chunk in 1_usize..50,
+            is_json in proptest::bool::ANY,
+        ) {
+            let form = b"--B\r\nContent-Disposition: form-data; name=\"threshold\"\r\n\r\n0.5\r\n\
+                         --B\r\nContent-Disposition: form-data; name=\"selfie\"; filename=\"a\"\r\n\
+                         Content-Type: image/jpeg\r\n\r\n\xFF\xD8\xFF\x00picture\r\n--B--\r\n";
+            let json = br#"{"selfie":"data:image/jpeg;base64,/9j/AA==","threshold":"0.25"}"#;
+            let (media_type, body) = if is_json {
+                ("application/json", &json[..])
+            } else {
+                ("multipart/form-data; boundary=B", &form[..])
+            };
+            let mut body = body.to_vec();
+            for (place, value) in changes {
+                let length = body.len();
+                body[place % length] = value;
+            }
+            if cut > 0 {
+                body.truncate(cut);
+            }
+            let outcome = |chunk| match read_in_chunks(media_type, &body, chunk) {
+                Ok(Submission { selfie, threshold }) => (selfie, threshold, ""),
+                Err(problem) => (Vec::new(), None, problem.code()),
+            };
+            let whole = outcome(body.len().max(1));
+            proptest::prop_assert_eq!(&outcome(chunk), &whole);
+            let is_the_callers = matches!(
+                whole.2,
+                "" | "malformed_body" | "missing_selfie" | "invalid_threshold"
+            );
+            proptest::prop_assert!(is_the_callers, "{}", whole.2);
+        }
+    }
 }
