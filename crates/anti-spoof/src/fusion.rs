@@ -1,11 +1,11 @@
 //! Several probabilities to one, and that one to where 0.5 means something.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::score::{Score, ScoreRangeError};
 
 /// How the live probabilities of a pack's scorers become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fusion {
     /// Their arithmetic mean, as in minivision-ai/Silent-Face-Anti-Spoofing.
@@ -31,7 +31,7 @@ impl Fusion {
 /// Moves a probability on the scale of log-odds (Platt, "Probabilistic outputs for support vector
 /// machines", 1999): `log_odds * slope + offset`. Fitted so that 0.5 is the pack's measured operating
 /// point.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// Times the log-odds; above 0, so that the order of scores stays.

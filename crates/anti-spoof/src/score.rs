@@ -1,11 +1,8 @@
 //! A number between presentation attack and bona fide.
 
-use serde::{Deserialize, Serialize};
-
 /// 0: surely a presentation attack, 1: surely bona fide. Always finite and within 0 to 1, so no
 /// comparison with it can go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Score(f64);
 
 /// A number is no score.
@@ -31,20 +28,6 @@ impl Score {
     pub fn log_odds(self) -> f64 {
         let p = self.0.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
         (p / (1.0 - p)).ln()
-    }
-}
-
-impl TryFrom<f64> for Score {
-    type Error = ScoreRangeError;
-
-    fn try_from(value: f64) -> Result<Self, ScoreRangeError> {
-        Self::new(value)
-    }
-}
-
-impl From<Score> for f64 {
-    fn from(score: Score) -> Self {
-        score.0
     }
 }
 

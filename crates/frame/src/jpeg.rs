@@ -17,7 +17,7 @@ use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr, msg_parm_union};
 
 use crate::decode::{Format, check_size};
 use crate::error::{CodecError, DecodeError};
-use crate::jpeg_markers::{Extent, extent};
+use crate::jpeg_markers::{Extent, extent, without_padding};
 use crate::limits::Limits;
 
 /// Cameras write one scan, progressive encoders about ten.
@@ -29,6 +29,20 @@ pub(crate) fn decode(
     bytes: &[u8],
     limits: &Limits,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
+    match attempt(bytes, limits) {
+        // Data left over behind the last row mean that some were lost before. Zeros left over may be
+        // padding: then it decodes as strictly without them.
+        Err(DecodeError::Corrupt { source: CodecError::Jpeg, .. }) => {
+            match without_padding(bytes) {
+                Some(unpadded) => attempt(&unpadded, limits),
+                None => Err(corrupt(CodecError::Jpeg)),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+fn attempt(bytes: &[u8], limits: &Limits) -> Result<(DynamicImage, Orientation), DecodeError> {
     // libjpeg leaves by unwinding when it meets an error, through frames made for it.
     catch_unwind(AssertUnwindSafe(|| decode_or_unwind(bytes, limits)))
         .unwrap_or_else(|_| Err(corrupt(CodecError::Jpeg)))
@@ -46,27 +60,27 @@ fn decode_or_unwind(
     let mut decoder = builder.from_mem(bytes).map_err(|_| corrupt(CodecError::Jpeg))?;
     let (width, height) = (decoder.width() as u32, decoder.height() as u32);
     check_size(Format::Jpeg, (width, height), limits)?;
-    let is_padded = match extent(bytes) {
+    match extent(bytes) {
         Extent::CutShort => return Err(DecodeError::CutShort { format: Format::Jpeg }),
         Extent::Complete { scans, .. } if scans > MAX_SCANS => {
             return Err(corrupt(CodecError::Scans { limit: MAX_SCANS }));
         }
-        Extent::Complete { is_padded, .. } => is_padded,
-    };
+        Extent::Complete { .. } => {}
+    }
     let orientation = orientation(&decoder);
-    let is_adobe = has_marker(&decoder, 14, b"Adobe").is_some();
+    let is_adobe = marker_data(&decoder, 14, b"Adobe").is_some();
     decoder.dct_method(DctMethod::IntegerSlow);
     let picture = match decoder.color_space() {
         ColorSpace::JCS_GRAYSCALE => {
-            let pixels = samples(decoder, ColorSpace::JCS_GRAYSCALE, is_padded)?;
+            let pixels = samples(decoder, ColorSpace::JCS_GRAYSCALE)?;
             GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
         }
         ColorSpace::JCS_RGB | ColorSpace::JCS_YCbCr => {
-            let pixels = samples(decoder, ColorSpace::JCS_RGB, is_padded)?;
+            let pixels = samples(decoder, ColorSpace::JCS_RGB)?;
             RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
         }
         ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => {
-            let pixels = rgb_of_cmyk(&samples(decoder, ColorSpace::JCS_CMYK, is_padded)?, is_adobe);
+            let pixels = rgb_of_cmyk(&samples(decoder, ColorSpace::JCS_CMYK)?, is_adobe);
             RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
         }
         _ => {
@@ -79,24 +93,15 @@ fn decode_or_unwind(
 }
 
 /// All samples, in the colour space `space`.
-fn samples(
-    decoder: Decompress<&[u8]>,
-    space: ColorSpace,
-    is_padded: bool,
-) -> Result<Vec<u8>, DecodeError> {
+fn samples(decoder: Decompress<&[u8]>, space: ColorSpace) -> Result<Vec<u8>, DecodeError> {
     let read = || {
         let mut started = decoder.to_colorspace(space)?;
         let channels = started.color_space().num_components();
         let mut samples = vec![0; started.width() * started.height() * channels];
         started.read_scanlines_into(&mut samples)?;
-        // Reads to the end of the image. Data left over behind the last row mean that some were lost
-        // before; zeros left over mean nothing.
-        let finished = catch_unwind(AssertUnwindSafe(|| started.finish()));
-        if is_padded || matches!(finished, Ok(Ok(()))) {
-            Ok(samples)
-        } else {
-            Err(std::io::ErrorKind::InvalidData.into())
-        }
+        // Reads to the end of the image: a fault behind the last row counts too.
+        started.finish()?;
+        Ok(samples)
     };
     read().map_err(|_: std::io::Error| corrupt(CodecError::Jpeg))
 }
@@ -112,13 +117,13 @@ fn rgb_of_cmyk(samples: &[u8], is_adobe: bool) -> Vec<u8> {
 }
 
 fn orientation(decoder: &Decompress<&[u8]>) -> Orientation {
-    has_marker(decoder, 1, b"Exif\0\0")
+    marker_data(decoder, 1, b"Exif\0\0")
         .and_then(Orientation::from_exif_chunk)
         .unwrap_or(Orientation::NoTransforms)
 }
 
 /// What follows `prefix` in the first marker `APPn` that begins with it.
-fn has_marker<'a>(decoder: &'a Decompress<&[u8]>, n: u8, prefix: &[u8]) -> Option<&'a [u8]> {
+fn marker_data<'a>(decoder: &'a Decompress<&[u8]>, n: u8, prefix: &[u8]) -> Option<&'a [u8]> {
     decoder
         .markers()
         .filter(|marker| marker.marker == Marker::APP(n))

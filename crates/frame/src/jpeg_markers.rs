@@ -3,13 +3,9 @@
 /// How far a JPEG goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// To its end-of-image marker, over so many scans. What follows that does not matter: phones append
+    /// To its end-of-image marker, which begins at `end`, over so many scans. What follows that does not matter: phones append
     /// videos and thumbnails.
-    Complete {
-        scans: usize,
-        /// Zeros stand before that marker, as some cameras write them.
-        is_padded: bool,
-    },
+    Complete { scans: usize, end: usize },
     /// The bytes end before it does.
     CutShort,
 }
@@ -25,11 +21,7 @@ pub(crate) fn extent(bytes: &[u8]) -> Extent {
         let marker = bytes[marker_at];
         at = marker_at + 1;
         match marker {
-            END_OF_IMAGE => {
-                // A zero after 0xFF would be stuffing, and so data.
-                let is_padded = matches!(bytes[..marker_at - 1], [.., before, 0] if before != 0xFF);
-                return Extent::Complete { scans, is_padded };
-            }
+            END_OF_IMAGE => return Extent::Complete { scans, end: marker_at - 1 },
             // Temporary, restarts and start of image have no length.
             0x01 | 0xD0..=0xD8 => continue,
             START_OF_SCAN => scans += 1,
@@ -43,6 +35,14 @@ pub(crate) fn extent(bytes: &[u8]) -> Extent {
         at += usize::from(u16::from_be_bytes(*length)).max(2);
     }
     Extent::CutShort
+}
+
+/// The JPEG in `bytes` without the zeros that some cameras write before its end-of-image marker; none
+/// where there are no zeros.
+pub(crate) fn without_padding(bytes: &[u8]) -> Option<Vec<u8>> {
+    let Extent::Complete { end, .. } = extent(bytes) else { return None };
+    let data = bytes[..end].iter().rposition(|&byte| byte != 0)? + 1;
+    (data < end).then(|| [&bytes[..data], &[0xFF, END_OF_IMAGE]].concat())
 }
 
 /// The place of the next marker code: a byte after 0xFF that is neither 0 (stuffing) nor 0xFF
@@ -67,10 +67,10 @@ mod tests {
             &[0xFF, 0xD9],
         ]
         .concat();
-        assert_eq!(extent(&jpeg), Extent::Complete { scans: 2, is_padded: false });
+        assert_eq!(extent(&jpeg), Extent::Complete { scans: 2, end: jpeg.len() - 2 });
         assert_eq!(
             extent(&[&jpeg[..], b"video"].concat()),
-            Extent::Complete { scans: 2, is_padded: false }
+            Extent::Complete { scans: 2, end: jpeg.len() - 2 }
         );
         for end in 0..jpeg.len() {
             assert_eq!(extent(&jpeg[..end]), Extent::CutShort, "{end}");

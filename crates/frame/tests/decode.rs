@@ -137,6 +137,9 @@ fn zeros_before_the_end_of_a_jpeg_do_not_matter_and_other_leftovers_do() {
     let with = |leftover: &[u8]| [&bytes[..end], leftover, &bytes[end..]].concat();
     assert!(decoded(&with(&[0; 4])) == decoded(&bytes));
     assert!(matches!(refused(&with(&[0x55; 40])), DecodeError::Corrupt { .. }));
+    // Zeros do not hide what is left over before them.
+    let hidden = [&[0x55; 40][..], &[0; 4]].concat();
+    assert!(matches!(refused(&with(&hidden)), DecodeError::Corrupt { .. }));
 }
 
 /// A TIFF of one strip with anything in it.

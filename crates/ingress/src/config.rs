@@ -1,12 +1,12 @@
 //! What may be set about the service.
 
 use liveness::{InvalidSetting, Threshold};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::credentials::Credential;
 
 /// What may be set about the service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Largest body taken, bytes.
@@ -26,7 +26,6 @@ pub struct Config {
     /// Shortest shorter side of a picture that is scored, pixels.
     pub min_picture_side_px: usize,
     /// The same for `/v0.1` alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub v0_1_min_picture_side_px: Option<usize>,
     /// Who may call.
     pub credentials: Vec<Credential>,
@@ -86,7 +85,7 @@ impl Config {
 }
 
 /// The numbers that `response_code` takes. Kairos shows the field and does not document it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResponseCodes {
     /// The score reaches the threshold.

@@ -1,7 +1,7 @@
 //! Who may call.
 
 use axum::http::{HeaderMap, HeaderValue};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -10,7 +10,7 @@ const ID_HEADERS: [&str; 2] = ["app_id", "app-id"];
 const KEY_HEADERS: [&str; 2] = ["app_key", "app-key"];
 
 /// One caller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credential {
     /// What the caller sends as `app_id`.
@@ -29,8 +29,8 @@ impl Credential {
 }
 
 /// SHA-256 of a key, 64 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
@@ -52,12 +52,6 @@ impl TryFrom<String> for KeyDigest {
     fn try_from(text: String) -> Result<Self, KeyDigestError> {
         let digest: liveness::Digest = text.parse().map_err(|_| KeyDigestError)?;
         Ok(Self(digest.into()))
-    }
-}
-
-impl From<KeyDigest> for String {
-    fn from(digest: KeyDigest) -> Self {
-        liveness::Digest::from(digest.0).to_string()
     }
 }
 

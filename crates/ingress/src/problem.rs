@@ -162,15 +162,21 @@ impl Problem {
         }
     }
 
-    /// The whole story of one of our own faults, for the log.
-    fn cause(&self) -> Option<String> {
+    /// What went wrong and what caused it, down to the first cause. Not for callers.
+    #[must_use]
+    pub fn story(&self) -> String {
         let error: &(dyn Error + 'static) = match self {
-            Self::Check(error @ (CheckError::Detect(_) | CheckError::Score(_))) => error,
+            Self::Check(error) => error,
             Self::Worker(error) => error,
-            _ => return None,
+            _ => return self.parts().2.into_owned(),
         };
         let chain = std::iter::successors(Some(error), |error| (**error).source());
-        Some(chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+        chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    /// Whether it is our own fault, and not the caller's or the hour's.
+    fn is_ours(&self) -> bool {
+        matches!(self, Self::Check(CheckError::Detect(_) | CheckError::Score(_)) | Self::Worker(_))
     }
 
     /// The answer to the request that came as `arrival`.
@@ -181,7 +187,9 @@ impl Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        response.extensions_mut().insert(Failed { code, cause: self.cause() });
+        response
+            .extensions_mut()
+            .insert(Failed { code, cause: self.is_ours().then(|| self.story()) });
         response
     }
 }

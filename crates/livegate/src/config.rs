@@ -5,23 +5,21 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use liveness::Device;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::cli;
 
 /// All that can be configured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Address to listen on.
     pub listen: SocketAddr,
     /// Model pack; without one, the best that is installed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pack: Option<String>,
     /// What models run on.
     pub device: Device,
     /// Worker threads; without a number, one per core.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroUsize>,
     /// What a picture must be like.
     pub liveness: liveness::Settings,

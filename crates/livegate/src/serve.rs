@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use ingress::{Credential, Ingress, KeyDigest, Workers};
@@ -43,21 +44,19 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     }
     let sources = &command.engine.sources;
     setup::ensure(&home, place, config.pack.as_deref(), demo.is_some(), sources)?;
-    let engine = Engine::load(place, &home, &config)?;
-    let manifest = std::sync::Arc::clone(&engine.pack().manifest);
-    let pack_digest = engine.pack().digest;
-    let runtime_build = engine.runtime_build();
+    let engine = Arc::new(Engine::load(place, &home, &config)?);
     // One per core of those that the container may use.
     let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
     let workers = workers.map_or(1, NonZeroUsize::get);
-    let pool = Workers::start(workers, config.ingress.max_in_flight, move || engine.pipeline())
-        .with_context(|| format!("the pack `{}` does not serve", manifest.name))?;
+    let shared = Arc::clone(&engine);
+    let pool = Workers::start(workers, config.ingress.max_in_flight, move || shared.pipeline())
+        .with_context(|| format!("the pack `{}` does not serve", engine.pack().manifest.name))?;
     tracing::info!(
-        pack = manifest.name,
-        pack.digest = %pack_digest,
+        pack = engine.pack().manifest.name,
+        pack.digest = %engine.pack().digest,
         device = %config.device,
         workers,
-        onnxruntime = runtime_build,
+        onnxruntime = engine.runtime_build(),
         "ready"
     );
     let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;

@@ -77,27 +77,19 @@ fn check(
         let message = format!("the file cannot be read: {error}");
         return Ok(Err(Unverified { code: "unreadable_file", message }));
     }
-    if bytes.len() > max_bytes {
-        let problem = Problem::BodyTooLarge { limit_bytes: max_bytes };
-        let message = format!("the file is longer than {max_bytes} bytes");
-        return Ok(Err(Unverified { code: problem.code(), message }));
-    }
-    match pipeline.check(&bytes, terms) {
-        Ok(report) => Ok(Ok((bytes, report))),
-        Err(error @ (CheckError::Detect(_) | CheckError::Score(_))) => {
-            Err(anyhow::Error::new(error).context(format!("{} was not checked", file.display())))
+    let problem = if bytes.len() > max_bytes {
+        Problem::BodyTooLarge { limit_bytes: max_bytes }
+    } else {
+        match pipeline.check(&bytes, terms) {
+            Ok(report) => return Ok(Ok((bytes, report))),
+            Err(error @ (CheckError::Detect(_) | CheckError::Score(_))) => {
+                let file = file.display();
+                return Err(anyhow::Error::new(error).context(format!("{file} was not checked")));
+            }
+            Err(error) => error.into(),
         }
-        Err(error) => {
-            let message = whole_story(&error);
-            Ok(Err(Unverified { code: Problem::from(error).code(), message }))
-        }
-    }
-}
-
-/// An error and what caused it, down to the first cause.
-fn whole_story(error: &(dyn std::error::Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| (**error).source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    };
+    Ok(Err(Unverified { code: problem.code(), message: problem.story() }))
 }
 
 /// A name for the annotated copy of `file` that no other file of this run has.

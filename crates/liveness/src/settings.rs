@@ -1,11 +1,11 @@
 //! What may be set, and what comes with each request.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::decide::Threshold;
 
 /// What an operator may set. The same for every request.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Longest longer side of a picture, pixels; refused from the header. Kairos documents 5000.

@@ -1,7 +1,7 @@
 //! Boxes and scores agree with the Python reference (Pillow, OpenCV, onnxruntime).
 //!
-//! On PNG to an IoU of 0.98 and a score within 0.01; on JPEG and WebP to 0.95 and 0.05. (On the
-//! processor they were recorded on, all agree to 0.0002.) The starter pack's numbers for the portrait
+//! On PNG to an IoU of 0.98 and a score within 0.01; on JPEG and WebP to 0.95 and 0.05. (In a run
+//! on the day they came, all agreed to 0.0002.) The starter pack's numbers for the portrait
 //! are recorded here; `../shared` has them for every pack and many more pictures.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]

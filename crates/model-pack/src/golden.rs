@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use face_detector::Face;
 use frame::{Frame, Size};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A picture and what a pack must find in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Golden {
     /// What is shown to the pack.
@@ -24,7 +24,7 @@ pub struct Golden {
 }
 
 /// A picture that every machine has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GoldenPicture {
     /// A drawn portrait, 800x800 px.

@@ -1,12 +1,12 @@
 //! `pack.toml`: all that is to be known about a pack.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::artifact::Artifact;
 use crate::golden::Golden;
 
 /// `pack.toml`: all that is to be known about a pack.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The pack's name, which is also its directory's.
@@ -14,7 +14,7 @@ pub struct Manifest {
     /// One sentence for whoever chooses a pack.
     pub summary: String,
     /// What must be known before using it, beyond the licences (data terms, say).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub caveat: Option<String>,
     /// The face detector.
     pub detector: Detector,
@@ -31,7 +31,7 @@ pub struct Manifest {
 }
 
 /// The face detector of a pack.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detector {
     /// Its name in answers and metrics.
@@ -43,7 +43,7 @@ pub struct Detector {
 }
 
 /// An anti-spoof model of a pack.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scorer {
     /// Its name in answers and metrics.
@@ -55,7 +55,7 @@ pub struct Scorer {
 }
 
 /// How a pack did on labelled pictures (ISO/IEC 30107-3). Shares, 0 to 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
     /// Which pictures.

@@ -1,9 +1,9 @@
 //! Where a file comes from.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A place that an artifact can be had from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Source {
     /// A package for the npm client.

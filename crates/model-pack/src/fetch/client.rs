@@ -45,7 +45,7 @@ pub(crate) fn pip_download(
         match run("pip", command, answered, directory, on_bytes) {
             Err(FetchError::NoClient(_)) => {}
             Err(FetchError::Client { said, .. }) if said.contains("No module named pip") => {}
-            result => return result.and_then(|()| newest(directory, "whl", "pip")),
+            result => return result.and_then(|()| archive_in(directory, "whl", "pip")),
         }
     }
     Err(FetchError::NoClient("pip"))
@@ -64,11 +64,15 @@ pub(crate) fn npm_pack(
     command.arg("--cache").arg(directory.join("cache")).current_dir(directory);
     let answered = |line: &str| line.contains("http fetch GET 200");
     run("npm", command, answered, directory, on_bytes)?;
-    newest(directory, "tgz", "npm")
+    archive_in(directory, "tgz", "npm")
 }
 
 /// The one file ending in `extension` that the client has left in `directory`.
-fn newest(directory: &Path, extension: &str, client: &'static str) -> Result<PathBuf, FetchError> {
+fn archive_in(
+    directory: &Path,
+    extension: &str,
+    client: &'static str,
+) -> Result<PathBuf, FetchError> {
     let entries = std::fs::read_dir(directory)?.filter_map(Result::ok).map(|entry| entry.path());
     let mut archives = entries.filter(|path| path.extension() == Some(OsStr::new(extension)));
     archives
