@@ -6,6 +6,7 @@
 //! would use them says what it leaves out.
 
 pub mod pictures;
+pub mod valkey;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,365 @@
+//! Letting requests in and counting them, while they are served.
+//!
+//! One thread has the store to itself. Requests that arrive while it is busy go into the next round
+//! together, as one transaction or one round trip; what is over is settled with the round that comes
+//! next, a fifth of a second later at most.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use time::{Date, OffsetDateTime};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::config::WhenUnavailable;
+use crate::directory::{Caller, Directory};
+use crate::key::KeyDigest;
+use crate::store::{Entry, Refusal, Settlement, Store, StoreError};
+
+/// How often the store is asked whether apps have changed, and what is over is settled at the latest.
+/// Five times in the second within which a change must act.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The most requests that one round lets in: more would make the first of them wait for the last.
+const MAX_ROUND: usize = 256;
+
+/// How long a request is held at least before it is taken for lost with its process. Longer than stores
+/// are away for as a rule: what was held when one went away is settled when it is back.
+const MIN_LEASE: Duration = Duration::from_mins(5);
+
+/// Accounts in use: who is calling, and whether they may go on.
+#[derive(Debug)]
+pub struct Accounts {
+    directory: Arc<RwLock<Arc<Directory>>>,
+    orders: Sender<Order>,
+    lease: Duration,
+}
+
+/// Why a caller is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denial {
+    /// The app is disabled.
+    Disabled,
+    /// A limit is reached.
+    Limit(Refusal),
+    /// The store cannot be asked, and the configuration says to refuse then.
+    Unavailable,
+}
+
+/// A request that was let in. It is counted if [`Hold::count`] is called, and not if it is dropped.
+#[derive(Debug)]
+#[must_use = "a request that is not counted is given back"]
+pub struct Hold {
+    app_id: Arc<str>,
+    /// In the store, if it was asked.
+    id: Option<Uuid>,
+    came_at: OffsetDateTime,
+    is_counted: bool,
+    orders: Sender<Order>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Enter {
+        entry: Entry,
+        key: KeyDigest,
+        /// Whether the store holds the request, or why it is not let in.
+        answer: oneshot::Sender<Result<bool, Denial>>,
+    },
+    Over {
+        app_id: Arc<str>,
+        hold: Option<Uuid>,
+        day: Date,
+        is_counted: bool,
+    },
+    Close(Sender<()>),
+}
+
+impl Accounts {
+    /// Reads every app and begins to let requests in. A request that takes longer than `deadline` has
+    /// been given up by then.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn start(
+        mut store: Box<dyn Store>,
+        when_unavailable: WhenUnavailable,
+        deadline: Duration,
+    ) -> Result<Self, StoreError> {
+        // In this order: what changes in between is seen at the next look.
+        let version = store.version()?;
+        let directory = Arc::new(RwLock::new(Arc::new(Directory::new(&store.apps()?))));
+        let (orders, received) = unbounded();
+        let ledger = Ledger {
+            store,
+            version,
+            directory: Arc::clone(&directory),
+            when_unavailable,
+            is_up: true,
+            process: Uuid::new_v4(),
+            tally: Tally::default(),
+            in_transit: None,
+            sequence: 0,
+        };
+        std::thread::Builder::new()
+            .name("accounts".into())
+            .spawn(move || ledger.keep(&received))
+            .map_err(StoreError::Thread)?;
+        Ok(Self { directory, orders, lease: deadline + MIN_LEASE })
+    }
+
+    /// Whoever presents this id and this key. In the same time whether the id is unknown or the key wrong.
+    #[must_use]
+    pub fn identify(&self, id: &[u8], key: &[u8]) -> Option<Caller> {
+        let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
+        let directory = Arc::clone(&directory);
+        directory.identify(id, key)
+    }
+
+    /// Lets a request of `caller` in, and holds one of its quota until the [`Hold`] is over.
+    ///
+    /// # Errors
+    /// When it may not go on.
+    pub async fn admit(&self, caller: &Caller) -> Result<Hold, Denial> {
+        if !caller.enabled {
+            return Err(Denial::Disabled);
+        }
+        let at = OffsetDateTime::now_utc();
+        let id = Uuid::new_v4();
+        let app_id = &caller.app_id;
+        let entry = Entry {
+            hold: id,
+            app_id: Arc::clone(app_id),
+            limits: caller.limits,
+            at,
+            lease_ends_at: at + self.lease,
+        };
+        // From here on the hold ends, whether the answer is waited for or not.
+        let mut hold = Hold {
+            app_id: Arc::clone(app_id),
+            id: Some(id),
+            came_at: at,
+            is_counted: false,
+            orders: self.orders.clone(),
+        };
+        let (answer, answered) = oneshot::channel();
+        let asked = self.orders.send(Order::Enter { entry, key: caller.key, answer });
+        let answer = match asked {
+            Ok(()) => answered.await.unwrap_or(Err(Denial::Unavailable)),
+            Err(_) => Err(Denial::Unavailable),
+        };
+        if !matches!(answer, Ok(true)) {
+            hold.id = None;
+        }
+        answer.map(|_| hold)
+    }
+
+    /// Settles all that is over and ends. Requests are refused from then on.
+    pub fn close(&self) {
+        let (done, is_done) = bounded(0);
+        if self.orders.send(Order::Close(done)).is_ok() {
+            // Comes back when the thread has ended, with or without a word.
+            let _ = is_done.recv();
+        }
+    }
+}
+
+impl Drop for Accounts {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Hold {
+    /// Counts the request.
+    pub fn count(mut self) {
+        self.is_counted = true;
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.id.is_some() || self.is_counted {
+            let app_id = Arc::clone(&self.app_id);
+            let day = self.came_at.date();
+            let is_counted = self.is_counted;
+            // Once closed, nobody is there to be told: the lease ends it.
+            let _ = self.orders.send(Order::Over { app_id, hold: self.id, day, is_counted });
+        }
+    }
+}
+
+/// A request that waits to be let in.
+struct Waiting {
+    entry: Entry,
+    answer: oneshot::Sender<Result<bool, Denial>>,
+}
+
+/// What is over and was not handed to the store yet.
+#[derive(Debug, Default)]
+struct Tally {
+    counts: HashMap<(Arc<str>, Date), u64>,
+    released: Vec<(Arc<str>, Uuid)>,
+    used_keys: HashMap<(Arc<str>, KeyDigest), OffsetDateTime>,
+}
+
+struct Ledger {
+    store: Box<dyn Store>,
+    version: i64,
+    directory: Arc<RwLock<Arc<Directory>>>,
+    when_unavailable: WhenUnavailable,
+    is_up: bool,
+    process: Uuid,
+    tally: Tally,
+    /// Handed to the store, and not known to have arrived: handed in again as it is.
+    in_transit: Option<Settlement>,
+    sequence: u64,
+}
+
+impl Ledger {
+    fn keep(mut self, orders: &Receiver<Order>) {
+        let mut next_look = Instant::now() + LOOK_EVERY;
+        loop {
+            let first = orders.recv_deadline(next_look).ok();
+            let mut waiting = Vec::new();
+            let mut close = None;
+            for order in first.into_iter().chain(orders.try_iter().take(MAX_ROUND)) {
+                match order {
+                    Order::Enter { entry, key, answer } => {
+                        self.tally.used_keys.insert((Arc::clone(&entry.app_id), key), entry.at);
+                        waiting.push(Waiting { entry, answer });
+                    }
+                    Order::Over { app_id, hold, day, is_counted } => {
+                        if let Some(hold) = hold {
+                            self.tally.released.push((Arc::clone(&app_id), hold));
+                        }
+                        if is_counted {
+                            *self.tally.counts.entry((app_id, day)).or_default() += 1;
+                        }
+                    }
+                    Order::Close(done) => close = Some(done),
+                }
+            }
+            let is_time_to_look = Instant::now() >= next_look || close.is_some();
+            if is_time_to_look {
+                next_look = Instant::now() + LOOK_EVERY;
+                self.look();
+            }
+            if !waiting.is_empty() || is_time_to_look {
+                self.round(waiting);
+            }
+            if let Some(done) = close {
+                // What was in transit went first; this is the rest.
+                self.round(Vec::new());
+                self.report_losses();
+                drop(done);
+                return;
+            }
+        }
+    }
+
+    /// Sees whether the store is there and apps have changed.
+    fn look(&mut self) {
+        let seen = self.store.version().and_then(|version| {
+            if version != self.version || !self.is_up {
+                let directory = Arc::new(Directory::new(&self.store.apps()?));
+                *self.directory.write().unwrap_or_else(PoisonError::into_inner) = directory;
+                self.version = version;
+            }
+            Ok(())
+        });
+        match seen {
+            Err(error) => self.lose(&error),
+            Ok(()) if !self.is_up => {
+                self.is_up = true;
+                let late = self.unsettled();
+                tracing::info!(late_requests = late, "the accounts store is back");
+            }
+            Ok(()) => {}
+        }
+    }
+
+    /// Settles what is over and answers those who wait.
+    fn round(&mut self, waiting: Vec<Waiting>) {
+        let (entries, answers): (Vec<Entry>, Vec<_>) =
+            waiting.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
+        let outcomes = if self.is_up { self.post(&entries) } else { None };
+        let instead = match self.when_unavailable {
+            WhenUnavailable::Refuse => Err(Denial::Unavailable),
+            WhenUnavailable::Serve => Ok(false),
+        };
+        for (i, answer) in answers.into_iter().enumerate() {
+            let outcome = match &outcomes {
+                Some(outcomes) => outcomes[i].map(|()| true).map_err(Denial::Limit),
+                None => instead,
+            };
+            // Whoever gave up meanwhile has said that it is over.
+            let _ = answer.send(outcome);
+        }
+    }
+
+    /// What the store says, one answer an entry; none if it says nothing.
+    fn post(&mut self, entries: &[Entry]) -> Option<Vec<Result<(), Refusal>>> {
+        if self.in_transit.is_none() {
+            self.in_transit = self.seal();
+        }
+        if self.in_transit.is_none() && entries.is_empty() {
+            return Some(Vec::new());
+        }
+        match self.store.post(self.in_transit.as_ref(), entries) {
+            Ok(outcomes) => {
+                self.in_transit = None;
+                Some(outcomes)
+            }
+            Err(error) => {
+                self.lose(&error);
+                None
+            }
+        }
+    }
+
+    /// The tally so far as a settlement, and an empty one for what follows.
+    fn seal(&mut self) -> Option<Settlement> {
+        let Tally { counts, released, used_keys } = mem::take(&mut self.tally);
+        if counts.is_empty() && released.is_empty() && used_keys.is_empty() {
+            return None;
+        }
+        self.sequence += 1;
+        Some(Settlement {
+            process: self.process,
+            sequence: self.sequence,
+            counts: counts.into_iter().map(|((app, day), requests)| (app, day, requests)).collect(),
+            released,
+            used_keys: used_keys.into_iter().map(|((app, key), at)| (app, key, at)).collect(),
+        })
+    }
+
+    fn lose(&mut self, error: &StoreError) {
+        if mem::replace(&mut self.is_up, false) {
+            let error: &dyn std::error::Error = error;
+            let cause = std::iter::successors(Some(error), |error| error.source());
+            let cause = cause.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            let requests_are = match self.when_unavailable {
+                WhenUnavailable::Refuse => "refused",
+                WhenUnavailable::Serve => "served without limits, and counted later",
+            };
+            tracing::error!(cause, requests_are, "the accounts store cannot be used");
+        }
+    }
+
+    /// Requests that were answered and are not in the store yet.
+    fn unsettled(&self) -> u64 {
+        let in_transit = self.in_transit.iter().flat_map(|settlement| &settlement.counts);
+        in_transit.map(|(_, _, requests)| requests).chain(self.tally.counts.values()).sum()
+    }
+
+    fn report_losses(&self) {
+        let requests = self.unsettled();
+        if requests > 0 {
+            tracing::error!(requests, "the accounts store is away at the end: these are not counted");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Who may call, how much, and how much they did.
+//!
+//! ```text
+//! id, key -> identify -> Caller -> admit -> Hold -> count      answered 200
+//!             (memory)              (store)      -> drop       anything else
+//! ```
+//!
+//! [`Accounts`] is what a service works with. It identifies callers from memory in constant time, asks the
+//! store whether a request may go on, and counts it when it was answered. [`Store`] is where accounts are
+//! kept and what an operator's commands change: a SQLite file, or a Valkey or Redis server that several
+//! machines share. A change acts on running services within a second.
+//!
+//! # What is counted
+//! A request that was let in and answered 200, on the day (UTC) on which it came. While it is being
+//! answered, one of the app's quota is held for it, so that a quota is never overdrawn, however many
+//! requests and processes there are; one that ends otherwise gives it back. The token of the rate is gone
+//! either way.
+//!
+//! # What a crash costs
+//! A process that is killed loses the counts of its last fifth of a second; holds of requests it had are
+//! given back when their lease ends, five minutes after the request's deadline. A machine that loses power
+//! loses those of a second at most: with SQLite the disk catches up twice a second, a server does so by
+//! `appendfsync everysec`. A change to an app is reported as done when it is on the disk.
+//!
+//! What it does not do: it knows no HTTP and no picture.
+
+mod app;
+mod config;
+mod directory;
+mod key;
+mod ledger;
+mod limits;
+mod sqlite;
+mod store;
+mod valkey;
+
+pub use app::{ActiveKey, App, EditError};
+pub use config::{Backend, Config, ConfigError, REDACTED, ValkeyConfig, WhenUnavailable};
+pub use directory::Caller;
+pub use key::{InvalidDigest, InvalidKey, Key, KeyDigest, MAX_KEY_LENGTH, MIN_KEY_LENGTH};
+pub use ledger::{Accounts, Denial, Hold};
+pub use limits::{InvalidLimits, Limits, MAX_QUOTA, Rate};
+pub use store::{
+    Edit, Entry, Refusal, Settlement, Store, StoreError, Usage, open, open_in_memory,
+};

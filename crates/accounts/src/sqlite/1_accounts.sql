@@ -1,0 +1,51 @@
+-- Times are seconds since 1970 (UTC), if their name says nothing else.
+
+CREATE TABLE apps (
+    id TEXT PRIMARY KEY,
+    label TEXT NOT NULL,
+    enabled INTEGER NOT NULL,
+    quota_per_day INTEGER,
+    quota_per_month INTEGER,
+    rate_per_minute INTEGER,
+    rate_burst INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keys (
+    app_id TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    -- Older keys first.
+    place INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER,
+    PRIMARY KEY (app_id, place)
+) STRICT, WITHOUT ROWID;
+
+-- Without a reference to apps: what a deleted app used stays on record.
+CREATE TABLE usage (
+    app_id TEXT NOT NULL,
+    -- 2026-11-23
+    day TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    PRIMARY KEY (app_id, day)
+) STRICT, WITHOUT ROWID;
+
+-- Requests that were let in and are not over.
+CREATE TABLE holds (
+    app_id TEXT NOT NULL,
+    id BLOB NOT NULL,
+    lease_ends_at INTEGER NOT NULL,
+    PRIMARY KEY (app_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX holds_by_lease ON holds (lease_ends_at);
+
+CREATE TABLE buckets (
+    app_id TEXT PRIMARY KEY,
+    -- Microseconds since 1970.
+    full_at_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Goes up whenever an app changes.
+CREATE TABLE version (number INTEGER NOT NULL) STRICT;
+INSERT INTO version VALUES (0);

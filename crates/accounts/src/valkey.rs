@@ -1,0 +1,368 @@
+//! Accounts on a Valkey or Redis server, for replicas on several machines.
+//!
+//! | key | holds |
+//! |---|---|
+//! | `apps` | a hash: each app as JSON, by id |
+//! | `version` | goes up whenever an app changes |
+//! | `usage:APP` | a hash: counted requests by day (`2026-11-23`) and by month (`2026-11`) |
+//! | `metered` | the set of apps that have usage |
+//! | `holds:APP` | a sorted set: requests that were let in and are not over, by the end of their lease |
+//! | `bucket:APP` | when the app's token bucket is full, microseconds; gone when it is |
+//! | `key_used` | a hash: when a key was last used, seconds, by app and digest |
+//! | `outbox:PROCESS` | the last settlement of a process that was made |
+//!
+//! Letting in and settling are one script each, which the server runs whole. The scripts name keys by
+//! app, so a cluster that spreads keys over servers will not do; one primary, with replicas, will.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use redis::{Client, Commands, Connection, RedisError};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use time::{Date, OffsetDateTime};
+
+use crate::app::App;
+use crate::config::ValkeyConfig;
+use crate::store::{
+    DAY, Edit, Entry, Refusal, Settlement, Store, StoreError, Usage, day_text, month_start,
+};
+
+const ENTER: &str = include_str!("valkey/enter.lua");
+const SETTLE: &str = include_str!("valkey/settle.lua");
+
+/// How long `appendfsync everysec` may take to reach the disk: a second, and one more while the disk is
+/// busy (the server's own bound).
+const EVERYSEC: Duration = Duration::from_secs(2);
+
+/// Accounts on a server.
+pub(crate) struct Valkey {
+    client: Client,
+    connection: Option<Connection>,
+    timeout: Duration,
+    keys: Keys,
+}
+
+/// The names of keys.
+#[derive(Clone)]
+struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    fn named(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn of_app(&self, name: &str, app_id: &str) -> String {
+        format!("{}{name}:{app_id}", self.prefix)
+    }
+}
+
+impl Valkey {
+    pub(crate) fn connect(
+        config: &ValkeyConfig,
+        password: Option<&SecretString>,
+    ) -> Result<Self, StoreError> {
+        let address = config.address()?;
+        let mut login = address.redis_settings().clone();
+        if let Some(user) = &config.user {
+            login = login.set_username(user);
+        }
+        if let Some(password) = password {
+            login = login.set_password(password.expose_secret());
+        }
+        let mut store = Self {
+            client: Client::open(address.set_redis_settings(login))?,
+            connection: None,
+            timeout: Duration::from_millis(config.timeout_ms),
+            keys: Keys { prefix: config.key_prefix.clone() },
+        };
+        // A server that wants to know who is there says so at the first question.
+        store.version()?;
+        Ok(store)
+    }
+
+    fn fresh(&self) -> Result<Connection, RedisError> {
+        let connection = self.client.get_connection_with_timeout(self.timeout)?;
+        connection.set_read_timeout(Some(self.timeout))?;
+        connection.set_write_timeout(Some(self.timeout))?;
+        Ok(connection)
+    }
+
+    /// Asks what may be asked twice. A connection that was closed meanwhile is made anew.
+    fn ask<T>(
+        &mut self,
+        question: impl Fn(&mut Connection, &Keys) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        if let Some(mut connection) = self.connection.take() {
+            match question(&mut connection, &self.keys) {
+                Ok(answer) => {
+                    self.connection = Some(connection);
+                    return Ok(answer);
+                }
+                Err(error) if error.is_timeout() => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        let mut connection = self.fresh()?;
+        let answer = question(&mut connection, &self.keys)?;
+        self.connection = Some(connection);
+        Ok(answer)
+    }
+
+    /// Changes apps, on a connection of its own, unless one has changed meanwhile: then once more. Waits
+    /// for the server's disk.
+    fn change<T>(
+        &mut self,
+        mut change: impl FnMut(&mut Connection, &mut redis::Pipeline, &Keys) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.fresh()?;
+        let keys = self.keys.clone();
+        let watched = [keys.named("apps")];
+        let outcome = redis::transaction(&mut connection, &watched, |connection, pipeline| {
+            match change(connection, pipeline, &keys) {
+                Err(StoreError::Valkey(error)) => Err(error),
+                Err(error) => Ok(Some(Err(error))),
+                Ok(outcome) => {
+                    pipeline.incr(keys.named("version"), 1).ignore();
+                    let done: Option<()> = pipeline.query(connection)?;
+                    Ok(done.map(|()| Ok(outcome)))
+                }
+            }
+        })??;
+        self.wait_for_disk(&mut connection)?;
+        Ok(outcome)
+    }
+
+    /// Comes back when what was written is on the server's disk, if it keeps anything there.
+    fn wait_for_disk(&self, connection: &mut Connection) -> Result<(), RedisError> {
+        let timeout_ms = self.timeout.as_millis() as u64 / 2;
+        let mut wait = redis::cmd("WAITAOF");
+        let synced = wait.arg(1).arg(0).arg(timeout_ms).query::<(u64, u64)>(connection);
+        // Servers before 7.2 do not know the command, others have their reasons; the clock tells as well.
+        if !synced.is_ok_and(|(local, _)| local > 0) && keeps_log(&info(connection)?) {
+            std::thread::sleep(EVERYSEC);
+        }
+        Ok(())
+    }
+}
+
+/// What the server says of itself.
+fn info(connection: &mut Connection) -> Result<HashMap<String, String>, RedisError> {
+    let text: String = redis::cmd("INFO").query(connection)?;
+    let pairs = text.lines().filter_map(|line| line.split_once(':'));
+    Ok(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+}
+
+fn keeps_log(info: &HashMap<String, String>) -> bool {
+    info.get("aof_enabled").is_some_and(|enabled| enabled == "1")
+}
+
+/// A month, `2026-11`.
+fn month_text(day: Date) -> String {
+    day_text(month_start(day))[..7].to_owned()
+}
+
+fn parse(text: &str) -> Result<App, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Damaged("an app of its is no app"))
+}
+
+/// The app as it is kept: when its keys were used is kept elsewhere.
+fn kept(app: &App) -> String {
+    let mut app = app.clone();
+    for key in &mut app.keys {
+        key.last_used_at = None;
+    }
+    serde_json::to_string(&app).expect("an app is text and numbers")
+}
+
+impl Store for Valkey {
+    fn version(&mut self) -> Result<i64, StoreError> {
+        self.ask(|connection, keys| {
+            connection.get::<_, Option<i64>>(keys.named("version")).map(Option::unwrap_or_default)
+        })
+    }
+
+    fn apps(&mut self) -> Result<Vec<App>, StoreError> {
+        let (texts, used): (Vec<String>, HashMap<String, i64>) =
+            self.ask(|connection, keys| {
+                let mut pipeline = redis::pipe();
+                pipeline.hvals(keys.named("apps")).hgetall(keys.named("key_used"));
+                pipeline.query(connection)
+            })?;
+        let mut apps = texts.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
+        for app in &mut apps {
+            for key in &mut app.keys {
+                let field = format!("{} {}", app.id, String::from(key.digest));
+                let seconds = used.get(&field).copied();
+                key.last_used_at =
+                    seconds.and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
+            }
+        }
+        apps.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(apps)
+    }
+
+    fn create(&mut self, app: &App) -> Result<(), StoreError> {
+        self.change(|connection, pipeline, keys| {
+            if connection.hexists(keys.named("apps"), &app.id)? {
+                return Err(StoreError::AppExists(app.id.clone()));
+            }
+            pipeline.hset(keys.named("apps"), &app.id, kept(app)).ignore();
+            Ok(())
+        })
+    }
+
+    fn edit(&mut self, app_id: &str, edit: &mut Edit<'_>) -> Result<App, StoreError> {
+        self.change(|connection, pipeline, keys| {
+            let text: Option<String> = connection.hget(keys.named("apps"), app_id)?;
+            let text = text.ok_or_else(|| StoreError::UnknownApp(app_id.to_owned()))?;
+            let mut app = parse(&text)?;
+            edit(&mut app)?;
+            pipeline.hset(keys.named("apps"), app_id, kept(&app)).ignore();
+            Ok(app)
+        })
+    }
+
+    fn delete(&mut self, app_id: &str) -> Result<(), StoreError> {
+        self.change(|connection, pipeline, keys| {
+            let text: Option<String> = connection.hget(keys.named("apps"), app_id)?;
+            let text = text.ok_or_else(|| StoreError::UnknownApp(app_id.to_owned()))?;
+            pipeline.hdel(keys.named("apps"), app_id).ignore();
+            pipeline.del(keys.of_app("holds", app_id)).ignore();
+            pipeline.del(keys.of_app("bucket", app_id)).ignore();
+            for key in parse(&text)?.keys {
+                let field = format!("{app_id} {}", String::from(key.digest));
+                pipeline.hdel(keys.named("key_used"), field).ignore();
+            }
+            Ok(())
+        })
+    }
+
+    fn usage(&mut self, from: Date, to: Date) -> Result<Vec<Usage>, StoreError> {
+        let of_apps = self.ask(|connection, keys| {
+            let apps: Vec<String> = connection.smembers(keys.named("metered"))?;
+            let mut pipeline = redis::pipe();
+            for app_id in &apps {
+                pipeline.hgetall(keys.of_app("usage", app_id));
+            }
+            let counts: Vec<HashMap<String, u64>> = pipeline.query(connection)?;
+            Ok(apps.into_iter().zip(counts).collect::<Vec<_>>())
+        })?;
+        let mut usage = Vec::new();
+        for (app_id, counts) in of_apps {
+            for (text, requests) in counts {
+                // A month is no day.
+                if let Ok(day) = Date::parse(&text, DAY)
+                    && (from..=to).contains(&day)
+                {
+                    usage.push(Usage { day, app_id: app_id.clone(), requests });
+                }
+            }
+        }
+        usage.sort();
+        Ok(usage)
+    }
+
+    fn post(
+        &mut self,
+        settlement: Option<&Settlement>,
+        entries: &[Entry],
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        let answers: Vec<(String, Option<i64>)> = self.ask(|connection, keys| {
+            let mut pipeline = redis::pipe();
+            if let Some(settlement) = settlement {
+                add_settlement(&mut pipeline, keys, settlement);
+            }
+            for entry in entries {
+                add_entry(&mut pipeline, keys, entry);
+            }
+            let answers: Vec<Vec<redis::Value>> = pipeline.query(connection)?;
+            answers.into_iter().map(|answer| read_answer(&answer)).collect()
+        })?;
+        let refused = |(word, wait_us): (String, Option<i64>)| match (word.as_str(), wait_us) {
+            ("in", _) => Ok(Ok(())),
+            ("day", _) => Ok(Err(Refusal::DayQuotaSpent)),
+            ("month", _) => Ok(Err(Refusal::MonthQuotaSpent)),
+            ("wait", Some(wait_us)) => Ok(Err(Refusal::TooFast { wait_us })),
+            _ => Err(StoreError::Damaged("a script answered what it cannot answer")),
+        };
+        answers.into_iter().map(refused).collect()
+    }
+
+    fn warnings(&mut self) -> Result<Vec<String>, StoreError> {
+        let info = self.ask(|connection, _| info(connection))?;
+        let mut warnings = Vec::new();
+        if !keeps_log(&info) {
+            warnings.push(
+                "the accounts server keeps no append-only file: when it ends, credentials and counts \
+                 may be lost; set `appendonly yes` and `appendfsync everysec` there"
+                    .to_owned(),
+            );
+        }
+        let is_bounded = info.get("maxmemory").is_some_and(|bytes| bytes != "0");
+        if is_bounded && info.get("maxmemory_policy").is_some_and(|policy| policy != "noeviction") {
+            warnings.push(
+                "the accounts server may evict credentials and counts when its memory is full; set \
+                 `maxmemory-policy noeviction` there"
+                    .to_owned(),
+            );
+        }
+        Ok(warnings)
+    }
+}
+
+/// A word, and a number where the word has one.
+fn read_answer(answer: &[redis::Value]) -> Result<(String, Option<i64>), RedisError> {
+    let word = answer.first().unwrap_or(&redis::Value::Nil);
+    let number = answer.get(1).map(redis::from_redis_value_ref).transpose()?;
+    Ok((redis::from_redis_value_ref(word)?, number))
+}
+
+fn add_entry(pipeline: &mut redis::Pipeline, keys: &Keys, entry: &Entry) {
+    let Entry { hold, app_id, limits, at, lease_ends_at } = entry;
+    let lease = *lease_ends_at - *at;
+    let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
+    let microseconds = |number: Option<i64>| number.map_or_else(String::new, |n| n.to_string());
+    pipeline
+        .cmd("EVAL")
+        .arg(ENTER)
+        .arg(3)
+        .arg(keys.of_app("usage", app_id))
+        .arg(keys.of_app("holds", app_id))
+        .arg(keys.of_app("bucket", app_id))
+        .arg(hold.to_string())
+        .arg(day_text(at.date()))
+        .arg(month_text(at.date()))
+        .arg(lease.whole_microseconds() as i64)
+        .arg(number(limits.quota_per_day))
+        .arg(number(limits.quota_per_month))
+        .arg(microseconds(limits.rate.map(crate::limits::Rate::token_us)))
+        .arg(microseconds(limits.rate.map(crate::limits::Rate::bucket_us)));
+}
+
+fn add_settlement(pipeline: &mut redis::Pipeline, keys: &Keys, settlement: &Settlement) {
+    let Settlement { process, sequence, counts, released, used_keys } = settlement;
+    let counts = counts.iter().map(|(app_id, day, requests)| {
+        json!([**app_id, day_text(*day), month_text(*day), requests])
+    });
+    let released = released.iter().map(|(app_id, hold)| json!([**app_id, hold.to_string()]));
+    let used_keys = used_keys.iter().map(|(app_id, digest, at)| {
+        json!([**app_id, String::from(*digest), at.unix_timestamp()])
+    });
+    let text = json!({
+        "counts": counts.collect::<Vec<_>>(),
+        "released": released.collect::<Vec<_>>(),
+        "used_keys": used_keys.collect::<Vec<_>>(),
+    });
+    pipeline
+        .cmd("EVAL")
+        .arg(SETTLE)
+        .arg(1)
+        .arg(keys.of_app("outbox", &process.to_string()))
+        .arg(sequence)
+        .arg(&keys.prefix)
+        .arg(text.to_string())
+        .ignore();
+}
