@@ -283,7 +283,9 @@ impl Ledger {
     }
 
     /// Settles what is over and answers those who wait.
-    fn round(&mut self, waiting: Vec<Waiting>) {
+    fn round(&mut self, mut waiting: Vec<Waiting>) {
+        // Whoever has given up by now may have said so in this very round, and must not enter after it.
+        waiting.retain(|waiting| !waiting.answer.is_closed());
         let (entries, answers): (Vec<Entry>, Vec<_>) =
             waiting.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
         let outcomes = if self.is_up { self.post(&entries) } else { None };
@@ -296,7 +298,7 @@ impl Ledger {
                 Some(outcomes) => outcomes[i].map(|()| true).map_err(Denial::Limit),
                 None => instead,
             };
-            // Whoever gave up meanwhile has said that it is over.
+            // Whoever gives up from here on says that it is over in a later round.
             let _ = answer.send(outcome);
         }
     }

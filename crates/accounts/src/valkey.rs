@@ -243,6 +243,9 @@ impl Store for Valkey {
     fn usage(&mut self, from: Date, to: Date) -> Result<Vec<Usage>, StoreError> {
         let of_apps = self.ask(|connection, keys| {
             let apps: Vec<String> = connection.smembers(keys.named("metered"))?;
+            if apps.is_empty() {
+                return Ok(Vec::new());
+            }
             let mut pipeline = redis::pipe();
             for app_id in &apps {
                 pipeline.hgetall(keys.of_app("usage", app_id));
@@ -270,6 +273,9 @@ impl Store for Valkey {
         settlement: Option<&Settlement>,
         entries: &[Entry],
     ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        if settlement.is_none() && entries.is_empty() {
+            return Ok(Vec::new());
+        }
         let answers: Vec<(String, Option<i64>)> = self.ask(|connection, keys| {
             let mut pipeline = redis::pipe();
             if let Some(settlement) = settlement {

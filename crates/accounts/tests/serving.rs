@@ -1,0 +1,270 @@
+//! Letting in and counting while requests are served, by several at once and through outages.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use accounts::{
+    Accounts, App, Backend, Config, Denial, Hold, Key, Limits, Rate, Refusal, ValkeyConfig,
+    WhenUnavailable,
+};
+use testbed::valkey::ValkeyServer;
+use time::OffsetDateTime;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+fn start(config: &Config) -> Accounts {
+    let store = accounts::open(config).unwrap();
+    Accounts::start(store, config.when_unavailable, DEADLINE).unwrap()
+}
+
+/// Makes an app with these limits, and gives back its key.
+fn create(config: &Config, id: &str, limits: Limits) -> Key {
+    let key = Key::generate();
+    let app = App::new(id, "", limits, &key).unwrap();
+    accounts::open(config).unwrap().create(&app).unwrap();
+    key
+}
+
+async fn admit(accounts: &Accounts, id: &str, key: &Key) -> Result<Hold, Denial> {
+    let caller = accounts.identify(id.as_bytes(), key.reveal().as_bytes()).expect("it may call");
+    accounts.admit(&caller).await
+}
+
+/// What was counted for everyone, today and yesterday: a test may run past midnight.
+fn counted(config: &Config) -> u64 {
+    let today = OffsetDateTime::now_utc().date();
+    let usage = accounts::open(config).unwrap().usage(today.previous_day().unwrap(), today);
+    usage.unwrap().iter().map(|usage| usage.requests).sum()
+}
+
+/// Waits until `holds`; a change must act within a second, so that is how long.
+fn within_a_second(mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(1), "it takes longer than a second");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A configuration for each kind of store, with the server that one needs.
+fn each_store(test: impl Fn(&Config)) {
+    let directory = tempfile::tempdir().unwrap();
+    test(&Config { database: directory.path().join("accounts.db"), ..Config::default() });
+    if let Some((config, _server)) = shared(&[]) {
+        test(&config);
+    }
+}
+
+fn shared(arguments: &[&str]) -> Option<(Config, ValkeyServer)> {
+    let server = ValkeyServer::start(arguments)?;
+    let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
+    Some((Config { backend: Backend::Valkey, valkey, ..Config::default() }, server))
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Runtime::new().unwrap()
+}
+
+fn quota(per_day: u64) -> Limits {
+    // A month may end while this runs; the day's quota is what stops.
+    Limits { quota_per_day: Some(per_day), ..Limits::default() }
+}
+
+/// 10,000 requests by two services over one store. A fifth is let in and then not answered.
+#[test]
+fn no_count_is_lost_or_doubled_and_no_quota_overdrawn_however_many_come_at_once() {
+    each_store(|config| {
+        let key = Arc::new(create(config, "one", quota(6000)));
+        let services = [Arc::new(start(config)), Arc::new(start(config))];
+        let (answered, given_back, refused) =
+            (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let counters = Arc::new((answered, given_back, refused));
+        let runtime = runtime();
+        let tasks: Vec<_> = (0..100)
+            .map(|task| {
+                let (accounts, key) = (Arc::clone(&services[task % 2]), Arc::clone(&key));
+                let counters = Arc::clone(&counters);
+                runtime.spawn(async move {
+                    for i in 0..100 {
+                        match admit(&accounts, "one", &key).await {
+                            Ok(hold) if i % 5 == 0 => {
+                                tokio::task::yield_now().await;
+                                drop(hold);
+                                counters.1.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Ok(hold) => {
+                                tokio::task::yield_now().await;
+                                hold.count();
+                                counters.0.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Err(denial) => {
+                                assert_eq!(denial, Denial::Limit(Refusal::DayQuotaSpent));
+                                counters.2.fetch_add(1, Ordering::Relaxed);
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            runtime.block_on(task).unwrap();
+        }
+        // What was given back can be had again, to the last one.
+        while let Ok(hold) = runtime.block_on(admit(&services[0], "one", &key)) {
+            hold.count();
+            counters.0.fetch_add(1, Ordering::Relaxed);
+        }
+        for accounts in &services {
+            accounts.close();
+        }
+        let (answered, given_back, refused) = &*counters;
+        assert!(given_back.load(Ordering::Relaxed) > 0 && refused.load(Ordering::Relaxed) > 0);
+        assert_eq!(counted(config), answered.load(Ordering::Relaxed));
+        assert_eq!(counted(config), 6000);
+    });
+}
+
+#[test]
+fn every_change_acts_within_a_second() {
+    each_store(|config| {
+        let runtime = runtime();
+        let accounts = start(config);
+        let knows = |key: &Key| accounts.identify(b"one", key.reveal().as_bytes()).is_some();
+        let denial = |key: &Key| runtime.block_on(admit(&accounts, "one", key)).err();
+        let mut operator = accounts::open(config).unwrap();
+
+        let old = create(config, "one", Limits::default());
+        within_a_second(|| knows(&old));
+        let new = Key::generate();
+        operator.edit("one", &mut |app| app.rotate(&new)).unwrap();
+        within_a_second(|| knows(&new));
+        assert!(knows(&old));
+        operator.edit("one", &mut |app| app.finish_rotation()).unwrap();
+        within_a_second(|| !knows(&old));
+        assert_eq!(denial(&new), None);
+        operator.edit("one", &mut |app| app.limit(quota(0))).unwrap();
+        within_a_second(|| denial(&new) == Some(Denial::Limit(Refusal::DayQuotaSpent)));
+        let one = NonZeroU32::new(1).unwrap();
+        let rate = Limits { rate: Some(Rate { per_minute: one, burst: one }), ..quota(1000) };
+        operator.edit("one", &mut |app| app.limit(rate)).unwrap();
+        within_a_second(|| matches!(denial(&new), Some(Denial::Limit(Refusal::TooFast { .. }))));
+        operator.edit("one", &mut |app| { app.enabled = false; Ok(()) }).unwrap();
+        within_a_second(|| denial(&new) == Some(Denial::Disabled));
+        operator.delete("one").unwrap();
+        within_a_second(|| !knows(&new));
+    });
+}
+
+#[test]
+fn what_is_counted_is_on_record_within_a_second_and_at_the_end() {
+    each_store(|config| {
+        let runtime = runtime();
+        let key = create(config, "one", Limits::default());
+        let accounts = start(config);
+        runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+        within_a_second(|| counted(config) == 1);
+        let used = || accounts::open(config).unwrap().apps().unwrap()[0].last_used_at();
+        within_a_second(|| used().is_some());
+        runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+        drop(runtime.block_on(admit(&accounts, "one", &key)).unwrap());
+        accounts.close();
+        assert_eq!(counted(config), 2);
+        let caller = accounts.identify(b"one", key.reveal().as_bytes()).unwrap();
+        let after = runtime.block_on(accounts.admit(&caller)).err();
+        assert_eq!(after, Some(Denial::Unavailable));
+    });
+}
+
+/// A caller who hangs up while the store is asked holds nothing.
+#[test]
+fn a_request_that_is_given_up_while_it_waits_is_given_back() {
+    each_store(|config| {
+        let runtime = runtime();
+        let key = create(config, "one", quota(1));
+        let accounts = start(config);
+        for _ in 0..50 {
+            let caller = accounts.identify(b"one", key.reveal().as_bytes()).unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = accounts.admit(&caller) => panic!("the store is not that fast"),
+                    () = std::future::ready(()) => {}
+                }
+            });
+        }
+        runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+    });
+}
+
+#[test]
+fn while_the_store_is_away_requests_are_refused_and_then_served_again() {
+    let Some((config, mut server)) = shared(&["--appendonly", "yes"]) else { return };
+    let runtime = runtime();
+    let key = create(&config, "one", quota(3));
+    let accounts = start(&config);
+    let held = runtime.block_on(admit(&accounts, "one", &key)).unwrap();
+    let given_back = runtime.block_on(admit(&accounts, "one", &key)).unwrap();
+    server.kill();
+    for _ in 0..20 {
+        let denial = runtime.block_on(admit(&accounts, "one", &key)).err();
+        assert_eq!(denial, Some(Denial::Unavailable));
+    }
+    // These were let in before; what became of them is told when there is someone to tell.
+    held.count();
+    drop(given_back);
+    std::thread::sleep(Duration::from_millis(500));
+    server.start_again();
+    let mut hold = None;
+    within_a_second(|| {
+        hold = runtime.block_on(admit(&accounts, "one", &key)).ok();
+        hold.is_some()
+    });
+    hold.unwrap().count();
+    runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+    let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
+    assert_eq!(spent, Some(Denial::Limit(Refusal::DayQuotaSpent)));
+    assert_eq!(counted(&config), 3);
+}
+
+#[test]
+fn if_so_configured_known_apps_are_served_meanwhile_and_counted_later() {
+    let Some((mut config, mut server)) = shared(&["--appendonly", "yes"]) else { return };
+    config.when_unavailable = WhenUnavailable::Serve;
+    let runtime = runtime();
+    let key = create(&config, "one", quota(5));
+    let accounts = start(&config);
+    server.kill();
+    for _ in 0..20 {
+        runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+        drop(runtime.block_on(admit(&accounts, "one", &key)).unwrap());
+    }
+    assert!(accounts.identify(b"two", key.reveal().as_bytes()).is_none());
+    server.start_again();
+    within_a_second(|| counted(&config) == 20);
+    let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
+    assert_eq!(spent, Some(Denial::Limit(Refusal::DayQuotaSpent)));
+    // A disabled app stays out, store or not.
+    let mut operator = accounts::open(&config).unwrap();
+    operator.edit("one", &mut |app| { app.enabled = false; Ok(()) }).unwrap();
+    let denial = || runtime.block_on(admit(&accounts, "one", &key)).err();
+    within_a_second(|| denial() == Some(Denial::Disabled));
+    server.kill();
+    assert_eq!(denial(), Some(Denial::Disabled));
+}
+
+#[test]
+fn what_is_kept_in_memory_alone_counts_as_well() {
+    let mut store = accounts::open_in_memory().unwrap();
+    let key = Key::generate();
+    store.create(&App::new("demo", "", quota(2), &key).unwrap()).unwrap();
+    let accounts = Accounts::start(store, WhenUnavailable::Refuse, DEADLINE).unwrap();
+    let runtime = runtime();
+    runtime.block_on(admit(&accounts, "demo", &key)).unwrap().count();
+    runtime.block_on(admit(&accounts, "demo", &key)).unwrap().count();
+    let spent = runtime.block_on(admit(&accounts, "demo", &key)).err();
+    assert_eq!(spent, Some(Denial::Limit(Refusal::DayQuotaSpent)));
+}
