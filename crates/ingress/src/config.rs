@@ -1,12 +1,12 @@
 //! What may be set about the service.
 
 use liveness::{InvalidSetting, Threshold};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::credentials::Credential;
+use crate::cors;
 
 /// What may be set about the service.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Largest body taken, bytes.
@@ -27,8 +27,10 @@ pub struct Config {
     pub min_picture_side_px: usize,
     /// The same for `/v0.1` alone.
     pub v0_1_min_picture_side_px: Option<usize>,
-    /// Who may call.
-    pub credentials: Vec<Credential>,
+    /// The status of a request that comes too fast.
+    pub rate_limited_status: RateLimitedStatus,
+    /// Origins of the pages that browsers may call from, as in `https://app.example`; `*` is all of them.
+    pub cors_allowed_origins: Vec<String>,
 }
 
 impl Default for Config {
@@ -43,7 +45,8 @@ impl Default for Config {
             // Kairos documents 300 for v0.2; clients of v0.1 in the wild send 300 too.
             min_picture_side_px: 300,
             v0_1_min_picture_side_px: None,
-            credentials: Vec::new(),
+            rate_limited_status: RateLimitedStatus::default(),
+            cors_allowed_origins: Vec::new(),
         }
     }
 }
@@ -77,15 +80,52 @@ impl Config {
             "at most 3600000",
         )?;
         InvalidSetting::unless(
-            self.credentials.iter().all(Credential::can_be_sent),
-            "ingress.credentials",
-            "an app id of visible ASCII characters, and the digest of a key that is not empty",
+            self.cors_allowed_origins.iter().all(|origin| cors::is_origin(origin)),
+            "ingress.cors_allowed_origins",
+            "a list of origins as browsers send them, https://HOST or http://HOST:PORT, or of \"*\"",
         )
     }
 }
 
+/// The status of a request that comes too fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub enum RateLimitedStatus {
+    /// 429, what HTTP has for it (RFC 6585).
+    #[default]
+    TooManyRequests,
+    /// 403, for clients that know no other refusal of limits.
+    Forbidden,
+}
+
+/// A number is no status for this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`rate_limited_status` is 429 or 403")]
+pub struct InvalidStatus;
+
+impl TryFrom<u16> for RateLimitedStatus {
+    type Error = InvalidStatus;
+
+    fn try_from(status: u16) -> Result<Self, InvalidStatus> {
+        match status {
+            429 => Ok(Self::TooManyRequests),
+            403 => Ok(Self::Forbidden),
+            _ => Err(InvalidStatus),
+        }
+    }
+}
+
+impl From<RateLimitedStatus> for u16 {
+    fn from(status: RateLimitedStatus) -> Self {
+        match status {
+            RateLimitedStatus::TooManyRequests => 429,
+            RateLimitedStatus::Forbidden => 403,
+        }
+    }
+}
+
 /// The numbers that `response_code` takes. Kairos shows the field and does not document it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResponseCodes {
     /// The score reaches the threshold.
@@ -105,7 +145,6 @@ impl Default for ResponseCodes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::KeyDigest;
 
     #[test]
     fn what_would_let_attacks_pass_or_stop_everyone_is_refused() {
@@ -121,10 +160,7 @@ mod tests {
         assert_eq!(refused(&|c| c.max_in_flight = usize::MAX), "ingress.max_in_flight");
         assert_eq!(refused(&|c| c.max_body_bytes = 0), "ingress.max_body_bytes");
         assert_eq!(refused(&|c| c.deadline_ms = 0), "ingress.deadline_ms");
-        for (id, key) in [("", "key"), ("a b", "key"), ("id", "")] {
-            let credential = Credential { app_id: id.into(), app_key_sha256: KeyDigest::of(key) };
-            let refused = refused(&|c| c.credentials = vec![credential.clone()]);
-            assert_eq!(refused, "ingress.credentials");
-        }
+        let origins = refused(&|c| c.cors_allowed_origins = vec!["app.example".into()]);
+        assert_eq!(origins, "ingress.cors_allowed_origins");
     }
 }

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::body;
 use crate::config::ResponseCodes;
+use crate::credentials;
 use crate::envelope::{Arrival, Stamp};
 use crate::problem::Problem;
 use crate::router::{Service, json};
@@ -46,10 +47,11 @@ async fn answer(
     body: Body,
     deadline: std::time::Instant,
 ) -> Result<Response, Problem> {
-    if !service.credentials.admit(headers) {
-        return Err(Problem::InvalidCredentials);
-    }
     let config = &service.config;
+    let caller = credentials::identify(&service.accounts, headers);
+    let caller = caller.ok_or(Problem::InvalidCredentials)?;
+    let hold = service.accounts.admit(&caller).await;
+    let hold = hold.map_err(|denial| Problem::denied(denial, config.rate_limited_status))?;
     let submission = body::read(headers, body, config.max_body_bytes).await?;
     let min_picture_side_px = match version {
         Version::V0_1 => config.v0_1_min_picture_side_px.unwrap_or(config.min_picture_side_px),
@@ -58,7 +60,10 @@ async fn answer(
     let threshold = submission.threshold.unwrap_or(config.threshold);
     let terms = Terms { threshold, min_picture_side_px };
     let report = service.workers.check(submission.selfie, terms, deadline).await?;
-    Ok(json(&Answer::new(arrival, &report, &config.response_codes)).into_response())
+    let answer = json(&Answer::new(arrival, &report, &config.response_codes)).into_response();
+    // From here on it is answered 200. Anything that ended earlier has given its hold back.
+    hold.count();
+    Ok(answer)
 }
 
 /// The documented answer. The order of fields is part of it.

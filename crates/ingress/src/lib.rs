@@ -1,7 +1,7 @@
 //! HTTP in front of [`liveness`]: the Kairos contract, spoken to the letter.
 //!
 //! ```text
-//! permit -> route -> credentials -> body bytes (capped) -> queue -> worker thread
+//! permit -> route -> credentials -> quota -> body bytes (capped) -> queue -> worker thread
 //! Report -> JSON        any error -> status + code, in one place (`problem`)
 //! ```
 //!
@@ -13,6 +13,7 @@
 mod admission;
 mod body;
 mod config;
+mod cors;
 mod credentials;
 mod envelope;
 mod kairos;
@@ -22,8 +23,7 @@ mod router;
 mod serve;
 mod workers;
 
-pub use config::{Config, ResponseCodes};
-pub use credentials::{Credential, Credentials, KeyDigest, KeyDigestError};
+pub use config::{Config, InvalidStatus, RateLimitedStatus, ResponseCodes};
 pub use problem::Problem;
 pub use serve::Ingress;
 pub use workers::{StartError, Workers};

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::error::Error;
 
+use accounts::{Denial, Refusal};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use liveness::CheckError;
 use serde::Serialize;
 
+use crate::config::RateLimitedStatus;
 use crate::envelope::{Arrival, Stamp};
 use crate::router::json;
 use crate::workers::WorkerError;
@@ -24,6 +26,17 @@ pub enum Problem {
     InvalidThreshold,
     /// Credentials are missing, unknown or wrong: which of them is not said.
     InvalidCredentials,
+    /// The app's quota is spent, or the app is disabled; the text says which.
+    UsageLimitReached(&'static str),
+    /// The app's requests come too fast.
+    RateLimited {
+        /// As configured.
+        status: RateLimitedStatus,
+        /// Until there is a token, whole seconds, 1 at least.
+        retry_after_s: u64,
+    },
+    /// Nobody can be let in, because the accounts cannot be asked.
+    AccountsUnavailable,
     /// No such path.
     NotFound,
     /// The path is answered for other methods.
@@ -75,6 +88,24 @@ impl From<CheckError> for Problem {
 }
 
 impl Problem {
+    /// What a denial means to the caller.
+    pub(crate) fn denied(denial: Denial, rate_limited: RateLimitedStatus) -> Self {
+        match denial {
+            Denial::Disabled => Self::UsageLimitReached("This app is disabled."),
+            Denial::Limit(Refusal::DayQuotaSpent) => {
+                Self::UsageLimitReached("This app's quota for today (UTC) is spent.")
+            }
+            Denial::Limit(Refusal::MonthQuotaSpent) => {
+                Self::UsageLimitReached("This app's quota for this month (UTC) is spent.")
+            }
+            Denial::Limit(Refusal::TooFast { wait_us }) => Self::RateLimited {
+                status: rate_limited,
+                retry_after_s: wait_us.unsigned_abs().div_ceil(1_000_000).max(1),
+            },
+            Denial::Unavailable => Self::AccountsUnavailable,
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -107,6 +138,22 @@ impl Problem {
                 StatusCode::UNAUTHORIZED,
                 "invalid_credentials",
                 "Send valid credentials in the headers `app_id` and `app_key`.".into(),
+            ),
+            Self::UsageLimitReached(what) => {
+                (StatusCode::FORBIDDEN, "usage_limit_reached", (*what).into())
+            }
+            Self::RateLimited { status, retry_after_s } => (
+                match status {
+                    RateLimitedStatus::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+                    RateLimitedStatus::Forbidden => StatusCode::FORBIDDEN,
+                },
+                "rate_limited",
+                format!("This app's requests come too fast; wait {retry_after_s} s.").into(),
+            ),
+            Self::AccountsUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "accounts_unavailable",
+                "Limits cannot be looked up at the moment; try again shortly.".into(),
             ),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
@@ -179,13 +226,22 @@ impl Problem {
         matches!(self, Self::Check(CheckError::Detect(_) | CheckError::Score(_)) | Self::Worker(_))
     }
 
+    /// When trying again may help, where that is known.
+    fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after_s, .. } => Some(*retry_after_s),
+            Self::Overloaded | Self::ShuttingDown | Self::AccountsUnavailable => Some(1),
+            _ => None,
+        }
+    }
+
     /// The answer to the request that came as `arrival`.
     pub(crate) fn respond(&self, arrival: Arrival) -> Response {
         let (status, code, message) = self.parts();
         let body = Body { stamp: Stamp::now(arrival), error: Detail { code, message } };
         let mut response = (status, json(&body)).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after_s() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
             .extensions_mut()

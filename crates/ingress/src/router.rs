@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use accounts::Accounts;
 use axum::Router;
 use axum::extract::Extension;
 use axum::http::header;
@@ -12,7 +13,7 @@ use serde::Serialize;
 
 use crate::admission::{Admission, admit};
 use crate::config::Config;
-use crate::credentials::Credentials;
+use crate::cors;
 use crate::envelope::{Arrival, envelop};
 use crate::kairos::{Version, verify};
 use crate::linger::linger;
@@ -23,22 +24,27 @@ use crate::workers::Workers;
 #[derive(Clone)]
 pub(crate) struct Service {
     pub config: Arc<Config>,
-    pub credentials: Arc<Credentials>,
+    pub accounts: Arc<Accounts>,
     pub workers: Arc<Workers>,
 }
 
-/// From the outside in: name and headers, reading on after errors, a permit, the route. Handlers then
-/// look at credentials, body and picture, in this order.
+/// From the outside in: name and headers, browsers' preflights, reading on after errors, a permit, the
+/// route. Handlers then look at credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
-    Router::new()
+    let cors = cors::layer(&service.config.cors_allowed_origins);
+    let router = Router::new()
         .route("/v0.1/liveness-verification", post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)))
         .route("/v0.2/liveness-verification", post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)))
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
         .with_state(service)
         .layer(from_fn_with_state(admission, admit))
-        .layer(from_fn(linger))
-        .layer(from_fn(envelop))
+        .layer(from_fn(linger));
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn(envelop))
 }
 
 async fn refuse_path(Extension(arrival): Extension<Arrival>) -> Response {

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::Accounts;
 use tokio::net::TcpListener;
 
 use crate::admission::Admission;
 use crate::config::Config;
-use crate::credentials::Credentials;
 use crate::router::{Service, router};
 use crate::workers::Workers;
 
@@ -45,12 +45,13 @@ impl Ingress {
     pub async fn serve(
         self,
         workers: Workers,
+        accounts: Arc<Accounts>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let grace = Duration::from_millis(self.config.shutdown_grace_ms);
         let admission = Admission::new(self.config.max_in_flight);
         let service = Service {
-            credentials: Arc::new(Credentials::new(&self.config.credentials)),
+            accounts: Arc::clone(&accounts),
             config: Arc::new(self.config),
             workers: Arc::new(workers),
         };
@@ -63,12 +64,15 @@ impl Ingress {
         };
         let serving =
             axum::serve(self.listener, router(service, admission)).with_graceful_shutdown(signal);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = async { serving.await } => ended,
             () = async { stopped.changed().await.ok(); tokio::time::sleep(grace).await; } => {
                 tracing::warn!(grace_ms = grace.as_millis(), "requests were still held at the end");
                 Ok(())
             }
-        }
+        };
+        // What was answered is counted before the process ends.
+        tokio::task::block_in_place(|| accounts.close());
+        ended
     }
 }

@@ -16,8 +16,8 @@ pub enum Verdict {
 }
 
 /// The score from which on a selfie is live: a number from 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
-#[serde(try_from = "f64")]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct Threshold(Score);
 
 /// A text or number is no threshold.
@@ -45,6 +45,12 @@ impl TryFrom<f64> for Threshold {
 
     fn try_from(value: f64) -> Result<Self, ThresholdError> {
         Score::new(value).map(Self).map_err(|_| ThresholdError)
+    }
+}
+
+impl From<Threshold> for f64 {
+    fn from(threshold: Threshold) -> Self {
+        threshold.get()
     }
 }
 

@@ -1,11 +1,11 @@
 //! What may be set, and what comes with each request.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decide::Threshold;
 
 /// What an operator may set. The same for every request.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Longest longer side of a picture, pixels; refused from the header. Kairos documents 5000.

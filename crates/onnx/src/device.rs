@@ -1,12 +1,12 @@
 //! What a model runs on.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a model runs on: an ONNX Runtime execution provider.
 ///
 /// This build has the CPU only. Asking for anything else is refused by name, never answered by
 /// falling back in silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
     /// `CPUExecutionProvider`, one thread a session.

@@ -7,11 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use ingress::{Config, Credential, Ingress, KeyDigest, Workers};
+use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
+use ingress::{Config, Ingress, Workers};
 use liveness::{
     Check, CheckError, DecodeError, DetectError, Device, Face, PackIdentity, Rect, Report, Score,
     Size, Terms, Timings, Verdict,
 };
+
+/// The key of the caller `id`.
+pub(crate) const KEY: &str = "the-key-of-the-caller";
 
 /// Selfies that the checker obeys. None of them looks like text, so none is taken for base64.
 pub(crate) const LIVE: &[u8] = b"\0live";
@@ -80,16 +84,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// With one worker and the caller `id` / `key`.
+    /// With one worker and the caller `id` / [`KEY`], who may call without limit.
     pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config {
-            credentials: vec![Credential {
-                app_id: "id".into(),
-                app_key_sha256: KeyDigest::of("key"),
-            }],
-            ..Config::default()
-        };
+        Self::with_app(|_| (), change)
+    }
+
+    /// The same with a caller who is changed by `edit`.
+    pub(crate) fn with_app(edit: impl FnOnce(&mut App), change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
         change(&mut config);
+        let mut app = App::new("id", "", Limits::default(), &Key::take_over(KEY).unwrap()).unwrap();
+        edit(&mut app);
+        let mut store = accounts::open_in_memory().unwrap();
+        store.create(&app).unwrap();
+        let deadline = Duration::from_millis(config.deadline_ms);
+        let accounts = Accounts::start(store, WhenUnavailable::Refuse, deadline).unwrap();
+        let accounts = Arc::new(accounts);
         let (say_begun, begun) = unbounded();
         let (let_go, wait) = unbounded();
         let workers = Workers::start(1, config.max_in_flight, move || {
@@ -104,7 +114,7 @@ impl Server {
                 let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
                 let ingress = Ingress::bind(any, config).await.unwrap();
                 send.send(ingress.local_address().unwrap()).unwrap();
-                ingress.serve(workers, async { drop(asked.await) }).await.unwrap();
+                ingress.serve(workers, accounts, async { drop(asked.await) }).await.unwrap();
             });
         });
         let address = receive.recv().unwrap();
@@ -181,7 +191,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(content_type: &str, body: &[u8]) -> Self {
-        let headers = [("app_id", "id"), ("app_key", "key"), ("Content-Type", content_type)];
+        let headers = [("app_id", "id"), ("app_key", KEY), ("Content-Type", content_type)];
         Self {
             line: "POST /v0.2/liveness-verification HTTP/1.1".into(),
             headers: headers.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
