@@ -51,6 +51,9 @@ pub enum EditError {
     /// A limit cannot be.
     #[error(transparent)]
     InvalidLimits(#[from] InvalidLimits),
+    /// A bucket that nothing fills.
+    #[error("a burst needs a rate")]
+    BurstWithoutRate,
     /// Both places for keys are taken.
     #[error("two keys are active already; end the rotation first, which drops the older one")]
     RotationUnderWay,

@@ -1,11 +1,16 @@
 //! Every command and flag. The comments here are the manual: `--help` prints them.
 
 use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use liveness::{Device, Threshold};
+use time::Date;
+
+use crate::config::Flag;
 
 /// Self-hosted face liveness behind the Kairos liveness endpoint.
 ///
@@ -40,6 +45,32 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Answer POST /v0.1/liveness-verification and /v0.2/liveness-verification.
     Serve(Serve),
+    /// Say who may call, and how much. Running services act on a change within a second.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Tell how many requests were let in and answered 200, by day (UTC) and app.
+    Usage(Usage),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// The configuration: a file, `LIVEGATE_*` variables over it, flags over those. The variable of a key is
+/// its name in capitals: LIVEGATE_INGRESS_THRESHOLD is `ingress.threshold`.
+// Without `Debug`: what is set may be a secret in the wrong place.
+#[derive(Args)]
+pub(crate) struct Settings {
+    /// Configuration file (TOML).
+    #[arg(long, env = "LIVEGATE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set this key of the configuration; may be repeated. `livegate config show` lists them.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("it is KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// Where missing files may come from.
@@ -68,22 +99,32 @@ pub(crate) struct Setup {
 }
 
 /// What checks a selfie.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(crate) struct Engine {
-    /// Configuration file (TOML).
-    #[arg(long, env = "LIVEGATE_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Model pack [default: the best one installed].
-    #[arg(long, env = "LIVEGATE_PACK", value_name = "NAME")]
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Model pack [default: the best one installed] [env: LIVEGATE_PACK=].
+    #[arg(long, value_name = "NAME")]
     pub pack: Option<String>,
-    /// What models run on [default: cpu].
-    #[arg(long, env = "LIVEGATE_DEVICE", value_name = "DEVICE")]
+    /// What models run on [default: cpu] [env: LIVEGATE_DEVICE=].
+    #[arg(long, value_name = "DEVICE")]
     pub device: Option<Device>,
     #[command(flatten)]
     pub sources: Sources,
 }
 
-#[derive(Debug, Args)]
+impl Engine {
+    /// Those of its flags that stand for keys of the configuration.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let Self { pack, device, .. } = self;
+        vec![
+            Flag::new("pack", "--pack", pack.as_ref()),
+            Flag::new("device", "--device", device.as_ref()),
+        ]
+    }
+}
+
+#[derive(Args)]
 pub(crate) struct Verify {
     /// Pictures to check.
     #[arg(required = true, value_name = "FILE")]
@@ -105,26 +146,190 @@ pub(crate) struct Verify {
     pub engine: Engine,
 }
 
-// Without `Debug`: there is a key in it.
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// Address to listen on; port 0 takes any that is free [default: 127.0.0.1:8080].
-    #[arg(long, env = "LIVEGATE_LISTEN", value_name = "ADDR:PORT")]
+    /// Address to listen on; port 0 takes any that is free [default: 127.0.0.1:8080]
+    /// [env: LIVEGATE_LISTEN=].
+    #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Worker threads, each with its own models [default: one per core].
-    #[arg(long, env = "LIVEGATE_WORKERS", value_name = "N")]
-    pub workers: Option<std::num::NonZeroUsize>,
-    /// Make credentials for this run and print a request to paste.
+    /// Worker threads, each with its own models [default: one per core] [env: LIVEGATE_WORKERS=].
+    #[arg(long, value_name = "N")]
+    pub workers: Option<NonZeroUsize>,
+    /// Make credentials for this run, keep accounts in memory, and print a request to paste. The key is
+    /// a random one, or that of the variable LIVEGATE_DEMO_APP_KEY.
     #[arg(long)]
     pub demo: bool,
     /// The demo's app id.
     #[arg(long, env = "LIVEGATE_DEMO_APP_ID", default_value = "demo", value_name = "ID")]
     pub demo_app_id: String,
-    /// The demo's app key [default: a random one].
-    #[arg(long, env = "LIVEGATE_DEMO_APP_KEY", value_name = "KEY", hide_env_values = true)]
-    pub demo_app_key: Option<String>,
     #[command(flatten)]
     pub engine: Engine,
+}
+
+impl Serve {
+    /// Those of its flags that stand for keys of the configuration.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let mut flags = self.engine.flags();
+        flags.push(Flag::new("listen", "--listen", self.listen.as_ref()));
+        flags.push(Flag::new("workers", "--workers", self.workers.as_ref()));
+        flags
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Keys {
+    /// Add an app, and print its key, this once.
+    Create {
+        /// What it will send as `app_id` [default: a random one].
+        #[arg(long)]
+        id: Option<String>,
+        /// What people call it.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        label: String,
+        #[command(flatten)]
+        limits: NewLimits,
+        #[command(flatten)]
+        key: KeyFile,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// List every app, with what it has used of its quotas; of keys, the first digits of their SHA-256.
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Give an app a second key, and print it, this once; the first goes on working until --finish.
+    Rotate {
+        /// The app.
+        id: String,
+        /// End a rotation: drop the older of two keys.
+        #[arg(long, conflicts_with_all = ["now", "key_file"])]
+        finish: bool,
+        /// Drop every key of the app for the new one at once: for keys in the wrong hands.
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        key: KeyFile,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Change an app's label, quotas or rate.
+    Set {
+        /// The app.
+        id: String,
+        /// What people call it.
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+        #[command(flatten)]
+        limits: NewLimits,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Let an app call again.
+    Enable {
+        /// The app.
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Refuse an app with 403 until it is enabled again.
+    Disable {
+        /// The app.
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Remove an app and its keys. What it used stays on record.
+    Delete {
+        /// The app.
+        id: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// What every command on accounts takes.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Where a key that callers have already comes from.
+#[derive(Args)]
+pub(crate) struct KeyFile {
+    /// Take over the key in this file (`-`: standard input) instead of making one. Not a flag with the
+    /// key itself: every user of the machine can read command lines.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// Limits that are to change; the others stay.
+#[derive(Args)]
+pub(crate) struct NewLimits {
+    /// Most requests counted in a day (UTC), or `none`.
+    #[arg(long, value_name = "N", value_parser = number_or_none::<u64>)]
+    pub quota_per_day: Option<Limit<u64>>,
+    /// Most requests counted in a calendar month (UTC), or `none`.
+    #[arg(long, value_name = "N", value_parser = number_or_none::<u64>)]
+    pub quota_per_month: Option<Limit<u64>>,
+    /// How many requests may come in a minute, evenly, or `none`.
+    #[arg(long, value_name = "N", value_parser = number_or_none::<NonZeroU32>)]
+    pub rate_per_minute: Option<Limit<NonZeroU32>>,
+    /// How many may come at once before that [default: what comes in ten seconds].
+    #[arg(long, value_name = "N")]
+    pub burst: Option<NonZeroU32>,
+}
+
+/// A number, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit<T>(pub Option<T>);
+
+fn number_or_none<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<Limit<T>, ParseIntError> {
+    if text == "none" { Ok(Limit(None)) } else { text.parse().map(|number| Limit(Some(number))) }
+}
+
+#[derive(Args)]
+pub(crate) struct Usage {
+    /// Of this app alone.
+    #[arg(long, value_name = "ID")]
+    pub app: Option<String>,
+    /// From this day on, as in 2026-11-23 [default: the first of this month].
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub from: Option<Date>,
+    /// To this day, which is included [default: today].
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub to: Option<Date>,
+    /// Print CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+fn day(text: &str) -> Result<Date, &'static str> {
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    Date::parse(text, format).map_err(|_| "a day is YEAR-MONTH-DAY")
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the configuration is sound, without starting anything.
+    Check {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Print every key, its value and where that came from. Secrets are not shown.
+    Show {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: Settings,
+    },
 }
 
 #[cfg(test)]
@@ -134,5 +339,18 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    /// Command lines are everyone's to read.
+    #[test]
+    fn no_flag_takes_a_key() {
+        fn look(command: &clap::Command) {
+            for flag in command.get_arguments() {
+                let name = flag.get_id().as_str();
+                assert!(!name.ends_with("key") && !name.contains("password"), "{name}");
+            }
+            command.get_subcommands().for_each(look);
+        }
+        look(&<Cli as clap::CommandFactory>::command());
     }
 }

@@ -1,16 +1,22 @@
-//! The configuration file, with flags over it.
+//! The configuration: one file, variables over it, flags over those.
+
+mod layers;
+mod show;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use liveness::Device;
-use serde::Deserialize;
+use model_pack::Home;
+use serde::{Deserialize, Serialize};
 
+pub(crate) use self::layers::{Layers, Origin};
+pub(crate) use self::show::run;
 use crate::cli;
 
 /// All that can be configured.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Address to listen on.
@@ -25,6 +31,8 @@ pub(crate) struct Config {
     pub liveness: liveness::Settings,
     /// The service.
     pub ingress: ingress::Config,
+    /// Who may call.
+    pub accounts: accounts::Config,
 }
 
 impl Default for Config {
@@ -36,6 +44,7 @@ impl Default for Config {
             workers: None,
             liveness: liveness::Settings::default(),
             ingress: ingress::Config::default(),
+            accounts: accounts::Config::default(),
         }
     }
 }
@@ -46,70 +55,87 @@ pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration {} cannot be read", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    /// Not TOML, a key that nobody knows, or a value of the wrong kind. Without the line itself: a key
-    /// may have been written where its digest belongs.
+    /// Not TOML, a key that nobody knows, or a value of the wrong kind. Without the line itself, which
+    /// may hold a secret.
     #[error("the configuration {} is wrong in line {line}: {what}", path.display())]
     Parse { path: PathBuf, line: usize, what: String },
+    /// A variable or flag is not what its key can be.
+    #[error("{origin} is wrong: {what}")]
+    Overlay { origin: Origin, what: String },
+    /// A variable of ours that nobody knows.
+    #[error("the variable {name} means nothing here; `livegate config show` lists every key")]
+    UnknownVariable { name: String },
+    /// A flag for a key that nobody knows.
+    #[error("--set {key}: there is no such key; `livegate config show` lists every key")]
+    UnknownKey { key: String },
+    /// A secret as a flag, where every user of the machine can read it.
+    #[error("--set {key}: a secret does not belong on a command line, use {variable} or a file")]
+    SecretFlag { key: String, variable: String },
     /// A value that cannot be.
     #[error(transparent)]
     Invalid(#[from] liveness::InvalidSetting),
-    /// Nobody could call.
-    #[error(
-        "nobody may call: list [[ingress.credentials]] in the file given with --config, \
-         or try it out with --demo"
-    )]
-    NoCredentials,
+    /// Accounts cannot be kept so.
+    #[error(transparent)]
+    Accounts(#[from] accounts::ConfigError),
 }
 
 impl Config {
-    /// The file that the flags name, if any, with the flags over it.
-    pub(crate) fn load(engine: &cli::Engine) -> Result<Self, ConfigError> {
-        let mut config =
-            engine.config.as_deref().map_or_else(|| Ok(Self::default()), Self::read)?;
-        config.pack = engine.pack.clone().or(config.pack);
-        config.device = engine.device.unwrap_or(config.device);
-        Ok(config)
+    /// The configuration that file, variables and flags make together.
+    pub(crate) fn load(settings: &cli::Settings, flags: &[Flag]) -> Result<Self, ConfigError> {
+        Layers::load(settings, flags)?.config()
     }
 
-    fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Parse {
-            path: path.to_owned(),
-            line: 1 + text[..error.span().map_or(0, |span| span.start)].matches('\n').count(),
-            what: error.message().to_owned(),
-        })?;
-        config.liveness.validate()?;
-        config.ingress.validate()?;
-        Ok(config)
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.liveness.validate()?;
+        self.ingress.validate()?;
+        Ok(self.accounts.validate()?)
+    }
+
+    /// Where accounts are kept, with a relative file taken to be in `home`.
+    pub(crate) fn accounts_in(&self, home: &Home) -> accounts::Config {
+        let mut accounts = self.accounts.clone();
+        accounts.database = home.root().join(&accounts.database);
+        accounts
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A flag that stands for a key: the key, the flag's name, and what it was given.
+pub(crate) struct Flag {
+    pub key: &'static str,
+    pub name: &'static str,
+    pub value: Option<String>,
+}
 
-    fn refused(text: &str) -> String {
-        toml::from_str::<Config>(text).unwrap_err().to_string()
+impl Flag {
+    pub(crate) fn new(
+        key: &'static str,
+        name: &'static str,
+        value: Option<&impl ToString>,
+    ) -> Self {
+        Self { key, name, value: value.map(ToString::to_string) }
     }
+}
 
-    #[test]
-    fn unknown_keys_and_impossible_values_are_refused() {
-        assert!(refused("lisen = '127.0.0.1:1'").contains("lisen"));
-        assert!(refused("[liveness]\nmin_face = 1").contains("min_face"));
-        assert!(refused("[ingress]\nthreshold = 1.5").contains("from 0 to 1"));
-        assert!(refused("device = 'cuda'").contains("cuda"));
-        assert!(refused("workers = 0").contains("nonzero"));
-        let short_digest = "[[ingress.credentials]]\napp_id = 'a'\napp_key_sha256 = 'b'";
-        assert!(refused(short_digest).contains("sha256sum"));
+/// Says which of the files that hold secrets others on this machine can read.
+pub(crate) fn exposed_secrets(settings: &cli::Settings, accounts: &accounts::Config) -> Vec<String> {
+    let mut files = accounts.secret_files();
+    if accounts.valkey.password.is_some() {
+        files.extend(settings.config.clone());
     }
+    files.iter().filter_map(|file| exposure(file)).collect()
+}
 
-    #[test]
-    fn the_documented_example_is_the_defaults() {
-        let example = include_str!("../../../deploy/livegate.example.toml");
-        let mut config: Config = toml::from_str(example).unwrap();
-        assert_eq!(config.ingress.credentials.len(), 1);
-        config.ingress.credentials.clear();
-        assert_eq!(config, Config::default());
-    }
+#[cfg(unix)]
+fn exposure(file: &std::path::Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
+    let file = file.display();
+    (mode & 0o077 != 0).then(|| {
+        format!("{file} holds secrets and others can read or write it (mode {mode:o}): chmod 600 {file}")
+    })
+}
+
+#[cfg(not(unix))]
+fn exposure(_: &std::path::Path) -> Option<String> {
+    None
 }

@@ -7,9 +7,11 @@ mod annotate;
 mod cli;
 mod config;
 mod engine;
+mod keys;
 mod progress;
 mod serve;
 mod setup;
+mod usage;
 mod verify;
 
 use std::process::ExitCode;
@@ -58,12 +60,15 @@ fn main() -> ExitCode {
         Command::Setup(command) => setup::run(&command, &cli.place),
         Command::Verify(command) => verify::run(&command, &cli.place),
         Command::Serve(command) => serve::run(&command, &cli.place),
+        Command::Keys(command) => keys::run(&command, &cli.place),
+        Command::Usage(command) => usage::run(&command, &cli.place),
+        Command::Config(command) => config::run(&command, &cli.place),
     };
     match outcome {
         Ok(code) => code,
         Err(error) => {
             tell(&format!("livegate: {error:#}"));
-            let is_usage = error.is::<config::ConfigError>();
+            let is_usage = error.is::<config::ConfigError>() || error.is::<keys::Unusable>();
             (if is_usage { exit::USAGE } else { exit::UNAVAILABLE }).into()
         }
     }

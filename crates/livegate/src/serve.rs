@@ -5,43 +5,31 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
+use accounts::{Accounts, App, Key, Limits};
 use anyhow::Context;
-use ingress::{Credential, Ingress, KeyDigest, Workers};
+use ingress::{Ingress, Workers};
 use model_pack::Home;
 
-use crate::cli::{Place, Serve};
-use crate::config::{Config, ConfigError};
+use crate::cli::{Place, Serve, Settings};
+use crate::config::{Config, exposed_secrets};
 use crate::engine::Engine;
+use crate::keys::Unusable;
 use crate::setup;
 
 /// Credentials made for one run.
 struct Demo {
     app_id: String,
-    app_key: String,
+    app_key: Key,
 }
 
 pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let home = setup::home(place)?;
-    let mut config = Config::load(&command.engine)?;
-    config.listen = command.listen.unwrap_or(config.listen);
-    config.workers = command.workers.or(config.workers);
-    let demo = command.demo.then(|| Demo {
-        app_id: command.demo_app_id.clone(),
-        app_key: command
-            .demo_app_key
-            .clone()
-            .filter(|key| !key.is_empty())
-            .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()),
-    });
-    if let Some(Demo { app_id, app_key }) = &demo {
-        let app_key_sha256 = KeyDigest::of(app_key);
-        config.ingress.credentials.push(Credential { app_id: app_id.clone(), app_key_sha256 });
-        config.ingress.validate().map_err(ConfigError::from)?;
-    }
-    if config.ingress.credentials.is_empty() {
-        return Err(ConfigError::NoCredentials.into());
-    }
+    let settings = &command.engine.settings;
+    let config = Config::load(settings, &command.flags())?;
+    let demo = command.demo.then(|| demo(command)).transpose()?;
+    let accounts = start_accounts(&config, demo.as_ref(), settings, &home)?;
     let sources = &command.engine.sources;
     setup::ensure(&home, place, config.pack.as_deref(), demo.is_some(), sources)?;
     let engine = Arc::new(Engine::load(place, &home, &config)?);
@@ -60,13 +48,52 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         "ready"
     );
     let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
-    runtime.block_on(answer(config, pool, demo, &home))?;
+    runtime.block_on(answer(config, pool, accounts, demo, &home))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The demo's credentials: from the environment, where only this user can read them, or random.
+fn demo(command: &Serve) -> anyhow::Result<Demo> {
+    let given = std::env::var_os("LIVEGATE_DEMO_APP_KEY").filter(|key| !key.is_empty());
+    let app_key = match given {
+        None => Key::generate(),
+        Some(key) => Key::take_over(&key.to_string_lossy())
+            .map_err(|error| Unusable(format!("LIVEGATE_DEMO_APP_KEY: {error}")))?,
+    };
+    Ok(Demo { app_id: command.demo_app_id.clone(), app_key })
+}
+
+/// Opens the accounts, and says what an operator should know about them. A demo has its own, in memory.
+fn start_accounts(
+    config: &Config,
+    demo: Option<&Demo>,
+    settings: &Settings,
+    home: &Home,
+) -> anyhow::Result<Arc<Accounts>> {
+    let place = config.accounts_in(home);
+    let store = if let Some(Demo { app_id, app_key }) = demo {
+        let mut store = accounts::open_in_memory()?;
+        let app = App::new(app_id, "demo", Limits::default(), app_key);
+        store.create(&app.map_err(|error| Unusable(error.to_string()))?)?;
+        store
+    } else {
+        let mut store = accounts::open(&place)?;
+        for warning in exposed_secrets(settings, &place).into_iter().chain(store.warnings()?) {
+            tracing::warn!("{warning}");
+        }
+        if store.apps()?.is_empty() {
+            tracing::warn!("nobody may call yet: add an app with `livegate keys create`");
+        }
+        store
+    };
+    let deadline = Duration::from_millis(config.ingress.deadline_ms);
+    Ok(Arc::new(Accounts::start(store, place.when_unavailable, deadline)?))
 }
 
 async fn answer(
     config: Config,
     workers: Workers,
+    accounts: Arc<Accounts>,
     demo: Option<Demo>,
     home: &Home,
 ) -> anyhow::Result<()> {
@@ -77,14 +104,14 @@ async fn answer(
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
     let address = ingress.local_address()?;
     announce(address, demo.as_ref(), home).context("standard output is closed")?;
-    ingress.serve(workers, shutdown).await.context("the service ended")
+    ingress.serve(workers, accounts, shutdown).await.context("the service ended")
 }
 
 fn announce(address: SocketAddr, demo: Option<&Demo>, home: &Home) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;
     if let Some(Demo { app_id, app_key }) = demo {
-        writeln!(out, "credentials for this run: app_id {app_id}, app_key {app_key}")?;
+        writeln!(out, "credentials for this run: app_id {app_id}, app_key {}", app_key.reveal())?;
         if let Some(portrait) = home.sample_portrait() {
             let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
             writeln!(
@@ -92,7 +119,7 @@ fn announce(address: SocketAddr, demo: Option<&Demo>, home: &Home) -> std::io::R
                 "try it:\n  curl -X POST http://{address}/v0.2/liveness-verification \\\n    \
                  -H {} -H {} \\\n    -F {} -F threshold=0.5",
                 quote(&format!("app_id: {app_id}")),
-                quote(&format!("app_key: {app_key}")),
+                quote(&format!("app_key: {}", app_key.reveal())),
                 quote(&format!("selfie=@{}", portrait.display())),
             )?;
         }

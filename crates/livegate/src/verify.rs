@@ -24,7 +24,7 @@ const SOME_NOT_ASSESSED: u8 = 2;
 
 pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     let home = setup::home(place)?;
-    let config = Config::load(&command.engine)?;
+    let config = Config::load(&command.engine.settings, &command.engine.flags())?;
     setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
     let engine = Engine::load(place, &home, &config)?;
     let mut pipeline = engine.pipeline()?;

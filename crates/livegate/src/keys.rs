@@ -1,0 +1,326 @@
+//! `livegate keys`: who may call, and how much.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::process::ExitCode;
+
+use accounts::{App, Edit, EditError, Key, Limits, Rate, Store, StoreError};
+use anyhow::Context;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::cli::{Common, KeyFile, Keys, Limit, NewLimits, Place};
+use crate::config::{Config, exposed_secrets};
+use crate::{setup, tell};
+
+/// What was asked for cannot be done so.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unusable(pub String);
+
+pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
+    match command {
+        Keys::Create { id, label, limits, key, common } => {
+            let mut store = open(common, place)?;
+            let key = read_or_generate(key)?;
+            let id = id.clone().unwrap_or_else(random_id);
+            let app = changed(limits, Limits::default())
+                .and_then(|limits| App::new(&id, label, limits, &key))
+                .map_err(StoreError::from)
+                .and_then(|app| store.create(&app).map(|()| app))
+                .map_err(said)?;
+            show_key(&app, &key, common)?;
+        }
+        Keys::List { common } => {
+            let mut store = open(common, place)?;
+            list(&mut *store, common)?;
+        }
+        Keys::Rotate { id, finish: true, common, .. } => {
+            let app = edit(common, place, id, &mut App::finish_rotation)?;
+            confirm(&app, "the older key is dropped", common)?;
+        }
+        Keys::Rotate { id, now, key, common, .. } => {
+            let key = read_or_generate(key)?;
+            let app = edit(common, place, id, &mut |app| {
+                if *now {
+                    app.replace_keys(&key);
+                    return Ok(());
+                }
+                app.rotate(&key)
+            })?;
+            show_key(&app, &key, common)?;
+        }
+        Keys::Set { id, label, limits, common } => {
+            let app = edit(common, place, id, &mut |app| {
+                if let Some(label) = label {
+                    app.relabel(label)?;
+                }
+                app.limit(changed(limits, app.limits)?)
+            })?;
+            confirm(&app, "it is set", common)?;
+        }
+        Keys::Enable { id, common } => {
+            let app = edit(common, place, id, &mut |app| {
+                app.enabled = true;
+                Ok(())
+            })?;
+            confirm(&app, "it may call", common)?;
+        }
+        Keys::Disable { id, common } => {
+            let app = edit(common, place, id, &mut |app| {
+                app.enabled = false;
+                Ok(())
+            })?;
+            confirm(&app, "it may not call", common)?;
+        }
+        Keys::Delete { id, common } => {
+            open(common, place)?.delete(id).map_err(said)?;
+            if common.json {
+                print_json(&serde_json::json!({ "app_id": id, "deleted": true }))?;
+            } else {
+                print(&format!("{id}: it is gone; what it used stays on record"))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The store that the configuration names.
+pub(crate) fn open(common: &Common, place: &Place) -> anyhow::Result<Box<dyn Store>> {
+    let home = setup::home(place)?;
+    let config = Config::load(&common.settings, &[])?;
+    let accounts = config.accounts_in(&home);
+    for warning in exposed_secrets(&common.settings, &accounts) {
+        tell(&format!("WARNING: {warning}"));
+    }
+    accounts::open(&accounts).map_err(said)
+}
+
+/// What the user asked in vain is told apart from what does not work.
+fn said(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::AppExists(_)
+        | StoreError::UnknownApp(_)
+        | StoreError::Edit(_)
+        | StoreError::Config(_) => Unusable(error.to_string()).into(),
+        error => error.into(),
+    }
+}
+
+fn edit(common: &Common, place: &Place, id: &str, edit: &mut Edit<'_>) -> anyhow::Result<App> {
+    open(common, place)?.edit(id, edit).map_err(said)
+}
+
+fn read_or_generate(source: &KeyFile) -> anyhow::Result<Key> {
+    let Some(path) = &source.key_file else {
+        return Ok(Key::generate());
+    };
+    // More than any key has; what is longer is refused as a key.
+    let mut text = String::new();
+    let read = |reader: &mut dyn Read, text: &mut String| reader.take(4096).read_to_string(text);
+    if path == Path::new("-") {
+        read(&mut std::io::stdin().lock(), &mut text).context("standard input cannot be read")?;
+    } else {
+        std::fs::File::open(path)
+            .and_then(|mut file| read(&mut file, &mut text))
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+    }
+    Key::take_over(text.trim_end_matches(['\r', '\n']))
+        .map_err(|error| Unusable(format!("{}: {error}", path.display())).into())
+}
+
+/// As short as Kairos' own.
+fn random_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
+}
+
+/// `old` with what the flags say.
+fn changed(new: &NewLimits, old: Limits) -> Result<Limits, EditError> {
+    /// Six times this is a minute.
+    const IN_TEN_SECONDS: u32 = 6;
+    let kept = |flag: Option<Limit<u64>>, old| flag.map_or(old, |Limit(quota)| quota);
+    let per_minute = match new.rate_per_minute {
+        Some(Limit(per_minute)) => per_minute,
+        None => old.rate.map(|rate| rate.per_minute),
+    };
+    let burst = new.burst.or(old.rate.map(|rate| rate.burst));
+    let rate = match per_minute {
+        None if new.burst.is_some() => return Err(EditError::BurstWithoutRate),
+        None => None,
+        Some(per_minute) => {
+            let usual = NonZeroU32::new(per_minute.get() / IN_TEN_SECONDS);
+            Some(Rate { per_minute, burst: burst.or(usual).unwrap_or(NonZeroU32::MIN) })
+        }
+    };
+    Ok(Limits {
+        quota_per_day: kept(new.quota_per_day, old.quota_per_day),
+        quota_per_month: kept(new.quota_per_month, old.quota_per_month),
+        rate,
+    })
+}
+
+/// An app as it is listed.
+#[derive(Serialize)]
+struct Listed<'a> {
+    app_id: &'a str,
+    label: &'a str,
+    enabled: bool,
+    #[serde(flatten)]
+    limits: Limits,
+    keys: Vec<ListedKey>,
+    created_at: String,
+    last_used_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ListedKey {
+    /// The first eight hexadecimal digits of its SHA-256.
+    fingerprint: String,
+    created_at: String,
+    last_used_at: Option<String>,
+}
+
+impl<'a> Listed<'a> {
+    fn new(app: &'a App) -> Self {
+        let keys = app.keys.iter().map(|key| ListedKey {
+            fingerprint: key.digest.fingerprint(),
+            created_at: when(key.created_at),
+            last_used_at: key.last_used_at.map(when),
+        });
+        Self {
+            app_id: &app.id,
+            label: &app.label,
+            enabled: app.enabled,
+            limits: app.limits,
+            keys: keys.collect(),
+            created_at: when(app.created_at),
+            last_used_at: app.last_used_at().map(when),
+        }
+    }
+}
+
+fn when(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).expect("the years of our times have four digits")
+}
+
+fn show_key(app: &App, key: &Key, common: &Common) -> anyhow::Result<()> {
+    if common.json {
+        let mut listed = serde_json::to_value(Listed::new(app))?;
+        listed["app_key"] = key.reveal().into();
+        return print_json(&listed);
+    }
+    print(&format!("app_id   {}\napp_key  {}", app.id, key.reveal()))?;
+    tell("The key is shown this once: only its SHA-256 is kept.");
+    Ok(())
+}
+
+fn confirm(app: &App, what: &str, common: &Common) -> anyhow::Result<()> {
+    if common.json { print_json(&Listed::new(app)) } else { print(&format!("{}: {what}", app.id)) }
+}
+
+/// Every app, with what it used today and this month.
+fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        #[serde(flatten)]
+        app: Listed<'a>,
+        used_today: u64,
+        used_this_month: u64,
+    }
+    let apps = store.apps()?;
+    let today = OffsetDateTime::now_utc().date();
+    let usage = store.usage(today.replace_day(1).context("a month has a first day")?, today)?;
+    let used = |app: &App, only_today: bool| {
+        let of_app = usage.iter().filter(|u| u.app_id == app.id && (!only_today || u.day == today));
+        of_app.map(|usage| usage.requests).sum()
+    };
+    let row = |app| Row {
+        app: Listed::new(app),
+        used_today: used(app, true),
+        used_this_month: used(app, false),
+    };
+    let rows: Vec<Row<'_>> = apps.iter().map(row).collect();
+    if common.json {
+        return print_json(&rows);
+    }
+    let mut table = table([
+        "app_id", "label", "state", "today", "month", "rate", "keys", "created", "last used",
+    ]);
+    for Row { app, used_today, used_this_month } in &rows {
+        let of = |used: u64, quota: Option<u64>| {
+            quota.map_or_else(|| used.to_string(), |quota| format!("{used} of {quota}"))
+        };
+        let rate = app.limits.rate;
+        let rate = rate.map(|Rate { per_minute, burst }| format!("{per_minute}/min, burst {burst}"));
+        let keys: Vec<&str> = app.keys.iter().map(|key| key.fingerprint.as_str()).collect();
+        table.add_row([
+            app.app_id,
+            app.label,
+            if app.enabled { "enabled" } else { "disabled" },
+            &of(*used_today, app.limits.quota_per_day),
+            &of(*used_this_month, app.limits.quota_per_month),
+            rate.as_deref().unwrap_or("no limit"),
+            &keys.join(" "),
+            &app.created_at,
+            app.last_used_at.as_deref().unwrap_or("never"),
+        ]);
+    }
+    print(&table.trim_fmt())
+}
+
+/// An empty table that a terminal shows and a script can cut at two blanks.
+pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head);
+    table
+}
+
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
+}
+
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(rate_per_minute: Option<Limit<NonZeroU32>>, burst: Option<u32>) -> NewLimits {
+        let burst = burst.and_then(NonZeroU32::new);
+        NewLimits { quota_per_day: None, quota_per_month: None, rate_per_minute, burst }
+    }
+
+    #[test]
+    fn what_no_flag_names_stays_as_it_is() {
+        let number = |n| NonZeroU32::new(n);
+        let rate = |per_minute, burst| {
+            number(per_minute).zip(number(burst)).map(|(per_minute, burst)| Rate { per_minute, burst })
+        };
+        let old = Limits { quota_per_day: Some(5), quota_per_month: Some(50), rate: rate(60, 3) };
+        assert_eq!(changed(&flags(None, None), old), Ok(old));
+        for (new, old, expected) in [
+            (flags(Some(Limit(number(120))), None), None, rate(120, 20)),
+            (flags(Some(Limit(number(1))), None), None, rate(1, 1)),
+            (flags(Some(Limit(number(120))), None), rate(60, 3), rate(120, 3)),
+            (flags(None, Some(9)), rate(60, 3), rate(60, 9)),
+            (flags(Some(Limit(None)), None), rate(60, 3), None),
+        ] {
+            let old = Limits { rate: old, ..Limits::default() };
+            assert_eq!(changed(&new, old).unwrap().rate, expected);
+        }
+        let no_rate = changed(&flags(None, Some(9)), Limits::default());
+        assert_eq!(no_rate, Err(EditError::BurstWithoutRate));
+        let quotas = NewLimits {
+            quota_per_day: Some(Limit(None)),
+            quota_per_month: Some(Limit(Some(7))),
+            ..flags(None, None)
+        };
+        let quotas = changed(&quotas, old).unwrap();
+        assert_eq!((quotas.quota_per_day, quotas.quota_per_month), (None, Some(7)));
+    }
+}
