@@ -51,12 +51,12 @@ with tempfile.TemporaryDirectory() as home:
     check("verify calls the portrait live", verified.returncode == 0 and report.get("verdict") == "live")
 
     service = subprocess.Popen([binary, "serve", "--demo", "--offline", "--listen", "127.0.0.1:0"],
-                               env={**env, "LIVEGATE_DEMO_APP_KEY": "smoke"}, stdout=subprocess.PIPE, text=True)
+                               env={**env, "LIVEGATE_DEMO_APP_KEY": "the-key-of-the-smoke-test"}, stdout=subprocess.PIPE, text=True)
     try:
         line = service.stdout.readline()
         host, _, port = line.strip().removeprefix("listening on http://").rpartition(":")
         check("serve says where it listens", host == "127.0.0.1" and port.isdigit())
-        credentials = {"app_id": "demo", "app_key": "smoke"}
+        credentials = {"app_id": "demo", "app_key": "the-key-of-the-smoke-test"}
         answer, body = post((host, int(port)), portrait.read_bytes(), credentials)
         print(json.dumps(body), flush=True)
         check("a selfie is answered", answer.status == 200 and body["response_code"] == 0)

@@ -7,6 +7,7 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
@@ -35,8 +36,18 @@ const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 /// Accounts in a file, or in memory.
 pub(crate) struct Sqlite {
     connection: Connection,
-    /// Ends the thread that makes the disk catch up, when dropped.
-    catching_up: Option<Sender<()>>,
+    /// The thread that makes the disk catch up, and what ends it when dropped.
+    catching_up: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        if let Some((end, thread)) = self.catching_up.take() {
+            drop(end);
+            // Whoever closes the file last tidies up, and that should be us. A panic there is no news here.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Sqlite {
@@ -47,7 +58,7 @@ impl Sqlite {
         let mut store = Self::prepare(connect(path)?)?;
         let (end, ended) = bounded::<()>(0);
         let disk = connect(path)?;
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("accounts-disk".into())
             .spawn(move || {
                 while ended.recv_timeout(CATCH_UP_EVERY) == Err(RecvTimeoutError::Timeout) {
@@ -56,7 +67,7 @@ impl Sqlite {
                 }
             })
             .map_err(StoreError::Thread)?;
-        store.catching_up = Some(end);
+        store.catching_up = Some((end, thread));
         Ok(store)
     }
 

@@ -1,6 +1,6 @@
 //! File, variables and flags laid over each other, with where each value came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -197,15 +197,15 @@ pub(crate) fn variable_of(key: &str) -> String {
 }
 
 /// Variables that stand for flags which are no keys of the configuration, and the few others.
-fn other_variables() -> Vec<String> {
-    fn collect(command: &clap::Command, names: &mut Vec<String>) {
+fn other_variables() -> BTreeSet<String> {
+    fn collect(command: &clap::Command, names: &mut BTreeSet<String>) {
         let variables = command.get_arguments().filter_map(clap::Arg::get_env);
         names.extend(variables.map(|name| name.to_string_lossy().into_owned()));
         for command in command.get_subcommands() {
             collect(command, names);
         }
     }
-    let mut names = OTHER_VARIABLES.map(str::to_owned).to_vec();
+    let mut names = OTHER_VARIABLES.map(str::to_owned).into();
     collect(&Cli::command(), &mut names);
     names
 }
@@ -295,6 +295,25 @@ mod tests {
         assert_eq!(config.accounts.valkey.user, None);
         let password = config.accounts.valkey.password.unwrap();
         assert_eq!(secrecy::ExposeSecret::expose_secret(&password), "\"12");
+    }
+
+    /// With the lines that are comments only because a key has no default.
+    #[test]
+    fn the_documented_example_has_every_key_and_is_the_defaults() {
+        let example = include_str!("../../../../deploy/livegate.example.toml");
+        let config: Config = toml::from_str(example).unwrap();
+        assert_eq!(leaves(&config), keys());
+        let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
+        let shown = |line: &str| line.strip_prefix("# ").unwrap_or(line).to_owned();
+        let uncomment =
+            |line| if is_setting(&line) { shown(line) } else { line.to_owned() };
+        let full: Vec<String> = example.lines().map(uncomment).collect();
+        let full: Table = toml::from_str(&full.join("\n")).unwrap();
+        let secret = "accounts.valkey.password";
+        for key in keys().keys().filter(|key| *key != secret) {
+            assert!(lookup(&full, key).is_some(), "{key} is not in the example");
+        }
+        full.try_into::<Config>().unwrap();
     }
 
     #[test]

@@ -5,21 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Which of our crates each of our crates uses.
-const OURS: [(&str, &[&str]); 9] = [
+const OURS: [(&str, &[&str]); 10] = [
     ("frame", &[]),
     ("onnx", &[]),
     ("face-detector", &["frame", "onnx"]),
     ("anti-spoof", &["frame", "onnx"]),
     ("model-pack", &["anti-spoof", "face-detector", "frame"]),
     ("liveness", &["anti-spoof", "face-detector", "frame", "model-pack", "onnx"]),
-    ("ingress", &["liveness"]),
-    ("livegate", &["frame", "ingress", "liveness", "model-pack", "onnx"]),
+    ("accounts", &[]),
+    ("ingress", &["accounts", "liveness"]),
+    ("livegate", &["accounts", "frame", "ingress", "liveness", "model-pack", "onnx"]),
     // Not part of the program: what tests and benches stand on.
     ("testbed", &["model-pack", "onnx"]),
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 17] = [
+const FENCED: [(&str, &[&str]); 22] = [
     ("ort", &["onnx"]),
     ("image", &["frame", "testbed"]),
     ("mozjpeg", &["frame", "testbed"]),
@@ -28,8 +29,13 @@ const FENCED: [(&str, &[&str]); 17] = [
     ("axum", &["ingress"]),
     ("multer", &["ingress"]),
     ("base64", &["ingress"]),
-    ("tokio", &["ingress", "livegate"]),
-    ("crossbeam-channel", &["ingress"]),
+    ("tower-http", &["ingress"]),
+    ("tokio", &["accounts", "ingress", "livegate"]),
+    ("crossbeam-channel", &["accounts", "ingress"]),
+    ("rusqlite", &["accounts"]),
+    ("redis", &["accounts"]),
+    ("comfy-table", &["livegate"]),
+    ("csv", &["livegate"]),
     ("ureq", &["model-pack"]),
     ("zip", &["model-pack"]),
     ("tar", &["model-pack"]),
@@ -40,13 +46,14 @@ const FENCED: [(&str, &[&str]); 17] = [
 ];
 
 /// Which of our crates the tests of each may use beside those. `testbed` has the real parts.
-const IN_TESTS: [(&str, &[&str]); 9] = [
+const IN_TESTS: [(&str, &[&str]); 10] = [
     ("frame", &["testbed"]),
     ("onnx", &["testbed"]),
     ("face-detector", &[]),
     ("anti-spoof", &[]),
     ("model-pack", &[]),
     ("liveness", &["testbed"]),
+    ("accounts", &["testbed"]),
     ("ingress", &[]),
     ("livegate", &["testbed"]),
     ("testbed", &[]),

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod accounts;
 mod architecture;
+mod config;
 mod serve;
 mod setup;
 mod verify;

@@ -9,6 +9,9 @@ use testbed::pictures::{self, ColorSpace, Jpeg, encoded};
 
 use crate::{finished, livegate};
 
+/// With what a shell would stumble over.
+const DEMO_KEY: &str = "the-demo's-$own-key";
+
 /// A running service with demo credentials; ended when dropped.
 struct Service {
     child: Child,
@@ -21,7 +24,7 @@ impl Service {
     fn start(pack: &str) -> Self {
         let mut command = livegate(testbed::home().root());
         command.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0", "--pack", pack]);
-        command.env("LIVEGATE_DEMO_APP_KEY", "a key").stdout(Stdio::piped()).stderr(Stdio::null());
+        command.env("LIVEGATE_DEMO_APP_KEY", DEMO_KEY).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let first = lines.next().expect("the service starts");
@@ -48,7 +51,7 @@ impl Service {
         let request = agent
             .post(format!("{}/v0.2/liveness-verification", self.url))
             .header("app_id", "demo")
-            .header("app_key", "a key")
+            .header("app_key", DEMO_KEY)
             .content_type("multipart/form-data; boundary=B");
         let mut response = request.send(&form[..]).unwrap();
         let body = response.body_mut().read_to_string().unwrap();
@@ -213,7 +216,7 @@ fn bad_input_gets_its_code_and_the_next_good_request_is_answered() {
 fn the_printed_curl_line_works_when_pasted() {
     let service = Service::start("starter");
     let (credentials, command) = (&service.said[0], service.said[2..].join("\n"));
-    assert_eq!(credentials, "credentials for this run: app_id demo, app_key a key");
+    assert_eq!(*credentials, format!("credentials for this run: app_id demo, app_key {DEMO_KEY}"));
     assert!(command.trim_start().starts_with("curl -X POST http://127.0.0.1:"), "{command}");
     if Command::new("curl").arg("--version").output().is_err() {
         writeln!(std::io::stderr(), "LEFT OUT, because curl is not here: the printed line")
@@ -249,7 +252,7 @@ fn a_refusal_is_heard_over_http_2_while_the_body_is_still_coming() {
             curl.arg(format!("{}/v0.2/liveness-verification", service.url)).output().unwrap();
         String::from_utf8(output.stdout).unwrap().lines().last().unwrap().to_owned()
     };
-    assert_eq!(post("a key"), "2 413");
+    assert_eq!(post(DEMO_KEY), "2 413");
     assert_eq!(post("wrong"), "2 401");
 }
 
@@ -268,10 +271,6 @@ fn what_would_not_work_is_refused_at_the_start() {
         command.args(["serve", "--offline", "--pack", "starter"]).args(arguments);
         finished(&command.output().unwrap())
     };
-    let (out, err, code) = serve(&[]);
-    assert_eq!((out.as_str(), code), ("", 64), "{err}");
-    assert!(err.contains("nobody may call") && err.contains("--demo"), "{err}");
-
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (out, err, code) = serve(&["--demo", "--listen", &address]);
@@ -284,14 +283,6 @@ fn what_would_not_work_is_refused_at_the_start() {
     let (_, err, code) = serve(&["--demo", "--config", config.to_str().unwrap()]);
     assert_eq!(code, 64);
     assert!(err.contains("max_body_byte") && err.contains("livegate.toml"), "{err}");
-
-    // A key where its digest belongs is not echoed.
-    let digest = "[[ingress.credentials]]\napp_id = 'a'\napp_key_sha256 = 'a raw key'\n";
-    std::fs::write(&config, digest).unwrap();
-    let (_, err, code) = serve(&["--config", config.to_str().unwrap()]);
-    assert_eq!(code, 64);
-    assert!(err.contains("in line 3") && err.contains("sha256sum"), "{err}");
-    assert!(!err.contains("a raw key"), "{err}");
 
     // An attack must never read as live, nor a gate be switched off by what is no number.
     for (setting, key) in [
@@ -310,50 +301,7 @@ fn what_would_not_work_is_refused_at_the_start() {
     assert!(err.contains("ONNX Runtime") && err.contains("cannot be loaded"), "{err}");
 }
 
-#[test]
-fn configured_callers_codes_and_limits_hold() {
-    let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("livegate.toml");
-    let digest = model_pack::Digest::of(b"secret");
-    std::fs::write(
-        &config,
-        format!(
-            "pack = 'starter'\nlisten = '127.0.0.1:0'\nworkers = 1\n\
-             [ingress]\nthreshold = 1.0\nv0_1_min_picture_side_px = 600\n\
-             [ingress.response_codes]\nnot_live = 7\nnot_assessed = 9\n\
-             [[ingress.credentials]]\napp_id = 'shop'\napp_key_sha256 = '{digest}'\n"
-        ),
-    )
-    .unwrap();
-    let mut command = livegate(testbed::home().root());
-    command.args(["serve", "--offline", "--config"]).arg(&config);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.trim().strip_prefix("listening on ").expect("the service starts").to_owned();
-    let bytes = std::fs::read(testbed::portrait()).unwrap();
-    let base64 = base64_of(&bytes);
-    let post = |version: &str| {
-        let body = format!("{{\"selfie\":\"{base64}\"}}");
-        let request = ureq::post(format!("{url}/{version}/liveness-verification"))
-            .header("app-id", "shop")
-            .header("app-key", "secret")
-            .content_type("application/json");
-        let text = request.send(body).unwrap().body_mut().read_to_string().unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()["response_code"].clone()
-    };
-    assert_eq!(post("v0.2"), 7);
-    assert_eq!(post("v0.1"), 9);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    // A line a request, and neither keys nor pictures among them.
-    let mut log = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    assert_eq!(log.matches("request_id=").count(), 2, "{log}");
-    assert!(!log.contains("secret") && !log.contains(&base64[..60]), "{log}");
-}
-
-fn base64_of(bytes: &[u8]) -> String {
+pub(crate) fn base64_of(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let group = |chunk: &[u8]| {
         let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
