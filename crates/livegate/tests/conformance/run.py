@@ -1,0 +1,373 @@
+"""Holds Livegate's answers against the contract, as real clients hear them: direct, behind nginx, and
+with the examples of docs/API.md. Python's own library only; brings the clients' into target/conformance.
+
+    python3 crates/livegate/tests/conformance/run.py target/release/livegate
+
+Loopback only; ends what it started. What is not installed is left out and said so; where CI=true, that
+is a failure.
+"""
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+import contract
+from services import ALLOWED_ORIGIN, APP_ID, APP_KEY, Nginx, Relay, clean_environment, installed, livegate
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[3]
+TOOLS = ROOT / "target/conformance"
+VENV_PYTHON = TOOLS / "venv/bin/python"
+NODE_MODULES = TOOLS / "npm/node_modules"
+PATH = "/v0.2/liveness-verification"
+# Longest run of one client, seconds.
+MAX_CLIENT_TIME = 90
+
+CHECKS = []
+
+
+def check(what, faults):
+    print(("FAILED  " if faults else "ok      ") + what, flush=True)
+    for fault in faults:
+        print("          " + fault, flush=True)
+    CHECKS.append(not faults)
+
+
+def left_out(what):
+    print("LEFT OUT: " + what, flush=True)
+    if os.environ.get("CI") == "true":
+        CHECKS.append(False)
+
+
+# ---- What is sent -------------------------------------------------------------------------------
+
+def tiny_png(path):
+    """The size of the documented sample: 95x71, all grey."""
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 95, 71, 8, 2, 0, 0, 0))
+    rows = zlib.compress((b"\0" + b"\x80" * 3 * 95) * 71)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+
+
+def cases(home, scratch):
+    """Name, request, status and what the answer must hold, for every client."""
+    portrait, tiny, text = home / "sample/portrait.png", scratch / "tiny.png", scratch / "text.txt"
+    large, larger = scratch / "large.bin", scratch / "larger.bin"
+    tiny_png(tiny)
+    text.write_text("This is not a picture!\n")
+    # Over Livegate's 20 MiB, with the rest of the form just under the 21 MiB that nginx lets through...
+    large.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes((21 << 20) - 4096))
+    # ...and over both.
+    larger.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(22 << 20))
+
+    live = {"response_code": "0", "response_data.img": {"height": "512", "width": "512"}}
+    unassessed = {"response_code": "2", "response_data.faces_liveness": "0.0",
+                  "response_data.img": {"height": "71", "width": "95"}}
+    error = lambda code: {"error.code": code}
+    usual = {"body": "form", "spelling": "_", "name": "selfie.png", "type": "image/png", "prefix": ""}
+
+    def case(title, status, expected, selfie=portrait, threshold="0.6", **more):
+        fields = {**usual, "selfie": selfie and str(selfie), "threshold": threshold, **more}
+        return title, {field: value for field, value in fields.items() if value is not None}, status, expected
+
+    return [
+        case("a good selfie", 200, live),
+        case("other file name, text/plain", 200, live, name="notes.txt", type="text/plain"),
+        case("other file name, application/octet-stream", 200, live, name="selfie.jpg", type="application/octet-stream"),
+        case("no threshold", 200, live, threshold=None),
+        case("app-id and app-key", 200, live, spelling="-"),
+        case("chunks", 200, live, body="chunked"),
+        case("base64 in a text part", 200, live, body="text"),
+        case("a data: URL in a text part", 200, live, body="text", prefix="data:image/png;base64,"),
+        case("JSON, base64, number", 200, live, body="json"),
+        case("JSON, data: URL, string", 200, live, body="json-strings", prefix="data:image/png;base64,"),
+        case("a tiny picture", 200, unassessed, selfie=tiny),
+        case("a tiny picture in chunks", 200, unassessed, selfie=tiny, body="chunked"),
+        case("a wrong key", 401, error("invalid_credentials"), key="wrong"),
+        case("no selfie", 400, error("missing_selfie"), selfie=None),
+        case("threshold abc", 400, error("invalid_threshold"), threshold="abc"),
+        case("text for a picture", 415, error("unsupported_image"), selfie=text),
+        case("21 MiB", 413, error("body_too_large"), selfie=large),
+        case("21 MiB in chunks", 413, error("body_too_large"), selfie=large, body="chunked"),
+        case("21 MiB and a wrong key", 401, error("invalid_credentials"), selfie=large, key="wrong"),
+        case("22 MiB", 413, error("body_too_large"), selfie=larger),
+        case("22 MiB in chunks", 413, error("body_too_large"), selfie=larger, body="chunked"),
+        case("a good selfie after all that", 200, live),
+    ]
+
+
+def curl_cases(all_cases):
+    """Only curl lets one choose whether to wait for `100 Continue`."""
+    named = {name: (request, status, expected) for name, request, status, expected in all_cases}
+    for name, expect, title in [("a good selfie", " 100-continue", "Expect: 100-continue"),
+                                ("21 MiB", " 100-continue", "21 MiB, Expect: 100-continue"),
+                                ("21 MiB", "", "21 MiB, no Expect")]:
+        request, status, expected = named[name]
+        yield title, {**request, "expect": expect}, status, expected
+
+
+# ---- Who sends it -------------------------------------------------------------------------------
+
+def install():
+    if not any(TOOLS.glob("venv/lib/*/site-packages/requests")):
+        subprocess.run([sys.executable, "-m", "venv", TOOLS / "venv"], check=True, timeout=300)
+        pip = [VENV_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "requests==2.34.2"], check=True, timeout=300)
+    if shutil.which("npm") and not (NODE_MODULES / "request").exists():
+        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", TOOLS / "npm"]
+        subprocess.run([*npm, "request@2.88.2"], check=True, timeout=300)
+
+
+def clients():
+    """Name, command and whether it begins with HTTP/2, of each that can be run here."""
+    program = HERE / "clients"
+    every = [
+        ("curl", "curl", [sys.executable, program / "curl.py"], False),
+        ("curl over HTTP/2", "curl", [sys.executable, program / "curl.py", "http2"], True),
+        ("requests", VENV_PYTHON, [VENV_PYTHON, program / "requests_client.py"], False),
+        ("Node fetch", "node", ["node", program / "fetch.mjs"], False),
+        ("Node http2", "node", ["node", program / "fetch.mjs", "http2"], True),
+        ("Node request", "node", ["node", program / "request_package.cjs"], False),
+        ("Java over HTTP/1.1", "java", ["java", program / "JavaClient.java", "http1"], False),
+        ("Java asking for HTTP/2", "java", ["java", program / "JavaClient.java"], False),
+    ]
+    for name, needed, command, is_http2 in every:
+        if shutil.which(needed):
+            yield name, command, is_http2
+        else:
+            left_out(f"{name}: no {needed}")
+
+
+def client_environment(port):
+    return clean_environment(LIVEGATE_URL=f"http://127.0.0.1:{port}", LIVEGATE_APP_ID=APP_ID,
+                             LIVEGATE_APP_KEY=APP_KEY, NODE_PATH=str(NODE_MODULES))
+
+
+def answers(command, port, requests):
+    """What one run of a client heard: an answer or a failure for each request."""
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    try:
+        run = subprocess.run(command, env=client_environment(port), input=lines, capture_output=True, text=True,
+                             timeout=MAX_CLIENT_TIME)
+        heard, complaint = [json.loads(line) for line in run.stdout.splitlines()], run.stderr[-500:]
+    except subprocess.TimeoutExpired:
+        heard, complaint = [], f"not done after {MAX_CLIENT_TIME} s"
+    return heard + [{"failure": f"no output: {complaint}"}] * (len(requests) - len(heard))
+
+
+# ---- Checks -------------------------------------------------------------------------------------
+
+def runs(all_cases, is_behind_nginx):
+    """The requests, those together that one run of a client sends. See `check_early_refusal` for why
+    nothing may follow an early refusal through nginx."""
+    gathered = [[]]
+    for _, request, status, _ in all_cases:
+        gathered[-1].append(request)
+        if is_behind_nginx and status in (401, 413):
+            gathered.append([])
+    return [requests for requests in gathered if requests]
+
+
+def check_clients(where, all_cases, ports, texts, allowed=()):
+    """Every client, every case. `texts` holds the first answer to each, which all others must equal."""
+    is_behind_nginx = bool(where)
+    for name, command, is_http2 in clients():
+        own_cases = all_cases + (list(curl_cases(all_cases)) if name == "curl" else [])
+        port = ports[is_http2]
+        heard = [answer for run in runs(own_cases, is_behind_nginx) for answer in answers(command, port, run)]
+        for (case, _, status, expected), answer in zip(own_cases, heard):
+            faults = contract.faults_of(answer, status, expected, allowed)
+            if not faults:
+                text = contract.without_stamp(answer["body"])
+                # Beside the stamp, an answer depends on the picture or on the error alone.
+                key = (status, json.dumps(expected))
+                if texts.setdefault(key, text) != text:
+                    faults = [f"another text than the first client got: {text}", texts[key]]
+            check(f"{where}{name}: {case}", faults)
+        check(f"{where}{name}: every answer has its own name", [] if contract.is_fresh(heard) else ["one came twice"])
+        if name == "curl over HTTP/2":
+            continue
+        with Relay(port) as relay:
+            for answer in answers(command, relay.port, [all_cases[0][1]] * 2):
+                faults = contract.faults_of(answer, *all_cases[0][2:], allowed)
+            if relay.connections != 1:
+                faults.append(f"{relay.connections} connections")
+            check(f"{where}{name}: two requests on one connection", faults)
+
+
+def exchange(port, method, headers, body=None):
+    """One request as a browser's network code would make it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, PATH, body, headers)
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    headers = {name: response.headers.get_all(name) for name in {name.lower() for name in response.headers}}
+    headers = {name: held[0] if len(held) == 1 else held for name, held in headers.items()}
+    return {"status": response.status, "headers": headers, "body": text}
+
+
+def lacks(answer, header, *words):
+    """Which of the comma-separated `words` the header does not have."""
+    value = str(answer["headers"].get(header, ""))
+    held = {word.strip().lower() for word in value.split(",")}
+    return [f"{header} is `{value}`: no {word}" for word in words if word not in held]
+
+
+def check_browser(where, home, port, allowed=()):
+    """What a browser asks before it sends a page's request, and what it must hear to hand over the answer."""
+    def preflight(origin):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "app_id,app_key"}
+        return exchange(port, "OPTIONS", asked)
+
+    answer = preflight(ALLOWED_ORIGIN)
+    headers = answer["headers"]
+    faults = [] if answer["status"] == 200 else [f"status {answer['status']}"]
+    faults += lacks(answer, "access-control-allow-origin", ALLOWED_ORIGIN)
+    faults += lacks(answer, "access-control-allow-methods", "post")
+    faults += lacks(answer, "access-control-allow-headers", "app_id", "app_key", "app-id", "app-key", "content-type")
+    faults += [] if headers.get("access-control-max-age", "").isdigit() else ["no access-control-max-age"]
+    faults += contract.header_faults(headers, answer["body"], allowed)
+    faults += [] if re.fullmatch(contract.UUID4, headers.get("x-request-id", "")) else ["no x-request-id"]
+    check(f"{where}browser: preflight", faults)
+
+    def check_origin(case, answer):
+        granted = answer["headers"].get("access-control-allow-origin")
+        check(f"{where}browser: {case}", [f"granted to {granted}"] if granted else [])
+
+    check_origin("preflight of another origin", preflight("https://evil.example"))
+
+    boundary = "----WebKitFormBoundaryA"
+    disposition = f'--{boundary}\r\nContent-Disposition: form-data; name="selfie"; filename="a.png"\r\n'
+    form = f"{disposition}Content-Type: image/png\r\n\r\n".encode()
+    form += (home / "sample/portrait.png").read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+    usual = {"Content-Type": f"multipart/form-data; boundary={boundary}", "app_id": APP_ID, "app_key": APP_KEY}
+    for case, key, status, expected in [
+        ("a good selfie", APP_KEY, 200, {"response_code": "0"}),
+        ("a wrong key", "wrong", 401, {"error.code": "invalid_credentials"}),
+    ]:
+        answer = exchange(port, "POST", {**usual, "app_key": key, "Origin": ALLOWED_ORIGIN}, form)
+        faults = contract.faults_of(answer, status, expected, allowed)
+        faults += lacks(answer, "access-control-allow-origin", ALLOWED_ORIGIN)
+        faults += lacks(answer, "access-control-expose-headers", "x-request-id") + lacks(answer, "vary", "origin")
+        check(f"{where}browser: {case}", faults)
+    check_origin("a good selfie from another origin", exchange(port, "POST", {**usual, "Origin": "https://evil.example"}, form))
+
+
+def check_early_refusal(home, port):
+    """A caller who is refused before all is sent: nginx, where it does not collect bodies, calls the
+    connection kept and closes it once the rest has come. The caller's next request is lost."""
+    form = b'--B\r\nContent-Disposition: form-data; name="selfie"; filename="a"\r\n\r\n'
+    form += (home / "sample/portrait.png").read_bytes() + b"\r\n--B--\r\n"
+    half = len(form) // 2
+    headers = {"Content-Type": "multipart/form-data; boundary=B", "Content-Length": str(len(form)), "app_id": APP_ID}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def request(key, pause):
+        connection.putrequest("POST", PATH)
+        for name, value in {**headers, "app_key": key}.items():
+            connection.putheader(name, value)
+        connection.endheaders(form[:half])
+        time.sleep(pause)
+        connection.send(form[half:])
+        response = connection.getresponse()
+        response.read()
+        return response
+
+    try:
+        faults = [] if request("wrong", 0.5).status == 401 else ["no 401"]
+        # Where the answer said `Connection: close`, http.client makes a new connection.
+        faults += [] if request(APP_KEY, 0).status == 200 else ["no 200 after it"]
+    except (OSError, http.client.HTTPException) as error:
+        faults = [f"the connection was said to be kept, and the next request was lost: {error!r}"]
+    connection.close()
+    check("behind nginx: a request after an early refusal", faults)
+
+
+def check_slow_upload(home, port, allowed):
+    """A large body that comes slowly: nginx must hold none of it in a file meanwhile."""
+    part = b'--B\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n%s\r\n'
+    padding = part % (b"ignored", bytes(8 << 20))
+    form = padding + part % (b"selfie", (home / "sample/portrait.png").read_bytes()) + b"--B--\r\n"
+
+    def pieces():
+        for at in range(0, len(form), 1 << 20):
+            time.sleep(0.2)
+            yield form[at:at + (1 << 20)]
+
+    headers = {"Content-Type": "multipart/form-data; boundary=B", "Content-Length": str(len(form))}
+    answer = exchange(port, "POST", {**headers, "app_id": APP_ID, "app_key": APP_KEY}, pieces())
+    check("behind nginx: a large body sent slowly", contract.faults_of(answer, 200, {"response_code": "0"}, allowed))
+
+
+def check_nginx(nginx, home, allowed):
+    check_early_refusal(home, nginx.port)
+    check_slow_upload(home, nginx.port, allowed)
+    errors = [line for line in nginx.log("error.log").splitlines() if "temporary" in line or "_temp" in line]
+    check("behind nginx: nothing is written to temporary files", errors[:5])
+    log = nginx.log("livegate.log")
+    check("behind nginx: the access log has requests and no keys",
+          [] if PATH in log and APP_KEY not in log and APP_ID not in log else [log[:200]])
+
+
+def check_documentation(home, scratch, port):
+    """Runs the examples of docs/API.md as they are."""
+    shutil.copy(home / "sample/portrait.png", scratch / "selfie.jpg")
+    runners = {
+        "sh": ("example.sh", "curl", ["bash"]), "python": ("example.py", VENV_PYTHON, [VENV_PYTHON]),
+        "mjs": ("example.mjs", "node", ["node"]), "cjs": ("example.cjs", "node", ["node"]),
+        "java": ("Liveness.java", "java", ["java"]),
+    }
+    section = (ROOT / "docs/API.md").read_text().split("\n## Clients\n")[1].split("\n## ")[0]
+    blocks = [block for block in re.findall(r"^```(\w+)\n(.*?)^```", section, re.M | re.S) if block[0] in runners]
+    for language, code in blocks:
+        file, needed, command = runners[language]
+        if not shutil.which(needed):
+            left_out(f"docs/API.md: {language}: no {needed}")
+            continue
+        (scratch / file).write_text(code)
+        try:
+            run = subprocess.run([*command, file], cwd=scratch, env=client_environment(port), capture_output=True, text=True,
+                                 timeout=MAX_CLIENT_TIME)
+            is_live = run.returncode == 0 and re.search(r"response_code\W+0\b", run.stdout)
+            faults = [] if is_live else [f"exit {run.returncode}: {run.stdout}{run.stderr}"]
+        except subprocess.TimeoutExpired:
+            faults = [f"not done after {MAX_CLIENT_TIME} s"]
+        check(f"docs/API.md: the {language} example", faults)
+    found = {language for language, _ in blocks}
+    check("docs/API.md: an example for every client", [f"none in {language}" for language in runners if language not in found])
+
+
+def main(binary):
+    install()
+    home = installed(binary, ROOT / "target/testbed")
+    texts, behind = {}, ("server",)
+    with tempfile.TemporaryDirectory() as directory:
+        scratch = pathlib.Path(directory)
+        all_cases = cases(home, scratch)
+        has_nginx = shutil.which("nginx")
+        with livegate(binary, home, scratch) as port:
+            check_clients("", all_cases, (port, port), texts)
+            check_browser("", home, port)
+            check_documentation(home, scratch, port)
+            if has_nginx:
+                with Nginx(ROOT / "deploy/nginx/livegate.conf", scratch, port) as nginx:
+                    check_clients("behind nginx: ", all_cases, (nginx.port, nginx.http2_port), texts, behind)
+                    check_browser("behind nginx: ", home, nginx.port, behind)
+                    check_nginx(nginx, home, behind)
+            else:
+                left_out("everything behind nginx: no nginx")
+    print(f"conformance: {sum(CHECKS)} passed, {CHECKS.count(False)} failed")
+    return 0 if all(CHECKS) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve()))
