@@ -1,7 +1,6 @@
 """What the clients talk to: Livegate, nginx before it, and a relay that counts connections."""
 import contextlib
 import os
-import pathlib
 import secrets
 import select
 import shutil
@@ -83,11 +82,11 @@ class Nginx:
 
     TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
 
-    def __init__(self, site, scratch, upstream_port):
-        self.directory = pathlib.Path(scratch, "nginx")
-        self.directory.mkdir()
+    def __init__(self, site, directory, upstream_port):
+        self.directory = directory
+        directory.mkdir()
         # As root, nginx gives its workers to a user without rights, who must get in here.
-        scratch.chmod(0o711)
+        directory.parent.chmod(0o711)
         self.port, self.http2_port = free_port(), free_port()
         text = site.read_text()
         for place, ours in [

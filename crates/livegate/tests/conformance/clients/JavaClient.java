@@ -84,7 +84,8 @@ class JavaClient {
     }
 
     static String quoted(String text) {
-        return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n") + "\"";
+        var escaped = text.replace("\\", "\\\\").replace("\"", "\\\"");
+        return "\"" + escaped.replace("\r", "\\r").replace("\n", "\\n") + "\"";
     }
 
     static String value(List<String> values) {

@@ -4,7 +4,9 @@ import { connect } from 'node:http2';
 import { createInterface } from 'node:readline';
 
 const path = '/v0.2/liveness-verification';
-const session = process.argv[2] === 'http2' ? connect(process.env.LIVEGATE_URL) : undefined;
+// Node counts what waits to be sent as the session's memory, and allows 10 MB.
+const options = { maxSessionMemory: 100 };
+const session = process.argv[2] === 'http2' ? connect(process.env.LIVEGATE_URL, options) : undefined;
 // A failing session fails its requests, which say so.
 session?.on('error', () => {});
 

@@ -5,7 +5,7 @@ const readline = require('node:readline');
 const request = require('request');
 
 const url = process.env.LIVEGATE_URL + '/v0.2/liveness-verification';
-const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+const agent = new http.Agent({ keepAlive: true });
 
 function body(test) {
   const threshold = test.threshold && { threshold: test.threshold };
@@ -51,6 +51,8 @@ function send(test) {
 (async () => {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     console.log(JSON.stringify(await send(JSON.parse(line))));
+    // The agent takes its connection back a moment after the answer's end.
+    await new Promise(setImmediate);
   }
   agent.destroy();
 })();
