@@ -35,7 +35,8 @@ def cases(home, scratch):
     return [
         case("a good selfie", 200, live),
         case("other file name, text/plain", 200, live, name="notes.txt", type="text/plain"),
-        case("other file name, application/octet-stream", 200, live, name="selfie.jpg", type="application/octet-stream"),
+        case("other file name, application/octet-stream", 200, live, name="selfie.jpg",
+             type="application/octet-stream"),
         case("no threshold", 200, live, threshold=None),
         case("app-id and app-key", 200, live, spelling="-"),
         case("chunks", 200, live, body="chunked"),

@@ -92,8 +92,8 @@ def time_faults(body, since):
 
 
 def faults_of(answer, since, status, expected, allowed=()):
-    """Everything wrong with an answer that was asked for after `since`. `expected` maps dotted keys to values as they are written;
-    `allowed` names headers that may come besides those of the contract."""
+    """Everything wrong with an answer that was asked for after `since`. `expected` maps dotted keys to
+    values as they are written; `allowed` names headers that may come besides the contract's."""
     if "failure" in answer:
         return ["the client got no answer: " + answer["failure"]]
     headers, text = answer["headers"], answer["body"]
