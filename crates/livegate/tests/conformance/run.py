@@ -1,0 +1,344 @@
+"""Holds Livegate's answers against the contract, as real clients hear them: direct, behind nginx, and
+with the examples of docs/API.md. Python's own library only; brings the clients' into target/conformance.
+
+    python3 crates/livegate/tests/conformance/run.py target/release/livegate
+
+Loopback only; ends what it started. What is not installed is left out and said so; where CI=true, that
+is a failure.
+"""
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import contract
+from cases import cases, curl_cases
+from services import ALLOWED_ORIGIN, APP_ID, APP_KEY, Nginx, Relay, clean_environment, free_port, installed, livegate
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[3]
+TOOLS = ROOT / "target/conformance"
+VENV_PYTHON = TOOLS / "venv/bin/python"
+NODE_MODULES = TOOLS / "npm/node_modules"
+SITE = ROOT / "deploy/nginx/livegate.conf"
+# The headers that nginx adds.
+BEHIND = ("server",)
+PATH = "/v0.2/liveness-verification"
+# Longest run of one client, seconds.
+MAX_CLIENT_TIME = 90
+# What is answered before a body has come whole. Through nginx 1.22, curl 7.88 over HTTP/2 loses many such
+# answers, nginx's own 413 among them: nginx resets the stream without an error, and curl takes that for
+# one. Node's HTTP/2 client hears them all. So curl's losses are noted and not counted.
+EARLY_REFUSALS = (401, 413)
+
+CHECKS = []
+
+
+def check(what, faults):
+    print(("FAILED  " if faults else "ok      ") + what, flush=True)
+    for fault in faults:
+        print("          " + fault, flush=True)
+    CHECKS.append(not faults)
+
+
+def left_out(what):
+    print("LEFT OUT: " + what, flush=True)
+    if os.environ.get("CI") == "true":
+        CHECKS.append(False)
+
+
+# ---- Who sends it -------------------------------------------------------------------------------
+
+def install():
+    if not any(TOOLS.glob("venv/lib/*/site-packages/requests")):
+        subprocess.run([sys.executable, "-m", "venv", TOOLS / "venv"], check=True, timeout=300)
+        pip = [VENV_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "requests==2.34.2"], check=True, timeout=300)
+    if shutil.which("npm") and not (NODE_MODULES / "request").exists():
+        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", TOOLS / "npm"]
+        subprocess.run([*npm, "request@2.88.2"], check=True, timeout=300)
+
+
+def clients():
+    """Name, command and whether it begins with HTTP/2, of each that can be run here."""
+    program = HERE / "clients"
+    every = [
+        ("curl", "curl", [sys.executable, program / "curl.py"], False),
+        ("curl over HTTP/2", "curl", [sys.executable, program / "curl.py", "http2"], True),
+        ("requests", VENV_PYTHON, [VENV_PYTHON, program / "requests_client.py"], False),
+        ("Node fetch", "node", ["node", program / "fetch.mjs"], False),
+        ("Node http2", "node", ["node", program / "fetch.mjs", "http2"], True),
+        ("Node request", "npm", ["node", program / "request_package.cjs"], False),
+        ("Java over HTTP/1.1", "java", ["java", program / "JavaClient.java", "http1"], False),
+        ("Java asking for HTTP/2", "java", ["java", program / "JavaClient.java"], False),
+    ]
+    for name, needed, command, is_http2 in every:
+        if shutil.which(needed):
+            yield name, command, is_http2
+        else:
+            left_out(f"{name}: no {needed}")
+
+
+def client_environment(port):
+    return clean_environment(LIVEGATE_URL=f"http://127.0.0.1:{port}", LIVEGATE_APP_ID=APP_ID,
+                             LIVEGATE_APP_KEY=APP_KEY, NODE_PATH=str(NODE_MODULES))
+
+
+def answers(command, port, requests):
+    """What one run of a client heard: an answer or a failure for each request."""
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    try:
+        run = subprocess.run(command, env=client_environment(port), input=lines, capture_output=True, text=True,
+                             timeout=MAX_CLIENT_TIME)
+        heard, complaint = [json.loads(line) for line in run.stdout.splitlines()], run.stderr[-500:]
+    except subprocess.TimeoutExpired:
+        heard, complaint = [], f"not done after {MAX_CLIENT_TIME} s"
+    return heard + [{"failure": f"no output: {complaint}"}] * (len(requests) - len(heard))
+
+
+# ---- Checks -------------------------------------------------------------------------------------
+
+def runs(all_cases, is_behind_nginx):
+    """The requests, those together that one run of a client sends. See `check_early_refusal` for why
+    nothing may follow an early refusal through nginx."""
+    gathered = [[]]
+    for _, request, status, _ in all_cases:
+        gathered[-1].append(request)
+        if is_behind_nginx and status in EARLY_REFUSALS:
+            gathered.append([])
+    return [requests for requests in gathered if requests]
+
+
+def check_clients(where, all_clients, all_cases, ports, texts, allowed=()):
+    """Every client, every case. `texts` holds the first answer to each, which all others must equal."""
+    is_behind_nginx = bool(where)
+    for name, command, is_http2 in all_clients:
+        own_cases = all_cases + (list(curl_cases(all_cases)) if name == "curl" else [])
+        port = ports[is_http2]
+        since = contract.now()
+        heard = [answer for run in runs(own_cases, is_behind_nginx) for answer in answers(command, port, run)]
+        for (case, _, status, expected), answer in zip(own_cases, heard):
+            faults = contract.faults_of(answer, since, status, expected, allowed)
+            if faults and is_behind_nginx and name == "curl over HTTP/2" and status in EARLY_REFUSALS:
+                print(f"lost    {where}{name}: {case}: {faults[0]}", flush=True)
+                continue
+            if not faults:
+                text = contract.without_stamp(answer["body"])
+                # Beside the stamp, an answer depends on the picture or on the error alone.
+                key = (status, json.dumps(expected))
+                if texts.setdefault(key, text) != text:
+                    faults = [f"another text than the first client got: {text}", texts[key]]
+            check(f"{where}{name}: {case}", faults)
+        check(f"{where}{name}: every answer has its own name", [] if contract.is_fresh(heard) else ["one came twice"])
+        if name == "curl over HTTP/2":
+            continue
+        with Relay(port) as relay:
+            faults = []
+            for answer in answers(command, relay.port, [all_cases[0][1]] * 2):
+                faults += contract.faults_of(answer, since, *all_cases[0][2:], allowed)
+            if relay.connections != 1:
+                faults.append(f"{relay.connections} connections")
+            check(f"{where}{name}: two requests on one connection", faults)
+
+
+def exchange(port, method, headers, body=None):
+    """One request as a browser's network code would make it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, PATH, body, headers)
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    headers = {name: response.headers.get_all(name) for name in {name.lower() for name in response.headers}}
+    headers = {name: held[0] if len(held) == 1 else held for name, held in headers.items()}
+    return {"status": response.status, "headers": headers, "body": text}
+
+
+def lacks(answer, header, *words):
+    """Which of the comma-separated `words` the header does not have."""
+    value = str(answer["headers"].get(header, ""))
+    held = {word.strip().lower() for word in value.split(",")}
+    return [f"{header} is `{value}`: no {word}" for word in words if word not in held]
+
+
+def check_browser(where, home, port, allowed=()):
+    """What a browser asks before it sends a page's request, and what it must hear to hand over the answer."""
+    def preflight(origin):
+        asked = {"Method": "POST", "Headers": "app_id,app_key"}
+        asked = {f"Access-Control-Request-{name}": value for name, value in asked.items()}
+        return exchange(port, "OPTIONS", {"Origin": origin, **asked})
+
+    answer = preflight(ALLOWED_ORIGIN)
+    headers = answer["headers"]
+    faults = [] if answer["status"] == 200 else [f"status {answer['status']}"]
+    faults += lacks(answer, "access-control-allow-origin", ALLOWED_ORIGIN)
+    faults += lacks(answer, "access-control-allow-methods", "post")
+    faults += lacks(answer, "access-control-allow-headers", "app_id", "app_key", "app-id", "app-key", "content-type")
+    faults += [] if headers.get("access-control-max-age", "").isdigit() else ["no access-control-max-age"]
+    faults += contract.header_faults(headers, answer["body"], allowed)
+    faults += [] if re.fullmatch(contract.UUID4, headers.get("x-request-id", "")) else ["no x-request-id"]
+    check(f"{where}browser: preflight", faults)
+
+    def check_origin(case, answer):
+        granted = answer["headers"].get("access-control-allow-origin")
+        check(f"{where}browser: {case}", [f"granted to {granted}"] if granted else [])
+
+    check_origin("preflight of another origin", preflight("https://evil.example"))
+
+    boundary = "----WebKitFormBoundaryA"
+    disposition = f'--{boundary}\r\nContent-Disposition: form-data; name="selfie"; filename="a.png"\r\n'
+    form = f"{disposition}Content-Type: image/png\r\n\r\n".encode()
+    form += (home / "sample/portrait.png").read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+    usual = {"Content-Type": f"multipart/form-data; boundary={boundary}", "app_id": APP_ID, "app_key": APP_KEY}
+    for case, key, status, expected in [
+        ("a good selfie", APP_KEY, 200, {"response_code": "0"}),
+        ("a wrong key", "wrong", 401, {"error.code": "invalid_credentials"}),
+    ]:
+        since = contract.now()
+        answer = exchange(port, "POST", {**usual, "app_key": key, "Origin": ALLOWED_ORIGIN}, form)
+        faults = contract.faults_of(answer, since, status, expected, allowed)
+        faults += lacks(answer, "access-control-allow-origin", ALLOWED_ORIGIN)
+        faults += lacks(answer, "access-control-expose-headers", "x-request-id") + lacks(answer, "vary", "origin")
+        check(f"{where}browser: {case}", faults)
+    evil = {**usual, "Origin": "https://evil.example"}
+    check_origin("a good selfie from another origin", exchange(port, "POST", evil, form))
+
+
+def check_early_refusal(where, home, port, expect=None):
+    """A caller who is refused before all is sent sends the rest and then its next request. Either the
+    connection serves it, or the refusal says `Connection: close`; else that request is lost. nginx,
+    where it does not collect bodies, calls such a connection kept and closes it."""
+    form = b'--B\r\nContent-Disposition: form-data; name="selfie"; filename="a"\r\n\r\n'
+    form += (home / "sample/portrait.png").read_bytes() + b"\r\n--B--\r\n"
+    usual = {"Content-Type": "multipart/form-data; boundary=B", "Content-Length": str(len(form)), "app_id": APP_ID}
+    # curl too, when nothing comes of its Expect, sends the body after a while.
+    first = 0 if expect else len(form) // 2
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def request(headers, pause):
+        connection.putrequest("POST", PATH)
+        for name, value in {**usual, **headers}.items():
+            connection.putheader(name, value)
+        connection.endheaders(form[:first] or None)
+        time.sleep(pause)
+        with contextlib.suppress(BrokenPipeError):
+            connection.send(form[first:])
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+    try:
+        statuses = request({"app_key": "wrong", **(expect or {})}, 0.5), request({"app_key": APP_KEY}, 0)
+        faults = [] if statuses == (401, 200) else [f"answered {statuses}"]
+    except (OSError, http.client.HTTPException) as error:
+        faults = [f"an answer was lost on a connection that was said to be kept: {error!r}"]
+    connection.close()
+    check(f"{where}a request after an early refusal{', Expect' if expect else ''}", faults)
+
+
+def check_slow_upload(home, port):
+    """A large body that comes slowly: nginx must hold none of it in a file meanwhile."""
+    part = b'--B\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n%s\r\n'
+    padding = part % (b"ignored", bytes(8 << 20))
+    form = padding + part % (b"selfie", (home / "sample/portrait.png").read_bytes()) + b"--B--\r\n"
+
+    def pieces():
+        for at in range(0, len(form), 1 << 20):
+            time.sleep(0.2)
+            yield form[at:at + (1 << 20)]
+
+    headers = {"Content-Type": "multipart/form-data; boundary=B", "Content-Length": str(len(form))}
+    since = contract.now()
+    answer = exchange(port, "POST", {**headers, "app_id": APP_ID, "app_key": APP_KEY}, pieces())
+    faults = contract.faults_of(answer, since, 200, {"response_code": "0"}, BEHIND)
+    check("behind nginx: a large body sent slowly", faults)
+
+
+def check_nginx(nginx, home):
+    check_early_refusal("behind nginx: ", home, nginx.port)
+    check_slow_upload(home, nginx.port)
+    errors = [line for line in nginx.log("error.log").splitlines() if "temporary" in line or "_temp" in line]
+    check("behind nginx: nothing is written to temporary files", errors[:5])
+    log = nginx.log("livegate.log")
+    check("behind nginx: the access log has requests and no keys",
+          [] if PATH in log and APP_KEY not in log and APP_ID not in log else [log[:200]])
+
+
+def check_without_livegate(scratch):
+    """What nginx must say itself: in the contract's form, so that clients can read it."""
+    def check_answer(case, upstream_port, status, code):
+        with Nginx(SITE, scratch / code, upstream_port) as nginx:
+            since = contract.now()
+            answer = exchange(nginx.port, "POST", {"app_id": APP_ID, "app_key": APP_KEY}, b"any")
+        faults = contract.faults_of(answer, since, status, {"error.code": code}, BEHIND)
+        check(f"behind nginx: {case}", faults + (lacks(answer, "retry-after", "1") if status == 503 else []))
+
+    check_answer("Livegate is not running", free_port(), 503, "shutting_down")
+    # Takes as long as nginx waits for an answer: 12 s.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        check_answer("Livegate does not answer", silent.getsockname()[1], 504, "deadline_exceeded")
+
+
+def check_documentation(home, scratch, port):
+    """Runs the examples of docs/API.md as they are."""
+    shutil.copy(home / "sample/portrait.png", scratch / "selfie.jpg")
+    runners = {
+        "sh": ("example.sh", "curl", ["bash"]), "python": ("example.py", VENV_PYTHON, [VENV_PYTHON]),
+        "mjs": ("example.mjs", "node", ["node"]), "cjs": ("example.cjs", "node", ["node"]),
+        "java": ("Liveness.java", "java", ["java"]),
+    }
+    section = (ROOT / "docs/API.md").read_text().split("\n## Clients\n")[1].split("\n## ")[0]
+    blocks = [block for block in re.findall(r"^```(\w+)\n(.*?)^```", section, re.M | re.S) if block[0] in runners]
+    for language, code in blocks:
+        file, needed, command = runners[language]
+        if not shutil.which(needed):
+            left_out(f"docs/API.md: {language}: no {needed}")
+            continue
+        (scratch / file).write_text(code)
+        try:
+            run = subprocess.run([*command, file], cwd=scratch, env=client_environment(port), capture_output=True,
+                                 text=True, timeout=MAX_CLIENT_TIME)
+            is_live = run.returncode == 0 and re.search(r"response_code\W+0\b", run.stdout)
+            faults = [] if is_live else [f"exit {run.returncode}: {run.stdout}{run.stderr}"]
+        except subprocess.TimeoutExpired:
+            faults = [f"not done after {MAX_CLIENT_TIME} s"]
+        check(f"docs/API.md: the {language} example", faults)
+    missing = [f"none in {language}" for language in runners if language not in dict(blocks)]
+    check("docs/API.md: an example for every client", missing)
+
+
+def main(binary):
+    install()
+    home = installed(binary, ROOT / "target/testbed")
+    all_clients, texts = list(clients()), {}
+    with tempfile.TemporaryDirectory() as directory:
+        scratch = pathlib.Path(directory)
+        all_cases = cases(home, scratch)
+        with livegate(binary, home, scratch) as port:
+            check_clients("", all_clients, all_cases, (port, port), texts)
+            check_browser("", home, port)
+            check_early_refusal("", home, port)
+            check_early_refusal("", home, port, {"Expect": "100-continue"})
+            check_documentation(home, scratch, port)
+            if shutil.which("nginx"):
+                with Nginx(SITE, scratch / "nginx", port) as nginx:
+                    ports = (nginx.port, nginx.http2_port)
+                    check_clients("behind nginx: ", all_clients, all_cases, ports, texts, BEHIND)
+                    check_browser("behind nginx: ", home, nginx.port, BEHIND)
+                    check_nginx(nginx, home)
+                check_without_livegate(scratch)
+            else:
+                left_out("everything behind nginx: no nginx")
+    print(f"conformance: {sum(CHECKS)} passed, {CHECKS.count(False)} failed")
+    return 0 if all(CHECKS) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve()))
