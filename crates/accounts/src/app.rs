@@ -46,7 +46,10 @@ pub enum EditError {
     #[error("an app id has 1 to {} visible ASCII characters", App::MAX_ID_LENGTH)]
     InvalidId,
     /// The label does not fit a line.
-    #[error("a label has {} characters at most, none of them a control character", App::MAX_LABEL_LENGTH)]
+    #[error(
+        "a label has {} characters at most, none of them a control character",
+        App::MAX_LABEL_LENGTH
+    )]
     InvalidLabel,
     /// A limit cannot be.
     #[error(transparent)]

@@ -89,7 +89,10 @@ impl Default for ValkeyConfig {
 /// What is shown instead of a secret.
 pub const REDACTED: &str = "(not shown)";
 
-fn redacted<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+fn redacted<S: Serializer>(
+    secret: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(|_| REDACTED).serialize(serializer)
 }
 

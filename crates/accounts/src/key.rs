@@ -139,7 +139,14 @@ mod tests {
 
     #[test]
     fn what_callers_could_not_send_or_others_would_guess_is_refused() {
-        for bad in ["", "short", "fifteen letters", "sixteen letters!", "sixteen-letters\u{e9}", &"x".repeat(257)] {
+        for bad in [
+            "",
+            "short",
+            "fifteen letters",
+            "sixteen letters!",
+            "sixteen-letters\u{e9}",
+            &"x".repeat(257),
+        ] {
             assert_eq!(Key::take_over(bad).err(), Some(InvalidKey), "{bad}");
         }
         assert!(Key::take_over("sixteen-letters!").is_ok());

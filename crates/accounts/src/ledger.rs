@@ -361,7 +361,10 @@ impl Ledger {
     fn report_losses(&self) {
         let requests = self.unsettled();
         if requests > 0 {
-            tracing::error!(requests, "the accounts store is away at the end: these are not counted");
+            tracing::error!(
+                requests,
+                "the accounts store is away at the end: these are not counted"
+            );
         }
     }
 }

@@ -11,7 +11,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params,
+};
 use rusqlite_migration::{M, Migrations};
 use time::{Date, OffsetDateTime};
 
@@ -324,7 +326,8 @@ fn read_apps(
     let mut apps = Vec::new();
     while let Some(row) = rows.next()? {
         let quota = |column| row.get::<_, Option<i64>>(column).map(|q| q.map(i64::cast_unsigned));
-        let number = |column| row.get::<_, Option<u32>>(column).map(|n| n.and_then(NonZeroU32::new));
+        let number =
+            |column| row.get::<_, Option<u32>>(column).map(|n| n.and_then(NonZeroU32::new));
         let rate = number(5)?.zip(number(6)?);
         let mut app = App {
             id: row.get(0)?,

@@ -185,12 +185,11 @@ impl Store for Valkey {
     }
 
     fn apps(&mut self) -> Result<Vec<App>, StoreError> {
-        let (texts, used): (Vec<String>, HashMap<String, i64>) =
-            self.ask(|connection, keys| {
-                let mut pipeline = redis::pipe();
-                pipeline.hvals(keys.named("apps")).hgetall(keys.named("key_used"));
-                pipeline.query(connection)
-            })?;
+        let (texts, used): (Vec<String>, HashMap<String, i64>) = self.ask(|connection, keys| {
+            let mut pipeline = redis::pipe();
+            pipeline.hvals(keys.named("apps")).hgetall(keys.named("key_used"));
+            pipeline.query(connection)
+        })?;
         let mut apps = texts.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         for app in &mut apps {
             for key in &mut app.keys {
@@ -354,9 +353,9 @@ fn add_settlement(pipeline: &mut redis::Pipeline, keys: &Keys, settlement: &Sett
         json!([**app_id, day_text(*day), month_text(*day), requests])
     });
     let released = released.iter().map(|(app_id, hold)| json!([**app_id, hold.to_string()]));
-    let used_keys = used_keys.iter().map(|(app_id, digest, at)| {
-        json!([**app_id, String::from(*digest), at.unix_timestamp()])
-    });
+    let used_keys = used_keys
+        .iter()
+        .map(|(app_id, digest, at)| json!([**app_id, String::from(*digest), at.unix_timestamp()]));
     let text = json!({
         "counts": counts.collect::<Vec<_>>(),
         "released": released.collect::<Vec<_>>(),

@@ -152,7 +152,12 @@ fn every_change_acts_within_a_second() {
         let rate = Limits { rate: Some(Rate { per_minute: one, burst: one }), ..quota(1000) };
         operator.edit("one", &mut |app| app.limit(rate)).unwrap();
         within_a_second(|| matches!(denial(&new), Some(Denial::Limit(Refusal::TooFast { .. }))));
-        operator.edit("one", &mut |app| { app.enabled = false; Ok(()) }).unwrap();
+        operator
+            .edit("one", &mut |app| {
+                app.enabled = false;
+                Ok(())
+            })
+            .unwrap();
         within_a_second(|| denial(&new) == Some(Denial::Disabled));
         operator.delete("one").unwrap();
         within_a_second(|| !knows(&new));
@@ -249,7 +254,12 @@ fn if_so_configured_known_apps_are_served_meanwhile_and_counted_later() {
     assert_eq!(spent, Some(Denial::Limit(Refusal::DayQuotaSpent)));
     // A disabled app stays out, store or not.
     let mut operator = accounts::open(&config).unwrap();
-    operator.edit("one", &mut |app| { app.enabled = false; Ok(()) }).unwrap();
+    operator
+        .edit("one", &mut |app| {
+            app.enabled = false;
+            Ok(())
+        })
+        .unwrap();
     let denial = || runtime.block_on(admit(&accounts, "one", &key)).err();
     within_a_second(|| denial() == Some(Denial::Disabled));
     server.kill();

@@ -17,8 +17,7 @@ use uuid::Uuid;
 /// Runs `test` on every kind of store; what it gets opens the same one each time.
 fn on_each_store(test: impl Fn(&dyn Fn() -> Box<dyn Store>)) {
     let directory = tempfile::tempdir().unwrap();
-    let file =
-        Config { database: directory.path().join("new/accounts.db"), ..Config::default() };
+    let file = Config { database: directory.path().join("new/accounts.db"), ..Config::default() };
     test(&|| accounts::open(&file).unwrap());
     if let Some(server) = ValkeyServer::start(&[]) {
         let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
@@ -271,11 +270,8 @@ fn usage_is_told_by_day_and_app_and_outlives_the_app() {
         store.post(Some(&Settlement { counts: more, ..settlement(2) }), &[]).unwrap();
         store.delete("one").unwrap();
         let usage = |day, app_id: &str, requests| Usage { day, app_id: app_id.into(), requests };
-        let all = [
-            usage(first, "one", 1_000_000_000_000),
-            usage(last, "one", 5),
-            usage(last, "two", 5),
-        ];
+        let all =
+            [usage(first, "one", 1_000_000_000_000), usage(last, "one", 5), usage(last, "two", 5)];
         assert_eq!(store.usage(first, last).unwrap(), all);
         assert_eq!(store.usage(last, last).unwrap(), all[1..]);
         assert_eq!(store.usage(last, first).unwrap(), []);
@@ -302,7 +298,12 @@ fn the_last_use_of_a_key_is_kept_and_never_goes_back() {
         // A change to the app leaves it alone, the end of the key ends it.
         let edited = store.edit("one", &mut |app| app.relabel("other")).unwrap();
         assert_eq!(store.apps().unwrap()[0].last_used_at(), Some(late), "{edited:?}");
-        store.edit("one", &mut |app| { app.replace_keys(&new); Ok(()) }).unwrap();
+        store
+            .edit("one", &mut |app| {
+                app.replace_keys(&new);
+                Ok(())
+            })
+            .unwrap();
         store.delete("one").unwrap();
         store.create(&app("one")).unwrap();
         assert_eq!(store.apps().unwrap()[0].last_used_at(), None);
@@ -319,8 +320,7 @@ fn a_server_makes_a_settlement_once_and_lets_a_request_in_once() {
     let today = OffsetDateTime::now_utc();
     let limits = Limits { quota_per_day: Some(10), rate: Some(rate(1, 2)), ..Limits::default() };
     let asked = entry("one", limits, today);
-    let over =
-        Settlement { counts: vec![("one".into(), today.date(), 9)], ..settlement(1) };
+    let over = Settlement { counts: vec![("one".into(), today.date(), 9)], ..settlement(1) };
     for _ in 0..3 {
         let answers = store.post(Some(&over), std::slice::from_ref(&asked)).unwrap();
         assert_eq!(answers, [Ok(())]);
@@ -358,12 +358,14 @@ fn a_server_that_may_forget_is_warned_of() {
         let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
         Some(accounts::open(&config).unwrap().warnings().unwrap().join(" "))
     };
-    let Some(forgetful) =
-        warnings(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"])
+    let Some(forgetful) = warnings(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"])
     else {
         return;
     };
-    assert!(forgetful.contains("appendonly yes") && forgetful.contains("noeviction"), "{forgetful}");
+    assert!(
+        forgetful.contains("appendonly yes") && forgetful.contains("noeviction"),
+        "{forgetful}"
+    );
     assert_eq!(warnings(&["--appendonly", "yes"]).unwrap(), "");
 }
 

@@ -55,7 +55,12 @@ mod tests {
         assert!(admits(&[("app_id", "one"), ("app_key", ONE)]));
         assert!(admits(&[("app-id", "two"), ("app-key", TWO)]));
         assert!(admits(&[("app-id", "two"), ("app_key", TWO)]));
-        assert!(admits(&[("app_id", "one"), ("app-id", "one"), ("app_key", ONE), ("app-key", ONE)]));
+        assert!(admits(&[
+            ("app_id", "one"),
+            ("app-id", "one"),
+            ("app_key", ONE),
+            ("app-key", ONE)
+        ]));
     }
 
     #[test]

@@ -2,16 +2,21 @@
 //!
 //! An answer given before the body was read would be lost on many callers: the server closes, the
 //! network resets the connection under the caller who is still sending, and the answer waiting there
-//! is thrown away. So what is left of the body is read on and dropped, up to a bound, while the
-//! answer is already on its way. Nothing of it is kept.
+//! is thrown away. So what is left of the body is read on and dropped, up to a bound. Nothing of it is
+//! kept.
+//!
+//! For a moment that comes before the answer: a caller who has said everything can use the connection
+//! again, and a proxy that answers early itself would close it in the middle of the next request. After
+//! that moment the answer goes out while the rest is read.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{HeaderValue, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{StreamExt, poll_fn};
@@ -22,6 +27,9 @@ const MAX_BYTES: usize = 64 << 20;
 /// And for how long.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
+/// How much of that comes before the answer: as long as a selfie takes on a good line.
+const MAX_TIME_BEFORE_ANSWER: Duration = Duration::from_millis(500);
+
 /// How many callers are read on for at a time; the connection of one more is closed as it is.
 static LINGERERS: Semaphore = Semaphore::const_new(64);
 
@@ -29,11 +37,21 @@ type Chunk = Option<Result<Bytes, axum::Error>>;
 
 /// The body, for the handler first and for whoever reads on after it.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<BodyDataStream>>);
+struct Shared {
+    body: Arc<Mutex<BodyDataStream>>,
+    /// Whether it was asked for at all: a caller who waits to be told so has been told.
+    is_begun: Arc<AtomicBool>,
+}
 
 impl Shared {
+    fn new(body: Body) -> Self {
+        let body = Arc::new(Mutex::new(body.into_data_stream()));
+        Self { body, is_begun: Arc::default() }
+    }
+
     fn poll_chunk(&self, context: &mut Context<'_>) -> Poll<Chunk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context)
+        self.is_begun.store(true, Ordering::Relaxed);
+        self.body.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context)
     }
 
     async fn read_on(self) {
@@ -48,21 +66,32 @@ impl Shared {
     }
 }
 
-/// Reads on after the answer. Not for a caller who waits to be told before sending.
+/// Reads on around the answer, if that is a refusal.
 pub(crate) async fn linger(request: Request, next: Next) -> Response {
-    if request.headers().contains_key(header::EXPECT) {
-        return next.run(request).await;
-    }
+    let expects_to_be_told = request.headers().contains_key(header::EXPECT);
+    let version = request.version();
     let (head, body) = request.into_parts();
-    let shared = Shared(Arc::new(Mutex::new(body.into_data_stream())));
+    let shared = Shared::new(body);
     let for_handler = shared.clone();
     let chunks = poll_fn(move |context| for_handler.poll_chunk(context));
-    let response = next.run(Request::from_parts(head, Body::from_stream(chunks))).await;
-    let is_refusal = response.status().is_client_error() || response.status().is_server_error();
-    if let Some(place) = is_refusal.then(|| LINGERERS.try_acquire().ok()).flatten() {
+    let mut response = next.run(Request::from_parts(head, Body::from_stream(chunks))).await;
+    if !(response.status().is_client_error() || response.status().is_server_error()) {
+        return response;
+    }
+    let waits_to_be_told = expects_to_be_told && !shared.is_begun.load(Ordering::Relaxed);
+    let place = if waits_to_be_told { None } else { LINGERERS.try_acquire().ok() };
+    let Some(place) = place else {
+        // The body stays unread, so the connection cannot be used again; HTTP/2 ends the stream alone.
+        if version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        return response;
+    };
+    let mut reading = Box::pin(tokio::time::timeout(MAX_TIME, shared.read_on()));
+    if tokio::time::timeout(MAX_TIME_BEFORE_ANSWER, &mut reading).await.is_err() {
         tokio::spawn(async move {
             // At the time's end there is nothing left to say.
-            let _ = tokio::time::timeout(MAX_TIME, shared.read_on()).await;
+            let _ = reading.await;
             drop(place);
         });
     }

@@ -286,8 +286,45 @@ fn a_caller_who_asks_first_is_told_before_sending() {
     stream.write_all(&request.body).unwrap();
     assert_eq!(Answer::read(&mut stream).status, 200);
 
+    // Refused unread: what it would send next cannot be told from a request, so it is told to go.
     let mut stream = ask(&Request::form(&[selfie(LIVE)]).without("app_id"));
-    assert_eq!(Answer::read(&mut stream).refusal(), "401 invalid_credentials");
+    let answer = Answer::read(&mut stream);
+    assert_eq!(answer.refusal(), "401 invalid_credentials");
+    assert_eq!(answer.header("connection"), Some("close"));
+}
+
+#[test]
+fn a_connection_can_be_used_again_after_a_refusal() {
+    let server = Server::start(|config| config.max_body_bytes = 1 << 20);
+    let good = Request::form(&[selfie(LIVE)]);
+    let big = Request::form(&[selfie(&vec![0; 3 << 20])]);
+    let refused = [
+        (401, Request::form(&[selfie(&vec![0; 900_000])]).without("app_key")),
+        (413, big),
+        (404, Request::form(&[selfie(LIVE)]).line("POST /nowhere HTTP/1.1")),
+        (400, Request::form(&[])),
+    ];
+    for (status, request) in refused {
+        for bytes in [request.bytes(), request.chunked(1 << 14)] {
+            let mut stream = server.connect();
+            stream.write_all(&bytes).unwrap();
+            let answer = Answer::read(&mut stream);
+            assert_eq!(answer.status, status);
+            assert_eq!(answer.header("connection"), None);
+            stream.write_all(&good.bytes()).unwrap();
+            assert_eq!(Answer::read(&mut stream).status, 200, "after {status}");
+        }
+    }
+    // A caller who was told to go on, and then that it was too much.
+    let text = format!("{{\"selfie\":\"{}\"}}", "A".repeat(2 << 20));
+    let request = Request::json(&text).with("Expect", "100-continue");
+    let mut stream = server.connect();
+    stream.write_all(&request.chunked(1 << 14)).unwrap();
+    let mut told = [0; 25];
+    std::io::Read::read_exact(&mut stream, &mut told).unwrap();
+    assert_eq!(Answer::read(&mut stream).status, 413);
+    stream.write_all(&good.bytes()).unwrap();
+    assert_eq!(Answer::read(&mut stream).status, 200);
 }
 
 #[test]

@@ -117,7 +117,10 @@ impl Flag {
 }
 
 /// Says which of the files that hold secrets others on this machine can read.
-pub(crate) fn exposed_secrets(settings: &cli::Settings, accounts: &accounts::Config) -> Vec<String> {
+pub(crate) fn exposed_secrets(
+    settings: &cli::Settings,
+    accounts: &accounts::Config,
+) -> Vec<String> {
     let mut files = accounts.secret_files();
     if accounts.valkey.password.is_some() {
         files.extend(settings.config.clone());
@@ -131,7 +134,9 @@ fn exposure(file: &std::path::Path) -> Option<String> {
     let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
     let file = file.display();
     (mode & 0o077 != 0).then(|| {
-        format!("{file} holds secrets and others can read or write it (mode {mode:o}): chmod 600 {file}")
+        format!(
+            "{file} holds secrets and others can read or write it (mode {mode:o}): chmod 600 {file}"
+        )
     })
 }
 

@@ -247,14 +247,23 @@ fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
         return print_json(&rows);
     }
     let mut table = table([
-        "app_id", "label", "state", "today", "month", "rate", "keys", "created", "last used",
+        "app_id",
+        "label",
+        "state",
+        "today",
+        "month",
+        "rate",
+        "keys",
+        "created",
+        "last used",
     ]);
     for Row { app, used_today, used_this_month } in &rows {
         let of = |used: u64, quota: Option<u64>| {
             quota.map_or_else(|| used.to_string(), |quota| format!("{used} of {quota}"))
         };
         let rate = app.limits.rate;
-        let rate = rate.map(|Rate { per_minute, burst }| format!("{per_minute}/min, burst {burst}"));
+        let rate =
+            rate.map(|Rate { per_minute, burst }| format!("{per_minute}/min, burst {burst}"));
         let keys: Vec<&str> = app.keys.iter().map(|key| key.fingerprint.as_str()).collect();
         table.add_row([
             app.app_id,
@@ -299,7 +308,9 @@ mod tests {
     fn what_no_flag_names_stays_as_it_is() {
         let number = |n| NonZeroU32::new(n);
         let rate = |per_minute, burst| {
-            number(per_minute).zip(number(burst)).map(|(per_minute, burst)| Rate { per_minute, burst })
+            number(per_minute)
+                .zip(number(burst))
+                .map(|(per_minute, burst)| Rate { per_minute, burst })
         };
         let old = Limits { quota_per_day: Some(5), quota_per_month: Some(50), rate: rate(60, 3) };
         assert_eq!(changed(&flags(None, None), old), Ok(old));

@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{Config, Ingress, Workers};
 use liveness::{
     Check, CheckError, DecodeError, DetectError, Device, Face, PackIdentity, Rect, Report, Score,

@@ -153,10 +153,9 @@ impl Layers {
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
-        let what = refused.filter(|_| !is_secret).map_or_else(
-            || "a secret is a text".to_owned(),
-            |error| error.message().to_owned(),
-        );
+        let what = refused
+            .filter(|_| !is_secret)
+            .map_or_else(|| "a secret is a text".to_owned(), |error| error.message().to_owned());
         Err(ConfigError::Overlay { origin, what })
     }
 }
@@ -215,7 +214,10 @@ fn is_of_an_orchestrator(name: &str) -> bool {
     name.ends_with("_SERVICE_HOST")
         || name.contains("_SERVICE_PORT")
         || name.ends_with("_PORT")
-        || name.split("_PORT_").nth(1).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        || name
+            .split("_PORT_")
+            .nth(1)
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
@@ -305,8 +307,7 @@ mod tests {
         assert_eq!(leaves(&config), keys());
         let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ");
         let shown = |line: &str| line.strip_prefix("# ").unwrap_or(line).to_owned();
-        let uncomment =
-            |line| if is_setting(&line) { shown(line) } else { line.to_owned() };
+        let uncomment = |line| if is_setting(&line) { shown(line) } else { line.to_owned() };
         let full: Vec<String> = example.lines().map(uncomment).collect();
         let full: Table = toml::from_str(&full.join("\n")).unwrap();
         let secret = "accounts.valkey.password";

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::layers::{Layers, Origin, leaves, variable_of};
 use super::exposed_secrets;
+use super::layers::{Layers, Origin, leaves, variable_of};
 use crate::cli::{ConfigCommand, Place};
 use crate::{setup, tell};
 
@@ -35,10 +35,8 @@ pub(crate) fn run(command: &ConfigCommand, place: &Place) -> anyhow::Result<Exit
             writeln!(out, "the configuration is sound")?;
         }
         ConfigCommand::Show { json, .. } => {
-            let lines: Vec<Line> = leaves(&config)
-                .into_iter()
-                .map(|(key, value)| line(&layers, key, value))
-                .collect();
+            let lines: Vec<Line> =
+                leaves(&config).into_iter().map(|(key, value)| line(&layers, key, value)).collect();
             if *json {
                 writeln!(out, "{}", serde_json::to_string_pretty(&lines)?)?;
             } else {

@@ -329,7 +329,10 @@ fn people_get_tables_and_programs_get_csv_and_json() {
     };
     let day = place.run("usage")[0]["day"].as_str().unwrap().to_owned();
     assert_eq!(text("usage --csv"), format!("day,app_id,requests\n{day},\"shop,1\",1\n"));
-    assert_eq!(place.run("usage"), serde_json::json!([{"day": day, "app_id": "shop,1", "requests": 1}]));
+    assert_eq!(
+        place.run("usage"),
+        serde_json::json!([{"day": day, "app_id": "shop,1", "requests": 1}])
+    );
     assert_eq!(place.run("usage --app other"), serde_json::json!([]));
     let table = text("usage");
     assert!(table.contains(&day) && table.contains("total"), "{table}");
@@ -408,13 +411,19 @@ fn while_the_accounts_are_away_callers_are_told_and_then_served_again() {
 fn a_server_is_reached_over_tls_and_an_untrusted_one_is_not() {
     let directory = tempfile::tempdir().unwrap();
     let Some(certificate) = self_signed(directory.path()) else { return };
-    let files = [("tls-cert-file", "cert.pem"), ("tls-key-file", "key.pem"), ("tls-ca-cert-file", "cert.pem")];
+    let files = [
+        ("tls-cert-file", "cert.pem"),
+        ("tls-key-file", "key.pem"),
+        ("tls-ca-cert-file", "cert.pem"),
+    ];
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port().to_string();
     drop(free);
-    let mut arguments = vec!["--tls-port".to_owned(), port.clone(), "--tls-auth-clients".into(), "no".into()];
+    let mut arguments =
+        vec!["--tls-port".to_owned(), port.clone(), "--tls-auth-clients".into(), "no".into()];
     for (option, file) in files {
-        arguments.extend([format!("--{option}"), directory.path().join(file).display().to_string()]);
+        arguments
+            .extend([format!("--{option}"), directory.path().join(file).display().to_string()]);
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let Some(server) = ValkeyServer::start(&arguments) else { return };
@@ -433,12 +442,14 @@ fn a_server_is_reached_over_tls_and_an_untrusted_one_is_not() {
 fn self_signed(directory: &Path) -> Option<String> {
     let made = Command::new("openssl")
         .args("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost".split(' '))
-        .args("-addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem".split(' '))
+        .args("-addext subjectAltName=DNS:localhost -addext basicConstraints=CA:FALSE".split(' '))
+        .args("-keyout key.pem -out cert.pem".split(' '))
         .current_dir(directory)
         .stderr(Stdio::null())
         .status();
     if !made.is_ok_and(|status| status.success()) {
-        writeln!(std::io::stderr(), "LEFT OUT, because openssl is not here: accounts over TLS").unwrap();
+        writeln!(std::io::stderr(), "LEFT OUT, because openssl is not here: accounts over TLS")
+            .unwrap();
         return None;
     }
     Some(directory.join("cert.pem").display().to_string())

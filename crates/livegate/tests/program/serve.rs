@@ -1,6 +1,6 @@
 //! `livegate serve` with real models, asked over HTTP.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use image::{DynamicImage, ImageFormat, RgbImage};
