@@ -6,7 +6,7 @@ default:
     @just --list
 
 # What CI runs.
-ci: format-check lint docs test smoke
+ci: format-check lint docs test smoke conformance
 
 # Rewrite the sources in the project's format.
 format:
@@ -30,6 +30,17 @@ test:
 smoke:
     cargo build --release --locked
     python3 deploy/smoke.py target/release/livegate
+
+# Real clients against the release binary, direct and behind nginx.
+conformance:
+    cargo build --release --locked
+    python3 crates/livegate/tests/conformance/run.py target/release/livegate
+
+# Whether the time of a refusal tells which app ids exist: in the process, and over loopback HTTP.
+timing:
+    cargo bench -p accounts --bench identify
+    cargo build --release --locked
+    python3 crates/livegate/tests/conformance/timing.py target/release/livegate
 
 # Licences, sources and fences of dependencies; needs cargo-deny.
 deny:

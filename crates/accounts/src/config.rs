@@ -89,6 +89,7 @@ impl Default for ValkeyConfig {
 /// What is shown instead of a secret.
 pub const REDACTED: &str = "(not shown)";
 
+#[expect(clippy::ref_option, reason = "serde calls it so")]
 fn redacted<S: Serializer>(
     secret: &Option<SecretString>,
     serializer: S,

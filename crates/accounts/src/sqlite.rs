@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use rusqlite::{
@@ -57,6 +57,20 @@ impl Sqlite {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         make_private(path)
             .map_err(|source| StoreError::Create { path: path.display().to_string(), source })?;
+        let began = Instant::now();
+        loop {
+            // While another process makes the file what it is to be, or leaves it as the last one, SQLite
+            // does not wait by itself.
+            match Self::open_file(path) {
+                Err(error) if is_busy(&error) && began.elapsed() < BUSY_TIMEOUT => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn open_file(path: &Path) -> Result<Self, StoreError> {
         let mut store = Self::prepare(connect(path)?)?;
         let (end, ended) = bounded::<()>(0);
         let disk = connect(path)?;
@@ -105,6 +119,15 @@ impl Sqlite {
         self.connection.pragma_update(None, "synchronous", "NORMAL")?;
         outcome
     }
+}
+
+fn is_busy(error: &StoreError) -> bool {
+    let (StoreError::Sqlite(error)
+    | StoreError::Migrate(rusqlite_migration::Error::RusqliteError { err: error, .. })) = error
+    else {
+        return false;
+    };
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

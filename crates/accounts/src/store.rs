@@ -125,7 +125,6 @@ pub enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Usage {
     /// The day (UTC).
-    #[serde(serialize_with = "write_day")]
     pub day: Date,
     /// The app.
     pub app_id: String,
@@ -208,8 +207,4 @@ pub(crate) fn day_text(day: Date) -> String {
 /// The first day of its month.
 pub(crate) fn month_start(day: Date) -> Date {
     day.replace_day(1).expect("every month has a first day")
-}
-
-fn write_day<S: serde::Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&day_text(*day))
 }

@@ -223,12 +223,12 @@ fn while_the_store_is_away_requests_are_refused_and_then_served_again() {
     drop(given_back);
     std::thread::sleep(Duration::from_millis(500));
     server.start_again();
-    let mut hold = None;
+    let mut after = None;
     within_a_second(|| {
-        hold = runtime.block_on(admit(&accounts, "one", &key)).ok();
-        hold.is_some()
+        after = runtime.block_on(admit(&accounts, "one", &key)).ok();
+        after.is_some()
     });
-    hold.unwrap().count();
+    after.unwrap().count();
     runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
     let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
     assert_eq!(spent, Some(Denial::Limit(Refusal::DayQuotaSpent)));

@@ -406,6 +406,42 @@ fn a_server_may_ask_for_a_password_and_it_is_told_nobody_else() {
     assert!(refused(&both).contains("not both"));
 }
 
+/// The rights that docs/OPERATIONS.md names are enough, and the keys they name are the only ones used.
+#[test]
+fn a_user_with_the_documented_rights_can_do_everything() {
+    let documentation = include_str!("../../../docs/OPERATIONS.md");
+    let rights = documentation.lines().find(|line| line.starts_with("~livegate:*")).unwrap();
+    let mut arguments = vec!["--user", "livegate", "on", ">a long secret", "resetchannels"];
+    arguments.extend(rights.split(' '));
+    arguments.extend(["--appendonly", "yes", "--user", "default", "off"]);
+    let Some(server) = ValkeyServer::start(&arguments) else { return };
+    let valkey = ValkeyConfig {
+        url: server.url(),
+        user: Some("livegate".into()),
+        password: Some("a long secret".into()),
+        ..ValkeyConfig::default()
+    };
+    let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
+    let mut store = accounts::open(&config).unwrap();
+    assert_eq!(store.warnings().unwrap(), Vec::<String>::new());
+    store.create(&app("one")).unwrap();
+    store.edit("one", &mut |app| app.relabel("other")).unwrap();
+    let now = OffsetDateTime::now_utc();
+    let limits = Limits { quota_per_day: Some(5), rate: Some(rate(60, 60)), ..Limits::default() };
+    let asked = entry("one", limits, now);
+    assert_eq!(enter(&mut *store, &asked), Ok(()));
+    let over = Settlement {
+        counts: vec![("one".into(), now.date(), 1)],
+        released: vec![("one".into(), asked.hold)],
+        used_keys: vec![("one".into(), Key::generate().digest(), now)],
+        ..settlement(1)
+    };
+    store.post(Some(&over), &[]).unwrap();
+    assert_eq!(store.usage(now.date(), now.date()).unwrap().len(), 1);
+    store.delete("one").unwrap();
+    assert_eq!(store.apps().unwrap(), []);
+}
+
 #[cfg(unix)]
 #[test]
 fn the_file_is_its_owners_alone() {

@@ -249,3 +249,80 @@ impl Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use liveness::{DecodeError, DetectError};
+
+    use super::*;
+
+    /// One of each. A new one does not compile until it is here.
+    fn every_kind() -> Vec<Problem> {
+        let gone = WorkerError::Gone;
+        let kinds = vec![
+            Problem::MalformedBody(""),
+            Problem::MissingSelfie,
+            Problem::InvalidThreshold,
+            Problem::InvalidCredentials,
+            Problem::UsageLimitReached(""),
+            Problem::RateLimited { status: RateLimitedStatus::default(), retry_after_s: 1 },
+            Problem::AccountsUnavailable,
+            Problem::NotFound,
+            Problem::MethodNotAllowed,
+            Problem::BodyTooLarge { limit_bytes: 1 },
+            Problem::UnsupportedMediaType,
+            Problem::Check(CheckError::UnsupportedPicture(DecodeError::UnknownFormat)),
+            Problem::Check(CheckError::UnreadablePicture(DecodeError::UnknownFormat)),
+            Problem::Check(CheckError::PictureTooLarge(DecodeError::UnknownFormat)),
+            Problem::Check(CheckError::Detect(DetectError::Grid { expected: 1, found: 0 })),
+            Problem::Overloaded,
+            Problem::ShuttingDown,
+            Problem::DeadlineExceeded,
+            Problem::Worker(gone),
+        ];
+        for kind in &kinds {
+            match kind {
+                Problem::MalformedBody(_)
+                | Problem::MissingSelfie
+                | Problem::InvalidThreshold
+                | Problem::InvalidCredentials
+                | Problem::UsageLimitReached(_)
+                | Problem::RateLimited { .. }
+                | Problem::AccountsUnavailable
+                | Problem::NotFound
+                | Problem::MethodNotAllowed
+                | Problem::BodyTooLarge { .. }
+                | Problem::UnsupportedMediaType
+                | Problem::Check(_)
+                | Problem::Overloaded
+                | Problem::ShuttingDown
+                | Problem::DeadlineExceeded
+                | Problem::Worker(_) => {}
+            }
+        }
+        kinds
+    }
+
+    #[test]
+    fn the_documented_errors_are_those_that_there_are() {
+        let page = include_str!("../../../docs/API.md");
+        let documented: BTreeSet<(String, String, bool)> = page
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix("| ")?.split(" | ");
+                let (status, code) = (cells.next()?, cells.next()?);
+                let code = code.strip_prefix('`')?.strip_suffix('`')?;
+                let says_when = cells.next()?.contains("`Retry-After`");
+                status.parse::<u16>().ok()?;
+                Some((status.to_owned(), code.to_owned(), says_when))
+            })
+            .collect();
+        let real = every_kind().into_iter().map(|problem| {
+            let (status, code, _) = problem.parts();
+            (status.as_u16().to_string(), code.to_owned(), problem.retry_after_s().is_some())
+        });
+        assert_eq!(documented, real.collect());
+    }
+}

@@ -43,6 +43,22 @@ fn an_answer_is_the_documented_one_to_the_letter() {
     );
 }
 
+/// The examples of docs/API.md are this service's answers, their line breaks apart.
+#[test]
+fn the_documented_examples_are_answers() {
+    let page = include_str!("../../../docs/API.md");
+    let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
+    let blocks: Vec<String> =
+        blocks.map(|block| block.lines().map(str::trim_start).collect()).collect();
+    let server = server();
+    for (example, parts) in [(1, &[selfie(LIVE)][..]), (2, &[])] {
+        let answer = server.post(parts).text();
+        let from = |text: &str| text[text.find("\"requested_at\"").unwrap()..].to_owned();
+        let example = from(&blocks[example]).replace("2024-04-01 20:05:17", "TIME");
+        assert_eq!(example, from(&answer));
+    }
+}
+
 #[test]
 fn an_error_is_the_documented_one_to_the_letter() {
     let answer = server().send(&Request::form(&[]).bytes());

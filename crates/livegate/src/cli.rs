@@ -50,13 +50,13 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Tell how many requests were let in and answered 200, by day (UTC) and app.
     Usage(Usage),
-    /// Look at the configuration.
+    /// Look at the configuration: a file, `LIVEGATE_*` variables over it, flags over those.
     #[command(subcommand)]
     Config(ConfigCommand),
 }
 
 /// The configuration: a file, `LIVEGATE_*` variables over it, flags over those. The variable of a key is
-/// its name in capitals: LIVEGATE_INGRESS_THRESHOLD is `ingress.threshold`.
+/// its name in capitals: `LIVEGATE_INGRESS_THRESHOLD` is `ingress.threshold`.
 // Without `Debug`: what is set may be a secret in the wrong place.
 #[derive(Args)]
 pub(crate) struct Settings {
@@ -103,10 +103,10 @@ pub(crate) struct Setup {
 pub(crate) struct Engine {
     #[command(flatten)]
     pub settings: Settings,
-    /// Model pack [default: the best one installed] [env: LIVEGATE_PACK=].
+    /// Model pack [default: the best one installed] [env: `LIVEGATE_PACK`].
     #[arg(long, value_name = "NAME")]
     pub pack: Option<String>,
-    /// What models run on [default: cpu] [env: LIVEGATE_DEVICE=].
+    /// What models run on [default: cpu] [env: `LIVEGATE_DEVICE`].
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<Device>,
     #[command(flatten)]
@@ -149,14 +149,14 @@ pub(crate) struct Verify {
 #[derive(Args)]
 pub(crate) struct Serve {
     /// Address to listen on; port 0 takes any that is free [default: 127.0.0.1:8080]
-    /// [env: LIVEGATE_LISTEN=].
+    /// [env: `LIVEGATE_LISTEN`].
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Worker threads, each with its own models [default: one per core] [env: LIVEGATE_WORKERS=].
+    /// Worker threads, each with its own models [default: one per core] [env: `LIVEGATE_WORKERS`].
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
     /// Make credentials for this run, keep accounts in memory, and print a request to paste. The key is
-    /// a random one, or that of the variable LIVEGATE_DEMO_APP_KEY.
+    /// a random one, or that of the variable `LIVEGATE_DEMO_APP_KEY`.
     #[arg(long)]
     pub demo: bool,
     /// The demo's app id.

@@ -34,8 +34,21 @@ pub fn shared() -> Option<PathBuf> {
 /// Says on standard error what a test leaves out for want of `../shared`, past the test runner, which
 /// keeps to itself what passing tests print.
 pub fn left_out(what: &str) {
+    say_left_out("../shared", what);
+}
+
+/// The same for want of a program. CI has every one.
+///
+/// # Panics
+/// In CI.
+pub fn left_out_without(program: &str, what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "CI installs {program}, for: {what}");
+    say_left_out(program, what);
+}
+
+fn say_left_out(missing: &str, what: &str) {
     // With standard error closed there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "LEFT OUT, because ../shared is not here: {what}");
+    let _ = writeln!(std::io::stderr(), "LEFT OUT, because {missing} is not here: {what}");
 }
 
 /// A home with the library, the portrait and every pack in [`packs`].

@@ -1,6 +1,6 @@
 //! `livegate serve` with real models, asked over HTTP.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use image::{DynamicImage, ImageFormat, RgbImage};
@@ -219,8 +219,7 @@ fn the_printed_curl_line_works_when_pasted() {
     assert_eq!(*credentials, format!("credentials for this run: app_id demo, app_key {DEMO_KEY}"));
     assert!(command.trim_start().starts_with("curl -X POST http://127.0.0.1:"), "{command}");
     if Command::new("curl").arg("--version").output().is_err() {
-        writeln!(std::io::stderr(), "LEFT OUT, because curl is not here: the printed line")
-            .unwrap();
+        testbed::left_out_without("curl", "the printed line");
         return;
     }
     let output = Command::new("sh").arg("-c").arg(format!("{command} --silent")).output().unwrap();
@@ -231,7 +230,7 @@ fn the_printed_curl_line_works_when_pasted() {
 #[test]
 fn a_refusal_is_heard_over_http_2_while_the_body_is_still_coming() {
     if Command::new("curl").arg("--version").output().is_err() {
-        writeln!(std::io::stderr(), "LEFT OUT, because curl is not here: HTTP/2").unwrap();
+        testbed::left_out_without("curl", "HTTP/2");
         return;
     }
     let service = Service::start("starter");
