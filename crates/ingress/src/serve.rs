@@ -51,7 +51,7 @@ impl Ingress {
         let grace = Duration::from_millis(self.config.shutdown_grace_ms);
         let admission = Admission::new(self.config.max_in_flight);
         let service = Service {
-            accounts: Arc::clone(&accounts),
+            accounts,
             config: Arc::new(self.config),
             workers: Arc::new(workers),
         };
@@ -64,15 +64,12 @@ impl Ingress {
         };
         let serving =
             axum::serve(self.listener, router(service, admission)).with_graceful_shutdown(signal);
-        let ended = tokio::select! {
+        tokio::select! {
             ended = async { serving.await } => ended,
             () = async { stopped.changed().await.ok(); tokio::time::sleep(grace).await; } => {
                 tracing::warn!(grace_ms = grace.as_millis(), "requests were still held at the end");
                 Ok(())
             }
-        };
-        // What was answered is counted before the process ends.
-        tokio::task::block_in_place(|| accounts.close());
-        ended
+        }
     }
 }

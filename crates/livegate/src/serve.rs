@@ -48,7 +48,11 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         "ready"
     );
     let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
-    runtime.block_on(answer(config, pool, accounts, demo, &home))?;
+    let answered = runtime.block_on(answer(config, pool, Arc::clone(&accounts), demo, &home));
+    // Requests that are still held are given up with the runtime; then all that was answered is counted.
+    drop(runtime);
+    accounts.close();
+    answered?;
     Ok(ExitCode::SUCCESS)
 }
 

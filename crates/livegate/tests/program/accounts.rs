@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use image::{DynamicImage, ImageFormat, RgbImage};
@@ -140,7 +141,16 @@ fn agent() -> ureq::Agent {
     ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build())
 }
 
+/// One at a time: a test that measures a second, and one that keeps every core busy, do not go together.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    // A test that failed has left nothing half done.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn each_place(test: impl Fn(&Place)) {
+    let _alone = alone();
     test(&Place::file());
     if let Some(server) = ValkeyServer::start(&[]) {
         test(&Place::shared(&server));
@@ -287,6 +297,7 @@ fn what_cannot_be_done_is_refused_and_says_why() {
 /// Whoever comes from another service has keys that are in use already.
 #[test]
 fn a_key_that_callers_have_is_taken_over_from_a_file_or_a_pipe() {
+    let _alone = alone();
     let place = Place::file();
     let replica = place.replica();
     let file = place.directory.path().join("key");
@@ -376,6 +387,7 @@ fn a_key_is_on_the_servers_disk_before_it_is_shown() {
 
 #[test]
 fn while_the_accounts_are_away_callers_are_told_and_then_served_again() {
+    let _alone = alone();
     let Some(mut server) = ValkeyServer::start(&["--appendonly", "yes"]) else { return };
     let mut place = Place::shared(&server);
     let key = place.create("--id shop --quota-per-day 1000");
@@ -456,6 +468,7 @@ fn self_signed(directory: &Path) -> Option<String> {
 
 #[test]
 fn a_service_that_nobody_may_call_yet_says_so_and_a_demo_keeps_nothing() {
+    let _alone = alone();
     let place = Place::file();
     let replica = place.replica();
     assert!(replica.log().contains("livegate keys create"), "{}", replica.log());
