@@ -32,8 +32,7 @@ pub struct ActiveKey {
     /// When it was made or taken over, to the second.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When a request last came with it that was right, whatever became of the request; late by a second
-    /// at most.
+    /// When a request last came with it, whatever became of the request; late by a second at most.
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_used_at: Option<OffsetDateTime>,
 }
@@ -42,8 +41,11 @@ pub struct ActiveKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EditError {
-    /// The id would not survive as a header's value, or is too long.
-    #[error("an app id has 1 to {} visible ASCII characters", App::MAX_ID_LENGTH)]
+    /// The id would not survive as a header's value, looks like a flag, or is too long.
+    #[error(
+        "an app id has 1 to {} visible ASCII characters and does not begin with a hyphen",
+        App::MAX_ID_LENGTH
+    )]
     InvalidId,
     /// The label does not fit a line.
     #[error(
@@ -58,7 +60,7 @@ pub enum EditError {
     #[error("a burst needs a rate")]
     BurstWithoutRate,
     /// Both places for keys are taken.
-    #[error("two keys are active already; end the rotation first, which drops the older one")]
+    #[error("two keys are active already: drop the older or the newer one first")]
     RotationUnderWay,
     /// There is only one key.
     #[error("no rotation is under way: there is one active key")]
@@ -82,7 +84,8 @@ impl App {
     /// When id, label or limits cannot be.
     pub fn new(id: &str, label: &str, limits: Limits, key: &Key) -> Result<Self, EditError> {
         let is_sound = (1..=Self::MAX_ID_LENGTH).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_graphic());
+            && id.bytes().all(|byte| byte.is_ascii_graphic())
+            && !id.starts_with('-');
         if !is_sound {
             return Err(EditError::InvalidId);
         }
@@ -104,9 +107,7 @@ impl App {
     /// # Errors
     /// When two are active already, or this one is.
     pub fn rotate(&mut self, key: &Key) -> Result<(), EditError> {
-        if self.keys.iter().any(|active| active.digest == key.digest()) {
-            return Err(EditError::SameKey);
-        }
+        self.refuse_active(key)?;
         if self.keys.len() >= Self::MAX_KEYS {
             return Err(EditError::RotationUnderWay);
         }
@@ -126,9 +127,31 @@ impl App {
         Ok(())
     }
 
+    /// Drops the newer key: takes the first half back, when the new key was lost on the way.
+    ///
+    /// # Errors
+    /// When there is only one.
+    pub fn cancel_rotation(&mut self) -> Result<(), EditError> {
+        if self.keys.len() < Self::MAX_KEYS {
+            return Err(EditError::NoRotation);
+        }
+        self.keys.pop();
+        Ok(())
+    }
+
     /// Drops every key for `key`, at once: for keys that are in the wrong hands.
-    pub fn replace_keys(&mut self, key: &Key) {
+    ///
+    /// # Errors
+    /// When `key` is one of them.
+    pub fn replace_keys(&mut self, key: &Key) -> Result<(), EditError> {
+        self.refuse_active(key)?;
         self.keys = vec![ActiveKey::new(key)];
+        Ok(())
+    }
+
+    fn refuse_active(&self, key: &Key) -> Result<(), EditError> {
+        let is_active = self.keys.iter().any(|active| active.digest == key.digest());
+        if is_active { Err(EditError::SameKey) } else { Ok(()) }
     }
 
     /// Sets the label.
@@ -192,7 +215,12 @@ mod tests {
         app.finish_rotation().unwrap();
         assert_eq!(digests(&app), [two.digest()]);
         app.rotate(&three).unwrap();
-        app.replace_keys(&one);
+        app.cancel_rotation().unwrap();
+        assert_eq!(digests(&app), [two.digest()]);
+        assert_eq!(app.cancel_rotation(), Err(EditError::NoRotation));
+        app.rotate(&three).unwrap();
+        assert_eq!(app.replace_keys(&three), Err(EditError::SameKey));
+        app.replace_keys(&one).unwrap();
         assert_eq!(digests(&app), [one.digest()]);
     }
 
@@ -200,7 +228,7 @@ mod tests {
     fn an_app_that_nobody_could_name_is_refused() {
         let key = Key::generate();
         let refused = |id: &str, label: &str| App::new(id, label, Limits::default(), &key).err();
-        for id in ["", "two words", "caf\u{e9}", "a\n", &"x".repeat(129)] {
+        for id in ["", "two words", "caf\u{e9}", "a\n", "-x", &"x".repeat(129)] {
             assert_eq!(refused(id, ""), Some(EditError::InvalidId), "{id:?}");
         }
         for label in ["two\nlines", "\u{1b}[2J", &"x".repeat(201)] {

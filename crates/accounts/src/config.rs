@@ -158,6 +158,10 @@ impl ValkeyConfig {
         use redis::IntoConnectionInfo;
         // What the parser says may hold what it was given.
         let address = self.url.as_str().into_connection_info().map_err(|_| ConfigError::Url)?;
+        // Parameters may be passwords too, and none is needed.
+        if self.url.contains(['?', '#']) {
+            return Err(ConfigError::Url);
+        }
         let is_named = address.redis_settings().username().is_some();
         if is_named || address.redis_settings().password().is_some() {
             return Err(ConfigError::PasswordInUrl);

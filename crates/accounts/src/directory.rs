@@ -1,6 +1,6 @@
 //! Who is calling: everyone who may, as the store had it a moment ago, in memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -13,7 +13,7 @@ use crate::limits::Limits;
 #[derive(Debug)]
 pub(crate) struct Directory {
     /// In the order of their places.
-    entries: Vec<Entry>,
+    listings: Vec<Listing>,
 }
 
 /// A caller who showed the right key.
@@ -28,7 +28,7 @@ pub struct Caller {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Listing {
     /// Half of the id's digest: where to look for it.
     place: u128,
     /// SHA-256 of the id.
@@ -36,11 +36,11 @@ struct Entry {
     app_id: Arc<str>,
     enabled: bool,
     limits: Limits,
-    /// Always as many; a place without a key has the digest of one that was thrown away.
+    /// Always as many; a place without a key has [`NOBODYS_KEY`].
     keys: [KeyDigest; App::MAX_KEYS],
 }
 
-impl Entry {
+impl Listing {
     fn new(app: &App) -> Self {
         let id_digest = Sha256::digest(&app.id).into();
         let key = |i: usize| app.keys.get(i).map(|key| key.digest);
@@ -50,39 +50,46 @@ impl Entry {
             app_id: app.id.as_str().into(),
             enabled: app.enabled,
             limits: app.limits,
-            keys: std::array::from_fn(|i| key(i).unwrap_or_else(|| Key::generate().digest())),
+            keys: std::array::from_fn(|i| key(i).unwrap_or(*NOBODYS_KEY)),
         }
     }
 }
+
+/// The digest of a key that was thrown away.
+static NOBODYS_KEY: LazyLock<KeyDigest> = LazyLock::new(|| Key::generate().digest());
 
 fn place(id_digest: &[u8; 32]) -> u128 {
     u128::from_be_bytes(std::array::from_fn(|i| id_digest[i]))
 }
 
 impl Directory {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.listings.is_empty()
+    }
+
     pub(crate) fn new(apps: &[App]) -> Self {
-        let mut entries: Vec<Entry> = apps.iter().map(Entry::new).collect();
-        entries.sort_unstable_by_key(|entry| entry.place);
-        Self { entries }
+        let mut listings: Vec<Listing> = apps.iter().map(Listing::new).collect();
+        listings.sort_unstable_by_key(|listing| listing.place);
+        Self { listings }
     }
 
     /// Whoever has this id and this key.
     ///
     /// An unknown id takes the very steps of a known one: a binary search of as many steps ends at some
-    /// entry, and id and keys are compared with that one's, to the last byte. (A hash table does not do:
+    /// listing, and id and keys are compared with that one's, to the last byte. (A hash table does not do:
     /// `benches/identify.rs` could tell its hits from its misses.)
     pub(crate) fn identify(&self, id: &[u8], key: &[u8]) -> Option<Caller> {
         let id_digest: [u8; 32] = Sha256::digest(id).into();
         let key = KeyDigest::of(key);
         let place = place(&id_digest);
-        let found = self.entries.partition_point(|entry| entry.place < place);
-        let entry = self.entries.get(found.min(self.entries.len().saturating_sub(1)))?;
-        let is_its_key = entry.keys.iter().fold(Choice::from(0), |any, k| any | k.ct_eq(&key));
-        let is_right = entry.id_digest.ct_eq(&id_digest) & is_its_key;
+        let found = self.listings.partition_point(|listing| listing.place < place);
+        let listing = self.listings.get(found.min(self.listings.len().saturating_sub(1)))?;
+        let is_its_key = listing.keys.iter().fold(Choice::from(0), |any, k| any | k.ct_eq(&key));
+        let is_right = listing.id_digest.ct_eq(&id_digest) & is_its_key;
         bool::from(is_right).then(|| Caller {
-            app_id: Arc::clone(&entry.app_id),
-            enabled: entry.enabled,
-            limits: entry.limits,
+            app_id: Arc::clone(&listing.app_id),
+            enabled: listing.enabled,
+            limits: listing.limits,
             key,
         })
     }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use crate::config::WhenUnavailable;
 use crate::directory::{Caller, Directory};
 use crate::key::KeyDigest;
-use crate::store::{Entry, Refusal, Settlement, Store, StoreError};
+use crate::store::{Entry, LimitReached, Settlement, Store, StoreError};
 
 /// How often the store is asked whether apps have changed, and what is over is settled at the latest.
 /// Five times in the second within which a change must act.
@@ -36,6 +37,9 @@ pub struct Accounts {
     directory: Arc<RwLock<Arc<Directory>>>,
     orders: Sender<Order>,
     lease: Duration,
+    when_unavailable: WhenUnavailable,
+    /// Whether the store can be written to, as far as the thread knows.
+    is_up: Arc<AtomicBool>,
 }
 
 /// Why a caller is not let in.
@@ -44,7 +48,7 @@ pub enum Denial {
     /// The app is disabled.
     Disabled,
     /// A limit is reached.
-    Limit(Refusal),
+    Limit(LimitReached),
     /// The store cannot be asked, and the configuration says to refuse then.
     Unavailable,
 }
@@ -66,8 +70,13 @@ enum Order {
     Enter {
         entry: Entry,
         key: KeyDigest,
-        /// Whether the store holds the request, or why it is not let in.
-        answer: oneshot::Sender<Result<bool, Denial>>,
+        answer: oneshot::Sender<Result<(), Denial>>,
+    },
+    /// A key was used, and the request goes no further.
+    Used {
+        app_id: Arc<str>,
+        key: KeyDigest,
+        at: OffsetDateTime,
     },
     Over {
         app_id: Arc<str>,
@@ -93,12 +102,13 @@ impl Accounts {
         let version = store.version()?;
         let directory = Arc::new(RwLock::new(Arc::new(Directory::new(&store.apps()?))));
         let (orders, received) = unbounded();
+        let is_up = Arc::new(AtomicBool::new(true));
         let ledger = Ledger {
             store,
             version,
             directory: Arc::clone(&directory),
             when_unavailable,
-            is_up: true,
+            is_up: Arc::clone(&is_up),
             process: Uuid::new_v4(),
             tally: Tally::default(),
             in_transit: None,
@@ -108,7 +118,8 @@ impl Accounts {
             .name("accounts".into())
             .spawn(move || ledger.keep(&received))
             .map_err(StoreError::Thread)?;
-        Ok(Self { directory, orders, lease: deadline + MIN_LEASE })
+        let lease = deadline + MIN_LEASE;
+        Ok(Self { directory, orders, lease, when_unavailable, is_up })
     }
 
     /// Whoever presents this id and this key. In the same time whether the id is unknown or the key wrong.
@@ -124,12 +135,20 @@ impl Accounts {
     /// # Errors
     /// When it may not go on.
     pub async fn admit(&self, caller: &Caller) -> Result<Hold, Denial> {
+        let at = OffsetDateTime::now_utc();
+        let Caller { app_id, key, .. } = caller;
+        if !caller.enabled || !self.is_up.load(Ordering::Relaxed) {
+            // Once closed, nobody is there to be told.
+            let _ = self.orders.send(Order::Used { app_id: Arc::clone(app_id), key: *key, at });
+        }
         if !caller.enabled {
             return Err(Denial::Disabled);
         }
-        let at = OffsetDateTime::now_utc();
+        // The thread may be waiting for a store that does not answer; nobody need wait with it.
+        if !self.is_up.load(Ordering::Relaxed) {
+            return self.without_store(app_id, at);
+        }
         let id = Uuid::new_v4();
-        let app_id = &caller.app_id;
         let entry = Entry {
             hold: id,
             app_id: Arc::clone(app_id),
@@ -146,15 +165,37 @@ impl Accounts {
             orders: self.orders.clone(),
         };
         let (answer, answered) = oneshot::channel();
-        let asked = self.orders.send(Order::Enter { entry, key: caller.key, answer });
+        let asked = self.orders.send(Order::Enter { entry, key: *key, answer });
         let answer = match asked {
             Ok(()) => answered.await.unwrap_or(Err(Denial::Unavailable)),
             Err(_) => Err(Denial::Unavailable),
         };
-        if !matches!(answer, Ok(true)) {
-            hold.id = None;
+        match answer {
+            Ok(()) => Ok(hold),
+            Err(denial) => {
+                // What was not let in need not be given back, or the thread has seen to it.
+                hold.id = None;
+                if denial == Denial::Unavailable {
+                    self.without_store(app_id, at)
+                } else {
+                    Err(denial)
+                }
+            }
         }
-        answer.map(|_| hold)
+    }
+
+    /// What becomes of a request while the store is away.
+    fn without_store(&self, app_id: &Arc<str>, came_at: OffsetDateTime) -> Result<Hold, Denial> {
+        match self.when_unavailable {
+            WhenUnavailable::Refuse => Err(Denial::Unavailable),
+            WhenUnavailable::Serve => Ok(Hold {
+                app_id: Arc::clone(app_id),
+                id: None,
+                came_at,
+                is_counted: false,
+                orders: self.orders.clone(),
+            }),
+        }
     }
 
     /// Settles all that is over and ends. Requests are refused from then on.
@@ -195,7 +236,7 @@ impl Drop for Hold {
 /// A request that waits to be let in.
 struct Waiting {
     entry: Entry,
-    answer: oneshot::Sender<Result<bool, Denial>>,
+    answer: oneshot::Sender<Result<(), Denial>>,
 }
 
 /// What is over and was not handed to the store yet.
@@ -206,12 +247,22 @@ struct Tally {
     used_keys: HashMap<(Arc<str>, KeyDigest), OffsetDateTime>,
 }
 
+impl Tally {
+    fn use_key(&mut self, app_id: &Arc<str>, key: KeyDigest, at: OffsetDateTime) {
+        self.used_keys.insert((Arc::clone(app_id), key), at);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.counts.is_empty() && self.released.is_empty() && self.used_keys.is_empty()
+    }
+}
+
 struct Ledger {
     store: Box<dyn Store>,
     version: i64,
     directory: Arc<RwLock<Arc<Directory>>>,
     when_unavailable: WhenUnavailable,
-    is_up: bool,
+    is_up: Arc<AtomicBool>,
     process: Uuid,
     tally: Tally,
     /// Handed to the store, and not known to have arrived: handed in again as it is.
@@ -229,9 +280,10 @@ impl Ledger {
             for order in first.into_iter().chain(orders.try_iter().take(MAX_ROUND)) {
                 match order {
                     Order::Enter { entry, key, answer } => {
-                        self.tally.used_keys.insert((Arc::clone(&entry.app_id), key), entry.at);
+                        self.tally.use_key(&entry.app_id, key, entry.at);
                         waiting.push(Waiting { entry, answer });
                     }
+                    Order::Used { app_id, key, at } => self.tally.use_key(&app_id, key, at),
                     Order::Over { app_id, hold, day, is_counted } => {
                         if let Some(hold) = hold {
                             self.tally.released.push((Arc::clone(&app_id), hold));
@@ -243,80 +295,95 @@ impl Ledger {
                     Order::Close(done) => close = Some(done),
                 }
             }
-            let is_time_to_look = Instant::now() >= next_look || close.is_some();
-            if is_time_to_look {
-                next_look = Instant::now() + LOOK_EVERY;
-                self.look();
-            }
-            if !waiting.is_empty() || is_time_to_look {
+            // Before a look, which may take long.
+            if !waiting.is_empty() {
                 self.round(waiting);
+            }
+            if Instant::now() >= next_look || close.is_some() {
+                self.look();
+                next_look = Instant::now() + LOOK_EVERY;
             }
             if let Some(done) = close {
                 // What was in transit went first; this is the rest.
-                self.round(Vec::new());
+                self.settle();
                 self.report_losses();
+                self.is_up.store(false, Ordering::Relaxed);
                 drop(done);
                 return;
             }
         }
     }
 
-    /// Sees whether the store is there and apps have changed.
+    /// Sees whether the store is there and apps have changed, and settles what is over.
     fn look(&mut self) {
+        let was_up = self.is_up.load(Ordering::Relaxed);
         let seen = self.store.version().and_then(|version| {
-            if version != self.version || !self.is_up {
-                let directory = Arc::new(Directory::new(&self.store.apps()?));
-                *self.directory.write().unwrap_or_else(PoisonError::into_inner) = directory;
+            if version != self.version || !was_up {
+                let apps = self.store.apps()?;
+                self.replace_directory(Directory::new(&apps));
                 self.version = version;
             }
             Ok(())
         });
         match seen {
             Err(error) => self.lose(&error),
-            Ok(()) if !self.is_up => {
-                self.is_up = true;
+            Ok(()) if was_up => self.settle(),
+            Ok(()) => {
                 let late = self.unsettled();
-                tracing::info!(late_requests = late, "the accounts store is back");
+                // A store that can be read and not written to is not back.
+                if self.post(&[]).is_some() {
+                    self.is_up.store(true, Ordering::Relaxed);
+                    tracing::info!(late_requests = late, "the accounts store is back");
+                }
             }
-            Ok(()) => {}
         }
     }
 
-    /// Settles what is over and answers those who wait.
+    fn replace_directory(&self, directory: Directory) {
+        let mut directory = Arc::new(directory);
+        let is_empty = directory.is_empty();
+        // What it replaces may be large, and is dropped when nobody waits for it any more.
+        let mut place = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+        mem::swap(&mut *place, &mut directory);
+        drop(place);
+        if is_empty && !directory.is_empty() {
+            tracing::error!("there are no apps in the accounts store any more: nobody may call");
+        }
+    }
+
+    /// Settles what is over, if anything is.
+    fn settle(&mut self) {
+        if self.in_transit.is_some() || !self.tally.is_empty() {
+            self.post(&[]);
+        }
+    }
+
+    /// Answers those who wait.
     fn round(&mut self, mut waiting: Vec<Waiting>) {
         // Whoever has given up by now may have said so in this very round, and must not enter after it.
         waiting.retain(|waiting| !waiting.answer.is_closed());
         let (entries, answers): (Vec<Entry>, Vec<_>) =
             waiting.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
-        let outcomes = if self.is_up { self.post(&entries) } else { None };
-        let instead = match self.when_unavailable {
-            WhenUnavailable::Refuse => Err(Denial::Unavailable),
-            WhenUnavailable::Serve => Ok(false),
-        };
-        for (i, answer) in answers.into_iter().enumerate() {
-            let outcome = match &outcomes {
-                Some(outcomes) => outcomes[i].map(|()| true).map_err(Denial::Limit),
-                None => instead,
-            };
+        let is_up = self.is_up.load(Ordering::Relaxed);
+        let outcomes = if is_up { self.post(&entries) } else { None };
+        let outcomes = outcomes.unwrap_or_default().into_iter().map(|o| o.map_err(Denial::Limit));
+        let unanswered = std::iter::repeat(Err(Denial::Unavailable));
+        for (answer, outcome) in answers.into_iter().zip(outcomes.chain(unanswered)) {
             // Whoever gives up from here on says that it is over in a later round.
             let _ = answer.send(outcome);
         }
     }
 
     /// What the store says, one answer an entry; none if it says nothing.
-    fn post(&mut self, entries: &[Entry]) -> Option<Vec<Result<(), Refusal>>> {
-        if self.in_transit.is_none() {
-            self.in_transit = self.seal();
-        }
-        if self.in_transit.is_none() && entries.is_empty() {
-            return Some(Vec::new());
-        }
-        match self.store.post(self.in_transit.as_ref(), entries) {
-            Ok(outcomes) => {
-                self.in_transit = None;
-                Some(outcomes)
-            }
+    fn post(&mut self, entries: &[Entry]) -> Option<Vec<Result<(), LimitReached>>> {
+        let settlement = self.in_transit.take().unwrap_or_else(|| self.seal());
+        match self.store.post(&settlement, entries) {
+            Ok(outcomes) => Some(outcomes),
             Err(error) => {
+                self.in_transit = Some(settlement);
+                // The store may have let them in before it fell silent, and nobody else would say so.
+                let lost = entries.iter().map(|entry| (Arc::clone(&entry.app_id), entry.hold));
+                self.tally.released.extend(lost);
                 self.lose(&error);
                 None
             }
@@ -324,23 +391,20 @@ impl Ledger {
     }
 
     /// The tally so far as a settlement, and an empty one for what follows.
-    fn seal(&mut self) -> Option<Settlement> {
+    fn seal(&mut self) -> Settlement {
         let Tally { counts, released, used_keys } = mem::take(&mut self.tally);
-        if counts.is_empty() && released.is_empty() && used_keys.is_empty() {
-            return None;
-        }
         self.sequence += 1;
-        Some(Settlement {
+        Settlement {
             process: self.process,
             sequence: self.sequence,
             counts: counts.into_iter().map(|((app, day), requests)| (app, day, requests)).collect(),
             released,
             used_keys: used_keys.into_iter().map(|((app, key), at)| (app, key, at)).collect(),
-        })
+        }
     }
 
     fn lose(&mut self, error: &StoreError) {
-        if mem::replace(&mut self.is_up, false) {
+        if self.is_up.swap(false, Ordering::Relaxed) {
             let error: &dyn std::error::Error = error;
             let cause = std::iter::successors(Some(error), |error| error.source());
             let cause = cause.map(ToString::to_string).collect::<Vec<_>>().join(": ");

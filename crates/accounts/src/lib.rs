@@ -40,4 +40,6 @@ pub use directory::Caller;
 pub use key::{InvalidDigest, InvalidKey, Key, KeyDigest, MAX_KEY_LENGTH, MIN_KEY_LENGTH};
 pub use ledger::{Accounts, Denial, Hold};
 pub use limits::{InvalidLimits, Limits, MAX_QUOTA, Rate};
-pub use store::{Edit, Entry, Refusal, Settlement, Store, StoreError, Usage, open, open_in_memory};
+pub use store::{
+    Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, open, open_in_memory,
+};

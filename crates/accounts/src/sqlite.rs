@@ -5,7 +5,7 @@
 //! second at most. Changes to apps wait for the disk.
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::app::{ActiveKey, App};
 use crate::key::KeyDigest;
 use crate::limits::{Limits, Rate};
 use crate::store::{
-    DAY, Edit, Entry, Refusal, Settlement, Store, StoreError, Usage, day_text, month_start,
+    DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, day_text, month_start,
 };
 
 /// The longest wait for another process that writes.
@@ -31,6 +31,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// that is promised.
 const CATCH_UP_EVERY: Duration = Duration::from_millis(500);
 
+/// How long the last settlement of a process is remembered: one that was cut off for longer will not be
+/// back. `valkey/settle.lua` has the same.
+const OUTBOX_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
 /// Every version of the tables, in order. Only ever added to.
 const STEPS: &[M<'_>] = &[M::up(include_str!("sqlite/1_accounts.sql"))];
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
@@ -38,8 +42,18 @@ const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 /// Accounts in a file, or in memory.
 pub(crate) struct Sqlite {
     connection: Connection,
+    /// The file, unless it is all in memory.
+    file: Option<File>,
     /// The thread that makes the disk catch up, and what ends it when dropped.
     catching_up: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+/// A file, and which one it was when it was opened: somebody may put another in its place.
+struct File {
+    path: PathBuf,
+    identity: Option<FileIdentity>,
+    /// How often another has been found there.
+    changes: i64,
 }
 
 impl Drop for Sqlite {
@@ -72,6 +86,7 @@ impl Sqlite {
 
     fn open_file(path: &Path) -> Result<Self, StoreError> {
         let mut store = Self::prepare(connect(path)?)?;
+        store.file = Some(File { path: path.to_owned(), identity: identity(path), changes: 0 });
         let (end, ended) = bounded::<()>(0);
         let disk = connect(path)?;
         let thread = std::thread::Builder::new()
@@ -100,7 +115,25 @@ impl Sqlite {
             .to_latest(&mut connection)
             .or_else(|_| MIGRATIONS.to_latest(&mut connection))
             .map_err(StoreError::Migrate)?;
-        Ok(Self { connection, catching_up: None })
+        Ok(Self { connection, file: None, catching_up: None })
+    }
+
+    /// Opens the file anew if another is in its place, as after a restore.
+    fn follow_file(&mut self) -> Result<(), StoreError> {
+        let Some(File { path, identity: opened, changes }) = &self.file else { return Ok(()) };
+        let found = identity(path);
+        if found == *opened {
+            return Ok(());
+        }
+        if found.is_none() {
+            return Err(StoreError::Gone(path.display().to_string()));
+        }
+        let (path, changes) = (path.clone(), changes + 1);
+        *self = Self::open(&path)?;
+        if let Some(file) = &mut self.file {
+            file.changes = changes;
+        }
+        Ok(())
     }
 
     /// Makes a change to apps, and waits for the disk.
@@ -119,6 +152,26 @@ impl Sqlite {
         self.connection.pragma_update(None, "synchronous", "NORMAL")?;
         outcome
     }
+}
+
+/// What tells a file from another that was at its path before.
+#[cfg(unix)]
+type FileIdentity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<FileIdentity> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Elsewhere a file that is open cannot be moved or removed.
+#[cfg(not(unix))]
+type FileIdentity = ();
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<FileIdentity> {
+    path.exists().then_some(())
 }
 
 fn is_busy(error: &StoreError) -> bool {
@@ -156,12 +209,16 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 
 impl Store for Sqlite {
     fn version(&mut self) -> Result<i64, StoreError> {
+        self.follow_file()?;
         let mut query = self.connection.prepare_cached("SELECT number FROM version")?;
-        Ok(query.query_row([], |row| row.get(0))?)
+        let number: i64 = query.query_row([], |row| row.get(0))?;
+        // Another file may be at the same number.
+        Ok(number + (self.file.as_ref().map_or(0, |file| file.changes) << 40))
     }
 
     fn apps(&mut self) -> Result<Vec<App>, StoreError> {
-        let transaction = self.connection.transaction()?;
+        let reading = TransactionBehavior::Deferred;
+        let transaction = self.connection.transaction_with_behavior(reading)?;
         read_apps(&transaction, "", [])
     }
 
@@ -213,17 +270,15 @@ impl Store for Sqlite {
 
     fn post(
         &mut self,
-        settlement: Option<&Settlement>,
+        settlement: &Settlement,
         entries: &[Entry],
-    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+    ) -> Result<Vec<Result<(), LimitReached>>, StoreError> {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
         let transaction = self.connection.transaction()?;
-        if let Some(settlement) = settlement {
+        if is_new(&transaction, settlement, now)? {
             settle(&transaction, settlement)?;
         }
-        if !entries.is_empty() {
-            let now = OffsetDateTime::now_utc().unix_timestamp();
-            run(&transaction, "DELETE FROM holds WHERE lease_ends_at <= ?1", [now])?;
-        }
+        run(&transaction, "DELETE FROM holds WHERE lease_ends_at <= ?1", [now])?;
         let answers =
             entries.iter().map(|entry| enter(&transaction, entry)).collect::<Result<_, _>>()?;
         transaction.commit()?;
@@ -243,6 +298,25 @@ fn run(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlit
 /// A row's number that is never below 0.
 fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
+}
+
+/// Whether a settlement has not been made yet; from now on it has.
+fn is_new(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let Settlement { process, sequence, .. } = settlement;
+    let sql = "DELETE FROM outboxes WHERE settled_at < ?1";
+    run(transaction, sql, [now - OUTBOX_LIFETIME.as_secs().cast_signed()])?;
+    let changed = transaction
+        .prepare_cached(
+            "INSERT INTO outboxes VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
+             SET sequence = excluded.sequence, settled_at = excluded.settled_at
+             WHERE sequence < excluded.sequence",
+        )?
+        .execute(params![process.as_bytes(), sequence.cast_signed(), now])?;
+    Ok(changed > 0)
 }
 
 fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<(), StoreError> {
@@ -270,7 +344,10 @@ fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<(), 
 }
 
 /// Lets one request in or not.
-fn enter(transaction: &Transaction<'_>, entry: &Entry) -> Result<Result<(), Refusal>, StoreError> {
+fn enter(
+    transaction: &Transaction<'_>,
+    entry: &Entry,
+) -> Result<Result<(), LimitReached>, StoreError> {
     let Entry { hold, app_id, limits, at, lease_ends_at } = entry;
     if limits.quota_per_day.is_some() || limits.quota_per_month.is_some() {
         let sql = "SELECT count(*) FROM holds WHERE app_id = ?1";
@@ -280,18 +357,18 @@ fn enter(transaction: &Transaction<'_>, entry: &Entry) -> Result<Result<(), Refu
         if let Some(quota) = limits.quota_per_day
             && used(transaction, app_id, today, today)? + held >= quota
         {
-            return Ok(Err(Refusal::DayQuotaSpent));
+            return Ok(Err(LimitReached::DayQuotaSpent));
         }
         if let Some(quota) = limits.quota_per_month
             && used(transaction, app_id, month_start(today), today)? + held >= quota
         {
-            return Ok(Err(Refusal::MonthQuotaSpent));
+            return Ok(Err(LimitReached::MonthQuotaSpent));
         }
     }
     if let Some(rate) = limits.rate
         && let Err(wait_us) = take_token(transaction, app_id, rate, *at)?
     {
-        return Ok(Err(Refusal::TooFast { wait_us }));
+        return Ok(Err(LimitReached::TooFast { wait_us }));
     }
     let sql = "INSERT INTO holds VALUES (?1, ?2, ?3)";
     run(transaction, sql, params![app_id, hold.as_bytes(), lease_ends_at.unix_timestamp()])?;

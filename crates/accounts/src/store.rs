@@ -55,16 +55,17 @@ pub trait Store: Send {
     /// As above.
     fn usage(&mut self, from: Date, to: Date) -> Result<Vec<Usage>, StoreError>;
 
-    /// Settles what is over, then lets in who may be let in, in order.
+    /// Settles what is over, then lets in who may be let in, in order: one answer an entry. Without
+    /// entries it still writes, so that whoever gets no error knows that the store can be written to.
     ///
     /// # Errors
     /// As above. The settlement may then have been made or not: handed in again as it was, it is made
-    /// once.
+    /// once. Entries may have been let in or not: their holds are to be released.
     fn post(
         &mut self,
-        settlement: Option<&Settlement>,
+        settlement: &Settlement,
         entries: &[Entry],
-    ) -> Result<Vec<Result<(), Refusal>>, StoreError>;
+    ) -> Result<Vec<Result<(), LimitReached>>, StoreError>;
 
     /// What an operator should know about this store, in sentences.
     ///
@@ -107,9 +108,9 @@ pub struct Settlement {
     pub used_keys: Vec<(Arc<str>, KeyDigest, OffsetDateTime)>,
 }
 
-/// Why a request is not let in.
+/// Which limit keeps a request out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum LimitReached {
     /// The app's quota for the day (UTC) is spent or held.
     DayQuotaSpent,
     /// Its quota for the month (UTC) is.
@@ -168,6 +169,9 @@ pub enum StoreError {
     /// The system gives no thread.
     #[error("the thread for accounts could not be started")]
     Thread(#[source] std::io::Error),
+    /// The file was moved or removed while it was in use.
+    #[error("the accounts file {0} is not there any more")]
+    Gone(String),
     /// What is kept there does not make sense.
     #[error("the accounts store is damaged: {0}")]
     Damaged(&'static str),

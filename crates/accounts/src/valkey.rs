@@ -24,8 +24,9 @@ use time::{Date, OffsetDateTime};
 
 use crate::app::App;
 use crate::config::ValkeyConfig;
+use crate::key::KeyDigest;
 use crate::store::{
-    DAY, Edit, Entry, Refusal, Settlement, Store, StoreError, Usage, day_text, month_start,
+    DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, day_text, month_start,
 };
 
 const ENTER: &str = include_str!("valkey/enter.lua");
@@ -131,20 +132,21 @@ impl Valkey {
                 }
             }
         })??;
-        self.wait_for_disk(&mut connection)?;
+        self.wait_for_disk(&mut connection);
         Ok(outcome)
     }
 
     /// Comes back when what was written is on the server's disk, if it keeps anything there.
-    fn wait_for_disk(&self, connection: &mut Connection) -> Result<(), RedisError> {
-        let timeout_ms = self.timeout.as_millis() as u64 / 2;
+    fn wait_for_disk(&self, connection: &mut Connection) {
+        // Without that it waits less long, and then a second time.
+        let _ = connection.set_read_timeout(Some(EVERYSEC + self.timeout));
         let mut wait = redis::cmd("WAITAOF");
-        let synced = wait.arg(1).arg(0).arg(timeout_ms).query::<(u64, u64)>(connection);
-        // Servers before 7.2 do not know the command, others have their reasons; the clock tells as well.
-        if !synced.is_ok_and(|(local, _)| local > 0) && keeps_log(&info(connection)?) {
+        let wait = wait.arg(1).arg(0).arg(EVERYSEC.as_millis() as u64);
+        let synced = wait.query::<(u64, u64)>(connection).is_ok_and(|(local, _)| local > 0);
+        // Servers before 7.2 do not know the command, others do not allow it; the clock tells as well.
+        if !synced && info(connection).as_ref().map_or(true, keeps_log) {
             std::thread::sleep(EVERYSEC);
         }
-        Ok(())
     }
 }
 
@@ -164,12 +166,17 @@ fn month_text(day: Date) -> String {
     day_text(month_start(day))[..7].to_owned()
 }
 
-fn parse(text: &str) -> Result<App, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Damaged("an app of its is no app"))
+/// The field of `key_used` that a key has. Ids hold no blanks.
+fn use_of(app_id: &str, digest: &KeyDigest) -> String {
+    format!("{app_id} {}", String::from(*digest))
 }
 
-/// The app as it is kept: when its keys were used is kept elsewhere.
-fn kept(app: &App) -> String {
+fn parse(text: &str) -> Result<App, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Damaged("a stored app cannot be parsed"))
+}
+
+/// What is stored of an app: when its keys were used is stored apart.
+fn record_of(app: &App) -> String {
     let mut app = app.clone();
     for key in &mut app.keys {
         key.last_used_at = None;
@@ -193,8 +200,7 @@ impl Store for Valkey {
         let mut apps = texts.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         for app in &mut apps {
             for key in &mut app.keys {
-                let field = format!("{} {}", app.id, String::from(key.digest));
-                let seconds = used.get(&field).copied();
+                let seconds = used.get(&use_of(&app.id, &key.digest)).copied();
                 key.last_used_at =
                     seconds.and_then(|s| OffsetDateTime::from_unix_timestamp(s).ok());
             }
@@ -208,7 +214,7 @@ impl Store for Valkey {
             if connection.hexists(keys.named("apps"), &app.id)? {
                 return Err(StoreError::AppExists(app.id.clone()));
             }
-            pipeline.hset(keys.named("apps"), &app.id, kept(app)).ignore();
+            pipeline.hset(keys.named("apps"), &app.id, record_of(app)).ignore();
             Ok(())
         })
     }
@@ -218,8 +224,14 @@ impl Store for Valkey {
             let text: Option<String> = connection.hget(keys.named("apps"), app_id)?;
             let text = text.ok_or_else(|| StoreError::UnknownApp(app_id.to_owned()))?;
             let mut app = parse(&text)?;
+            let before = app.keys.clone();
             edit(&mut app)?;
-            pipeline.hset(keys.named("apps"), app_id, kept(&app)).ignore();
+            for key in before {
+                if !app.keys.iter().any(|kept| kept.digest == key.digest) {
+                    pipeline.hdel(keys.named("key_used"), use_of(app_id, &key.digest)).ignore();
+                }
+            }
+            pipeline.hset(keys.named("apps"), app_id, record_of(&app)).ignore();
             Ok(app)
         })
     }
@@ -232,8 +244,7 @@ impl Store for Valkey {
             pipeline.del(keys.of_app("holds", app_id)).ignore();
             pipeline.del(keys.of_app("bucket", app_id)).ignore();
             for key in parse(&text)?.keys {
-                let field = format!("{app_id} {}", String::from(key.digest));
-                pipeline.hdel(keys.named("key_used"), field).ignore();
+                pipeline.hdel(keys.named("key_used"), use_of(app_id, &key.digest)).ignore();
             }
             Ok(())
         })
@@ -269,17 +280,12 @@ impl Store for Valkey {
 
     fn post(
         &mut self,
-        settlement: Option<&Settlement>,
+        settlement: &Settlement,
         entries: &[Entry],
-    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-        if settlement.is_none() && entries.is_empty() {
-            return Ok(Vec::new());
-        }
+    ) -> Result<Vec<Result<(), LimitReached>>, StoreError> {
         let answers: Vec<(String, Option<i64>)> = self.ask(|connection, keys| {
             let mut pipeline = redis::pipe();
-            if let Some(settlement) = settlement {
-                add_settlement(&mut pipeline, keys, settlement);
-            }
+            add_settlement(&mut pipeline, keys, settlement);
             for entry in entries {
                 add_entry(&mut pipeline, keys, entry);
             }
@@ -288,17 +294,28 @@ impl Store for Valkey {
         })?;
         let refused = |(word, wait_us): (String, Option<i64>)| match (word.as_str(), wait_us) {
             ("in", _) => Ok(Ok(())),
-            ("day", _) => Ok(Err(Refusal::DayQuotaSpent)),
-            ("month", _) => Ok(Err(Refusal::MonthQuotaSpent)),
-            ("wait", Some(wait_us)) => Ok(Err(Refusal::TooFast { wait_us })),
-            _ => Err(StoreError::Damaged("a script answered what it cannot answer")),
+            ("day", _) => Ok(Err(LimitReached::DayQuotaSpent)),
+            ("month", _) => Ok(Err(LimitReached::MonthQuotaSpent)),
+            ("wait", Some(wait_us)) => Ok(Err(LimitReached::TooFast { wait_us })),
+            _ => Err(StoreError::Damaged("a script gave an unknown answer")),
         };
         answers.into_iter().map(refused).collect()
     }
 
     fn warnings(&mut self) -> Result<Vec<String>, StoreError> {
         let info = self.ask(|connection, _| info(connection))?;
+        // Not every user may ask this.
+        let policy: Result<Vec<String>, _> = self.ask(|connection, _| {
+            redis::cmd("CONFIG").arg("GET").arg("appendfsync").query(connection)
+        });
         let mut warnings = Vec::new();
+        if keeps_log(&info) && policy.is_ok_and(|pair| pair.last().is_some_and(|p| p == "no")) {
+            warnings.push(
+                "the accounts server does not say when its log reaches the disk: a machine that loses \
+                 power may lose credentials and counts; set `appendfsync everysec` there"
+                    .to_owned(),
+            );
+        }
         if !keeps_log(&info) {
             warnings.push(
                 "the accounts server keeps no append-only file: when it ends, credentials and counts \

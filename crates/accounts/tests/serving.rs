@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use accounts::{
-    Accounts, App, Backend, Config, Denial, Hold, Key, Limits, Rate, Refusal, ValkeyConfig,
+    Accounts, App, Backend, Config, Denial, Hold, Key, LimitReached, Limits, Rate, ValkeyConfig,
     WhenUnavailable,
 };
 use testbed::valkey::ValkeyServer;
@@ -102,7 +102,7 @@ fn no_count_is_lost_or_doubled_and_no_quota_overdrawn_however_many_come_at_once(
                                 counters.0.fetch_add(1, Ordering::Relaxed);
                             }
                             Err(denial) => {
-                                assert_eq!(denial, Denial::Limit(Refusal::DayQuotaSpent));
+                                assert_eq!(denial, Denial::Limit(LimitReached::DayQuotaSpent));
                                 counters.2.fetch_add(1, Ordering::Relaxed);
                             }
                         }
@@ -147,11 +147,13 @@ fn every_change_acts_within_a_second() {
         within_a_second(|| !knows(&old));
         assert_eq!(denial(&new), None);
         operator.edit("one", &mut |app| app.limit(quota(0))).unwrap();
-        within_a_second(|| denial(&new) == Some(Denial::Limit(Refusal::DayQuotaSpent)));
+        within_a_second(|| denial(&new) == Some(Denial::Limit(LimitReached::DayQuotaSpent)));
         let one = NonZeroU32::new(1).unwrap();
         let rate = Limits { rate: Some(Rate { per_minute: one, burst: one }), ..quota(1000) };
         operator.edit("one", &mut |app| app.limit(rate)).unwrap();
-        within_a_second(|| matches!(denial(&new), Some(Denial::Limit(Refusal::TooFast { .. }))));
+        within_a_second(|| {
+            matches!(denial(&new), Some(Denial::Limit(LimitReached::TooFast { .. })))
+        });
         operator
             .edit("one", &mut |app| {
                 app.enabled = false;
@@ -159,6 +161,11 @@ fn every_change_acts_within_a_second() {
             })
             .unwrap();
         within_a_second(|| denial(&new) == Some(Denial::Disabled));
+        let last_use = || accounts::open(config).unwrap().apps().unwrap()[0].last_used_at();
+        let before = last_use();
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(denial(&new), Some(Denial::Disabled));
+        within_a_second(|| last_use() > before);
         operator.delete("one").unwrap();
         within_a_second(|| !knows(&new));
     });
@@ -231,8 +238,67 @@ fn while_the_store_is_away_requests_are_refused_and_then_served_again() {
     after.unwrap().count();
     runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
     let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
-    assert_eq!(spent, Some(Denial::Limit(Refusal::DayQuotaSpent)));
+    assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));
     assert_eq!(counted(&config), 3);
+}
+
+/// It neither answers nor ends connections, and later does all that it was asked to meanwhile.
+#[test]
+fn a_store_that_hangs_holds_nobody_up_and_leaves_nothing_held() {
+    let Some((mut config, server)) = shared(&[]) else { return };
+    config.valkey.timeout_ms = 300;
+    let runtime = runtime();
+    let key = create(&config, "one", quota(3));
+    let accounts = start(&config);
+    runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+    within_a_second(|| counted(&config) == 1);
+    server.freeze();
+    // These are under way when it falls silent, as many as come at once.
+    let waiting: Vec<_> = (0..5)
+        .map(|_| {
+            let caller = accounts.identify(b"one", key.reveal().as_bytes()).unwrap();
+            async { accounts.admit(&{ caller }).await.err() }
+        })
+        .collect();
+    for denial in runtime.block_on(async { futures_util::future::join_all(waiting).await }) {
+        assert_eq!(denial, Some(Denial::Unavailable));
+    }
+    // Whoever comes later is told at once.
+    let began = Instant::now();
+    for _ in 0..100 {
+        let denial = runtime.block_on(admit(&accounts, "one", &key)).err();
+        assert_eq!(denial, Some(Denial::Unavailable));
+    }
+    assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+    server.thaw();
+    let mut holds = Vec::new();
+    within_a_second(|| {
+        holds.extend(runtime.block_on(admit(&accounts, "one", &key)).ok());
+        holds.len() == 2
+    });
+    let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
+    assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));
+}
+
+/// Full, or a replica that took over by mistake: it can be read and not written to.
+#[test]
+fn a_store_that_cannot_be_written_to_is_away() {
+    let Some((config, server)) = shared(&[]) else { return };
+    let runtime = runtime();
+    let key = create(&config, "one", quota(3));
+    let accounts = start(&config);
+    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let mut set = |memory: &str| {
+        redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(memory).exec(&mut connection).unwrap();
+    };
+    set("1");
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(700) {
+        let denial = runtime.block_on(admit(&accounts, "one", &key)).err();
+        assert_eq!(denial, Some(Denial::Unavailable));
+    }
+    set("0");
+    within_a_second(|| runtime.block_on(admit(&accounts, "one", &key)).is_ok());
 }
 
 #[test]
@@ -251,7 +317,7 @@ fn if_so_configured_known_apps_are_served_meanwhile_and_counted_later() {
     server.start_again();
     within_a_second(|| counted(&config) == 20);
     let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
-    assert_eq!(spent, Some(Denial::Limit(Refusal::DayQuotaSpent)));
+    assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));
     // A disabled app stays out, store or not.
     let mut operator = accounts::open(&config).unwrap();
     operator
@@ -276,5 +342,5 @@ fn what_is_kept_in_memory_alone_counts_as_well() {
     runtime.block_on(admit(&accounts, "demo", &key)).unwrap().count();
     runtime.block_on(admit(&accounts, "demo", &key)).unwrap().count();
     let spent = runtime.block_on(admit(&accounts, "demo", &key)).err();
-    assert_eq!(spent, Some(Denial::Limit(Refusal::DayQuotaSpent)));
+    assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use accounts::{
-    App, Backend, Config, EditError, Entry, Key, Limits, Rate, Refusal, Settlement, Store,
+    App, Backend, Config, EditError, Entry, Key, LimitReached, Limits, Rate, Settlement, Store,
     StoreError, Usage, ValkeyConfig,
 };
 use testbed::valkey::ValkeyServer;
@@ -50,9 +50,14 @@ fn settlement(sequence: u64) -> Settlement {
     }
 }
 
+/// Of a process that has nothing to settle.
+fn nothing() -> Settlement {
+    Settlement { process: Uuid::new_v4(), ..settlement(1) }
+}
+
 /// Lets one request in, or says why not.
-fn enter(store: &mut dyn Store, entry: &Entry) -> Result<(), Refusal> {
-    store.post(None, std::slice::from_ref(entry)).unwrap()[0]
+fn enter(store: &mut dyn Store, entry: &Entry) -> Result<(), LimitReached> {
+    store.post(&nothing(), std::slice::from_ref(entry)).unwrap()[0]
 }
 
 #[test]
@@ -159,7 +164,7 @@ fn a_quota_counts_what_was_answered_and_what_is_held() {
             enter(store, &entry).map(|()| entry.hold)
         };
         let holds: Vec<Uuid> = (0..3).map(|_| ask(&mut *store).unwrap()).collect();
-        assert_eq!(ask(&mut *store), Err(Refusal::DayQuotaSpent));
+        assert_eq!(ask(&mut *store), Err(LimitReached::DayQuotaSpent));
         // Others have quotas of their own.
         assert_eq!(enter(&mut *store, &entry("two", limits, now)), Ok(()));
         // One is answered, one is given back.
@@ -169,14 +174,14 @@ fn a_quota_counts_what_was_answered_and_what_is_held() {
             released: holds[..2].iter().map(|hold| (Arc::clone(&one), *hold)).collect(),
             ..settlement(1)
         };
-        store.post(Some(&over), &[]).unwrap();
+        store.post(&over, &[]).unwrap();
         ask(&mut *store).unwrap();
-        assert_eq!(ask(&mut *store), Err(Refusal::DayQuotaSpent));
+        assert_eq!(ask(&mut *store), Err(LimitReached::DayQuotaSpent));
         // What is asked with a settlement comes after it, all in one.
         let asked = [entry("one", limits, now), entry("one", limits, now)];
         let over = Settlement { released: vec![(one, holds[2])], ..settlement(2) };
-        let answers = store.post(Some(&over), &asked).unwrap();
-        assert_eq!(answers, [Ok(()), Err(Refusal::DayQuotaSpent)]);
+        let answers = store.post(&over, &asked).unwrap();
+        assert_eq!(answers, [Ok(()), Err(LimitReached::DayQuotaSpent)]);
     });
 }
 
@@ -196,7 +201,7 @@ fn days_and_months_have_quotas_of_their_own() {
             let requests = if day == days[0] { 9 } else { 1 };
             let counts = vec![("one".into(), day, requests)];
             let over = Settlement { counts, ..settlement(i as u64 + 1) };
-            store.post(Some(&over), &[]).unwrap();
+            store.post(&over, &[]).unwrap();
         }
         let mut at = |day: time::Date| {
             let asked = entry("one", limits, day.midnight().assume_utc());
@@ -205,11 +210,11 @@ fn days_and_months_have_quotas_of_their_own() {
                 released: vec![(asked.app_id, asked.hold)],
                 ..settlement(asked.at.unix_timestamp().unsigned_abs())
             };
-            store.post(Some(&over), &[]).unwrap();
+            store.post(&over, &[]).unwrap();
             answer
         };
-        assert_eq!(at(date!(2026 - 10 - 31)), Err(Refusal::DayQuotaSpent));
-        assert_eq!(at(date!(2026 - 11 - 30)), Err(Refusal::MonthQuotaSpent));
+        assert_eq!(at(date!(2026 - 10 - 31)), Err(LimitReached::DayQuotaSpent));
+        assert_eq!(at(date!(2026 - 11 - 30)), Err(LimitReached::MonthQuotaSpent));
         assert_eq!(at(date!(2026 - 12 - 01)), Ok(()));
         assert_eq!(at(date!(2027 - 11 - 30)), Ok(()));
     });
@@ -224,7 +229,7 @@ fn what_a_lost_process_held_is_given_back_when_its_lease_ends() {
         let lost = Entry { lease_ends_at: now + Duration::seconds(2), ..entry("one", limits, now) };
         enter(&mut *store, &lost).unwrap();
         let again = entry("one", limits, now);
-        assert_eq!(enter(&mut *store, &again), Err(Refusal::DayQuotaSpent));
+        assert_eq!(enter(&mut *store, &again), Err(LimitReached::DayQuotaSpent));
         std::thread::sleep(std::time::Duration::from_millis(3100));
         assert_eq!(enter(&mut *store, &again), Ok(()));
     });
@@ -238,16 +243,16 @@ fn bursts_pass_and_then_tokens_as_they_come_back() {
             let limits = Limits { rate: Some(rate), ..Limits::default() };
             enter(store, &entry("one", limits, OffsetDateTime::now_utc()))
         };
-        // One an hour or so: nothing comes back while this runs.
+        // One a minute: nothing comes back while this runs.
         let slow = rate(1, 3);
         for _ in 0..3 {
             assert_eq!(ask(&mut *store, slow), Ok(()));
         }
-        let Err(Refusal::TooFast { wait_us }) = ask(&mut *store, slow) else { panic!() };
+        let Err(LimitReached::TooFast { wait_us }) = ask(&mut *store, slow) else { panic!() };
         assert!((50_000_000..=60_000_000).contains(&wait_us), "{wait_us}");
         // A refusal takes nothing, and a faster rate acts at once.
         let fast = rate(1200, 1);
-        let Err(Refusal::TooFast { wait_us }) = ask(&mut *store, fast) else { panic!() };
+        let Err(LimitReached::TooFast { wait_us }) = ask(&mut *store, fast) else { panic!() };
         assert!((1..=50_000).contains(&wait_us), "{wait_us}");
         std::thread::sleep(std::time::Duration::from_micros(wait_us.unsigned_abs()));
         assert_eq!(ask(&mut *store, fast), Ok(()));
@@ -265,9 +270,9 @@ fn usage_is_told_by_day_and_app_and_outlives_the_app() {
             ("one".into(), last, 2),
             ("one".into(), first, 1_000_000_000_000),
         ];
-        store.post(Some(&Settlement { counts, ..settlement(1) }), &[]).unwrap();
+        store.post(&Settlement { counts, ..settlement(1) }, &[]).unwrap();
         let more = vec![("one".into(), last, 3)];
-        store.post(Some(&Settlement { counts: more, ..settlement(2) }), &[]).unwrap();
+        store.post(&Settlement { counts: more, ..settlement(2) }, &[]).unwrap();
         store.delete("one").unwrap();
         let usage = |day, app_id: &str, requests| Usage { day, app_id: app_id.into(), requests };
         let all =
@@ -289,46 +294,88 @@ fn the_last_use_of_a_key_is_kept_and_never_goes_back() {
         let late = date!(2026 - 11 - 23).midnight().assume_utc();
         for (sequence, at) in [(1, late), (2, late - Duration::hours(1))] {
             let used_keys = vec![("one".into(), new.digest(), at)];
-            store.post(Some(&Settlement { used_keys, ..settlement(sequence) }), &[]).unwrap();
+            store.post(&Settlement { used_keys, ..settlement(sequence) }, &[]).unwrap();
         }
         let kept = store.apps().unwrap().remove(0);
         assert_eq!(kept.keys[0].last_used_at, None);
         assert_eq!(kept.keys[1].last_used_at, Some(late));
         assert_eq!(kept.last_used_at(), Some(late));
-        // A change to the app leaves it alone, the end of the key ends it.
-        let edited = store.edit("one", &mut |app| app.relabel("other")).unwrap();
-        assert_eq!(store.apps().unwrap()[0].last_used_at(), Some(late), "{edited:?}");
-        store
-            .edit("one", &mut |app| {
-                app.replace_keys(&new);
-                Ok(())
-            })
-            .unwrap();
-        store.delete("one").unwrap();
-        store.create(&app("one")).unwrap();
+        // A change to the app leaves it alone, the end of the key ends it, and so it stays.
+        store.edit("one", &mut |app| app.relabel("other")).unwrap();
+        assert_eq!(store.apps().unwrap()[0].last_used_at(), Some(late));
+        store.edit("one", &mut App::cancel_rotation).unwrap();
+        let used_keys =
+            vec![("one".into(), new.digest(), late), ("two".into(), old.digest(), late)];
+        store.post(&Settlement { used_keys, ..settlement(3) }, &[]).unwrap();
+        store.edit("one", &mut |app| app.rotate(&new)).unwrap();
         assert_eq!(store.apps().unwrap()[0].last_used_at(), None);
     });
 }
 
-/// The answer to a settlement may be lost after the server has made it. It is then handed in again.
+/// Services may report the use of keys that have been dropped; nothing of them is kept for ever.
 #[test]
-fn a_server_makes_a_settlement_once_and_lets_a_request_in_once() {
+fn a_server_forgets_keys_that_are_gone() {
     let Some(server) = ValkeyServer::start(&[]) else { return };
     let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
     let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
     let mut store = accounts::open(&config).unwrap();
-    let today = OffsetDateTime::now_utc();
-    let limits = Limits { quota_per_day: Some(10), rate: Some(rate(1, 2)), ..Limits::default() };
-    let asked = entry("one", limits, today);
-    let over = Settlement { counts: vec![("one".into(), today.date(), 9)], ..settlement(1) };
+    let keys = [(); 3].map(|()| Key::generate());
+    store.create(&App::new("one", "", Limits::default(), &keys[0]).unwrap()).unwrap();
+    let use_all = |store: &mut dyn Store| {
+        let now = OffsetDateTime::now_utc();
+        let used_keys = keys.iter().map(|key| ("one".into(), key.digest(), now)).collect();
+        store.post(&Settlement { used_keys, ..nothing() }, &[]).unwrap();
+    };
+    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let mut remembered =
+        || redis::cmd("HLEN").arg("livegate:key_used").query::<u64>(&mut connection).unwrap();
+    use_all(&mut *store);
+    assert_eq!(remembered(), 1);
+    store.edit("one", &mut |app| app.rotate(&keys[1])).unwrap();
+    use_all(&mut *store);
+    assert_eq!(remembered(), 2);
+    store.edit("one", &mut |app| app.replace_keys(&keys[2])).unwrap();
+    assert_eq!(remembered(), 0);
+    use_all(&mut *store);
+    assert_eq!(remembered(), 1);
+    store.delete("one").unwrap();
+    use_all(&mut *store);
+    assert_eq!(remembered(), 0);
+}
+
+/// The answer to a settlement may be lost after it was made. It is then handed in again.
+#[test]
+fn a_settlement_that_is_handed_in_again_is_made_once() {
+    on_each_store(|open| {
+        let mut store = open();
+        let today = OffsetDateTime::now_utc().date();
+        let counts = |requests| vec![("one".into(), today, requests)];
+        for (sequence, requests) in [(1, 4), (1, 4), (2, 3), (2, 3), (1, 4)] {
+            let over = Settlement { counts: counts(requests), ..settlement(sequence) };
+            store.post(&over, &[]).unwrap();
+        }
+        let other = Settlement { counts: counts(2), ..nothing() };
+        store.post(&other, &[]).unwrap();
+        assert_eq!(open().usage(today, today).unwrap()[0].requests, 4 + 3 + 2);
+    });
+}
+
+/// A question is asked again on a new connection, where a server may have answered the first.
+#[test]
+fn a_server_lets_a_request_in_once() {
+    let Some(server) = ValkeyServer::start(&[]) else { return };
+    let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
+    let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
+    let mut store = accounts::open(&config).unwrap();
+    let now = OffsetDateTime::now_utc();
+    let limits = Limits { quota_per_day: Some(2), rate: Some(rate(1, 2)), ..Limits::default() };
+    let asked = entry("one", limits, now);
     for _ in 0..3 {
-        let answers = store.post(Some(&over), std::slice::from_ref(&asked)).unwrap();
-        assert_eq!(answers, [Ok(())]);
+        assert_eq!(enter(&mut *store, &asked), Ok(()));
     }
-    assert_eq!(store.usage(today.date(), today.date()).unwrap()[0].requests, 9);
-    assert_eq!(enter(&mut *store, &entry("one", limits, today)), Err(Refusal::DayQuotaSpent));
-    let other = Limits { quota_per_day: None, ..limits };
-    assert_eq!(enter(&mut *store, &entry("one", other, today)), Ok(()));
+    assert_eq!(enter(&mut *store, &entry("one", limits, now)), Ok(()));
+    let spent = enter(&mut *store, &entry("one", limits, now));
+    assert_eq!(spent, Err(LimitReached::DayQuotaSpent));
 }
 
 #[test]
@@ -396,6 +443,8 @@ fn a_server_may_ask_for_a_password_and_it_is_told_nobody_else() {
     assert!(refused(&|v| v.password = Some("the wrong secret".into())).contains("accounts server"));
     let in_url = server.url().replace("//", "//user:secret@");
     assert!(refused(&|v| v.url.clone_from(&in_url)).contains("password_file"));
+    let as_parameter = format!("{}?password=secret", server.url());
+    assert!(refused(&|v| v.url.clone_from(&as_parameter)).contains("redis://HOST:PORT/DB"));
     assert!(refused(&|v| v.url = "secret".into()).contains("redis://HOST:PORT/DB"));
     assert!(refused(&|v| v.timeout_ms = 0).contains("timeout_ms"));
     assert!(refused(&|v| v.password_file = Some("/nowhere".into())).contains("password_file"));
@@ -436,7 +485,7 @@ fn a_user_with_the_documented_rights_can_do_everything() {
         used_keys: vec![("one".into(), Key::generate().digest(), now)],
         ..settlement(1)
     };
-    store.post(Some(&over), &[]).unwrap();
+    store.post(&over, &[]).unwrap();
     assert_eq!(store.usage(now.date(), now.date()).unwrap().len(), 1);
     store.delete("one").unwrap();
     assert_eq!(store.apps().unwrap(), []);
@@ -476,6 +525,26 @@ fn what_is_no_accounts_file_is_refused() {
     assert!(matches!(accounts::open(&config).err(), Some(StoreError::Migrate(_))));
     let nowhere = Config { database: "/proc/nowhere/accounts.db".into(), ..Config::default() };
     assert!(matches!(accounts::open(&nowhere).err(), Some(StoreError::Create { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_gone_is_noticed_and_another_in_its_place_is_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = |name: &str| Config { database: directory.path().join(name), ..Config::default() };
+    let mut store = accounts::open(&config("accounts.db")).unwrap();
+    store.create(&app("one")).unwrap();
+    let version = store.version().unwrap();
+    let mut other = accounts::open(&config("other.db")).unwrap();
+    other.create(&app("two")).unwrap();
+    drop(other);
+    for name in ["accounts.db", "accounts.db-wal", "accounts.db-shm"] {
+        std::fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    assert!(matches!(store.version(), Err(StoreError::Gone(_))));
+    std::fs::rename(config("other.db").database, config("accounts.db").database).unwrap();
+    assert_ne!(store.version().unwrap(), version);
+    assert_eq!(store.apps().unwrap()[0].id, "two");
 }
 
 #[test]

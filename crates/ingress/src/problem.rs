@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 
-use accounts::{Denial, Refusal};
+use accounts::{Denial, LimitReached};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use liveness::CheckError;
@@ -92,13 +92,13 @@ impl Problem {
     pub(crate) fn denied(denial: Denial, rate_limited: RateLimitedStatus) -> Self {
         match denial {
             Denial::Disabled => Self::UsageLimitReached("This app is disabled."),
-            Denial::Limit(Refusal::DayQuotaSpent) => {
+            Denial::Limit(LimitReached::DayQuotaSpent) => {
                 Self::UsageLimitReached("This app's quota for today (UTC) is spent.")
             }
-            Denial::Limit(Refusal::MonthQuotaSpent) => {
+            Denial::Limit(LimitReached::MonthQuotaSpent) => {
                 Self::UsageLimitReached("This app's quota for this month (UTC) is spent.")
             }
-            Denial::Limit(Refusal::TooFast { wait_us }) => Self::RateLimited {
+            Denial::Limit(LimitReached::TooFast { wait_us }) => Self::RateLimited {
                 status: rate_limited,
                 retry_after_s: wait_us.unsigned_abs().div_ceil(1_000_000).max(1),
             },

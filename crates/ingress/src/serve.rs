@@ -50,11 +50,8 @@ impl Ingress {
     ) -> std::io::Result<()> {
         let grace = Duration::from_millis(self.config.shutdown_grace_ms);
         let admission = Admission::new(self.config.max_in_flight);
-        let service = Service {
-            accounts,
-            config: Arc::new(self.config),
-            workers: Arc::new(workers),
-        };
+        let service =
+            Service { accounts, config: Arc::new(self.config), workers: Arc::new(workers) };
         let (stopping, mut stopped) = tokio::sync::watch::channel(());
         let closing = admission.clone();
         let signal = async move {

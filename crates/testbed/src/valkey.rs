@@ -59,6 +59,28 @@ impl ValkeyServer {
         self.child.wait().expect("it was started here");
     }
 
+    /// Has it hang: it keeps its connections and answers nothing.
+    ///
+    /// # Panics
+    /// When there is no `kill`.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Has it go on, with all that it was asked meanwhile.
+    ///
+    /// # Panics
+    /// When there is no `kill`.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
+        assert!(sent.expect("there is a kill").success());
+    }
+
     /// Starts it again, on the same port and with what it has on disk.
     ///
     /// # Panics

@@ -46,6 +46,13 @@ CREATE TABLE buckets (
     full_at_us INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The last settlement of each process that was made, and when: handed in again, it is not made again.
+CREATE TABLE outboxes (
+    process BLOB PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    settled_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Goes up whenever an app changes.
 CREATE TABLE version (number INTEGER NOT NULL) STRICT;
 INSERT INTO version VALUES (0);

@@ -23,7 +23,10 @@ end
 for _, use in ipairs(settlement.used_keys) do
   local app, digest, seconds = unpack(use)
   local field = app .. ' ' .. digest
-  if seconds > (tonumber(redis.call('HGET', prefix .. 'key_used', field)) or 0) then
+  -- A key that was dropped meanwhile is not remembered.
+  local record = redis.call('HGET', prefix .. 'apps', app)
+  local is_active = record and string.find(record, digest, 1, true)
+  if is_active and seconds > (tonumber(redis.call('HGET', prefix .. 'key_used', field)) or 0) then
     redis.call('HSET', prefix .. 'key_used', field, seconds)
   end
 end
