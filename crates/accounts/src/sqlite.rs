@@ -285,8 +285,8 @@ impl Store for Sqlite {
         Ok(answers)
     }
 
-    fn warnings(&mut self) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
     }
 }
 

@@ -68,10 +68,7 @@ pub trait Store: Send {
     ) -> Result<Vec<Result<(), LimitReached>>, StoreError>;
 
     /// What an operator should know about this store, in sentences.
-    ///
-    /// # Errors
-    /// As above.
-    fn warnings(&mut self) -> Result<Vec<String>, StoreError>;
+    fn warnings(&mut self) -> Vec<String>;
 }
 
 /// A change to an app.

@@ -302,8 +302,12 @@ impl Store for Valkey {
         answers.into_iter().map(refused).collect()
     }
 
-    fn warnings(&mut self) -> Result<Vec<String>, StoreError> {
-        let info = self.ask(|connection, _| info(connection))?;
+    fn warnings(&mut self) -> Vec<String> {
+        let Ok(info) = self.ask(|connection, _| info(connection)) else {
+            let unknown =
+                "the accounts server does not say (INFO) whether it may lose what it keeps";
+            return vec![unknown.to_owned()];
+        };
         // Not every user may ask this.
         let policy: Result<Vec<String>, _> = self.ask(|connection, _| {
             redis::cmd("CONFIG").arg("GET").arg("appendfsync").query(connection)
@@ -331,7 +335,7 @@ impl Store for Valkey {
                     .to_owned(),
             );
         }
-        Ok(warnings)
+        warnings
     }
 }
 

@@ -403,7 +403,7 @@ fn a_server_that_may_forget_is_warned_of() {
         let server = ValkeyServer::start(arguments)?;
         let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
         let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
-        Some(accounts::open(&config).unwrap().warnings().unwrap().join(" "))
+        Some(accounts::open(&config).unwrap().warnings().join(" "))
     };
     let Some(forgetful) = warnings(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"])
     else {
@@ -472,7 +472,7 @@ fn a_user_with_the_documented_rights_can_do_everything() {
     };
     let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
     let mut store = accounts::open(&config).unwrap();
-    assert_eq!(store.warnings().unwrap(), Vec::<String>::new());
+    assert_eq!(store.warnings(), Vec::<String>::new());
     store.create(&app("one")).unwrap();
     store.edit("one", &mut |app| app.relabel("other")).unwrap();
     let now = OffsetDateTime::now_utc();

@@ -5,8 +5,8 @@ use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{FalseyValueParser, Resettable};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use liveness::{Device, Threshold};
 use time::Date;
 
@@ -203,8 +203,11 @@ pub(crate) enum Keys {
         /// The app.
         id: String,
         /// End a rotation: drop the older of two keys.
-        #[arg(long, conflicts_with_all = ["now", "key_file"])]
+        #[arg(long, conflicts_with_all = ["cancel", "now", "key_file"])]
         finish: bool,
+        /// Take a rotation back: drop the newer of two keys.
+        #[arg(long, conflicts_with_all = ["now", "key_file"])]
+        cancel: bool,
         /// Drop every key of the app for the new one at once: for keys in the wrong hands.
         #[arg(long)]
         now: bool,
@@ -213,7 +216,9 @@ pub(crate) enum Keys {
         #[command(flatten)]
         common: Common,
     },
-    /// Change an app's label, quotas or rate.
+    /// Change an app's label, quotas or rate; what no flag names stays.
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
+        .args(["label", "quota_per_day", "quota_per_month", "rate_per_minute", "burst"]))]
     Set {
         /// The app.
         id: String,
@@ -332,13 +337,31 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+impl Cli {
+    /// Reads the command line and the variables that stand for flags. An empty variable is none: files
+    /// of variables have them for what is left at its default.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        fn without_empty_variables(command: clap::Command) -> clap::Command {
+            let is_empty = |arg: &clap::Arg| {
+                let variable = arg.get_env().and_then(std::env::var_os);
+                variable.is_some_and(|value| value.is_empty())
+            };
+            command
+                .mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg })
+                .mut_subcommands(without_empty_variables)
+        }
+        let command = without_empty_variables(Self::command());
+        Self::from_arg_matches(&command.try_get_matches()?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     /// Command lines are everyone's to read.
@@ -351,6 +374,6 @@ mod tests {
             }
             command.get_subcommands().for_each(look);
         }
-        look(&<Cli as clap::CommandFactory>::command());
+        look(&Cli::command());
     }
 }

@@ -5,15 +5,14 @@ mod show;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use liveness::Device;
+use liveness::{Device, InvalidSetting};
 use model_pack::Home;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::layers::{Layers, Origin};
 pub(crate) use self::show::run;
-use crate::cli;
 
 /// All that can be configured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,19 +72,16 @@ pub(crate) enum ConfigError {
     SecretFlag { key: String, variable: String },
     /// A value that cannot be.
     #[error(transparent)]
-    Invalid(#[from] liveness::InvalidSetting),
+    Invalid(#[from] InvalidSetting),
     /// Accounts cannot be kept so.
     #[error(transparent)]
     Accounts(#[from] accounts::ConfigError),
 }
 
 impl Config {
-    /// The configuration that file, variables and flags make together.
-    pub(crate) fn load(settings: &cli::Settings, flags: &[Flag]) -> Result<Self, ConfigError> {
-        Layers::load(settings, flags)?.config()
-    }
-
     fn validate(&self) -> Result<(), ConfigError> {
+        let is_named = self.pack.as_ref().is_none_or(|name| !name.is_empty());
+        InvalidSetting::unless(is_named, "pack", "the name of a pack, or left out")?;
         self.liveness.validate()?;
         self.ingress.validate()?;
         Ok(self.accounts.validate()?)
@@ -116,20 +112,16 @@ impl Flag {
     }
 }
 
-/// Says which of the files that hold secrets others on this machine can read.
-pub(crate) fn exposed_secrets(
-    settings: &cli::Settings,
-    accounts: &accounts::Config,
-) -> Vec<String> {
-    let mut files = accounts.secret_files();
-    if accounts.valkey.password.is_some() {
-        files.extend(settings.config.clone());
-    }
-    files.iter().filter_map(|file| exposure(file)).collect()
+/// Says which files with secrets others on this machine can read: those of the accounts, and the
+/// configuration itself.
+pub(crate) fn exposed_secrets(layers: &Layers, accounts: &accounts::Config) -> Vec<String> {
+    let files = accounts.secret_files();
+    files.iter().map(PathBuf::as_path).chain(layers.secret_file()).filter_map(exposure).collect()
 }
 
+/// Whether others than its owner can read a file with a secret, in words.
 #[cfg(unix)]
-fn exposure(file: &std::path::Path) -> Option<String> {
+pub(crate) fn exposure(file: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
     let file = file.display();
@@ -140,7 +132,8 @@ fn exposure(file: &std::path::Path) -> Option<String> {
     })
 }
 
+/// Permissions are not as simple elsewhere.
 #[cfg(not(unix))]
-fn exposure(_: &std::path::Path) -> Option<String> {
+pub(crate) fn exposure(_: &Path) -> Option<String> {
     None
 }

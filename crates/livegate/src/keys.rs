@@ -1,11 +1,12 @@
 //! `livegate keys`: who may call, and how much.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::ExitCode;
 
-use accounts::{App, Edit, EditError, Key, Limits, Rate, Store, StoreError};
+use accounts::{App, Edit, EditError, Key, Limits, Rate, Store, StoreError, Usage};
 use anyhow::Context;
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cli::{Common, KeyFile, Keys, Limit, NewLimits, Place};
-use crate::config::{Config, exposed_secrets};
+use crate::config::{Layers, exposed_secrets, exposure};
 use crate::{setup, tell};
 
 /// What was asked for cannot be done so.
@@ -21,17 +22,30 @@ use crate::{setup, tell};
 #[error("{0}")]
 pub(crate) struct Unusable(pub String);
 
+/// Whether an error is about what was asked for, and not about what does not work.
+pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Unusable>()
+        || matches!(
+            error.downcast_ref(),
+            Some(
+                StoreError::AppExists(_)
+                    | StoreError::UnknownApp(_)
+                    | StoreError::Edit(_)
+                    | StoreError::Config(_)
+            )
+        )
+}
+
 pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
     match command {
         Keys::Create { id, label, limits, key, common } => {
             let mut store = open(common, place)?;
             let key = read_or_generate(key)?;
             let id = id.clone().unwrap_or_else(random_id);
-            let app = changed(limits, Limits::default())
+            let app = with_flags(limits, Limits::default())
                 .and_then(|limits| App::new(&id, label, limits, &key))
-                .map_err(StoreError::from)
-                .and_then(|app| store.create(&app).map(|()| app))
-                .map_err(said)?;
+                .map_err(StoreError::from)?;
+            store.create(&app)?;
             show_key(&app, &key, common)?;
         }
         Keys::List { common } => {
@@ -42,14 +56,14 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
             let app = edit(common, place, id, &mut App::finish_rotation)?;
             confirm(&app, "the older key is dropped", common)?;
         }
+        Keys::Rotate { id, cancel: true, common, .. } => {
+            let app = edit(common, place, id, &mut App::cancel_rotation)?;
+            confirm(&app, "the newer key is dropped", common)?;
+        }
         Keys::Rotate { id, now, key, common, .. } => {
             let key = read_or_generate(key)?;
             let app = edit(common, place, id, &mut |app| {
-                if *now {
-                    app.replace_keys(&key);
-                    return Ok(());
-                }
-                app.rotate(&key)
+                if *now { app.replace_keys(&key) } else { app.rotate(&key) }
             })?;
             show_key(&app, &key, common)?;
         }
@@ -58,7 +72,7 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
                 if let Some(label) = label {
                     app.relabel(label)?;
                 }
-                app.limit(changed(limits, app.limits)?)
+                app.limit(with_flags(limits, app.limits)?)
             })?;
             confirm(&app, "it is set", common)?;
         }
@@ -77,7 +91,7 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
             confirm(&app, "it may not call", common)?;
         }
         Keys::Delete { id, common } => {
-            open(common, place)?.delete(id).map_err(said)?;
+            open(common, place)?.delete(id)?;
             if common.json {
                 print_json(&serde_json::json!({ "app_id": id, "deleted": true }))?;
             } else {
@@ -91,27 +105,17 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
 /// The store that the configuration names.
 pub(crate) fn open(common: &Common, place: &Place) -> anyhow::Result<Box<dyn Store>> {
     let home = setup::home(place)?;
-    let config = Config::load(&common.settings, &[])?;
-    let accounts = config.accounts_in(&home);
-    for warning in exposed_secrets(&common.settings, &accounts) {
+    let layers = Layers::load(&common.settings, &[])?;
+    let accounts = layers.config()?.accounts_in(&home);
+    let mut store = accounts::open(&accounts)?;
+    for warning in exposed_secrets(&layers, &accounts).into_iter().chain(store.warnings()) {
         tell(&format!("WARNING: {warning}"));
     }
-    accounts::open(&accounts).map_err(said)
-}
-
-/// What the user asked in vain is told apart from what does not work.
-fn said(error: StoreError) -> anyhow::Error {
-    match error {
-        StoreError::AppExists(_)
-        | StoreError::UnknownApp(_)
-        | StoreError::Edit(_)
-        | StoreError::Config(_) => Unusable(error.to_string()).into(),
-        error => error.into(),
-    }
+    Ok(store)
 }
 
 fn edit(common: &Common, place: &Place, id: &str, edit: &mut Edit<'_>) -> anyhow::Result<App> {
-    open(common, place)?.edit(id, edit).map_err(said)
+    Ok(open(common, place)?.edit(id, edit)?)
 }
 
 fn read_or_generate(source: &KeyFile) -> anyhow::Result<Key> {
@@ -127,6 +131,9 @@ fn read_or_generate(source: &KeyFile) -> anyhow::Result<Key> {
         std::fs::File::open(path)
             .and_then(|mut file| read(&mut file, &mut text))
             .with_context(|| format!("{} cannot be read", path.display()))?;
+        if let Some(warning) = exposure(path) {
+            tell(&format!("WARNING: {warning}"));
+        }
     }
     Key::take_over(text.trim_end_matches(['\r', '\n']))
         .map_err(|error| Unusable(format!("{}: {error}", path.display())).into())
@@ -137,8 +144,8 @@ fn random_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
 }
 
-/// `old` with what the flags say.
-fn changed(new: &NewLimits, old: Limits) -> Result<Limits, EditError> {
+/// `old` with what the flags say instead.
+fn with_flags(new: &NewLimits, old: Limits) -> Result<Limits, EditError> {
     /// Six times this is a minute.
     const IN_TEN_SECONDS: u32 = 6;
     let kept = |flag: Option<Limit<u64>>, old| flag.map_or(old, |Limit(quota)| quota);
@@ -187,8 +194,8 @@ impl<'a> Listed<'a> {
     fn new(app: &'a App) -> Self {
         let keys = app.keys.iter().map(|key| ListedKey {
             fingerprint: key.digest.fingerprint(),
-            created_at: when(key.created_at),
-            last_used_at: key.last_used_at.map(when),
+            created_at: rfc3339(key.created_at),
+            last_used_at: key.last_used_at.map(rfc3339),
         });
         Self {
             app_id: &app.id,
@@ -196,23 +203,29 @@ impl<'a> Listed<'a> {
             enabled: app.enabled,
             limits: app.limits,
             keys: keys.collect(),
-            created_at: when(app.created_at),
-            last_used_at: app.last_used_at().map(when),
+            created_at: rfc3339(app.created_at),
+            last_used_at: app.last_used_at().map(rfc3339),
         }
     }
 }
 
-fn when(time: OffsetDateTime) -> String {
+fn rfc3339(time: OffsetDateTime) -> String {
     time.format(&Rfc3339).expect("the years of our times have four digits")
 }
 
+/// Prints the key with its app: the only time.
 fn show_key(app: &App, key: &Key, common: &Common) -> anyhow::Result<()> {
-    if common.json {
-        let mut listed = serde_json::to_value(Listed::new(app))?;
-        listed["app_key"] = key.reveal().into();
-        return print_json(&listed);
+    #[derive(Serialize)]
+    struct WithKey<'a> {
+        app_key: &'a str,
+        #[serde(flatten)]
+        app: Listed<'a>,
     }
-    print(&format!("app_id   {}\napp_key  {}", app.id, key.reveal()))?;
+    if common.json {
+        print_json(&WithKey { app_key: key.reveal(), app: Listed::new(app) })?;
+    } else {
+        print(&format!("app_id   {}\napp_key  {}", app.id, key.reveal()))?;
+    }
     tell("The key is shown this once: only its SHA-256 is kept.");
     Ok(())
 }
@@ -232,15 +245,19 @@ fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
     }
     let apps = store.apps()?;
     let today = OffsetDateTime::now_utc().date();
-    let usage = store.usage(today.replace_day(1).context("a month has a first day")?, today)?;
-    let used = |app: &App, only_today: bool| {
-        let of_app = usage.iter().filter(|u| u.app_id == app.id && (!only_today || u.day == today));
-        of_app.map(|usage| usage.requests).sum()
-    };
-    let row = |app| Row {
-        app: Listed::new(app),
-        used_today: used(app, true),
-        used_this_month: used(app, false),
+    let first = today.replace_day(1).context("a month has a first day")?;
+    let mut used: HashMap<String, (u64, u64)> = HashMap::new();
+    for Usage { day, app_id, requests } in store.usage(first, today)? {
+        let (of_today, of_month) = used.entry(app_id).or_default();
+        *of_month += requests;
+        if day == today {
+            *of_today += requests;
+        }
+    }
+    let row = |app| {
+        let app = Listed::new(app);
+        let (used_today, used_this_month) = used.get(app.app_id).copied().unwrap_or_default();
+        Row { app, used_today, used_this_month }
     };
     let rows: Vec<Row<'_>> = apps.iter().map(row).collect();
     if common.json {
@@ -313,7 +330,7 @@ mod tests {
                 .map(|(per_minute, burst)| Rate { per_minute, burst })
         };
         let old = Limits { quota_per_day: Some(5), quota_per_month: Some(50), rate: rate(60, 3) };
-        assert_eq!(changed(&flags(None, None), old), Ok(old));
+        assert_eq!(with_flags(&flags(None, None), old), Ok(old));
         for (new, old, expected) in [
             (flags(Some(Limit(number(120))), None), None, rate(120, 20)),
             (flags(Some(Limit(number(1))), None), None, rate(1, 1)),
@@ -322,16 +339,16 @@ mod tests {
             (flags(Some(Limit(None)), None), rate(60, 3), None),
         ] {
             let old = Limits { rate: old, ..Limits::default() };
-            assert_eq!(changed(&new, old).unwrap().rate, expected);
+            assert_eq!(with_flags(&new, old).unwrap().rate, expected);
         }
-        let no_rate = changed(&flags(None, Some(9)), Limits::default());
+        let no_rate = with_flags(&flags(None, Some(9)), Limits::default());
         assert_eq!(no_rate, Err(EditError::BurstWithoutRate));
         let quotas = NewLimits {
             quota_per_day: Some(Limit(None)),
             quota_per_month: Some(Limit(Some(7))),
             ..flags(None, None)
         };
-        let quotas = changed(&quotas, old).unwrap();
+        let quotas = with_flags(&quotas, old).unwrap();
         assert_eq!((quotas.quota_per_day, quotas.quota_per_month), (None, Some(7)));
     }
 }

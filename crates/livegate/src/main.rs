@@ -16,7 +16,6 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
@@ -30,7 +29,7 @@ mod exit {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too, and are no error.
@@ -47,7 +46,7 @@ fn main() -> ExitCode {
     let filter = match filter {
         Ok(filter) => filter,
         Err(error) => {
-            tell(&format!("livegate: LIVEGATE_LOG is no filter: {error}"));
+            tell(&format!("livegate: LIVEGATE_LOG is not a filter: {error}"));
             return exit::USAGE.into();
         }
     };
@@ -68,7 +67,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             tell(&format!("livegate: {error:#}"));
-            let is_usage = error.is::<config::ConfigError>() || error.is::<keys::Unusable>();
+            let is_usage = error.is::<config::ConfigError>() || keys::is_usage(&error);
             (if is_usage { exit::USAGE } else { exit::UNAVAILABLE }).into()
         }
     }

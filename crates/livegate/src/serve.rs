@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::{Accounts, App, Key, Limits};
+use accounts::{Accounts, App, Key, Limits, StoreError, open, open_in_memory};
 use anyhow::Context;
 use ingress::{Ingress, Workers};
 use model_pack::Home;
 
-use crate::cli::{Place, Serve, Settings};
-use crate::config::{Config, exposed_secrets};
+use crate::cli::{Place, Serve};
+use crate::config::{Config, Layers, exposed_secrets};
 use crate::engine::Engine;
 use crate::keys::Unusable;
 use crate::setup;
@@ -26,10 +26,10 @@ struct Demo {
 
 pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let home = setup::home(place)?;
-    let settings = &command.engine.settings;
-    let config = Config::load(settings, &command.flags())?;
+    let layers = Layers::load(&command.engine.settings, &command.flags())?;
+    let config = layers.config()?;
     let demo = command.demo.then(|| demo(command)).transpose()?;
-    let accounts = start_accounts(&config, demo.as_ref(), settings, &home)?;
+    let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
     setup::ensure(&home, place, config.pack.as_deref(), demo.is_some(), sources)?;
     let engine = Arc::new(Engine::load(place, &home, &config)?);
@@ -70,26 +70,22 @@ fn demo(command: &Serve) -> anyhow::Result<Demo> {
 /// Opens the accounts, and says what an operator should know about them. A demo has its own, in memory.
 fn start_accounts(
     config: &Config,
+    layers: &Layers,
     demo: Option<&Demo>,
-    settings: &Settings,
     home: &Home,
 ) -> anyhow::Result<Arc<Accounts>> {
     let place = config.accounts_in(home);
-    let store = if let Some(Demo { app_id, app_key }) = demo {
-        let mut store = accounts::open_in_memory()?;
+    let mut store = if demo.is_some() { open_in_memory()? } else { open(&place)? };
+    for warning in exposed_secrets(layers, &place).into_iter().chain(store.warnings()) {
+        tracing::warn!("{warning}");
+    }
+    if let Some(Demo { app_id, app_key }) = demo {
         let app = App::new(app_id, "demo", Limits::default(), app_key);
-        store.create(&app.map_err(|error| Unusable(error.to_string()))?)?;
-        store
-    } else {
-        let mut store = accounts::open(&place)?;
-        for warning in exposed_secrets(settings, &place).into_iter().chain(store.warnings()?) {
-            tracing::warn!("{warning}");
-        }
-        if store.apps()?.is_empty() {
-            tracing::warn!("nobody may call yet: add an app with `livegate keys create`");
-        }
-        store
-    };
+        store.create(&app.map_err(StoreError::from)?)?;
+    }
+    if store.apps()?.is_empty() {
+        tracing::warn!("nobody may call yet: add an app with `livegate keys create`");
+    }
     let deadline = Duration::from_millis(config.ingress.deadline_ms);
     Ok(Arc::new(Accounts::start(store, place.when_unavailable, deadline)?))
 }

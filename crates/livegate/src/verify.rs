@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::annotate::annotate;
 use crate::cli::{Place, Verify};
-use crate::config::Config;
+use crate::config::Layers;
 use crate::engine::Engine;
 use crate::setup;
 
@@ -24,7 +24,7 @@ const SOME_NOT_ASSESSED: u8 = 2;
 
 pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     let home = setup::home(place)?;
-    let config = Config::load(&command.engine.settings, &command.engine.flags())?;
+    let config = Layers::load(&command.engine.settings, &command.engine.flags())?.config()?;
     setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
     let engine = Engine::load(place, &home, &config)?;
     let mut pipeline = engine.pipeline()?;

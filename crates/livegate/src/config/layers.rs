@@ -1,6 +1,7 @@
 //! File, variables and flags laid over each other, with where each value came from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -49,9 +50,7 @@ impl Layers {
         if let Some(path) = &settings.config {
             layers.add_file(path)?;
         }
-        layers.add_variables(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
-        }))?;
+        layers.add_variables(std::env::vars_os())?;
         for flag in flags {
             if let Some(value) = &flag.value {
                 layers.add(flag.key, value, Origin::Flag(flag.name.to_owned()))?;
@@ -73,12 +72,21 @@ impl Layers {
     /// All of it as the configuration, checked.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
         // Each part was tried when it was added.
-        let config: Config = self.table.clone().try_into().map_err(|error: toml::de::Error| {
-            let origin = Origin::Default;
-            ConfigError::Overlay { origin, what: error.message().to_owned() }
+        let config: Config = self.table.clone().try_into().map_err(|error| {
+            let (origin, what) = (Origin::Default, what_is_wrong(&error));
+            ConfigError::Overlay { origin, what }
         })?;
         config.validate()?;
         Ok(config)
+    }
+
+    /// The file, if a secret is in it.
+    pub(crate) fn secret_file(&self) -> Option<&Path> {
+        let origins = SECRETS.iter().filter_map(|key| self.origins.get(*key));
+        origins.into_iter().find_map(|origin| match origin {
+            Origin::File(path) => Some(path.as_path()),
+            _ => None,
+        })
     }
 
     /// Where the value of `key` came from.
@@ -89,21 +97,14 @@ impl Layers {
     fn add_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Config = toml::from_str(&text).map_err(|error| {
+        let wrong = |error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = 1 + text[..start].matches('\n').count();
-            let is_secret = text.lines().nth(line - 1).is_some_and(|line| {
-                let name = line.split('=').next().unwrap_or_default().trim();
-                SECRETS.iter().any(|key| key.rsplit('.').next() == Some(name))
-            });
-            let what = if is_secret { "a secret is a text" } else { error.message() };
-            ConfigError::Parse { path: path.to_owned(), line, what: what.to_owned() }
-        })?;
-        config.validate()?;
-        self.table = toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let what = error.message().to_owned();
-            ConfigError::Parse { path: path.to_owned(), line: 1, what }
-        })?;
+            ConfigError::Parse { path: path.to_owned(), line, what: what_is_wrong(&error) }
+        };
+        // What its values are together is checked with those of variables and flags.
+        let _: Config = toml::from_str(&text).map_err(wrong)?;
+        self.table = toml::from_str(&text).map_err(wrong)?;
         for key in keys().into_keys() {
             if lookup(&self.table, &key).is_some() {
                 self.origins.insert(key, Origin::File(path.to_owned()));
@@ -114,19 +115,24 @@ impl Layers {
 
     fn add_variables(
         &mut self,
-        variables: impl Iterator<Item = (String, String)>,
+        variables: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<(), ConfigError> {
         let keys: BTreeMap<String, String> =
             keys().into_keys().map(|key| (variable_of(&key), key)).collect();
         let others = other_variables();
         for (name, value) in variables {
+            let Ok(name) = name.into_string() else { continue };
             // An empty one is none: files of variables have them for what is left at its default.
             if !name.starts_with("LIVEGATE_") || value.is_empty() || others.contains(&name) {
                 continue;
             }
+            let Ok(value) = value.into_string() else {
+                let (origin, what) = (Origin::Variable(name), "it is no UTF-8 text".to_owned());
+                return Err(ConfigError::Overlay { origin, what });
+            };
             match keys.get(&name) {
                 Some(key) => self.add(key, &value, Origin::Variable(name))?,
-                None if is_of_an_orchestrator(&name) => {}
+                None if is_of_an_orchestrator(&name, &value) => {}
                 None => return Err(ConfigError::UnknownVariable { name }),
             }
         }
@@ -209,15 +215,32 @@ fn other_variables() -> BTreeSet<String> {
     names
 }
 
-/// Whether Kubernetes sets this for a service called `livegate` or `livegate-something`.
-fn is_of_an_orchestrator(name: &str) -> bool {
+/// What is wrong, without the value that is: it may be a secret in the wrong place.
+fn what_is_wrong(error: &toml::de::Error) -> String {
+    let message = error.message();
+    let is_of_a_value = message.starts_with("invalid type") || message.starts_with("invalid value");
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) if is_of_a_value => format!("expected {expected}"),
+        _ => message.to_owned(),
+    }
+}
+
+/// Whether Kubernetes sets this for a service called `livegate` or `livegate-something`: its variables
+/// are like those that Docker's links had.
+fn is_of_an_orchestrator(name: &str, value: &str) -> bool {
+    let is_url = value.contains("://");
+    let is_of_a_port = name.split("_PORT_").nth(1).is_some_and(|rest| {
+        let mut parts = rest.split('_');
+        let is_number = parts.next().is_some_and(|n| n.parse::<u16>().is_ok());
+        let is_protocol = parts.next().is_some_and(|p| ["TCP", "UDP", "SCTP"].contains(&p));
+        let is_detail = parts.next().map_or(is_url, |p| ["PROTO", "PORT", "ADDR"].contains(&p));
+        is_number && is_protocol && is_detail
+    });
     name.ends_with("_SERVICE_HOST")
-        || name.contains("_SERVICE_PORT")
-        || name.ends_with("_PORT")
-        || name
-            .split("_PORT_")
-            .nth(1)
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && is_url)
+        || is_of_a_port
 }
 
 fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
@@ -247,7 +270,7 @@ mod tests {
 
     fn of_variables(variables: &[(&str, &str)]) -> Result<Layers, ConfigError> {
         let mut layers = Layers { table: Table::new(), origins: BTreeMap::new() };
-        let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
         layers.add_variables(variables).map(|()| layers)
     }
 
@@ -280,6 +303,9 @@ mod tests {
             ("LIVEGATE_ACCOUNTS_VALKEY_PASSWORD", "\"12"),
             ("LIVEGATE_ACCOUNTS_VALKEY_USER", ""),
             ("LIVEGATE_SERVICE_HOST", "10.0.0.1"),
+            ("LIVEGATE_SERVICE_PORT_HTTP", "80"),
+            ("LIVEGATE_PORT", "tcp://10.0.0.1:80"),
+            ("LIVEGATE_PORT_80_TCP", "tcp://10.0.0.1:80"),
             ("LIVEGATE_VALKEY_PORT_6379_TCP_ADDR", "10.0.0.1"),
             ("OTHER", "x"),
         ])
@@ -323,7 +349,10 @@ mod tests {
             ("LIVEGATE_INGRES_THRESHOLD", "0.5", "means nothing here"),
             ("LIVEGATE_INGRESS", "{}", "means nothing here"),
             ("LIVEGATE_INGRESS_THRESHOLD", "1.5", "from 0 to 1"),
-            ("LIVEGATE_INGRESS_THRESHOLD", "0.5\nlisten = 1", "invalid type"),
+            ("LIVEGATE_INGRESS_THRESHOLD", "0.5\nlisten = 1", "expected f64"),
+            ("LIVEGATE_PORT", "9090", "means nothing here"),
+            ("LIVEGATE_LISTEN_PORT", "9090", "means nothing here"),
+            ("LIVEGATE_PORT_80_TCP", "9090", "means nothing here"),
             ("LIVEGATE_WORKERS", "0", "nonzero"),
             ("LIVEGATE_DEVICE", "cuda", "cuda"),
         ] {

@@ -29,7 +29,7 @@ pub(crate) fn run(command: &ConfigCommand, place: &Place) -> anyhow::Result<Exit
     let mut out = std::io::stdout().lock();
     match command {
         ConfigCommand::Check { .. } => {
-            for warning in exposed_secrets(settings, &config.accounts_in(&setup::home(place)?)) {
+            for warning in exposed_secrets(&layers, &config.accounts_in(&setup::home(place)?)) {
                 tell(&format!("WARNING: {warning}"));
             }
             writeln!(out, "the configuration is sound")?;
@@ -60,10 +60,11 @@ fn line(layers: &Layers, key: String, value: serde_json::Value) -> Line {
     Line { key, value, origin: kind, from, variable }
 }
 
-/// A line a key, as the file has it: what has no value is a comment.
+/// A line a key, as the file has it: what has no value, or one that is not shown, is a comment.
 fn print(out: &mut impl Write, lines: &[Line]) -> std::io::Result<()> {
     let setting = |Line { key, value, .. }: &Line| match value {
         serde_json::Value::Null => format!("# {key} ="),
+        value if *value == accounts::REDACTED => format!("# {key} = {}", accounts::REDACTED),
         value => format!("{key} = {value}"),
     };
     let settings: Vec<String> = lines.iter().map(setting).collect();

@@ -63,7 +63,9 @@ impl Place {
     }
 
     fn replica(&self) -> Replica {
-        let log = self.directory.path().join(format!("{}.log", uuid()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let log = self.directory.path().join(format!("{count}.log"));
         let mut command = self.livegate();
         command.args(["serve", "--offline", "--pack", "starter", "--listen", "127.0.0.1:0"]);
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
@@ -75,12 +77,6 @@ impl Place {
         };
         Replica { child, url: url.to_owned(), log }
     }
-}
-
-/// A name that no other has here.
-fn uuid() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    COUNT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
 /// A running service; ended when dropped.
@@ -263,35 +259,49 @@ fn an_operators_commands_act_on_a_running_service_within_a_second() {
 fn what_cannot_be_done_is_refused_and_says_why() {
     let place = Place::file();
     place.create("--id shop");
-    let fails = |words: &str| {
+    for (expected, words, because) in [
+        (64, "keys create --id shop", "there is an app `shop` already"),
+        (64, "keys create --id caf\u{e9}", "visible ASCII"),
+        (64, "keys create --id=-x", "does not begin with a hyphen"),
+        (64, "keys disable nobody", "there is no app `nobody`"),
+        (64, "keys rotate shop --finish", "one active key"),
+        (64, "keys rotate shop --cancel", "one active key"),
+        (64, "keys set shop", "required"),
+        (64, "keys set shop --burst 5", "needs a rate"),
+        (64, "keys set shop --quota-per-day x", "invalid digit"),
+        (64, "keys set shop --quota-per-day 9999999999999", "a quota is"),
+        (64, "keys set shop --rate-per-minute 0", "zero"),
+        (69, "keys create --key-file /nowhere/key", "/nowhere/key cannot be read: No such file"),
+        (69, "keys create --key-file /", "/ cannot be read"),
+        (64, "keys create --key-file /dev/null", "16 to 256"),
+        (64, "usage --from yesterday", "YEAR-MONTH-DAY"),
+        (64, "usage --from 2026-02-02 --to 2026-02-01", "is after"),
+    ] {
         let output = place.livegate().args(words.split(' ')).output().unwrap();
         let (out, err, code) = finished(&output);
-        assert_eq!((out.as_str(), code), ("", 64), "{words}: {err}");
-        err
-    };
-    for (words, because) in [
-        ("keys create --id shop", "there is an app `shop` already"),
-        ("keys create --id caf\u{e9}", "visible ASCII"),
-        ("keys disable nobody", "there is no app `nobody`"),
-        ("keys rotate shop --finish", "one active key"),
-        ("keys set shop --burst 5", "needs a rate"),
-        ("keys set shop --quota-per-day x", "invalid digit"),
-        ("keys set shop --quota-per-day 9999999999999", "a quota is"),
-        ("keys set shop --rate-per-minute 0", "zero"),
-        ("keys create --key-file /nowhere/key", "cannot be read"),
-        ("keys create --key-file /dev/null", "16 to 256"),
-        ("usage --from yesterday", "YEAR-MONTH-DAY"),
-        ("usage --from 2026-02-02 --to 2026-02-01", "is after"),
-    ] {
-        // A file that is not there is no misuse.
-        if words.contains("/nowhere") {
-            let output = place.livegate().args(words.split(' ')).output().unwrap();
-            assert!(finished(&output).1.contains(because));
-            continue;
-        }
-        let err = fails(words);
+        assert_eq!((out.as_str(), code), ("", expected), "{words}: {err}");
         assert!(err.contains(because), "{words}: {err}");
     }
+    assert_eq!(place.run("keys list").as_array().unwrap().len(), 1);
+}
+
+/// A second key whose printing failed is in nobody's hands.
+#[test]
+fn a_rotation_is_taken_back() {
+    let place = Place::file();
+    let old = place.create("--id shop");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = place.livegate();
+    let lost = command.args(["keys", "rotate", "shop"]).stdout(full).status().unwrap();
+    assert_eq!(lost.code(), Some(69));
+    let (_, err, code) =
+        finished(&place.livegate().args(["keys", "rotate", "shop"]).output().unwrap());
+    assert_eq!(code, 64);
+    assert!(err.contains("the older or the newer one"), "{err}");
+    place.run("keys rotate shop --cancel");
+    assert_eq!(place.run("keys list")[0]["keys"].as_array().unwrap().len(), 1);
+    let replica = place.replica();
+    assert_eq!(replica.outcome("shop", &old), "200 2");
 }
 
 /// Whoever comes from another service has keys that are in use already.
@@ -312,9 +322,8 @@ fn a_key_that_callers_have_is_taken_over_from_a_file_or_a_pipe() {
     for key in ["4a1b-the-callers-old-key", "another-key-of-theirs"] {
         within_a_second(key, || replica.outcome("shop", key) == "200 2");
     }
-    let mut nothing = replica.log();
-    assert!(!nothing.contains("4a1b") && !nothing.contains("another-key"), "{nothing}");
-    nothing.clear();
+    let log = replica.log();
+    assert!(!log.contains("4a1b") && !log.contains("another-key"), "{log}");
     // Nor does anything of them lie beside the accounts.
     for file in std::fs::read_dir(place.directory.path()).unwrap() {
         let file = file.unwrap().path();
@@ -508,11 +517,10 @@ fn configured_codes_and_limits_hold() {
     ] {
         place.variables.push((name, value.into()));
     }
-    let mut replica = place.replica();
+    let replica = place.replica();
     let base64 = base64_of(&std::fs::read(testbed::portrait()).unwrap());
     let body = format!("{{\"selfie\":\"{base64}\"}}");
     assert_eq!(replica.ask(&agent(), "shop", &key, &body), "200 7");
-    replica.url = replica.url.clone();
     let mut response = agent()
         .post(format!("{}/v0.1/liveness-verification", replica.url))
         .header("app-id", "shop")

@@ -51,6 +51,10 @@ fn flags_count_for_more_than_variables_and_those_for_more_than_the_file() {
     std::fs::write(&shown, &out).unwrap();
     let mut command = livegate(directory.path());
     let (again, err, _) = run(command.args(["config", "show", "--config"]).arg(&shown));
+    let mut command = livegate(directory.path());
+    command.env("LIVEGATE_ACCOUNTS_VALKEY_PASSWORD", "secret").args(["config", "show"]);
+    let hidden = "# accounts.valkey.password = (not shown)";
+    assert!(run(&mut command).0.contains(hidden), "{out}");
     let settings = |text: &str| -> Vec<String> {
         text.lines().map(|line| line.split("  #").next().unwrap().trim().to_owned()).collect()
     };
@@ -78,7 +82,14 @@ fn what_would_not_work_is_said_by_check_and_by_everyone_else_alike() {
         ("[liveness]\nmin_face_lead = -1.0", "min_face_lead"),
         ("[accounts]\nbackend = 'postgres'", "line 2"),
         ("[accounts.valkey]\nurl = 'redis://u:secret@h/0'", "must not hold a user or a password"),
-        ("[accounts.valkey]\npassword = 1234567890", "line 2"),
+        ("[accounts.valkey]\npassword = 1234567890", "line 2: expected a string"),
+        ("[accounts]\nvalkey.password = 1234567890", "line 2: expected a string"),
+        ("[accounts]\nvalkey = { password = 1234567890 }", "line 2: expected a string"),
+        ("[accounts.valkey]\n\"password\" = 1234567890", "line 2: expected a string"),
+        ("[accounts.valkey]\ntimeout_ms = '1234567890'", "line 2: expected u64"),
+        ("[accounts.valkey]\npassword = secret@1234567890", "line 2"),
+        ("[accounts.valkey]\nurl = 'redis://h/0?password=secret@'", "redis://HOST:PORT/DB"),
+        ("pack = ''", "the name of a pack"),
         ("[accounts.valkey]\npassword = 'secret'\npassword_file = '/x'", "not both"),
         ("listen = ", "line 1"),
     ] {
@@ -92,6 +103,16 @@ fn what_would_not_work_is_said_by_check_and_by_everyone_else_alike() {
             assert_eq!(run(&mut command), (String::new(), err.clone(), 64), "{other}");
         }
     }
+    // Two layers may only make sense together.
+    std::fs::write(&file, "[ingress.response_codes]\nlive = 1").unwrap();
+    let mut command = livegate(directory.path());
+    command.args(["config", "check", "--config"]).arg(&file);
+    let (_, err, code) = run(command.env("LIVEGATE_INGRESS_RESPONSE_CODES_NOT_LIVE", "5"));
+    assert_eq!((err.as_str(), code), ("", 0));
+    // An empty variable is none.
+    let mut command = livegate(directory.path());
+    command.env("LIVEGATE_CONFIG", "").env("LIVEGATE_FROM", "").env("LIVEGATE_PACK", "");
+    assert_eq!(run(command.args(["config", "check"])).2, 0);
     for (variable, value, because) in [
         ("LIVEGATE_INGRES_THRESHOLD", "1", "means nothing here"),
         ("LIVEGATE_INGRESS_THRESHOLD", "2", "from 0 to 1"),
@@ -123,33 +144,39 @@ fn a_secret_that_others_can_read_is_mentioned() {
     let chmod = |name: &str, mode| {
         std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    std::fs::write(path("password"), "secret").unwrap();
     std::fs::write(path("with"), "[accounts.valkey]\npassword = 'secret'\n").unwrap();
-    let from_file = format!(
-        "[accounts]\nbackend = 'valkey'\nvalkey.password_file = '{}'\n",
-        path("password").display()
-    );
-    std::fs::write(path("from_file"), from_file).unwrap();
+    let database = path("accounts.db");
     let mut command = livegate(directory.path());
     let (_, err, _) = run(command.args(["keys", "create"]));
     assert!(!err.contains("WARNING"), "{err}");
-    for (config, exposed) in
-        [("with", "with"), ("from_file", "password"), ("from_file", "accounts.db")]
-    {
-        let (mut command, mut careful) = (livegate(directory.path()), livegate(directory.path()));
-        command.args(["config", "check"]);
-        careful.args(["config", "check"]);
-        if exposed != "accounts.db" {
-            command.arg("--config").arg(path(config));
-            careful.arg("--config").arg(path(config));
-        }
-        chmod(exposed, 0o640);
-        let (_, err, code) = run(&mut command);
+    let from_file = format!("accounts.valkey.password_file={}", path("password").display());
+    let with = path("with").display().to_string();
+    let key_file = path("password").display().to_string();
+    std::fs::write(path("password"), "a-long-enough-secret").unwrap();
+    for (exposed, words) in [
+        (database.as_path(), vec!["config", "check"]),
+        (&database, vec!["keys", "list"]),
+        (&path("with"), vec!["config", "check", "--config", &with]),
+        (
+            &path("password"),
+            vec!["config", "check", "--set", "accounts.backend=valkey", "--set", &from_file],
+        ),
+        (&path("password"), vec!["keys", "create", "--key-file", &key_file]),
+    ] {
+        let name = exposed.file_name().unwrap().to_str().unwrap();
+        chmod(name, 0o640);
+        let (_, err, code) = run(livegate(directory.path()).args(&words));
         assert_eq!(code, 0, "{err}");
-        assert!(err.contains(&format!("{} holds secrets", path(exposed).display())), "{err}");
-        assert!(err.contains("mode 640") && !err.contains("'secret'"), "{err}");
-        chmod(exposed, 0o600);
-        let (_, err, _) = run(&mut careful);
-        assert_eq!(err, "");
+        assert!(err.contains(&format!("{} holds secrets", exposed.display())), "{err}");
+        assert!(err.contains("mode 640") && !err.contains("long-enough"), "{err}");
+        chmod(name, 0o600);
+        let (_, err, _) = run(livegate(directory.path()).args(&words));
+        assert!(!err.contains("WARNING"), "{err}");
     }
+    // Nobody is accused whose file has no secret in it.
+    std::fs::write(path("plain"), "workers = 1").unwrap();
+    let mut command = livegate(directory.path());
+    command.args(["config", "check", "--config"]).arg(path("plain"));
+    let (_, err, _) = run(command.env("LIVEGATE_ACCOUNTS_VALKEY_PASSWORD", "secret"));
+    assert_eq!(err, "");
 }
