@@ -12,9 +12,11 @@
 //!
 //! # What is counted
 //! A request that was let in and answered 200, on the day (UTC) on which it came. While it is being
-//! answered, one of the app's quota is held for it, so that a quota is never overdrawn, however many
+//! answered, one of the app's quota is held for it, so that a quota is not overdrawn, however many
 //! requests and processes there are; one that ends otherwise gives it back. The token of the rate is gone
-//! either way.
+//! either way. (Not held are requests that are served while the store is away, where that is so configured,
+//! and those that were under way when it went away for longer than their lease: these are counted when it
+//! is back, even if others have had their place.)
 //!
 //! # What a crash costs
 //! A process that is killed loses the counts of its last fifth of a second; holds of requests it had are

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
+use axum::extract::{Extension, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::envelope::Arrival;
+use crate::problem::Problem;
 
 /// What a page may send beside what browsers always let it.
 const REQUEST_HEADERS: [HeaderName; 5] = [
@@ -42,6 +48,20 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
         .expose_headers(RESPONSE_HEADERS)
         .max_age(MAX_AGE);
     Some(layer)
+}
+
+/// Refuses an `OPTIONS` that is no preflight, which the layer would answer as if it were one.
+pub(crate) async fn refuse_other_options(
+    Extension(arrival): Extension<Arrival>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let names = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
+    let is_preflight = names.iter().all(|name| request.headers().contains_key(name));
+    if request.method() == Method::OPTIONS && !is_preflight {
+        return Problem::MethodNotAllowed.respond(arrival);
+    }
+    next.run(request).await
 }
 
 /// Whether a browser could send this as an `Origin`: a scheme and a host, and no path.

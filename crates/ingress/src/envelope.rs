@@ -1,6 +1,6 @@
 //! What every answer carries, whatever became of the request, and the one log line it leaves.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
 
+use crate::linger::ReadOn;
 use crate::problem::Failed;
 
 /// When a request came and what it is called from then on.
@@ -86,7 +87,9 @@ pub(crate) async fn envelop(mut request: Request, next: Next) -> Response {
 fn log(method: &axum::http::Method, path: &str, arrival: Arrival, response: &mut Response) {
     // A path is the caller's to choose: no longer than a line can bear, and quoted by the formatter.
     let path: String = path.chars().take(100).collect();
-    let duration_ms = (arrival.instant.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    let read_on = response.extensions_mut().remove::<ReadOn>().map_or(Duration::ZERO, |r| r.0);
+    let duration = arrival.instant.elapsed().saturating_sub(read_on);
+    let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
     let status = response.status().as_u16();
     let request_id = arrival.id;
     match response.extensions_mut().remove::<Failed>() {

@@ -12,7 +12,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
@@ -32,6 +32,10 @@ const MAX_TIME_BEFORE_ANSWER: Duration = Duration::from_millis(500);
 
 /// How many callers are read on for at a time; the connection of one more is closed as it is.
 static LINGERERS: Semaphore = Semaphore::const_new(64);
+
+/// How long an answer that was ready waited for the rest of the body. No part of the work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadOn(pub Duration);
 
 type Chunk = Option<Result<Bytes, axum::Error>>;
 
@@ -87,8 +91,15 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
         }
         return response;
     };
+    let began = Instant::now();
     let mut reading = Box::pin(tokio::time::timeout(MAX_TIME, shared.read_on()));
-    if tokio::time::timeout(MAX_TIME_BEFORE_ANSWER, &mut reading).await.is_err() {
+    let outcome = tokio::time::timeout(MAX_TIME_BEFORE_ANSWER, &mut reading).await;
+    response.extensions_mut().insert(ReadOn(began.elapsed()));
+    if outcome.is_err() {
+        // Too slow to be worth more than the answer.
+        if version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         tokio::spawn(async move {
             // At the time's end there is nothing left to say.
             let _ = reading.await;

@@ -92,12 +92,12 @@ impl Problem {
     pub(crate) fn denied(denial: Denial, rate_limited: RateLimitedStatus) -> Self {
         match denial {
             Denial::Disabled => Self::UsageLimitReached("This app is disabled."),
-            Denial::Limit(LimitReached::DayQuotaSpent) => {
-                Self::UsageLimitReached("This app's quota for today (UTC) is spent.")
-            }
-            Denial::Limit(LimitReached::MonthQuotaSpent) => {
-                Self::UsageLimitReached("This app's quota for this month (UTC) is spent.")
-            }
+            Denial::Limit(LimitReached::DayQuotaSpent) => Self::UsageLimitReached(
+                "This app's quota for today (UTC) is spent, or held by requests under way.",
+            ),
+            Denial::Limit(LimitReached::MonthQuotaSpent) => Self::UsageLimitReached(
+                "This app's quota for this month (UTC) is spent, or held by requests under way.",
+            ),
             Denial::Limit(LimitReached::TooFast { wait_us }) => Self::RateLimited {
                 status: rate_limited,
                 retry_after_s: wait_us.unsigned_abs().div_ceil(1_000_000).max(1),
@@ -242,6 +242,10 @@ impl Problem {
         let mut response = (status, json(&body)).into_response();
         if let Some(seconds) = self.retry_after_s() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::MethodNotAllowed) {
+            // Every route is answered for this one.
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         }
         response
             .extensions_mut()

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use accounts::Accounts;
 use axum::Router;
 use axum::extract::Extension;
-use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -41,7 +40,7 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         .layer(from_fn_with_state(admission, admit))
         .layer(from_fn(linger));
     let router = match cors {
-        Some(cors) => router.layer(cors),
+        Some(cors) => router.layer(cors).layer(from_fn(cors::refuse_other_options)),
         None => router,
     };
     router.layer(from_fn(envelop))
@@ -52,9 +51,7 @@ async fn refuse_path(Extension(arrival): Extension<Arrival>) -> Response {
 }
 
 async fn refuse_method(Extension(arrival): Extension<Arrival>) -> Response {
-    let mut response = Problem::MethodNotAllowed.respond(arrival);
-    response.headers_mut().insert(header::ALLOW, "POST".parse().expect("a method is ASCII"));
-    response
+    Problem::MethodNotAllowed.respond(arrival)
 }
 
 /// A JSON body of known length. Its media type is the envelope's business, as every answer has it.

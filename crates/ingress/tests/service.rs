@@ -309,6 +309,23 @@ fn a_caller_who_asks_first_is_told_before_sending() {
     assert_eq!(answer.header("connection"), Some("close"));
 }
 
+/// Too slow to be waited for: it hears the answer, and that the connection ends.
+#[test]
+fn a_slow_caller_hears_a_refusal_and_that_the_connection_ends() {
+    let server = server();
+    let body = vec![0; 2 << 20];
+    let head = Request::form(&[]).without("app_key").head();
+    let mut stream = server.connect();
+    stream.write_all(format!("{head}Content-Length: {}\r\n\r\n", body.len()).as_bytes()).unwrap();
+    for piece in body.chunks(body.len() / 16) {
+        std::thread::sleep(Duration::from_millis(100));
+        stream.write_all(piece).unwrap();
+    }
+    let answer = Answer::read(&mut stream);
+    assert_eq!(answer.refusal(), "401 invalid_credentials");
+    assert_eq!(answer.header("connection"), Some("close"));
+}
+
 #[test]
 fn a_connection_can_be_used_again_after_a_refusal() {
     let server = Server::start(|config| config.max_body_bytes = 1 << 20);
@@ -560,6 +577,11 @@ fn pages_of_listed_origins_may_call_and_read_errors_and_others_may_not() {
     }
     let any = Server::start(|config| config.cors_allowed_origins = vec!["*".into()]);
     assert_eq!(preflight(&any, page).header("access-control-allow-origin"), Some("*"));
+    // What is no preflight is a method like any other.
+    let no_preflight = Request::form(&[]).line("OPTIONS /v0.2/liveness-verification HTTP/1.1");
+    let answer = any.send(&no_preflight.with("Origin", page).bytes());
+    assert_eq!(answer.refusal(), "405 method_not_allowed");
+    assert_eq!(answer.header("allow"), Some("POST"));
     // Unless it is configured there is nothing for browsers.
     let none = Server::start(|_| ());
     assert_eq!(preflight(&none, page).refusal(), "405 method_not_allowed");
