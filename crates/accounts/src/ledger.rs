@@ -1,4 +1,4 @@
-//! Letting requests in and counting them, while they are served.
+//! Letting in and counting, behind [`Accounts`](crate::Accounts).
 //!
 //! One thread has the store to itself. Requests that arrive while it is busy go into the next round
 //! together, as one transaction or one round trip; what is over is settled with the round that comes
@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender};
 use time::{Date, OffsetDateTime};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::accounts::Denial;
 use crate::config::WhenUnavailable;
-use crate::directory::{Caller, Directory};
+use crate::directory::Directory;
 use crate::key::KeyDigest;
 use crate::store::{Entry, LimitReached, Settlement, Store, StoreError};
 
@@ -27,210 +28,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The most requests that one round lets in: more would make the first of them wait for the last.
 const MAX_ROUND: usize = 256;
 
-/// How long a request is held at least before it is taken for lost with its process. Longer than stores
-/// are away for as a rule: what was held when one went away is settled when it is back.
-const MIN_LEASE: Duration = Duration::from_mins(5);
-
-/// Accounts in use: who is calling, and whether they may go on.
+/// What the thread is asked and told.
 #[derive(Debug)]
-pub struct Accounts {
-    directory: Arc<RwLock<Arc<Directory>>>,
-    orders: Sender<Order>,
-    lease: Duration,
-    when_unavailable: WhenUnavailable,
-    /// Whether the store can be written to, as far as the thread knows.
-    is_up: Arc<AtomicBool>,
-}
-
-/// Why a caller is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denial {
-    /// The app is disabled.
-    Disabled,
-    /// A limit is reached.
-    Limit(LimitReached),
-    /// The store cannot be asked, and the configuration says to refuse then.
-    Unavailable,
-}
-
-/// A request that was let in. It is counted if [`Hold::count`] is called, and not if it is dropped.
-#[derive(Debug)]
-#[must_use = "a request that is not counted is given back"]
-pub struct Hold {
-    app_id: Arc<str>,
-    /// In the store, if it was asked.
-    id: Option<Uuid>,
-    came_at: OffsetDateTime,
-    is_counted: bool,
-    orders: Sender<Order>,
-}
-
-#[derive(Debug)]
-enum Order {
-    Enter {
-        entry: Entry,
-        key: KeyDigest,
-        answer: oneshot::Sender<Result<(), Denial>>,
-    },
+pub(crate) enum Order {
+    /// A request wants to be let in.
+    Enter { entry: Entry, key: KeyDigest, answer: oneshot::Sender<Result<(), Denial>> },
     /// A key was used, and the request goes no further.
-    Used {
-        app_id: Arc<str>,
-        key: KeyDigest,
-        at: OffsetDateTime,
-    },
-    Over {
-        app_id: Arc<str>,
-        hold: Option<Uuid>,
-        day: Date,
-        is_counted: bool,
-    },
+    Used { app_id: Arc<str>, key: KeyDigest, at: OffsetDateTime },
+    /// A request is over.
+    Over { app_id: Arc<str>, hold: Option<Uuid>, day: Date, is_counted: bool },
+    /// It is to settle everything and end; the sender is dropped when it has.
     Close(Sender<()>),
-}
-
-impl Accounts {
-    /// Reads every app and begins to let requests in. A request that takes longer than `deadline` has
-    /// been given up by then.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn start(
-        mut store: Box<dyn Store>,
-        when_unavailable: WhenUnavailable,
-        deadline: Duration,
-    ) -> Result<Self, StoreError> {
-        // In this order: what changes in between is seen at the next look.
-        let version = store.version()?;
-        let directory = Arc::new(RwLock::new(Arc::new(Directory::new(&store.apps()?))));
-        let (orders, received) = unbounded();
-        let is_up = Arc::new(AtomicBool::new(true));
-        let ledger = Ledger {
-            store,
-            version,
-            directory: Arc::clone(&directory),
-            when_unavailable,
-            is_up: Arc::clone(&is_up),
-            process: Uuid::new_v4(),
-            tally: Tally::default(),
-            in_transit: None,
-            sequence: 0,
-        };
-        std::thread::Builder::new()
-            .name("accounts".into())
-            .spawn(move || ledger.keep(&received))
-            .map_err(StoreError::Thread)?;
-        let lease = deadline + MIN_LEASE;
-        Ok(Self { directory, orders, lease, when_unavailable, is_up })
-    }
-
-    /// Whoever presents this id and this key. In the same time whether the id is unknown or the key wrong.
-    #[must_use]
-    pub fn identify(&self, id: &[u8], key: &[u8]) -> Option<Caller> {
-        let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
-        let directory = Arc::clone(&directory);
-        directory.identify(id, key)
-    }
-
-    /// Lets a request of `caller` in, and holds one of its quota until the [`Hold`] is over.
-    ///
-    /// # Errors
-    /// When it may not go on.
-    pub async fn admit(&self, caller: &Caller) -> Result<Hold, Denial> {
-        let at = OffsetDateTime::now_utc();
-        let Caller { app_id, key, .. } = caller;
-        if !caller.enabled || !self.is_up.load(Ordering::Relaxed) {
-            // Once closed, nobody is there to be told.
-            let _ = self.orders.send(Order::Used { app_id: Arc::clone(app_id), key: *key, at });
-        }
-        if !caller.enabled {
-            return Err(Denial::Disabled);
-        }
-        // The thread may be waiting for a store that does not answer; nobody need wait with it.
-        if !self.is_up.load(Ordering::Relaxed) {
-            return self.without_store(app_id, at);
-        }
-        let id = Uuid::new_v4();
-        let entry = Entry {
-            hold: id,
-            app_id: Arc::clone(app_id),
-            limits: caller.limits,
-            at,
-            lease_ends_at: at + self.lease,
-        };
-        // From here on the hold ends, whether the answer is waited for or not.
-        let mut hold = Hold {
-            app_id: Arc::clone(app_id),
-            id: Some(id),
-            came_at: at,
-            is_counted: false,
-            orders: self.orders.clone(),
-        };
-        let (answer, answered) = oneshot::channel();
-        let asked = self.orders.send(Order::Enter { entry, key: *key, answer });
-        let answer = match asked {
-            Ok(()) => answered.await.unwrap_or(Err(Denial::Unavailable)),
-            Err(_) => Err(Denial::Unavailable),
-        };
-        match answer {
-            Ok(()) => Ok(hold),
-            Err(denial) => {
-                // What was not let in need not be given back, or the thread has seen to it.
-                hold.id = None;
-                if denial == Denial::Unavailable {
-                    self.without_store(app_id, at)
-                } else {
-                    Err(denial)
-                }
-            }
-        }
-    }
-
-    /// What becomes of a request while the store is away.
-    fn without_store(&self, app_id: &Arc<str>, came_at: OffsetDateTime) -> Result<Hold, Denial> {
-        match self.when_unavailable {
-            WhenUnavailable::Refuse => Err(Denial::Unavailable),
-            WhenUnavailable::Serve => Ok(Hold {
-                app_id: Arc::clone(app_id),
-                id: None,
-                came_at,
-                is_counted: false,
-                orders: self.orders.clone(),
-            }),
-        }
-    }
-
-    /// Settles all that is over and ends. Requests are refused from then on.
-    pub fn close(&self) {
-        let (done, is_done) = bounded(0);
-        if self.orders.send(Order::Close(done)).is_ok() {
-            // Comes back when the thread has ended, with or without a word.
-            let _ = is_done.recv();
-        }
-    }
-}
-
-impl Drop for Accounts {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-impl Hold {
-    /// Counts the request.
-    pub fn count(mut self) {
-        self.is_counted = true;
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if self.id.is_some() || self.is_counted {
-            let app_id = Arc::clone(&self.app_id);
-            let day = self.came_at.date();
-            let is_counted = self.is_counted;
-            // Once closed, nobody is there to be told: the lease ends it.
-            let _ = self.orders.send(Order::Over { app_id, hold: self.id, day, is_counted });
-        }
-    }
 }
 
 /// A request that waits to be let in.
@@ -257,10 +65,11 @@ impl Tally {
     }
 }
 
-struct Ledger {
+/// The thread's own.
+pub(crate) struct Ledger {
     store: Box<dyn Store>,
     version: i64,
-    directory: Arc<RwLock<Arc<Directory>>>,
+    directory: Arc<RwLock<Directory>>,
     when_unavailable: WhenUnavailable,
     is_up: Arc<AtomicBool>,
     process: Uuid,
@@ -271,7 +80,29 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn keep(mut self, orders: &Receiver<Order>) {
+    /// `directory` is what the store held at `version`.
+    pub(crate) fn new(
+        store: Box<dyn Store>,
+        version: i64,
+        directory: Arc<RwLock<Directory>>,
+        is_up: Arc<AtomicBool>,
+        when_unavailable: WhenUnavailable,
+    ) -> Self {
+        Self {
+            store,
+            version,
+            directory,
+            when_unavailable,
+            is_up,
+            process: Uuid::new_v4(),
+            tally: Tally::default(),
+            in_transit: None,
+            sequence: 0,
+        }
+    }
+
+    /// Works until it is told to close.
+    pub(crate) fn keep(mut self, orders: &Receiver<Order>) {
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
             let first = orders.recv_deadline(next_look).ok();
@@ -339,8 +170,7 @@ impl Ledger {
         }
     }
 
-    fn replace_directory(&self, directory: Directory) {
-        let mut directory = Arc::new(directory);
+    fn replace_directory(&self, mut directory: Directory) {
         let is_empty = directory.is_empty();
         // What it replaces may be large, and is dropped when nobody waits for it any more.
         let mut place = self.directory.write().unwrap_or_else(PoisonError::into_inner);

@@ -26,6 +26,7 @@
 //!
 //! What it does not do: it knows no HTTP and no picture.
 
+mod accounts;
 mod app;
 mod config;
 mod directory;
@@ -36,11 +37,11 @@ mod sqlite;
 mod store;
 mod valkey;
 
+pub use accounts::{Accounts, Denial, Hold};
 pub use app::{ActiveKey, App, EditError};
 pub use config::{Backend, Config, ConfigError, REDACTED, ValkeyConfig, WhenUnavailable};
 pub use directory::Caller;
 pub use key::{InvalidDigest, InvalidKey, Key, KeyDigest, MAX_KEY_LENGTH, MIN_KEY_LENGTH};
-pub use ledger::{Accounts, Denial, Hold};
 pub use limits::{InvalidLimits, Limits, MAX_QUOTA, Rate};
 pub use store::{
     Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, open, open_in_memory,

@@ -4,24 +4,21 @@
 //! the disk catch up twice a second: a process that dies loses none of them, a machine that dies those of a
 //! second at most. Changes to apps wait for the disk.
 
-use std::num::NonZeroU32;
+mod round;
+mod rows;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use rusqlite::{
-    Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use time::{Date, OffsetDateTime};
 
-use crate::app::{ActiveKey, App};
-use crate::key::KeyDigest;
-use crate::limits::{Limits, Rate};
+use crate::app::App;
 use crate::store::{
-    DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, day_text, month_start,
+    DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, day_text,
 };
 
 /// The longest wait for another process that writes.
@@ -30,10 +27,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often the disk is made to catch up with counts: with the time that takes, well within the second
 /// that is promised.
 const CATCH_UP_EVERY: Duration = Duration::from_millis(500);
-
-/// How long the last settlement of a process is remembered: one that was cut off for longer will not be
-/// back. `valkey/settle.lua` has the same.
-const OUTBOX_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// Every version of the tables, in order. Only ever added to.
 const STEPS: &[M<'_>] = &[M::up(include_str!("sqlite/1_accounts.sql"))];
@@ -219,25 +212,25 @@ impl Store for Sqlite {
     fn apps(&mut self) -> Result<Vec<App>, StoreError> {
         let reading = TransactionBehavior::Deferred;
         let transaction = self.connection.transaction_with_behavior(reading)?;
-        read_apps(&transaction, "", [])
+        rows::read_apps(&transaction, "", [])
     }
 
     fn create(&mut self, app: &App) -> Result<(), StoreError> {
         self.change(|transaction| {
-            if find(transaction, &app.id)?.is_some() {
+            if rows::find(transaction, &app.id)?.is_some() {
                 return Err(StoreError::AppExists(app.id.clone()));
             }
-            write_app(transaction, app)
+            rows::write_app(transaction, app)
         })
     }
 
     fn edit(&mut self, app_id: &str, edit: &mut Edit<'_>) -> Result<App, StoreError> {
         self.change(|transaction| {
-            let app = find(transaction, app_id)?;
+            let app = rows::find(transaction, app_id)?;
             let mut app = app.ok_or_else(|| StoreError::UnknownApp(app_id.to_owned()))?;
             edit(&mut app)?;
             transaction.execute("DELETE FROM apps WHERE id = ?1", [app_id])?;
-            write_app(transaction, &app)?;
+            rows::write_app(transaction, &app)?;
             Ok(app)
         })
     }
@@ -263,7 +256,7 @@ impl Store for Sqlite {
         while let Some(row) = rows.next()? {
             let day = Date::parse(row.get_ref(0)?.as_str().unwrap_or_default(), DAY)
                 .map_err(|_| StoreError::Damaged("a day of its usage is no date"))?;
-            usage.push(Usage { day, app_id: row.get(1)?, requests: count(row, 2)? });
+            usage.push(Usage { day, app_id: row.get(1)?, requests: rows::count(row, 2)? });
         }
         Ok(usage)
     }
@@ -275,12 +268,11 @@ impl Store for Sqlite {
     ) -> Result<Vec<Result<(), LimitReached>>, StoreError> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let transaction = self.connection.transaction()?;
-        if is_new(&transaction, settlement, now)? {
-            settle(&transaction, settlement)?;
-        }
-        run(&transaction, "DELETE FROM holds WHERE lease_ends_at <= ?1", [now])?;
-        let answers =
-            entries.iter().map(|entry| enter(&transaction, entry)).collect::<Result<_, _>>()?;
+        round::settle(&transaction, settlement, now)?;
+        let answers = entries
+            .iter()
+            .map(|entry| round::enter(&transaction, entry))
+            .collect::<Result<_, _>>()?;
         transaction.commit()?;
         Ok(answers)
     }
@@ -288,206 +280,4 @@ impl Store for Sqlite {
     fn warnings(&mut self) -> Vec<String> {
         Vec::new()
     }
-}
-
-/// Runs one statement of those that are kept prepared.
-fn run(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<()> {
-    transaction.prepare_cached(sql)?.execute(params).map(drop)
-}
-
-/// A row's number that is never below 0.
-fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
-}
-
-/// Whether a settlement has not been made yet; from now on it has.
-fn is_new(
-    transaction: &Transaction<'_>,
-    settlement: &Settlement,
-    now: i64,
-) -> Result<bool, StoreError> {
-    let Settlement { process, sequence, .. } = settlement;
-    let sql = "DELETE FROM outboxes WHERE settled_at < ?1";
-    run(transaction, sql, [now - OUTBOX_LIFETIME.as_secs().cast_signed()])?;
-    let changed = transaction
-        .prepare_cached(
-            "INSERT INTO outboxes VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
-             SET sequence = excluded.sequence, settled_at = excluded.settled_at
-             WHERE sequence < excluded.sequence",
-        )?
-        .execute(params![process.as_bytes(), sequence.cast_signed(), now])?;
-    Ok(changed > 0)
-}
-
-fn settle(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<(), StoreError> {
-    for (app_id, day, requests) in &settlement.counts {
-        run(
-            transaction,
-            "INSERT INTO usage VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET requests = requests + excluded.requests",
-            params![app_id, day_text(*day), requests.cast_signed()],
-        )?;
-    }
-    for (app_id, hold) in &settlement.released {
-        let sql = "DELETE FROM holds WHERE app_id = ?1 AND id = ?2";
-        run(transaction, sql, params![app_id, hold.as_bytes()])?;
-    }
-    for (app_id, digest, at) in &settlement.used_keys {
-        run(
-            transaction,
-            "UPDATE keys SET last_used_at = max(ifnull(last_used_at, 0), ?3)
-             WHERE app_id = ?1 AND digest = ?2",
-            params![app_id, digest.0, at.unix_timestamp()],
-        )?;
-    }
-    Ok(())
-}
-
-/// Lets one request in or not.
-fn enter(
-    transaction: &Transaction<'_>,
-    entry: &Entry,
-) -> Result<Result<(), LimitReached>, StoreError> {
-    let Entry { hold, app_id, limits, at, lease_ends_at } = entry;
-    if limits.quota_per_day.is_some() || limits.quota_per_month.is_some() {
-        let sql = "SELECT count(*) FROM holds WHERE app_id = ?1";
-        let mut query = transaction.prepare_cached(sql)?;
-        let held = query.query_row([app_id], |row| count(row, 0))?;
-        let today = at.date();
-        if let Some(quota) = limits.quota_per_day
-            && used(transaction, app_id, today, today)? + held >= quota
-        {
-            return Ok(Err(LimitReached::DayQuotaSpent));
-        }
-        if let Some(quota) = limits.quota_per_month
-            && used(transaction, app_id, month_start(today), today)? + held >= quota
-        {
-            return Ok(Err(LimitReached::MonthQuotaSpent));
-        }
-    }
-    if let Some(rate) = limits.rate
-        && let Err(wait_us) = take_token(transaction, app_id, rate, *at)?
-    {
-        return Ok(Err(LimitReached::TooFast { wait_us }));
-    }
-    let sql = "INSERT INTO holds VALUES (?1, ?2, ?3)";
-    run(transaction, sql, params![app_id, hold.as_bytes(), lease_ends_at.unix_timestamp()])?;
-    Ok(Ok(()))
-}
-
-/// What was counted from day to day, both included.
-fn used(
-    transaction: &Transaction<'_>,
-    app_id: &Arc<str>,
-    from: Date,
-    to: Date,
-) -> Result<u64, StoreError> {
-    let mut query = transaction.prepare_cached(
-        "SELECT ifnull(sum(requests), 0) FROM usage WHERE app_id = ?1 AND day BETWEEN ?2 AND ?3",
-    )?;
-    Ok(query.query_row(params![app_id, day_text(from), day_text(to)], |row| count(row, 0))?)
-}
-
-/// Takes a token, or tells how long until there is one, microseconds.
-fn take_token(
-    transaction: &Transaction<'_>,
-    app_id: &Arc<str>,
-    rate: Rate,
-    at: OffsetDateTime,
-) -> Result<Result<(), i64>, StoreError> {
-    let sql = "SELECT full_at_us FROM buckets WHERE app_id = ?1";
-    let mut query = transaction.prepare_cached(sql)?;
-    let full_at_us = query.query_row([app_id], |row| row.get(0)).optional()?;
-    let now_us = (at.unix_timestamp_nanos() / 1000) as i64;
-    let (full_at_us, outcome) = rate.take(full_at_us, now_us);
-    let sql = "INSERT OR REPLACE INTO buckets VALUES (?1, ?2)";
-    run(transaction, sql, params![app_id, full_at_us])?;
-    Ok(outcome)
-}
-
-fn find(transaction: &Transaction<'_>, app_id: &str) -> Result<Option<App>, StoreError> {
-    Ok(read_apps(transaction, "WHERE id = ?1", [app_id])?.pop())
-}
-
-fn read_apps(
-    transaction: &Transaction<'_>,
-    condition: &str,
-    params: impl Params,
-) -> Result<Vec<App>, StoreError> {
-    let mut apps = transaction.prepare(&format!(
-        "SELECT id, label, enabled, quota_per_day, quota_per_month, rate_per_minute, rate_burst,
-                created_at
-         FROM apps {condition} ORDER BY id"
-    ))?;
-    let mut keys = transaction.prepare(
-        "SELECT digest, created_at, last_used_at FROM keys WHERE app_id = ?1 ORDER BY place",
-    )?;
-    let mut rows = apps.query(params)?;
-    let mut apps = Vec::new();
-    while let Some(row) = rows.next()? {
-        let quota = |column| row.get::<_, Option<i64>>(column).map(|q| q.map(i64::cast_unsigned));
-        let number =
-            |column| row.get::<_, Option<u32>>(column).map(|n| n.and_then(NonZeroU32::new));
-        let rate = number(5)?.zip(number(6)?);
-        let mut app = App {
-            id: row.get(0)?,
-            label: row.get(1)?,
-            enabled: row.get(2)?,
-            limits: Limits {
-                quota_per_day: quota(3)?,
-                quota_per_month: quota(4)?,
-                rate: rate.map(|(per_minute, burst)| Rate { per_minute, burst }),
-            },
-            keys: Vec::new(),
-            created_at: time_of(row.get(7)?)?,
-        };
-        let mut rows = keys.query([&app.id])?;
-        while let Some(row) = rows.next()? {
-            app.keys.push(ActiveKey {
-                digest: KeyDigest(row.get(0)?),
-                created_at: time_of(row.get(1)?)?,
-                last_used_at: row.get::<_, Option<i64>>(2)?.map(time_of).transpose()?,
-            });
-        }
-        apps.push(app);
-    }
-    Ok(apps)
-}
-
-fn write_app(transaction: &Transaction<'_>, app: &App) -> Result<(), StoreError> {
-    let App { id, label, enabled, limits, keys, created_at } = app;
-    let Limits { quota_per_day, quota_per_month, rate } = limits;
-    run(
-        transaction,
-        "INSERT INTO apps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
-            id,
-            label,
-            enabled,
-            quota_per_day.map(u64::cast_signed),
-            quota_per_month.map(u64::cast_signed),
-            rate.map(|rate| rate.per_minute.get()),
-            rate.map(|rate| rate.burst.get()),
-            created_at.unix_timestamp()
-        ],
-    )?;
-    for (place, key) in keys.iter().enumerate() {
-        run(
-            transaction,
-            "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![
-                id,
-                place as i64,
-                key.digest.0,
-                key.created_at.unix_timestamp(),
-                key.last_used_at.map(OffsetDateTime::unix_timestamp)
-            ],
-        )?;
-    }
-    Ok(())
-}
-
-fn time_of(seconds: i64) -> Result<OffsetDateTime, StoreError> {
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .map_err(|_| StoreError::Damaged("a time is out of range"))
 }

@@ -1,4 +1,4 @@
--- Lets one request in or not: what `enter` in sqlite.rs does, by this server's clock.
+-- Lets one request in or not: what `enter` in sqlite/round.rs does, by this server's clock.
 --
 -- KEYS: the app's usage, its holds, its bucket
 -- ARGV: hold, day, month, lease (microseconds), quota per day or '', quota per month or '',

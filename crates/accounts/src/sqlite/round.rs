@@ -1,0 +1,133 @@
+//! One round: settling what is over, and letting in who may be let in. Runs inside one transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use time::{Date, OffsetDateTime};
+
+use super::rows::{count, run};
+use crate::limits::Rate;
+use crate::store::{Entry, LimitReached, Settlement, StoreError, day_text, month_start};
+
+/// How long the last settlement of a process is remembered: one that was cut off for longer will not be
+/// back. `valkey/settle.lua` has the same.
+const OUTBOX_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// Settles what is over, if that has not been done yet, and ends the holds whose lease has.
+pub(super) fn settle(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    now: i64,
+) -> Result<(), StoreError> {
+    if is_new(transaction, settlement, now)? {
+        write(transaction, settlement)?;
+    }
+    run(transaction, "DELETE FROM holds WHERE lease_ends_at <= ?1", [now])?;
+    Ok(())
+}
+
+/// Whether a settlement has not been made yet; from now on it has.
+fn is_new(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let Settlement { process, sequence, .. } = settlement;
+    let sql = "DELETE FROM outboxes WHERE settled_at < ?1";
+    run(transaction, sql, [now - OUTBOX_LIFETIME.as_secs().cast_signed()])?;
+    let changed = transaction
+        .prepare_cached(
+            "INSERT INTO outboxes VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
+             SET sequence = excluded.sequence, settled_at = excluded.settled_at
+             WHERE sequence < excluded.sequence",
+        )?
+        .execute(params![process.as_bytes(), sequence.cast_signed(), now])?;
+    Ok(changed > 0)
+}
+
+fn write(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<(), StoreError> {
+    for (app_id, day, requests) in &settlement.counts {
+        run(
+            transaction,
+            "INSERT INTO usage VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET requests = requests + excluded.requests",
+            params![app_id, day_text(*day), requests.cast_signed()],
+        )?;
+    }
+    for (app_id, hold) in &settlement.released {
+        let sql = "DELETE FROM holds WHERE app_id = ?1 AND id = ?2";
+        run(transaction, sql, params![app_id, hold.as_bytes()])?;
+    }
+    for (app_id, digest, at) in &settlement.used_keys {
+        run(
+            transaction,
+            "UPDATE keys SET last_used_at = max(ifnull(last_used_at, 0), ?3)
+             WHERE app_id = ?1 AND digest = ?2",
+            params![app_id, digest.0, at.unix_timestamp()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Lets one request in or not.
+pub(super) fn enter(
+    transaction: &Transaction<'_>,
+    entry: &Entry,
+) -> Result<Result<(), LimitReached>, StoreError> {
+    let Entry { hold, app_id, limits, at, lease_ends_at } = entry;
+    if limits.quota_per_day.is_some() || limits.quota_per_month.is_some() {
+        let sql = "SELECT count(*) FROM holds WHERE app_id = ?1";
+        let mut query = transaction.prepare_cached(sql)?;
+        let held = query.query_row([app_id], |row| count(row, 0))?;
+        let today = at.date();
+        if let Some(quota) = limits.quota_per_day
+            && used(transaction, app_id, today, today)? + held >= quota
+        {
+            return Ok(Err(LimitReached::DayQuotaSpent));
+        }
+        if let Some(quota) = limits.quota_per_month
+            && used(transaction, app_id, month_start(today), today)? + held >= quota
+        {
+            return Ok(Err(LimitReached::MonthQuotaSpent));
+        }
+    }
+    if let Some(rate) = limits.rate
+        && let Err(wait_us) = take_token(transaction, app_id, rate, *at)?
+    {
+        return Ok(Err(LimitReached::TooFast { wait_us }));
+    }
+    let sql = "INSERT INTO holds VALUES (?1, ?2, ?3)";
+    run(transaction, sql, params![app_id, hold.as_bytes(), lease_ends_at.unix_timestamp()])?;
+    Ok(Ok(()))
+}
+
+/// What was counted from day to day, both included.
+fn used(
+    transaction: &Transaction<'_>,
+    app_id: &Arc<str>,
+    from: Date,
+    to: Date,
+) -> Result<u64, StoreError> {
+    let mut query = transaction.prepare_cached(
+        "SELECT ifnull(sum(requests), 0) FROM usage WHERE app_id = ?1 AND day BETWEEN ?2 AND ?3",
+    )?;
+    Ok(query.query_row(params![app_id, day_text(from), day_text(to)], |row| count(row, 0))?)
+}
+
+/// Takes a token, or tells how long until there is one, microseconds.
+fn take_token(
+    transaction: &Transaction<'_>,
+    app_id: &Arc<str>,
+    rate: Rate,
+    at: OffsetDateTime,
+) -> Result<Result<(), i64>, StoreError> {
+    let sql = "SELECT full_at_us FROM buckets WHERE app_id = ?1";
+    let mut query = transaction.prepare_cached(sql)?;
+    let full_at_us = query.query_row([app_id], |row| row.get(0)).optional()?;
+    let now_us = (at.unix_timestamp_nanos() / 1000) as i64;
+    let (full_at_us, outcome) = rate.take(full_at_us, now_us);
+    let sql = "INSERT OR REPLACE INTO buckets VALUES (?1, ?2)";
+    run(transaction, sql, params![app_id, full_at_us])?;
+    Ok(outcome)
+}

@@ -1,0 +1,115 @@
+//! Rows and what they stand for.
+
+use std::num::NonZeroU32;
+
+use rusqlite::{Params, Row, Transaction, params};
+use time::OffsetDateTime;
+
+use crate::app::{ActiveKey, App};
+use crate::key::KeyDigest;
+use crate::limits::{Limits, Rate};
+use crate::store::StoreError;
+
+/// Runs one statement of those that are kept prepared.
+pub(super) fn run(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    params: impl Params,
+) -> rusqlite::Result<()> {
+    transaction.prepare_cached(sql)?.execute(params).map(drop)
+}
+
+/// A row's number that is never below 0.
+pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
+}
+
+/// The app called `app_id`.
+pub(super) fn find(transaction: &Transaction<'_>, app_id: &str) -> Result<Option<App>, StoreError> {
+    Ok(read_apps(transaction, "WHERE id = ?1", [app_id])?.pop())
+}
+
+/// Every app for which `condition` holds, by id.
+pub(super) fn read_apps(
+    transaction: &Transaction<'_>,
+    condition: &str,
+    params: impl Params,
+) -> Result<Vec<App>, StoreError> {
+    let mut apps = transaction.prepare(&format!(
+        "SELECT id, label, enabled, quota_per_day, quota_per_month, rate_per_minute, rate_burst,
+                created_at
+         FROM apps {condition} ORDER BY id"
+    ))?;
+    let mut keys = transaction.prepare(
+        "SELECT digest, created_at, last_used_at FROM keys WHERE app_id = ?1 ORDER BY place",
+    )?;
+    let mut rows = apps.query(params)?;
+    let mut apps = Vec::new();
+    while let Some(row) = rows.next()? {
+        let quota = |column| row.get::<_, Option<i64>>(column).map(|q| q.map(i64::cast_unsigned));
+        let number =
+            |column| row.get::<_, Option<u32>>(column).map(|n| n.and_then(NonZeroU32::new));
+        let rate = number(5)?.zip(number(6)?);
+        let mut app = App {
+            id: row.get(0)?,
+            label: row.get(1)?,
+            enabled: row.get(2)?,
+            limits: Limits {
+                quota_per_day: quota(3)?,
+                quota_per_month: quota(4)?,
+                rate: rate.map(|(per_minute, burst)| Rate { per_minute, burst }),
+            },
+            keys: Vec::new(),
+            created_at: time_of(row.get(7)?)?,
+        };
+        let mut rows = keys.query([&app.id])?;
+        while let Some(row) = rows.next()? {
+            app.keys.push(ActiveKey {
+                digest: KeyDigest(row.get(0)?),
+                created_at: time_of(row.get(1)?)?,
+                last_used_at: row.get::<_, Option<i64>>(2)?.map(time_of).transpose()?,
+            });
+        }
+        apps.push(app);
+    }
+    Ok(apps)
+}
+
+/// Adds an app.
+pub(super) fn write_app(transaction: &Transaction<'_>, app: &App) -> Result<(), StoreError> {
+    let App { id, label, enabled, limits, keys, created_at } = app;
+    let Limits { quota_per_day, quota_per_month, rate } = limits;
+    run(
+        transaction,
+        "INSERT INTO apps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            id,
+            label,
+            enabled,
+            quota_per_day.map(u64::cast_signed),
+            quota_per_month.map(u64::cast_signed),
+            rate.map(|rate| rate.per_minute.get()),
+            rate.map(|rate| rate.burst.get()),
+            created_at.unix_timestamp()
+        ],
+    )?;
+    for (place, key) in keys.iter().enumerate() {
+        run(
+            transaction,
+            "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                id,
+                place as i64,
+                key.digest.0,
+                key.created_at.unix_timestamp(),
+                key.last_used_at.map(OffsetDateTime::unix_timestamp)
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+fn time_of(seconds: i64) -> Result<OffsetDateTime, StoreError> {
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .map_err(|_| StoreError::Damaged("a time is out of range"))
+}
