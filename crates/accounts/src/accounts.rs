@@ -1,5 +1,6 @@
 //! Accounts in use: who is calling, and whether they may go on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,6 +18,9 @@ use crate::store::{Entry, LimitReached, Store, StoreError};
 /// How long a request is held at least before it is taken for lost with its process. Longer than stores
 /// are away for as a rule: what was held when one went away is settled when it is back.
 const MIN_LEASE: Duration = Duration::from_mins(5);
+
+/// The most uses of keys that wait to be recorded while the store is away; more are not.
+const MAX_USES_WAITING: usize = 10_000;
 
 /// Accounts in use: who is calling, and whether they may go on.
 #[derive(Debug)]
@@ -77,7 +81,15 @@ impl Accounts {
         );
         std::thread::Builder::new()
             .name("accounts".into())
-            .spawn(move || ledger.keep(&received))
+            .spawn(move || {
+                let kept = catch_unwind(AssertUnwindSafe(move || ledger.keep(&received)));
+                if kept.is_err() {
+                    tracing::error!(
+                        "the thread for accounts panicked: every request is refused until the \
+                         service is started again"
+                    );
+                }
+            })
             .map_err(StoreError::Thread)?;
         let lease = deadline + MIN_LEASE;
         Ok(Self { directory, orders, lease, when_unavailable, is_up })
@@ -96,17 +108,18 @@ impl Accounts {
     pub async fn admit(&self, caller: &Caller) -> Result<Hold, Denial> {
         let at = OffsetDateTime::now_utc();
         let Caller { app_id, key, .. } = caller;
+        // The thread may be waiting for a store that does not answer; nobody need wait with it.
         let is_up = self.is_up.load(Ordering::Relaxed);
         if !caller.enabled || !is_up {
-            // Once closed, nobody is there to be told.
-            let _ = self.orders.send(Order::Used { app_id: Arc::clone(app_id), key: *key, at });
-        }
-        if !caller.enabled {
-            return Err(Denial::Disabled);
-        }
-        // The thread may be waiting for a store that does not answer; nobody need wait with it.
-        if !is_up {
-            return self.without_store(app_id, at);
+            if self.orders.len() < MAX_USES_WAITING {
+                let used = Order::Used { app_id: Arc::clone(app_id), key: *key, at };
+                self.orders.send(used).map_err(|_| Denial::Unavailable)?;
+            }
+            return if caller.enabled {
+                self.without_store(app_id, at)
+            } else {
+                Err(Denial::Disabled)
+            };
         }
         let id = Uuid::new_v4();
         let entry = Entry {
@@ -125,22 +138,18 @@ impl Accounts {
             orders: self.orders.clone(),
         };
         let (answer, answered) = oneshot::channel();
-        let asked = self.orders.send(Order::Enter { entry, key: *key, answer });
-        let answer = match asked {
-            Ok(()) => answered.await.unwrap_or(Err(Denial::Unavailable)),
-            Err(_) => Err(Denial::Unavailable),
-        };
+        // Closed, or its thread has panicked: nobody would count what is let in.
+        let is_asked = self.orders.send(Order::Enter { entry, key: *key, answer }).is_ok();
+        let answer = if is_asked { answered.await.ok() } else { None };
+        if answer != Some(Ok(())) {
+            // What was not let in need not be given back, or the thread has seen to it.
+            hold.id = None;
+        }
         match answer {
-            Ok(()) => Ok(hold),
-            Err(denial) => {
-                // What was not let in need not be given back, or the thread has seen to it.
-                hold.id = None;
-                if denial == Denial::Unavailable {
-                    self.without_store(app_id, at)
-                } else {
-                    Err(denial)
-                }
-            }
+            Some(Ok(())) => Ok(hold),
+            Some(Err(Denial::Unavailable)) => self.without_store(app_id, at),
+            Some(Err(denial)) => Err(denial),
+            None => Err(Denial::Unavailable),
         }
     }
 
@@ -158,7 +167,7 @@ impl Accounts {
         }
     }
 
-    /// Settles all that is over and ends. Requests are refused from then on.
+    /// Settles all that is over, and closes the store. Every request is refused from then on.
     pub fn close(&self) {
         let (done, is_done) = bounded(0);
         if self.orders.send(Order::Close(done)).is_ok() {

@@ -32,7 +32,8 @@ pub struct ActiveKey {
     /// When it was made or taken over, to the second.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When a request last came with it, whatever became of the request; late by a second at most.
+    /// When a request with it last got as far as the limits; a second late at most, or as long as the store
+    /// is away.
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_used_at: Option<OffsetDateTime>,
 }

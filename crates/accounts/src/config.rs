@@ -146,7 +146,14 @@ impl Config {
     #[must_use]
     pub fn secret_files(&self) -> Vec<PathBuf> {
         match self.backend {
-            Backend::Sqlite => vec![self.database.clone()],
+            // SQLite keeps what is new in files beside it.
+            Backend::Sqlite => ["", "-wal", "-shm"]
+                .map(|suffix| {
+                    let mut file = self.database.clone().into_os_string();
+                    file.push(suffix);
+                    file.into()
+                })
+                .into(),
             Backend::Valkey => self.valkey.password_file.iter().cloned().collect(),
         }
     }

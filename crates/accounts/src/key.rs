@@ -9,10 +9,10 @@ pub struct Key(String);
 
 /// The shortest key that is taken over from another service, characters. SHA-256 hides a key only as
 /// well as nobody can guess it; those of Kairos have 32 hexadecimal digits.
-pub const MIN_KEY_LENGTH: usize = 16;
+const MIN_KEY_LENGTH: usize = 16;
 
 /// The longest one, characters: what passes every proxy as one header.
-pub const MAX_KEY_LENGTH: usize = 256;
+const MAX_KEY_LENGTH: usize = 256;
 
 /// A text cannot be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

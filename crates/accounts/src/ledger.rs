@@ -25,7 +25,7 @@ use crate::store::{Entry, LimitReached, Settlement, Store, StoreError};
 /// Five times in the second within which a change must act.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// The most requests that one round lets in: more would make the first of them wait for the last.
+/// The most orders that one round takes: more would make the first of them wait for the last.
 const MAX_ROUND: usize = 256;
 
 /// What the thread is asked and told.
@@ -108,7 +108,7 @@ impl Ledger {
             let first = orders.recv_deadline(next_look).ok();
             let mut waiting = Vec::new();
             let mut close = None;
-            for order in first.into_iter().chain(orders.try_iter().take(MAX_ROUND)) {
+            for order in first.into_iter().chain(orders.try_iter().take(MAX_ROUND - 1)) {
                 match order {
                     Order::Enter { entry, key, answer } => {
                         self.tally.use_key(&entry.app_id, key, entry.at);
@@ -138,7 +138,8 @@ impl Ledger {
                 // What was in transit went first; this is the rest.
                 self.settle();
                 self.report_losses();
-                self.is_up.store(false, Ordering::Relaxed);
+                // With the store, and its files.
+                drop(self);
                 drop(done);
                 return;
             }

@@ -45,8 +45,6 @@ pub(crate) struct Sqlite {
 struct File {
     path: PathBuf,
     identity: Option<FileIdentity>,
-    /// How often another has been found there.
-    changes: i64,
 }
 
 impl Drop for Sqlite {
@@ -78,8 +76,10 @@ impl Sqlite {
     }
 
     fn open_file(path: &Path) -> Result<Self, StoreError> {
+        // Looked at first: a file that is exchanged meanwhile is noticed at the next look.
+        let file = File { path: path.to_owned(), identity: identity(path) };
         let mut store = Self::prepare(connect(path)?)?;
-        store.file = Some(File { path: path.to_owned(), identity: identity(path), changes: 0 });
+        store.file = Some(file);
         let (end, ended) = bounded::<()>(0);
         let disk = connect(path)?;
         let thread = std::thread::Builder::new()
@@ -111,22 +111,15 @@ impl Sqlite {
         Ok(Self { connection, file: None, catching_up: None })
     }
 
-    /// Opens the file anew if another is in its place, as after a restore.
-    fn follow_file(&mut self) -> Result<(), StoreError> {
-        let Some(File { path, identity: opened, changes }) = &self.file else { return Ok(()) };
-        let found = identity(path);
-        if found == *opened {
-            return Ok(());
+    /// Whether the file is still at its place. If another is there, what is written beside it is of the
+    /// old one, and would spoil the new.
+    fn check_place(&self) -> Result<(), StoreError> {
+        match &self.file {
+            Some(File { path, identity: opened }) if identity(path) != *opened => {
+                Err(StoreError::Moved(path.display().to_string()))
+            }
+            _ => Ok(()),
         }
-        if found.is_none() {
-            return Err(StoreError::Gone(path.display().to_string()));
-        }
-        let (path, changes) = (path.clone(), changes + 1);
-        *self = Self::open(&path)?;
-        if let Some(file) = &mut self.file {
-            file.changes = changes;
-        }
-        Ok(())
     }
 
     /// Makes a change to apps, and waits for the disk.
@@ -202,11 +195,9 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 
 impl Store for Sqlite {
     fn version(&mut self) -> Result<i64, StoreError> {
-        self.follow_file()?;
+        self.check_place()?;
         let mut query = self.connection.prepare_cached("SELECT number FROM version")?;
-        let number: i64 = query.query_row([], |row| row.get(0))?;
-        // Another file may be at the same number.
-        Ok(number + (self.file.as_ref().map_or(0, |file| file.changes) << 40))
+        Ok(query.query_row([], |row| row.get(0))?)
     }
 
     fn apps(&mut self) -> Result<Vec<App>, StoreError> {

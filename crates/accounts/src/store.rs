@@ -166,9 +166,12 @@ pub enum StoreError {
     /// The system gives no thread.
     #[error("the thread for accounts could not be started")]
     Thread(#[source] std::io::Error),
-    /// The file was moved or removed while it was in use.
-    #[error("the accounts file {0} is not there any more")]
-    Gone(String),
+    /// Somebody has moved, removed or exchanged the file under us.
+    #[error(
+        "the accounts file {0} was moved, removed or exchanged while it was in use; end every process \
+         that uses it, remove {0}-wal and {0}-shm, and start again"
+    )]
+    Moved(String),
     /// What is kept there does not make sense.
     #[error("the accounts store is damaged: {0}")]
     Damaged(&'static str),

@@ -55,6 +55,10 @@ impl Keys {
         format!("{}{name}", self.prefix)
     }
 
+    fn outbox(&self, settlement: &Settlement) -> String {
+        format!("{}outbox:{}", self.prefix, settlement.process)
+    }
+
     fn of_app(&self, name: &str, app_id: &str) -> String {
         format!("{}{name}:{app_id}", self.prefix)
     }
@@ -136,18 +140,37 @@ impl Valkey {
         Ok(outcome)
     }
 
-    /// Comes back when what was written is on the server's disk, if it keeps anything there.
+    /// Comes back when what was written is on the server's disk, if it keeps anything there, or says
+    /// that this is not known.
     fn wait_for_disk(&self, connection: &mut Connection) {
-        // Without that it waits less long, and then a second time.
+        // Or the client would give up before the server answers.
         let _ = connection.set_read_timeout(Some(EVERYSEC + self.timeout));
         let mut wait = redis::cmd("WAITAOF");
-        let wait = wait.arg(1).arg(0).arg(EVERYSEC.as_millis() as u64);
-        let synced = wait.query::<(u64, u64)>(connection).is_ok_and(|(local, _)| local > 0);
-        // Servers before 7.2 do not know the command, others do not allow it; the clock tells as well.
-        if !synced && info(connection).as_ref().map_or(true, keeps_log) {
-            std::thread::sleep(EVERYSEC);
+        wait.arg(1).arg(0).arg(EVERYSEC.as_millis() as u64);
+        let is_known = match wait.query::<(u64, u64)>(connection) {
+            Ok((local, _)) => local > 0,
+            // Servers before 7.2 do not know the command, others do not allow it, and those without a
+            // log refuse it.
+            Err(_) => match info(connection) {
+                Ok(before) if !keeps_log(&before) => true,
+                _ => {
+                    std::thread::sleep(EVERYSEC);
+                    info(connection).is_ok_and(|now| is_on_disk(&now))
+                }
+            },
+        };
+        if !is_known {
+            tracing::warn!(
+                "the change is made; the accounts server does not say that it is on disk"
+            );
         }
     }
+}
+
+/// Whether everything that was written more than a moment ago is on the disk.
+fn is_on_disk(info: &HashMap<String, String>) -> bool {
+    let holds = |key: &str, value: &str| info.get(key).is_some_and(|held| held == value);
+    holds("aof_last_write_status", "ok") && holds("aof_pending_bio_fsync", "0")
 }
 
 /// What the server says of itself.
@@ -287,7 +310,7 @@ impl Store for Valkey {
             let mut pipeline = redis::pipe();
             add_settlement(&mut pipeline, keys, settlement);
             for entry in entries {
-                add_entry(&mut pipeline, keys, entry);
+                add_entry(&mut pipeline, keys, entry, settlement);
             }
             let answers: Vec<Vec<redis::Value>> = pipeline.query(connection)?;
             answers.into_iter().map(|answer| read_answer(&answer)).collect()
@@ -346,7 +369,7 @@ fn read_answer(answer: &[redis::Value]) -> Result<(String, Option<i64>), RedisEr
     Ok((redis::from_redis_value_ref(word)?, number))
 }
 
-fn add_entry(pipeline: &mut redis::Pipeline, keys: &Keys, entry: &Entry) {
+fn add_entry(pipeline: &mut redis::Pipeline, keys: &Keys, entry: &Entry, round: &Settlement) {
     let Entry { hold, app_id, limits, at, lease_ends_at } = entry;
     let lease = *lease_ends_at - *at;
     let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
@@ -354,10 +377,11 @@ fn add_entry(pipeline: &mut redis::Pipeline, keys: &Keys, entry: &Entry) {
     pipeline
         .cmd("EVAL")
         .arg(ENTER)
-        .arg(3)
+        .arg(4)
         .arg(keys.of_app("usage", app_id))
         .arg(keys.of_app("holds", app_id))
         .arg(keys.of_app("bucket", app_id))
+        .arg(keys.outbox(round))
         .arg(hold.to_string())
         .arg(day_text(at.date()))
         .arg(month_text(at.date()))
@@ -365,11 +389,12 @@ fn add_entry(pipeline: &mut redis::Pipeline, keys: &Keys, entry: &Entry) {
         .arg(number(limits.quota_per_day))
         .arg(number(limits.quota_per_month))
         .arg(microseconds(limits.rate.map(crate::limits::Rate::token_us)))
-        .arg(microseconds(limits.rate.map(crate::limits::Rate::bucket_us)));
+        .arg(microseconds(limits.rate.map(crate::limits::Rate::bucket_us)))
+        .arg(round.sequence);
 }
 
 fn add_settlement(pipeline: &mut redis::Pipeline, keys: &Keys, settlement: &Settlement) {
-    let Settlement { process, sequence, counts, released, used_keys } = settlement;
+    let Settlement { sequence, counts, released, used_keys, .. } = settlement;
     let counts = counts.iter().map(|(app_id, day, requests)| {
         json!([**app_id, day_text(*day), month_text(*day), requests])
     });
@@ -386,7 +411,7 @@ fn add_settlement(pipeline: &mut redis::Pipeline, keys: &Keys, settlement: &Sett
         .cmd("EVAL")
         .arg(SETTLE)
         .arg(1)
-        .arg(keys.of_app("outbox", &process.to_string()))
+        .arg(keys.outbox(settlement))
         .arg(sequence)
         .arg(&keys.prefix)
         .arg(text.to_string())

@@ -10,6 +10,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::envelope::Arrival;
 use crate::problem::Problem;
+use crate::router::PATHS;
 
 /// What a page may send beside what browsers always let it.
 const REQUEST_HEADERS: [HeaderName; 5] = [
@@ -50,7 +51,8 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
     Some(layer)
 }
 
-/// Refuses an `OPTIONS` that is no preflight, which the layer would answer as if it were one.
+/// Refuses an `OPTIONS` that is no preflight of a path that there is: the layer would answer it as if it
+/// were one.
 pub(crate) async fn refuse_other_options(
     Extension(arrival): Extension<Arrival>,
     request: Request,
@@ -58,15 +60,24 @@ pub(crate) async fn refuse_other_options(
 ) -> Response {
     let names = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
     let is_preflight = names.iter().all(|name| request.headers().contains_key(name));
-    if request.method() == Method::OPTIONS && !is_preflight {
-        return Problem::MethodNotAllowed.respond(arrival);
+    if request.method() != Method::OPTIONS {
+        return next.run(request).await;
     }
-    next.run(request).await
+    match (PATHS.contains(&request.uri().path()), is_preflight) {
+        (true, true) => next.run(request).await,
+        (true, false) => Problem::MethodNotAllowed.respond(arrival),
+        (false, _) => Problem::NotFound.respond(arrival),
+    }
 }
 
-/// Whether a browser could send this as an `Origin`: a scheme and a host, and no path.
+/// Whether a browser could send this as an `Origin`: a scheme and a host, no path, and no port that is
+/// the scheme's own.
 pub(crate) fn is_origin(text: &str) -> bool {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = match text.split_once("://") {
+        Some(("https", host)) if !host.ends_with(":443") => Some(host),
+        Some(("http", host)) if !host.ends_with(":80") => Some(host),
+        _ => None,
+    };
     let is_host = |host: &str| {
         let is_of_host = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte)
@@ -82,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_no_browser_would_send_is_no_origin() {
-        for good in ["*", "https://app.example", "http://localhost:3000", "http://[::1]:80"] {
+        for good in ["*", "https://app.example", "http://localhost:3000", "http://[::1]:8080"] {
             assert!(is_origin(good), "{good}");
         }
         for bad in [
@@ -95,6 +106,8 @@ mod tests {
             "null",
             "ftp://app.example",
             "https://a b",
+            "https://app.example:443",
+            "http://app.example:80",
         ] {
             assert!(!is_origin(bad), "{bad}");
         }

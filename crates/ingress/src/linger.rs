@@ -58,15 +58,18 @@ impl Shared {
         self.body.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context)
     }
 
-    async fn read_on(self) {
+    /// Whether the end was reached.
+    async fn read_on(self) -> bool {
         let mut chunks = poll_fn(move |context| self.poll_chunk(context));
         let mut bytes = 0;
-        while let Some(Ok(chunk)) = chunks.next().await {
+        while let Some(chunk) = chunks.next().await {
+            let Ok(chunk) = chunk else { return false };
             bytes += chunk.len();
             if bytes > MAX_BYTES {
-                break;
+                return false;
             }
         }
+        true
     }
 }
 
@@ -95,11 +98,12 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     let mut reading = Box::pin(tokio::time::timeout(MAX_TIME, shared.read_on()));
     let outcome = tokio::time::timeout(MAX_TIME_BEFORE_ANSWER, &mut reading).await;
     response.extensions_mut().insert(ReadOn(began.elapsed()));
+    // Neither a caller who is too slow nor one with too much to say gets more than the answer.
+    let is_at_end = matches!(outcome, Ok(Ok(true)));
+    if !is_at_end && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if outcome.is_err() {
-        // Too slow to be worth more than the answer.
-        if version < Version::HTTP_2 {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         tokio::spawn(async move {
             // At the time's end there is nothing left to say.
             let _ = reading.await;

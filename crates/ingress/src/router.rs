@@ -19,6 +19,9 @@ use crate::linger::linger;
 use crate::problem::Problem;
 use crate::workers::Workers;
 
+/// Every path that is answered.
+pub(crate) const PATHS: [&str; 2] = ["/v0.1/liveness-verification", "/v0.2/liveness-verification"];
+
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct Service {
@@ -32,8 +35,8 @@ pub(crate) struct Service {
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let router = Router::new()
-        .route("/v0.1/liveness-verification", post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)))
-        .route("/v0.2/liveness-verification", post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)))
+        .route(PATHS[0], post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)))
+        .route(PATHS[1], post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)))
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
         .with_state(service)

@@ -309,6 +309,26 @@ fn a_caller_who_asks_first_is_told_before_sending() {
     assert_eq!(answer.header("connection"), Some("close"));
 }
 
+#[test]
+fn a_caller_with_far_too_much_to_say_hears_that_the_connection_ends() {
+    let server = server();
+    let head = Request::form(&[]).without("app_key").head();
+    let mut stream = server.connect();
+    let mut sending = stream.try_clone().unwrap();
+    let sender = std::thread::spawn(move || {
+        let length = 200 << 20;
+        let _ = sending.write_all(format!("{head}Content-Length: {length}\r\n\r\n").as_bytes());
+        // It ends when nobody listens any more.
+        let piece = vec![0; 1 << 16];
+        while sending.write_all(&piece).is_ok() {}
+    });
+    let answer = Answer::read(&mut stream);
+    assert_eq!(answer.refusal(), "401 invalid_credentials");
+    assert_eq!(answer.header("connection"), Some("close"));
+    drop(stream);
+    sender.join().unwrap();
+}
+
 /// Too slow to be waited for: it hears the answer, and that the connection ends.
 #[test]
 fn a_slow_caller_hears_a_refusal_and_that_the_connection_ends() {
@@ -582,6 +602,9 @@ fn pages_of_listed_origins_may_call_and_read_errors_and_others_may_not() {
     let answer = any.send(&no_preflight.with("Origin", page).bytes());
     assert_eq!(answer.refusal(), "405 method_not_allowed");
     assert_eq!(answer.header("allow"), Some("POST"));
+    let nowhere = Request::form(&[]).line("OPTIONS /nowhere HTTP/1.1").with("Origin", page);
+    let nowhere = nowhere.with("Access-Control-Request-Method", "POST");
+    assert_eq!(any.send(&nowhere.bytes()).refusal(), "404 not_found");
     // Unless it is configured there is nothing for browsers.
     let none = Server::start(|_| ());
     assert_eq!(preflight(&none, page).refusal(), "405 method_not_allowed");

@@ -90,7 +90,7 @@ pub(crate) struct Sources {
 
 #[derive(Debug, Args)]
 pub(crate) struct Setup {
-    /// Bring this pack and no other; may be repeated [default: silent-face and starter, whichever can
+    /// Install this pack and no other; may be repeated [default: silent-face and starter, whichever can
     /// be had].
     #[arg(long = "pack", value_name = "NAME")]
     pub packs: Vec<String>,

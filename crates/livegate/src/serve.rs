@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::{Accounts, App, Key, Limits, StoreError, open, open_in_memory};
+use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
 use ingress::{Ingress, Workers};
 use model_pack::Home;
@@ -75,7 +75,8 @@ fn start_accounts(
     home: &Home,
 ) -> anyhow::Result<Arc<Accounts>> {
     let place = config.accounts_in(home);
-    let mut store = if demo.is_some() { open_in_memory()? } else { open(&place)? };
+    let mut store =
+        if demo.is_some() { accounts::open_in_memory()? } else { accounts::open(&place)? };
     for warning in exposed_secrets(layers, &place).into_iter().chain(store.warnings()) {
         tracing::warn!("{warning}");
     }

@@ -43,12 +43,6 @@ impl ValkeyServer {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// The directory that it writes into.
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
     /// Ends it at once, as a crash would.
     ///
     /// # Panics

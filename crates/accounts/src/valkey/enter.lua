@@ -1,13 +1,20 @@
 -- Lets one request in or not: what `enter` in sqlite/round.rs does, by this server's clock.
 --
--- KEYS: the app's usage, its holds, its bucket
+-- KEYS: the app's usage, its holds, its bucket; the process's last sequence number
 -- ARGV: hold, day, month, lease (microseconds), quota per day or '', quota per month or '',
---       time in which a token comes back or '', time in which the bucket fills (microseconds)
--- Answers {'in'}, {'day'}, {'month'}, or {'wait', microseconds}.
+--       time in which a token comes back or '', time in which the bucket fills (microseconds),
+--       sequence number of the round
+-- Answers {'in'}, {'day'}, {'month'}, {'wait', microseconds}, or {'late'}.
 local usage, holds, bucket = KEYS[1], KEYS[2], KEYS[3]
 local hold, day, month, lease_us = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local quota_per_day, quota_per_month = tonumber(ARGV[5]), tonumber(ARGV[6])
 local token_us, bucket_us = tonumber(ARGV[7]), tonumber(ARGV[8])
+
+-- From a connection that was given up: the process has settled later rounds meanwhile, and nobody would
+-- end this hold.
+if (tonumber(redis.call('GET', KEYS[4])) or 0) > tonumber(ARGV[9]) then
+  return {'late'}
+end
 
 -- Asked again because the first answer was lost on the way.
 if redis.call('ZSCORE', holds, hold) then

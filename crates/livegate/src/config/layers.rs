@@ -33,20 +33,23 @@ impl fmt::Display for Origin {
 /// What is never shown, and never taken from a flag.
 const SECRETS: [&str; 1] = ["accounts.valkey.password"];
 
-/// Variables that are no flags and no keys of the configuration.
-const OTHER_VARIABLES: [&str; 2] = ["LIVEGATE_LOG", "LIVEGATE_DEMO_APP_KEY"];
+/// Variables that are no flags and no keys of the configuration; the last is the tests'.
+const OTHER_VARIABLES: [&str; 3] = ["LIVEGATE_LOG", "LIVEGATE_DEMO_APP_KEY", "LIVEGATE_TEST_HOME"];
 
 /// What was set, and where. What was not set is the default.
-#[derive(Debug)]
+// Without `Debug`: there are secrets in it.
+#[derive(Default)]
 pub(crate) struct Layers {
     table: Table,
     origins: BTreeMap<String, Origin>,
+    /// The file, if a secret is in it: also one that does not count.
+    secret_file: Option<PathBuf>,
 }
 
 impl Layers {
     /// Reads the file that is named, if any, then `LIVEGATE_*`, then the flags.
     pub(crate) fn load(settings: &Settings, flags: &[Flag]) -> Result<Self, ConfigError> {
-        let mut layers = Self { table: Table::new(), origins: BTreeMap::new() };
+        let mut layers = Self::default();
         if let Some(path) = &settings.config {
             layers.add_file(path)?;
         }
@@ -82,11 +85,7 @@ impl Layers {
 
     /// The file, if a secret is in it.
     pub(crate) fn secret_file(&self) -> Option<&Path> {
-        let origins = SECRETS.iter().filter_map(|key| self.origins.get(*key));
-        origins.into_iter().find_map(|origin| match origin {
-            Origin::File(path) => Some(path.as_path()),
-            _ => None,
-        })
+        self.secret_file.as_deref()
     }
 
     /// Where the value of `key` came from.
@@ -105,6 +104,9 @@ impl Layers {
         // What its values are together is checked with those of variables and flags.
         let _: Config = toml::from_str(&text).map_err(wrong)?;
         self.table = toml::from_str(&text).map_err(wrong)?;
+        if SECRETS.iter().any(|key| lookup(&self.table, key).is_some()) {
+            self.secret_file = Some(path.to_owned());
+        }
         for key in keys().into_keys() {
             if lookup(&self.table, &key).is_some() {
                 self.origins.insert(key, Origin::File(path.to_owned()));
@@ -161,7 +163,7 @@ impl Layers {
         }
         let what = refused
             .filter(|_| !is_secret)
-            .map_or_else(|| "a secret is a text".to_owned(), |error| error.message().to_owned());
+            .map_or_else(|| "a secret is a text".to_owned(), |error| what_is_wrong(&error));
         Err(ConfigError::Overlay { origin, what })
     }
 }
@@ -218,9 +220,11 @@ fn other_variables() -> BTreeSet<String> {
 /// What is wrong, without the value that is: it may be a secret in the wrong place.
 fn what_is_wrong(error: &toml::de::Error) -> String {
     let message = error.message();
-    let is_of_a_value = message.starts_with("invalid type") || message.starts_with("invalid value");
+    let tells_it = ["invalid type", "invalid value", "unknown variant"];
     match message.rsplit_once(", expected ") {
-        Some((_, expected)) if is_of_a_value => format!("expected {expected}"),
+        Some((_, expected)) if tells_it.iter().any(|telling| message.starts_with(telling)) => {
+            format!("expected {expected}")
+        }
         _ => message.to_owned(),
     }
 }
@@ -269,7 +273,7 @@ mod tests {
     use super::*;
 
     fn of_variables(variables: &[(&str, &str)]) -> Result<Layers, ConfigError> {
-        let mut layers = Layers { table: Table::new(), origins: BTreeMap::new() };
+        let mut layers = Layers::default();
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
         layers.add_variables(variables).map(|()| layers)
     }
@@ -354,9 +358,9 @@ mod tests {
             ("LIVEGATE_LISTEN_PORT", "9090", "means nothing here"),
             ("LIVEGATE_PORT_80_TCP", "9090", "means nothing here"),
             ("LIVEGATE_WORKERS", "0", "nonzero"),
-            ("LIVEGATE_DEVICE", "cuda", "cuda"),
+            ("LIVEGATE_DEVICE", "cuda", "expected `cpu`"),
         ] {
-            let error = of_variables(&[(name, value)]).unwrap_err().to_string();
+            let error = of_variables(&[(name, value)]).err().unwrap().to_string();
             assert!(error.contains(name) && error.contains(because), "{error}");
         }
     }

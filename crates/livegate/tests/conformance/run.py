@@ -88,8 +88,8 @@ def clients():
 
 
 def client_environment(port):
-    return clean_environment(LIVEGATE_URL=f"http://127.0.0.1:{port}", LIVEGATE_APP_ID=APP_ID,
-                             LIVEGATE_APP_KEY=APP_KEY, NODE_PATH=str(NODE_MODULES))
+    return clean_environment(LIVENESS_URL=f"http://127.0.0.1:{port}", LIVENESS_APP_ID=APP_ID,
+                             LIVENESS_APP_KEY=APP_KEY, NODE_PATH=str(NODE_MODULES))
 
 
 def answers(command, port, requests):

@@ -137,7 +137,8 @@ fn agent() -> ureq::Agent {
     ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build())
 }
 
-/// One at a time: a test that measures a second, and one that keeps every core busy, do not go together.
+/// One service at a time: a test that measures a second, and one that keeps every core busy, do not go
+/// together.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -288,6 +289,7 @@ fn what_cannot_be_done_is_refused_and_says_why() {
 /// A second key whose printing failed is in nobody's hands.
 #[test]
 fn a_rotation_is_taken_back() {
+    let _alone = alone();
     let place = Place::file();
     let old = place.create("--id shop");
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -337,6 +339,7 @@ fn a_key_that_callers_have_is_taken_over_from_a_file_or_a_pipe() {
 
 #[test]
 fn people_get_tables_and_programs_get_csv_and_json() {
+    let _alone = alone();
     let place = Place::file();
     let key = place.create("--id shop,1 --label shop --quota-per-month 9 --rate-per-minute 60");
     let mut replica = place.replica();
@@ -386,6 +389,7 @@ fn a_crash_loses_no_credential_and_no_count_older_than_a_second() {
 
 #[test]
 fn a_key_is_on_the_servers_disk_before_it_is_shown() {
+    let _alone = alone();
     let Some(mut server) = ValkeyServer::start(&["--appendonly", "yes"]) else { return };
     let place = Place::shared(&server);
     let key = place.create("--id shop");
@@ -430,6 +434,7 @@ fn while_the_accounts_are_away_callers_are_told_and_then_served_again() {
 /// As managed servers are reached: over TLS, with a certificate that the system trusts.
 #[test]
 fn a_server_is_reached_over_tls_and_an_untrusted_one_is_not() {
+    let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
     let Some(certificate) = self_signed(directory.path()) else { return };
     let files = [
@@ -507,6 +512,7 @@ fn a_service_that_nobody_may_call_yet_says_so_and_a_demo_keeps_nothing() {
 /// Response codes, thresholds and sizes as configured hold for whoever calls.
 #[test]
 fn configured_codes_and_limits_hold() {
+    let _alone = alone();
     let mut place = Place::file();
     let key = place.create("--id shop");
     for (name, value) in [

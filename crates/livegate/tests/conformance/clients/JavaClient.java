@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
 
 /** java.net.http. It asks to go on in HTTP/2 (`Upgrade: h2c`) unless the first argument is `http1`. */
 class JavaClient {
-    static final URI URL = URI.create(System.getenv("LIVEGATE_URL") + "/v0.2/liveness-verification");
+    static final URI URL = URI.create(System.getenv("LIVENESS_URL") + "/v0.2/liveness-verification");
     static final String BOUNDARY = "----JavaClientBoundary";
 
     static byte[] form(Map<String, String> test) throws IOException {
@@ -76,8 +76,8 @@ class JavaClient {
         var app = "app" + test.get("spelling");
         return HttpRequest.newBuilder(URL)
                 .timeout(Duration.ofSeconds(30))
-                .header(app + "id", System.getenv("LIVEGATE_APP_ID"))
-                .header(app + "key", test.getOrDefault("key", System.getenv("LIVEGATE_APP_KEY")))
+                .header(app + "id", System.getenv("LIVENESS_APP_ID"))
+                .header(app + "key", test.getOrDefault("key", System.getenv("LIVENESS_APP_KEY")))
                 .header("Content-Type", type)
                 .POST(body)
                 .build();

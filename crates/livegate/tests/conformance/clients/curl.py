@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-URL = os.environ["LIVEGATE_URL"] + "/v0.2/liveness-verification"
+URL = os.environ["LIVENESS_URL"] + "/v0.2/liveness-verification"
 
 
 def quoted(text):
@@ -19,13 +19,13 @@ def quoted(text):
 def options(case, scratch, number):
     """One request as lines of a curl configuration."""
     file = lambda kind: str(scratch / f"{number}.{kind}")
-    key = case.get("key", os.environ["LIVEGATE_APP_KEY"])
+    key = case.get("key", os.environ["LIVENESS_APP_KEY"])
     yield from ["silent", f"url = {quoted(URL)}", "request = POST", "max-time = 30"]
     yield from [f"output = {quoted(file('body'))}", f"dump-header = {quoted(file('head'))}"]
     yield r'write-out = "%{exitcode}\t%{http_code}\t%{errormsg}\n"'
     if "http2" in sys.argv:
         yield "http2-prior-knowledge"
-    yield f"header = {quoted('app' + case['spelling'] + 'id: ' + os.environ['LIVEGATE_APP_ID'])}"
+    yield f"header = {quoted('app' + case['spelling'] + 'id: ' + os.environ['LIVENESS_APP_ID'])}"
     yield f"header = {quoted('app' + case['spelling'] + 'key: ' + key)}"
     if "expect" in case:
         yield f"header = {quoted('Expect:' + case['expect'])}"

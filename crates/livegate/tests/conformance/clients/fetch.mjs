@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 const path = '/v0.2/liveness-verification';
 // Node counts what waits to be sent as the session's memory, and allows 10 MB.
 const options = { maxSessionMemory: 100 };
-const session = process.argv[2] === 'http2' ? connect(process.env.LIVEGATE_URL, options) : undefined;
+const session = process.argv[2] === 'http2' ? connect(process.env.LIVENESS_URL, options) : undefined;
 // A failing session fails its requests, which say so.
 session?.on('error', () => {});
 
@@ -31,7 +31,7 @@ function body(test) {
 
 async function fetched({ body, duplex }, headers) {
   const init = { method: 'POST', headers, body, duplex, signal: AbortSignal.timeout(30_000) };
-  const response = await fetch(process.env.LIVEGATE_URL + path, init);
+  const response = await fetch(process.env.LIVENESS_URL + path, init);
   const text = await response.text();
   return { status: response.status, headers: Object.fromEntries(response.headers), body: text };
 }
@@ -54,8 +54,8 @@ async function overHttp2({ body }, headers) {
 async function send(test) {
   const { type, ...init } = body(test);
   const headers = {
-    [`app${test.spelling}id`]: process.env.LIVEGATE_APP_ID,
-    [`app${test.spelling}key`]: test.key ?? process.env.LIVEGATE_APP_KEY,
+    [`app${test.spelling}id`]: process.env.LIVENESS_APP_ID,
+    [`app${test.spelling}key`]: test.key ?? process.env.LIVENESS_APP_KEY,
     ...(type && { 'content-type': type }),
   };
   return session ? overHttp2(init, headers) : fetched(init, headers);

@@ -4,7 +4,7 @@ const http = require('node:http');
 const readline = require('node:readline');
 const request = require('request');
 
-const url = process.env.LIVEGATE_URL + '/v0.2/liveness-verification';
+const url = process.env.LIVENESS_URL + '/v0.2/liveness-verification';
 const agent = new http.Agent({ keepAlive: true });
 
 function body(test) {
@@ -37,8 +37,8 @@ function send(test) {
   const { type, ...options } = body(test);
   const headers = {
     ...(type && { 'Content-Type': type }),
-    [`app${test.spelling}id`]: process.env.LIVEGATE_APP_ID,
-    [`app${test.spelling}key`]: test.key ?? process.env.LIVEGATE_APP_KEY,
+    [`app${test.spelling}id`]: process.env.LIVENESS_APP_ID,
+    [`app${test.spelling}key`]: test.key ?? process.env.LIVENESS_APP_KEY,
   };
   return new Promise((resolve) => {
     request.post({ url, agent, headers, timeout: 30_000, ...options }, (error, response, text) => {

@@ -7,7 +7,7 @@ import sys
 
 import requests
 
-URL = os.environ["LIVEGATE_URL"] + "/v0.2/liveness-verification"
+URL = os.environ["LIVENESS_URL"] + "/v0.2/liveness-verification"
 
 
 def body(case):
@@ -27,9 +27,9 @@ def body(case):
 
 
 def send(session, case):
-    key = case.get("key", os.environ["LIVEGATE_APP_KEY"])
+    key = case.get("key", os.environ["LIVENESS_APP_KEY"])
     spelling = case["spelling"]
-    headers = {f"app{spelling}id": os.environ["LIVEGATE_APP_ID"], f"app{spelling}key": key}
+    headers = {f"app{spelling}id": os.environ["LIVENESS_APP_ID"], f"app{spelling}key": key}
     arguments = body(case)
     if case["body"] == "chunked":
         form = requests.Request("POST", URL, **arguments).prepare()
