@@ -1,0 +1,135 @@
+//! Who may call, and how much.
+
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use accounts::{App, Limits, Rate};
+use ingress::RateLimitedStatus;
+
+use crate::server;
+use crate::support::{
+    FAILING, KEY, LIVE, NO_FACE, PANICKING, Request, SLOW, SPOOF, Server, selfie, threshold,
+};
+
+#[test]
+fn credentials_come_in_any_spelling_and_are_refused_alike() {
+    let server = server();
+    let with = |headers: &[(&str, &str)]| {
+        let request = Request::form(&[selfie(LIVE)]).without("app_id").without("app_key");
+        let request = headers.iter().fold(request, |request, (n, v)| request.with(n, v));
+        server.send(&request.bytes())
+    };
+    for good in [
+        [("app_id", "id"), ("app_key", KEY)],
+        [("app-id", "id"), ("app-key", KEY)],
+        [("APP_ID", "id"), ("App-Key", KEY)],
+    ] {
+        assert_eq!(with(&good).status, 200, "{good:?}");
+    }
+    assert_eq!(
+        with(&[("app_id", "id"), ("app-id", "id"), ("app_key", KEY), ("app-key", KEY)]).status,
+        200
+    );
+    let refused: [&[(&str, &str)]; 6] = [
+        &[],
+        &[("app_id", "id")],
+        &[("app_id", "id"), ("app_key", "wrong")],
+        &[("app_id", "unknown"), ("app_key", KEY)],
+        &[("app_id", ""), ("app_key", "")],
+        &[("app_id", "id"), ("app_key", KEY), ("app-key", "other")],
+    ];
+    let bodies: Vec<String> = refused.iter().map(|headers| with(headers).text()).collect();
+    assert!(bodies[0].contains("invalid_credentials"));
+    assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+}
+
+#[test]
+fn nothing_is_read_for_a_caller_who_has_not_been_let_in() {
+    // A body that is missing altogether, announced as huge: the credentials are what is answered.
+    let server = server();
+    let head = Request::form(&[]).without("app_key").head();
+    let answer = server.send(format!("{head}Content-Length: 900000000\r\n\r\n").as_bytes());
+    assert_eq!(answer.refusal(), "401 invalid_credentials");
+}
+
+#[test]
+fn a_spent_quota_and_a_disabled_app_are_refused_before_the_body_is_read() {
+    let quota = |day, month| {
+        move |app: &mut App| {
+            app.limits = Limits { quota_per_day: day, quota_per_month: month, rate: None };
+        }
+    };
+    // A body that is announced and never comes.
+    let unread =
+        format!("{}Content-Length: 900000000\r\n\r\n", Request::form(&[]).head()).into_bytes();
+    for (what, server) in [
+        ("today", Server::with_app(quota(Some(2), None), |_| ())),
+        ("this month", Server::with_app(quota(Some(1000), Some(2)), |_| ())),
+    ] {
+        assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
+        assert_eq!(server.post(&[selfie(NO_FACE)]).status, 200);
+        let answer = server.send(&unread);
+        assert_eq!(answer.refusal(), "403 usage_limit_reached");
+        assert!(answer.body.contains(what), "{}", answer.body);
+    }
+    let server = Server::with_app(|app| app.enabled = false, |_| ());
+    let answer = server.send(&unread);
+    assert_eq!(answer.refusal(), "403 usage_limit_reached");
+    assert!(answer.body.contains("disabled"), "{}", answer.body);
+    // Which apps there are is not told to those without the key.
+    let stranger = Request::form(&[]).without("app_key").with("app_key", "not-the-key-of-it");
+    assert_eq!(server.send(&stranger.bytes()).refusal(), "401 invalid_credentials");
+}
+
+#[test]
+fn what_is_not_answered_200_costs_no_quota() {
+    let one_a_day = |app: &mut App| app.limits.quota_per_day = Some(1);
+    let server = Server::with_app(one_a_day, |config| config.deadline_ms = 2000);
+    for (status, parts) in [
+        (400, &[][..]),
+        (400, &[selfie(LIVE), threshold("x")]),
+        (415, &[selfie(b"?")]),
+        (500, &[selfie(FAILING)]),
+        (500, &[selfie(PANICKING)]),
+        (504, &[selfie(SLOW)]),
+    ] {
+        assert_eq!(server.post(parts).status, status);
+    }
+    server.let_go();
+    // Nor does one whose caller goes away while it is checked.
+    let mut gone = server.connect();
+    gone.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
+    server.wait_until_begun();
+    server.wait_until_begun();
+    drop(gone);
+    server.let_go();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while server.post(&[selfie(LIVE)]).status != 200 {
+        assert!(Instant::now() < deadline, "what the one who went away held is given back");
+    }
+    assert_eq!(server.post(&[selfie(LIVE)]).refusal(), "403 usage_limit_reached");
+}
+
+#[test]
+fn who_comes_too_fast_is_told_when_to_come_again() {
+    let slow = |app: &mut App| {
+        let number = |n| NonZeroU32::new(n).unwrap();
+        app.limits.rate = Some(Rate { per_minute: number(2), burst: number(3) });
+    };
+    for (status, expected) in [
+        (RateLimitedStatus::TooManyRequests, "429 rate_limited"),
+        (RateLimitedStatus::Forbidden, "403 rate_limited"),
+    ] {
+        let server = Server::with_app(slow, |config| config.rate_limited_status = status);
+        // Refused ones take a token too: guessing what is wrong costs as much as being right.
+        for (status, parts) in [(200, &[selfie(LIVE)][..]), (400, &[]), (200, &[selfie(SPOOF)])] {
+            assert_eq!(server.post(parts).status, status);
+        }
+        let answer = server.post(&[selfie(LIVE)]);
+        assert_eq!(answer.refusal(), expected);
+        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((20..=30).contains(&seconds), "{seconds}");
+        assert!(answer.body.contains(&format!("wait {seconds} s")), "{}", answer.body);
+    }
+}

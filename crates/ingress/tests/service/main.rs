@@ -1,0 +1,15 @@
+//! The HTTP layer alone: real server, real sockets, and a checker that does as it is told.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod bodies;
+mod callers;
+mod connections;
+mod contract;
+mod support;
+
+use support::Server;
+
+fn server() -> Server {
+    Server::start(|_| ())
+}
