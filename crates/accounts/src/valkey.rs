@@ -14,23 +14,19 @@
 //! Letting in and settling are one script each, which the server runs whole. The scripts name keys by
 //! app, so a cluster that spreads keys over servers will not do; one primary, with replicas, will.
 
+mod round;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::{Client, Commands, Connection, RedisError};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
 use time::{Date, OffsetDateTime};
 
 use crate::app::App;
 use crate::config::ValkeyConfig;
 use crate::key::KeyDigest;
-use crate::store::{
-    DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, day_text, month_start,
-};
-
-const ENTER: &str = include_str!("valkey/enter.lua");
-const SETTLE: &str = include_str!("valkey/settle.lua");
+use crate::store::{DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage};
 
 /// How long `appendfsync everysec` may take to reach the disk: a second, and one more while the disk is
 /// busy (the server's own bound).
@@ -184,11 +180,6 @@ fn keeps_log(info: &HashMap<String, String>) -> bool {
     info.get("aof_enabled").is_some_and(|enabled| enabled == "1")
 }
 
-/// A month, `2026-11`.
-fn month_text(day: Date) -> String {
-    day_text(month_start(day))[..7].to_owned()
-}
-
 /// The field of `key_used` that a key has. Ids hold no blanks.
 fn use_of(app_id: &str, digest: &KeyDigest) -> String {
     format!("{app_id} {}", String::from(*digest))
@@ -306,23 +297,12 @@ impl Store for Valkey {
         settlement: &Settlement,
         entries: &[Entry],
     ) -> Result<Vec<Result<(), LimitReached>>, StoreError> {
-        let answers: Vec<(String, Option<i64>)> = self.ask(|connection, keys| {
-            let mut pipeline = redis::pipe();
-            add_settlement(&mut pipeline, keys, settlement);
-            for entry in entries {
-                add_entry(&mut pipeline, keys, entry, settlement);
-            }
-            let answers: Vec<Vec<redis::Value>> = pipeline.query(connection)?;
-            answers.into_iter().map(|answer| read_answer(&answer)).collect()
+        let answers = self.ask(|connection, keys| {
+            let answers: Vec<Vec<redis::Value>> =
+                round::pipeline(keys, settlement, entries).query(connection)?;
+            answers.iter().map(|answer| round::read(answer)).collect::<Result<Vec<_>, _>>()
         })?;
-        let refused = |(word, wait_us): (String, Option<i64>)| match (word.as_str(), wait_us) {
-            ("in", _) => Ok(Ok(())),
-            ("day", _) => Ok(Err(LimitReached::DayQuotaSpent)),
-            ("month", _) => Ok(Err(LimitReached::MonthQuotaSpent)),
-            ("wait", Some(wait_us)) => Ok(Err(LimitReached::TooFast { wait_us })),
-            _ => Err(StoreError::Damaged("a script gave an unknown answer")),
-        };
-        answers.into_iter().map(refused).collect()
+        answers.into_iter().map(round::understand).collect()
     }
 
     fn warnings(&mut self) -> Vec<String> {
@@ -360,60 +340,4 @@ impl Store for Valkey {
         }
         warnings
     }
-}
-
-/// A word, and a number where the word has one.
-fn read_answer(answer: &[redis::Value]) -> Result<(String, Option<i64>), RedisError> {
-    let word = answer.first().unwrap_or(&redis::Value::Nil);
-    let number = answer.get(1).map(redis::from_redis_value_ref).transpose()?;
-    Ok((redis::from_redis_value_ref(word)?, number))
-}
-
-fn add_entry(pipeline: &mut redis::Pipeline, keys: &Keys, entry: &Entry, round: &Settlement) {
-    let Entry { hold, app_id, limits, at, lease_ends_at } = entry;
-    let lease = *lease_ends_at - *at;
-    let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
-    let microseconds = |number: Option<i64>| number.map_or_else(String::new, |n| n.to_string());
-    pipeline
-        .cmd("EVAL")
-        .arg(ENTER)
-        .arg(4)
-        .arg(keys.of_app("usage", app_id))
-        .arg(keys.of_app("holds", app_id))
-        .arg(keys.of_app("bucket", app_id))
-        .arg(keys.outbox(round))
-        .arg(hold.to_string())
-        .arg(day_text(at.date()))
-        .arg(month_text(at.date()))
-        .arg(lease.whole_microseconds() as i64)
-        .arg(number(limits.quota_per_day))
-        .arg(number(limits.quota_per_month))
-        .arg(microseconds(limits.rate.map(crate::limits::Rate::token_us)))
-        .arg(microseconds(limits.rate.map(crate::limits::Rate::bucket_us)))
-        .arg(round.sequence);
-}
-
-fn add_settlement(pipeline: &mut redis::Pipeline, keys: &Keys, settlement: &Settlement) {
-    let Settlement { sequence, counts, released, used_keys, .. } = settlement;
-    let counts = counts.iter().map(|(app_id, day, requests)| {
-        json!([**app_id, day_text(*day), month_text(*day), requests])
-    });
-    let released = released.iter().map(|(app_id, hold)| json!([**app_id, hold.to_string()]));
-    let used_keys = used_keys
-        .iter()
-        .map(|(app_id, digest, at)| json!([**app_id, String::from(*digest), at.unix_timestamp()]));
-    let text = json!({
-        "counts": counts.collect::<Vec<_>>(),
-        "released": released.collect::<Vec<_>>(),
-        "used_keys": used_keys.collect::<Vec<_>>(),
-    });
-    pipeline
-        .cmd("EVAL")
-        .arg(SETTLE)
-        .arg(1)
-        .arg(keys.outbox(settlement))
-        .arg(sequence)
-        .arg(&keys.prefix)
-        .arg(text.to_string())
-        .ignore();
 }
