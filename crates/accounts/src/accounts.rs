@@ -130,13 +130,7 @@ impl Accounts {
             lease_ends_at: at + self.lease,
         };
         // From here on the hold ends, whether the answer is waited for or not.
-        let mut hold = Hold {
-            app_id: Arc::clone(app_id),
-            id: Some(id),
-            came_at: at,
-            is_counted: false,
-            orders: self.orders.clone(),
-        };
+        let mut hold = self.hold(app_id, Some(id), at);
         let (answer, answered) = oneshot::channel();
         // Closed, or its thread has panicked: nobody would count what is let in.
         let is_asked = self.orders.send(Order::Enter { entry, key: *key, answer }).is_ok();
@@ -157,14 +151,13 @@ impl Accounts {
     fn without_store(&self, app_id: &Arc<str>, came_at: OffsetDateTime) -> Result<Hold, Denial> {
         match self.when_unavailable {
             WhenUnavailable::Refuse => Err(Denial::Unavailable),
-            WhenUnavailable::Serve => Ok(Hold {
-                app_id: Arc::clone(app_id),
-                id: None,
-                came_at,
-                is_counted: false,
-                orders: self.orders.clone(),
-            }),
+            WhenUnavailable::Serve => Ok(self.hold(app_id, None, came_at)),
         }
+    }
+
+    fn hold(&self, app_id: &Arc<str>, id: Option<Uuid>, came_at: OffsetDateTime) -> Hold {
+        let (app_id, orders) = (Arc::clone(app_id), self.orders.clone());
+        Hold { app_id, id, came_at, is_counted: false, orders }
     }
 
     /// Settles all that is over, and closes the store. Every request is refused from then on.

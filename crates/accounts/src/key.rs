@@ -31,7 +31,7 @@ impl Key {
     pub fn generate() -> Self {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the system gives random bytes");
-        Self(hex(&bytes))
+        Self(const_hex::encode(bytes))
     }
 
     /// One that callers have already.
@@ -65,8 +65,7 @@ impl std::fmt::Debug for Key {
 
 /// SHA-256 of a key. Keys are random, so no salt and no slow hash is needed to hide them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct KeyDigest(pub(crate) [u8; 32]);
+pub struct KeyDigest(#[serde(with = "const_hex::serde::no_prefix")] pub(crate) [u8; 32]);
 
 impl KeyDigest {
     /// The digest of what a caller presents.
@@ -78,7 +77,12 @@ impl KeyDigest {
     /// The first eight hexadecimal digits: enough to tell keys apart, useless for calling.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        hex(&self.0[..4])
+        const_hex::encode(&self.0[..4])
+    }
+
+    /// All of it, 64 hexadecimal digits.
+    pub(crate) fn to_hex(self) -> String {
+        const_hex::encode(self.0)
     }
 
     /// Whether the two are equal, in a time that does not tell where they differ.
@@ -91,43 +95,6 @@ impl std::fmt::Debug for KeyDigest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "KeyDigest({}..)", self.fingerprint())
     }
-}
-
-impl From<KeyDigest> for String {
-    fn from(digest: KeyDigest) -> Self {
-        hex(&digest.0)
-    }
-}
-
-/// A text is no digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a digest has 64 hexadecimal digits")]
-pub struct InvalidDigest;
-
-impl TryFrom<String> for KeyDigest {
-    type Error = InvalidDigest;
-
-    fn try_from(text: String) -> Result<Self, InvalidDigest> {
-        let digits = text.as_bytes();
-        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(InvalidDigest);
-        }
-        let mut digest = [0; 32];
-        for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| InvalidDigest)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidDigest)?;
-        }
-        Ok(Self(digest))
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // A string takes whatever is written to it.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
@@ -161,18 +128,20 @@ mod tests {
     fn nothing_that_is_printed_of_a_key_is_the_key() {
         let key = Key::generate();
         let text = format!("{key:?} {:?}", key.digest());
-        assert!(!text.contains(key.reveal()) && !text.contains(&String::from(key.digest())));
+        assert!(!text.contains(key.reveal()) && !text.contains(&key.digest().to_hex()));
     }
 
     #[test]
     fn a_digest_is_the_one_that_sha256sum_prints() {
         let digest = KeyDigest::of(b"abc");
         let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(String::from(digest), text);
-        assert_eq!(KeyDigest::try_from(text.to_owned()), Ok(digest));
+        assert_eq!(digest.to_hex(), text);
         assert_eq!(digest.fingerprint(), "ba7816bf");
+        let read = |text: &str| serde_json::from_value::<KeyDigest>(text.into());
+        assert_eq!(read(text).unwrap(), digest);
+        assert_eq!(serde_json::to_value(digest).unwrap(), text);
         for bad in ["", "ba", &text[1..], &text.replace('b', "g"), &format!("+{}", &text[1..])] {
-            assert_eq!(KeyDigest::try_from(bad.to_owned()), Err(InvalidDigest));
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 }

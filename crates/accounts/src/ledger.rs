@@ -32,7 +32,7 @@ const MAX_ROUND: usize = 256;
 #[derive(Debug)]
 pub(crate) enum Order {
     /// A request wants to be let in.
-    Enter { entry: Entry, key: KeyDigest, answer: oneshot::Sender<Result<(), Denial>> },
+    Enter { entry: Entry, key: KeyDigest, answer: Answer },
     /// A key was used, and the request goes no further.
     Used { app_id: Arc<str>, key: KeyDigest, at: OffsetDateTime },
     /// A request is over.
@@ -41,11 +41,8 @@ pub(crate) enum Order {
     Close(Sender<()>),
 }
 
-/// A request that waits to be let in.
-struct Waiting {
-    entry: Entry,
-    answer: oneshot::Sender<Result<(), Denial>>,
-}
+/// Where a request that wants to be let in waits for an answer.
+type Answer = oneshot::Sender<Result<(), Denial>>;
 
 /// What is over and was not handed to the store yet.
 #[derive(Debug, Default)]
@@ -112,7 +109,7 @@ impl Ledger {
                 match order {
                     Order::Enter { entry, key, answer } => {
                         self.tally.use_key(&entry.app_id, key, entry.at);
-                        waiting.push(Waiting { entry, answer });
+                        waiting.push((entry, answer));
                     }
                     Order::Used { app_id, key, at } => self.tally.use_key(&app_id, key, at),
                     Order::Over { app_id, hold, day, is_counted } => {
@@ -190,11 +187,10 @@ impl Ledger {
     }
 
     /// Answers those who wait.
-    fn round(&mut self, mut waiting: Vec<Waiting>) {
+    fn round(&mut self, mut waiting: Vec<(Entry, Answer)>) {
         // Whoever has given up by now may have said so in this very round, and must not enter after it.
-        waiting.retain(|waiting| !waiting.answer.is_closed());
-        let (entries, answers): (Vec<Entry>, Vec<_>) =
-            waiting.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
+        waiting.retain(|(_, answer)| !answer.is_closed());
+        let (entries, answers): (Vec<Entry>, Vec<Answer>) = waiting.into_iter().unzip();
         let is_up = self.is_up.load(Ordering::Relaxed);
         let outcomes = if is_up { self.post(&entries) } else { None };
         let outcomes = outcomes.unwrap_or_default().into_iter().map(|o| o.map_err(Denial::Limit));
@@ -236,9 +232,7 @@ impl Ledger {
 
     fn lose(&mut self, error: &StoreError) {
         if self.is_up.swap(false, Ordering::Relaxed) {
-            let error: &dyn std::error::Error = error;
-            let cause = std::iter::successors(Some(error), |error| error.source());
-            let cause = cause.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            let cause: &(dyn std::error::Error + 'static) = error;
             let requests_are = match self.when_unavailable {
                 WhenUnavailable::Refuse => "refused",
                 WhenUnavailable::Serve => "served without limits, and counted later",

@@ -41,7 +41,7 @@ pub use accounts::{Accounts, Denial, Hold};
 pub use app::{ActiveKey, App, EditError};
 pub use config::{Backend, Config, ConfigError, REDACTED, ValkeyConfig, WhenUnavailable};
 pub use directory::Caller;
-pub use key::{InvalidDigest, InvalidKey, Key, KeyDigest};
+pub use key::{InvalidKey, Key, KeyDigest};
 pub use limits::{InvalidLimits, Limits, Rate};
 pub use store::{
     Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, open, open_in_memory,

@@ -64,10 +64,8 @@ impl Sqlite {
             .map_err(|source| StoreError::Create { path: path.display().to_string(), source })?;
         let began = Instant::now();
         loop {
-            // While another process makes the file what it is to be, or leaves it as the last one, SQLite
-            // does not wait by itself.
             match Self::open_file(path) {
-                Err(error) if is_busy(&error) && began.elapsed() < BUSY_TIMEOUT => {
+                Err(error) if is_of_another_process(&error) && began.elapsed() < BUSY_TIMEOUT => {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 outcome => return outcome,
@@ -103,11 +101,8 @@ impl Sqlite {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(32);
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
-        // Another process may have done it between the look and the deed: then a second look tells.
-        MIGRATIONS
-            .to_latest(&mut connection)
-            .or_else(|_| MIGRATIONS.to_latest(&mut connection))
-            .map_err(StoreError::Migrate)?;
+        MIGRATIONS.to_latest(&mut connection).map_err(StoreError::Migrate)?;
+        round::forget_lost_processes(&connection)?;
         Ok(Self { connection, file: None, catching_up: None })
     }
 
@@ -160,13 +155,19 @@ fn identity(path: &Path) -> Option<FileIdentity> {
     path.exists().then_some(())
 }
 
-fn is_busy(error: &StoreError) -> bool {
-    let (StoreError::Sqlite(error)
-    | StoreError::Migrate(rusqlite_migration::Error::RusqliteError { err: error, .. })) = error
-    else {
-        return false;
-    };
-    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+/// Whether another process may just be making the file what it is to be, or leaving it as the last one:
+/// SQLite does not wait for that by itself, and tables that another has made meanwhile are there at the
+/// next look.
+fn is_of_another_process(error: &StoreError) -> bool {
+    match error {
+        StoreError::Migrate(error) => {
+            matches!(error, rusqlite_migration::Error::RusqliteError { .. })
+        }
+        StoreError::Sqlite(error) => {
+            error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+        }
+        _ => false,
+    }
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use serde::Serialize;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -184,10 +183,7 @@ pub enum StoreError {
 pub fn open(config: &Config) -> Result<Box<dyn Store>, StoreError> {
     Ok(match config.backend {
         Backend::Sqlite => Box::new(Sqlite::open(&config.database)?),
-        Backend::Valkey => {
-            let password: Option<SecretString> = config.valkey.password()?;
-            Box::new(Valkey::connect(&config.valkey, password.as_ref())?)
-        }
+        Backend::Valkey => Box::new(Valkey::connect(&config.valkey)?),
     })
 }
 

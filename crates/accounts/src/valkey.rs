@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::{Client, Commands, Connection, RedisError};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use time::{Date, OffsetDateTime};
 
 use crate::app::App;
@@ -61,16 +61,13 @@ impl Keys {
 }
 
 impl Valkey {
-    pub(crate) fn connect(
-        config: &ValkeyConfig,
-        password: Option<&SecretString>,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn connect(config: &ValkeyConfig) -> Result<Self, StoreError> {
         let address = config.address()?;
         let mut login = address.redis_settings().clone();
         if let Some(user) = &config.user {
             login = login.set_username(user);
         }
-        if let Some(password) = password {
+        if let Some(password) = config.password()? {
             login = login.set_password(password.expose_secret());
         }
         let mut store = Self {
@@ -182,7 +179,7 @@ fn keeps_log(info: &HashMap<String, String>) -> bool {
 
 /// The field of `key_used` that a key has. Ids hold no blanks.
 fn use_of(app_id: &str, digest: &KeyDigest) -> String {
-    format!("{app_id} {}", String::from(*digest))
+    format!("{app_id} {}", digest.to_hex())
 }
 
 fn parse(text: &str) -> Result<App, StoreError> {

@@ -58,11 +58,11 @@ pub(crate) async fn refuse_other_options(
     request: Request,
     next: Next,
 ) -> Response {
-    let names = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
-    let is_preflight = names.iter().all(|name| request.headers().contains_key(name));
     if request.method() != Method::OPTIONS {
         return next.run(request).await;
     }
+    let names = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
+    let is_preflight = names.iter().all(|name| request.headers().contains_key(name));
     match (PATHS.contains(&request.uri().path()), is_preflight) {
         (true, true) => next.run(request).await,
         (true, false) => Problem::MethodNotAllowed.respond(arrival),

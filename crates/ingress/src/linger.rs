@@ -9,8 +9,7 @@
 //! again, and a proxy that answers early itself would close it in the middle of the next request. After
 //! that moment the answer goes out while the rest is read.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use axum::http::{HeaderValue, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{StreamExt, poll_fn};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How much is read on for nothing.
 const MAX_BYTES: usize = 64 << 20;
@@ -41,21 +40,28 @@ type Chunk = Option<Result<Bytes, axum::Error>>;
 
 /// The body, for the handler first and for whoever reads on after it.
 #[derive(Clone)]
-struct Shared {
-    body: Arc<Mutex<BodyDataStream>>,
+struct Shared(Arc<Mutex<Reading>>);
+
+struct Reading {
+    body: BodyDataStream,
     /// Whether it was asked for at all: a caller who waits to be told so has been told.
-    is_begun: Arc<AtomicBool>,
+    is_begun: bool,
 }
 
 impl Shared {
     fn new(body: Body) -> Self {
-        let body = Arc::new(Mutex::new(body.into_data_stream()));
-        Self { body, is_begun: Arc::default() }
+        let body = body.into_data_stream();
+        Self(Arc::new(Mutex::new(Reading { body, is_begun: false })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn poll_chunk(&self, context: &mut Context<'_>) -> Poll<Chunk> {
-        self.is_begun.store(true, Ordering::Relaxed);
-        self.body.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context)
+        let mut reading = self.lock();
+        reading.is_begun = true;
+        reading.body.poll_next_unpin(context)
     }
 
     /// Whether the end was reached.
@@ -85,24 +91,27 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     if !(response.status().is_client_error() || response.status().is_server_error()) {
         return response;
     }
-    let waits_to_be_told = expects_to_be_told && !shared.is_begun.load(Ordering::Relaxed);
+    let waits_to_be_told = expects_to_be_told && !shared.lock().is_begun;
     let place = if waits_to_be_told { None } else { LINGERERS.try_acquire().ok() };
-    let Some(place) = place else {
-        // The body stays unread, so the connection cannot be used again; HTTP/2 ends the stream alone.
-        if version < Version::HTTP_2 {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        return response;
+    let is_at_end = match place {
+        Some(place) => read_on(shared, place, &mut response).await,
+        None => false,
     };
+    // Where something is left unread, what comes next on the connection cannot be told from it; HTTP/2
+    // ends the stream alone.
+    if !is_at_end && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Reads on before the answer, and while it goes out if that takes longer. Whether the end was reached
+/// before it.
+async fn read_on(shared: Shared, place: SemaphorePermit<'static>, response: &mut Response) -> bool {
     let began = Instant::now();
     let mut reading = Box::pin(tokio::time::timeout(MAX_TIME, shared.read_on()));
     let outcome = tokio::time::timeout(MAX_TIME_BEFORE_ANSWER, &mut reading).await;
     response.extensions_mut().insert(ReadOn(began.elapsed()));
-    // Neither a caller who is too slow nor one with too much to say gets more than the answer.
-    let is_at_end = matches!(outcome, Ok(Ok(true)));
-    if !is_at_end && version < Version::HTTP_2 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     if outcome.is_err() {
         tokio::spawn(async move {
             // At the time's end there is nothing left to say.
@@ -110,5 +119,5 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
             drop(place);
         });
     }
-    response
+    matches!(outcome, Ok(Ok(true)))
 }

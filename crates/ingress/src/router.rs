@@ -20,7 +20,9 @@ use crate::problem::Problem;
 use crate::workers::Workers;
 
 /// Every path that is answered.
-pub(crate) const PATHS: [&str; 2] = ["/v0.1/liveness-verification", "/v0.2/liveness-verification"];
+pub(crate) const PATHS: [&str; 2] = [V0_1, V0_2];
+const V0_1: &str = "/v0.1/liveness-verification";
+const V0_2: &str = "/v0.2/liveness-verification";
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -35,8 +37,8 @@ pub(crate) struct Service {
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let router = Router::new()
-        .route(PATHS[0], post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)))
-        .route(PATHS[1], post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)))
+        .route(V0_1, post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)))
+        .route(V0_2, post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)))
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
         .with_state(service)

@@ -1,7 +1,7 @@
 //! `livegate keys`: who may call, and how much.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::{Common, KeyFile, Keys, Limit, NewLimits, Place};
 use crate::config::{Layers, exposed_secrets, exposure};
-use crate::{setup, tell};
+use crate::{print, print_json, setup, tell};
 
 /// What was asked for cannot be done so.
 #[derive(Debug, thiserror::Error)]
@@ -77,17 +77,11 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
             confirm(&app, "it is set", common)?;
         }
         Keys::Enable { id, common } => {
-            let app = edit(common, place, id, &mut |app| {
-                app.enabled = true;
-                Ok(())
-            })?;
+            let app = set_enabled(common, place, id, true)?;
             confirm(&app, "it may call", common)?;
         }
         Keys::Disable { id, common } => {
-            let app = edit(common, place, id, &mut |app| {
-                app.enabled = false;
-                Ok(())
-            })?;
+            let app = set_enabled(common, place, id, false)?;
             confirm(&app, "it may not call", common)?;
         }
         Keys::Delete { id, common } => {
@@ -116,6 +110,13 @@ pub(crate) fn open(common: &Common, place: &Place) -> anyhow::Result<Box<dyn Sto
 
 fn edit(common: &Common, place: &Place, id: &str, edit: &mut Edit<'_>) -> anyhow::Result<App> {
     Ok(open(common, place)?.edit(id, edit)?)
+}
+
+fn set_enabled(common: &Common, place: &Place, id: &str, enabled: bool) -> anyhow::Result<App> {
+    edit(common, place, id, &mut |app| {
+        app.enabled = enabled;
+        Ok(())
+    })
 }
 
 fn read_or_generate(source: &KeyFile) -> anyhow::Result<Key> {
@@ -302,14 +303,6 @@ pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head);
     table
-}
-
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
-}
-
-pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    print(&serde_json::to_string_pretty(value)?)
 }
 
 #[cfg(test)]

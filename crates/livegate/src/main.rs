@@ -14,8 +14,11 @@ mod setup;
 mod usage;
 mod verify;
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context;
+use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
@@ -71,6 +74,16 @@ fn main() -> ExitCode {
             (if is_usage { exit::USAGE } else { exit::UNAVAILABLE }).into()
         }
     }
+}
+
+/// What a command answers.
+fn print(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
+}
+
+/// The same as JSON, for people to read too.
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
 }
 
 /// A line for the person at the terminal; what a command answers goes to standard output instead.

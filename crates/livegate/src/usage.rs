@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use crate::cli::{Place, Usage};
 use crate::keys::{self, Unusable};
+use crate::{print, print_json};
 
 pub(crate) fn run(command: &Usage, place: &Place) -> anyhow::Result<ExitCode> {
     let today = OffsetDateTime::now_utc().date();
@@ -19,7 +20,7 @@ pub(crate) fn run(command: &Usage, place: &Place) -> anyhow::Result<ExitCode> {
     let mut usage = keys::open(&command.common, place)?.usage(from, to)?;
     usage.retain(|usage| command.app.as_ref().is_none_or(|app| *app == usage.app_id));
     if command.common.json {
-        keys::print_json(&usage)?;
+        print_json(&usage)?;
     } else if command.csv {
         let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
         writer.write_record(["day", "app_id", "requests"])?;
@@ -36,7 +37,7 @@ pub(crate) fn run(command: &Usage, place: &Place) -> anyhow::Result<ExitCode> {
         }
         let total: u64 = usage.iter().map(|usage| usage.requests).sum();
         table.add_row(["total", "", &total.to_string()]);
-        keys::print(&table.trim_fmt())?;
+        print(&table.trim_fmt())?;
     }
     Ok(ExitCode::SUCCESS)
 }

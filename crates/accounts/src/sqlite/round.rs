@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use time::{Date, OffsetDateTime};
 
 use super::rows::{count, run};
@@ -13,6 +13,14 @@ use crate::store::{Entry, LimitReached, Settlement, StoreError, day_text, month_
 /// How long the last settlement of a process is remembered: one that was cut off for longer will not be
 /// back. `valkey/settle.lua` has the same.
 const OUTBOX_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// Forgets what processes settled that will not be back.
+pub(super) fn forget_lost_processes(connection: &Connection) -> Result<(), StoreError> {
+    let since = OffsetDateTime::now_utc() - OUTBOX_LIFETIME;
+    let sql = "DELETE FROM outboxes WHERE settled_at < ?1";
+    connection.execute(sql, [since.unix_timestamp()])?;
+    Ok(())
+}
 
 /// Settles what is over, if that has not been done yet, and ends the holds whose lease has.
 pub(super) fn settle(
@@ -34,8 +42,6 @@ fn is_new(
     now: i64,
 ) -> Result<bool, StoreError> {
     let Settlement { process, sequence, .. } = settlement;
-    let sql = "DELETE FROM outboxes WHERE settled_at < ?1";
-    run(transaction, sql, [now - OUTBOX_LIFETIME.as_secs().cast_signed()])?;
     let changed = transaction
         .prepare_cached(
             "INSERT INTO outboxes VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE

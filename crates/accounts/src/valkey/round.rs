@@ -45,8 +45,6 @@ pub(super) fn understand((word, wait_us): Answer) -> Result<Result<(), LimitReac
 fn add_entry(pipeline: &mut Pipeline, keys: &Keys, entry: &Entry, round: &Settlement) {
     let Entry { hold, app_id, limits, at, lease_ends_at } = entry;
     let lease = *lease_ends_at - *at;
-    let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
-    let microseconds = |number: Option<i64>| number.map_or_else(String::new, |n| n.to_string());
     pipeline
         .cmd("EVAL")
         .arg(ENTER)
@@ -59,11 +57,16 @@ fn add_entry(pipeline: &mut Pipeline, keys: &Keys, entry: &Entry, round: &Settle
         .arg(day_text(at.date()))
         .arg(month_text(at.date()))
         .arg(lease.whole_microseconds() as i64)
-        .arg(number(limits.quota_per_day))
-        .arg(number(limits.quota_per_month))
-        .arg(microseconds(limits.rate.map(Rate::token_us)))
-        .arg(microseconds(limits.rate.map(Rate::bucket_us)))
+        .arg(or_nothing(limits.quota_per_day))
+        .arg(or_nothing(limits.quota_per_month))
+        .arg(or_nothing(limits.rate.map(Rate::token_us)))
+        .arg(or_nothing(limits.rate.map(Rate::bucket_us)))
         .arg(round.sequence);
+}
+
+/// A number, or an empty text, which is no number to a script.
+fn or_nothing(number: Option<impl ToString>) -> String {
+    number.map_or_else(String::new, |number| number.to_string())
 }
 
 fn add_settlement(pipeline: &mut Pipeline, keys: &Keys, settlement: &Settlement) {
@@ -74,7 +77,7 @@ fn add_settlement(pipeline: &mut Pipeline, keys: &Keys, settlement: &Settlement)
     let released = released.iter().map(|(app_id, hold)| json!([**app_id, hold.to_string()]));
     let used_keys = used_keys
         .iter()
-        .map(|(app_id, digest, at)| json!([**app_id, String::from(*digest), at.unix_timestamp()]));
+        .map(|(app_id, digest, at)| json!([**app_id, digest.to_hex(), at.unix_timestamp()]));
     let text = json!({
         "counts": counts.collect::<Vec<_>>(),
         "released": released.collect::<Vec<_>>(),

@@ -59,8 +59,9 @@ impl Layers {
                 layers.add(flag.key, value, Origin::Flag(flag.name.to_owned()))?;
             }
         }
+        let keys = keys();
         for (key, value) in &settings.set {
-            if !keys().contains_key(key.as_str()) {
+            if !keys.contains_key(key) {
                 return Err(ConfigError::UnknownKey { key: key.clone() });
             }
             if SECRETS.contains(&key.as_str()) {
@@ -249,8 +250,8 @@ fn is_of_an_orchestrator(name: &str, value: &str) -> bool {
 
 fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
     let (parents, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let parents = parents.split('.').filter(|parent| !parent.is_empty());
-    parents.into_iter().try_fold(table, |table, parent| table.get(parent)?.as_table())?.get(name)
+    let mut parents = parents.split('.').filter(|parent| !parent.is_empty());
+    parents.try_fold(table, |table, parent| table.get(parent)?.as_table())?.get(name)
 }
 
 fn put(table: &mut Table, key: &str, value: Value) {

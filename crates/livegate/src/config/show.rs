@@ -1,6 +1,5 @@
 //! `livegate config check` and `livegate config show`.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -8,7 +7,7 @@ use serde::Serialize;
 use super::exposed_secrets;
 use super::layers::{Layers, Origin, leaves, variable_of};
 use crate::cli::{ConfigCommand, Place};
-use crate::{setup, tell};
+use crate::{print, print_json, setup, tell};
 
 /// One key, what it is set to, and by what.
 #[derive(Serialize)]
@@ -26,21 +25,20 @@ pub(crate) fn run(command: &ConfigCommand, place: &Place) -> anyhow::Result<Exit
     let (ConfigCommand::Check { settings } | ConfigCommand::Show { settings, .. }) = command;
     let layers = Layers::load(settings, &[])?;
     let config = layers.config()?;
-    let mut out = std::io::stdout().lock();
     match command {
         ConfigCommand::Check { .. } => {
             for warning in exposed_secrets(&layers, &config.accounts_in(&setup::home(place)?)) {
                 tell(&format!("WARNING: {warning}"));
             }
-            writeln!(out, "the configuration is sound")?;
+            print("the configuration is sound")?;
         }
         ConfigCommand::Show { json, .. } => {
             let lines: Vec<Line> =
                 leaves(&config).into_iter().map(|(key, value)| line(&layers, key, value)).collect();
             if *json {
-                writeln!(out, "{}", serde_json::to_string_pretty(&lines)?)?;
+                print_json(&lines)?;
             } else {
-                print(&mut out, &lines)?;
+                print(&as_file(&lines))?;
             }
         }
     }
@@ -61,7 +59,7 @@ fn line(layers: &Layers, key: String, value: serde_json::Value) -> Line {
 }
 
 /// A line a key, as the file has it: what has no value, or one that is not shown, is a comment.
-fn print(out: &mut impl Write, lines: &[Line]) -> std::io::Result<()> {
+fn as_file(lines: &[Line]) -> String {
     let setting = |Line { key, value, .. }: &Line| match value {
         serde_json::Value::Null => format!("# {key} ="),
         value if *value == accounts::REDACTED => format!("# {key} = {}", accounts::REDACTED),
@@ -69,9 +67,9 @@ fn print(out: &mut impl Write, lines: &[Line]) -> std::io::Result<()> {
     };
     let settings: Vec<String> = lines.iter().map(setting).collect();
     let width = settings.iter().map(|setting| setting.chars().count()).max().unwrap_or(0);
-    for (line, setting) in lines.iter().zip(settings) {
+    let commented = lines.iter().zip(settings).map(|(line, setting)| {
         let from = line.from.as_deref().unwrap_or(line.origin);
-        writeln!(out, "{setting:<width$}  # {from}")?;
-    }
-    Ok(())
+        format!("{setting:<width$}  # {from}")
+    });
+    commented.collect::<Vec<_>>().join("\n")
 }
