@@ -8,13 +8,20 @@ use time::OffsetDateTime;
 
 use crate::{app, enter, entry, nothing, rate, settlement};
 
+fn config(server: &ValkeyServer) -> Config {
+    let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
+    Config { backend: Backend::Valkey, valkey, ..Config::default() }
+}
+
+fn open(server: &ValkeyServer) -> Box<dyn Store> {
+    accounts::open(&config(server)).unwrap()
+}
+
 /// Services may report the use of keys that have been dropped; nothing of them is kept for ever.
 #[test]
 fn a_server_forgets_keys_that_are_gone() {
     let Some(server) = ValkeyServer::start(&[]) else { return };
-    let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
-    let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
-    let mut store = accounts::open(&config).unwrap();
+    let mut store = open(&server);
     let keys = [(); 3].map(|()| Key::generate());
     store.create(&App::new("one", "", Limits::default(), &keys[0]).unwrap()).unwrap();
     let use_all = |store: &mut dyn Store| {
@@ -43,9 +50,7 @@ fn a_server_forgets_keys_that_are_gone() {
 #[test]
 fn a_server_lets_nobody_in_who_was_given_up() {
     let Some(server) = ValkeyServer::start(&[]) else { return };
-    let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
-    let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
-    let mut store = accounts::open(&config).unwrap();
+    let mut store = open(&server);
     let limits = Limits { quota_per_day: Some(1), ..Limits::default() };
     let late = entry("one", limits, OffsetDateTime::now_utc());
     store.post(&settlement(2), &[]).unwrap();
@@ -58,9 +63,7 @@ fn a_server_lets_nobody_in_who_was_given_up() {
 #[test]
 fn a_server_lets_a_request_in_once() {
     let Some(server) = ValkeyServer::start(&[]) else { return };
-    let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
-    let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
-    let mut store = accounts::open(&config).unwrap();
+    let mut store = open(&server);
     let now = OffsetDateTime::now_utc();
     let limits = Limits { quota_per_day: Some(2), rate: Some(rate(1, 2)), ..Limits::default() };
     let asked = entry("one", limits, now);
@@ -75,9 +78,7 @@ fn a_server_lets_a_request_in_once() {
 #[test]
 fn a_closed_connection_is_made_anew_without_anyone_noticing() {
     let Some(mut server) = ValkeyServer::start(&["--appendonly", "yes"]) else { return };
-    let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
-    let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
-    let mut store = accounts::open(&config).unwrap();
+    let mut store = open(&server);
     store.create(&app("one")).unwrap();
     server.kill();
     assert!(matches!(store.version(), Err(StoreError::Valkey(_))));
@@ -95,9 +96,7 @@ fn a_closed_connection_is_made_anew_without_anyone_noticing() {
 fn a_server_that_may_forget_is_warned_of() {
     let warnings = |arguments: &[&str]| {
         let server = ValkeyServer::start(arguments)?;
-        let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
-        let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
-        Some(accounts::open(&config).unwrap().warnings().join(" "))
+        Some(open(&server).warnings().join(" "))
     };
     let Some(forgetful) = warnings(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"])
     else {
@@ -117,9 +116,8 @@ fn a_server_may_ask_for_a_password_and_it_is_told_nobody_else() {
     let file = directory.path().join("password");
     std::fs::write(&file, "a long secret\n").unwrap();
     let open = |change: &dyn Fn(&mut ValkeyConfig)| {
-        let mut valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
-        change(&mut valkey);
-        let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
+        let mut config = config(&server);
+        change(&mut config.valkey);
         config.validate().map_err(StoreError::from)?;
         assert!(!format!("{config:?}").contains("secret"), "{config:?}");
         assert!(!serde_json::to_string(&config).unwrap().contains("secret"));
@@ -158,13 +156,10 @@ fn a_user_with_the_documented_rights_can_do_everything() {
     arguments.extend(rights.split(' '));
     arguments.extend(["--appendonly", "yes", "--user", "default", "off"]);
     let Some(server) = ValkeyServer::start(&arguments) else { return };
-    let valkey = ValkeyConfig {
-        url: server.url().replace("/0", "/1"),
-        user: Some("livegate".into()),
-        password: Some("a long secret".into()),
-        ..ValkeyConfig::default()
-    };
-    let config = Config { backend: Backend::Valkey, valkey, ..Config::default() };
+    let mut config = config(&server);
+    config.valkey.url = server.url().replace("/0", "/1");
+    config.valkey.user = Some("livegate".into());
+    config.valkey.password = Some("a long secret".into());
     let mut store = accounts::open(&config).unwrap();
     assert_eq!(store.warnings(), Vec::<String>::new());
     store.create(&app("one")).unwrap();

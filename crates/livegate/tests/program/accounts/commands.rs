@@ -1,0 +1,230 @@
+//! What an operator's commands do and refuse.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+use super::{Place, Replica, agent, alone, each_place, within_a_second};
+use crate::finished;
+use crate::serve::base64_of;
+
+#[test]
+fn an_operators_commands_act_on_a_running_service_within_a_second() {
+    each_place(|place| {
+        let replica = place.replica();
+        let old = place.create("--id shop --label shop");
+        within_a_second("create", || replica.outcome("shop", &old) == "200 2");
+        let new = place.run("keys rotate shop")["app_key"].as_str().unwrap().to_owned();
+        within_a_second("rotate", || replica.outcome("shop", &new) == "200 2");
+        assert_eq!(replica.outcome("shop", &old), "200 2");
+        place.run("keys rotate shop --finish");
+        let refused = "401 invalid_credentials";
+        within_a_second("--finish", || replica.outcome("shop", &old) == refused);
+        assert_eq!(replica.outcome("shop", &new), "200 2");
+        place.run("keys set shop --quota-per-day 1");
+        let spent = "403 usage_limit_reached";
+        within_a_second("quota", || replica.outcome("shop", &new) == spent);
+        place.run("keys set shop --quota-per-day none --rate-per-minute 1 --burst 1");
+        let fast = "429 rate_limited";
+        within_a_second("rate", || replica.outcome("shop", &new) == fast);
+        place.run("keys set shop --rate-per-minute none");
+        within_a_second("no rate", || replica.outcome("shop", &new) == "200 2");
+        place.run("keys disable shop");
+        within_a_second("disable", || replica.outcome("shop", &new) == spent);
+        place.run("keys enable shop");
+        within_a_second("enable", || replica.outcome("shop", &new) == "200 2");
+        let stolen = new;
+        let new = place.run("keys rotate shop --now")["app_key"].as_str().unwrap().to_owned();
+        within_a_second("--now", || replica.outcome("shop", &stolen) == refused);
+        assert_eq!(replica.outcome("shop", &new), "200 2");
+        within_a_second("last use", || {
+            place.run("keys list")[0]["keys"][0]["last_used_at"].is_string()
+        });
+        place.run("keys delete shop");
+        within_a_second("delete", || replica.outcome("shop", &new) == refused);
+        assert!(place.used() > 0, "what was used stays on record");
+        // Neither keys nor their digests, whatever became of the request.
+        let log = replica.log();
+        assert!(log.contains("status=401") && log.contains("status=429"), "{log}");
+        for key in [&old, &stolen, &new] {
+            let digest = model_pack::Digest::of(key.as_bytes()).to_string();
+            assert!(!log.contains(key.as_str()) && !log.contains(&digest), "{log}");
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_and_says_why() {
+    let place = Place::file();
+    place.create("--id shop");
+    for (expected, words, because) in [
+        (64, "keys create --id shop", "there is an app `shop` already"),
+        (64, "keys create --id caf\u{e9}", "visible ASCII"),
+        (64, "keys create --id=-x", "does not begin with a hyphen"),
+        (64, "keys disable nobody", "there is no app `nobody`"),
+        (64, "keys rotate shop --finish", "one active key"),
+        (64, "keys rotate shop --cancel", "one active key"),
+        (64, "keys set shop", "required"),
+        (64, "keys set shop --burst 5", "needs a rate"),
+        (64, "keys set shop --quota-per-day x", "invalid digit"),
+        (64, "keys set shop --quota-per-day 9999999999999", "a quota is"),
+        (64, "keys set shop --rate-per-minute 0", "zero"),
+        (69, "keys create --key-file /nowhere/key", "/nowhere/key cannot be read: No such file"),
+        (69, "keys create --key-file /", "/ cannot be read"),
+        (64, "keys create --key-file /dev/null", "16 to 256"),
+        (64, "usage --from yesterday", "YEAR-MONTH-DAY"),
+        (64, "usage --from 2026-02-02 --to 2026-02-01", "is after"),
+    ] {
+        let output = place.livegate().args(words.split(' ')).output().unwrap();
+        let (out, err, code) = finished(&output);
+        assert_eq!((out.as_str(), code), ("", expected), "{words}: {err}");
+        assert!(err.contains(because), "{words}: {err}");
+    }
+    assert_eq!(place.run("keys list").as_array().unwrap().len(), 1);
+}
+
+/// A second key whose printing failed is in nobody's hands.
+#[test]
+fn a_rotation_is_taken_back() {
+    let _alone = alone();
+    let place = Place::file();
+    let old = place.create("--id shop");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = place.livegate();
+    let lost = command.args(["keys", "rotate", "shop"]).stdout(full).status().unwrap();
+    assert_eq!(lost.code(), Some(69));
+    let (_, err, code) =
+        finished(&place.livegate().args(["keys", "rotate", "shop"]).output().unwrap());
+    assert_eq!(code, 64);
+    assert!(err.contains("the older or the newer one"), "{err}");
+    place.run("keys rotate shop --cancel");
+    assert_eq!(place.run("keys list")[0]["keys"].as_array().unwrap().len(), 1);
+    let replica = place.replica();
+    assert_eq!(replica.outcome("shop", &old), "200 2");
+}
+
+/// Whoever comes from another service has keys that are in use already.
+#[test]
+fn a_key_that_callers_have_is_taken_over_from_a_file_or_a_pipe() {
+    let _alone = alone();
+    let place = Place::file();
+    let replica = place.replica();
+    let file = place.directory.path().join("key");
+    std::fs::write(&file, "4a1b-the-callers-old-key\n").unwrap();
+    let words = format!("keys create --id shop --key-file {}", file.display());
+    assert_eq!(place.run(&words)["app_key"], "4a1b-the-callers-old-key");
+    let mut command = place.livegate();
+    command.args(["keys", "rotate", "shop", "--key-file", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"another-key-of-theirs").unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    for key in ["4a1b-the-callers-old-key", "another-key-of-theirs"] {
+        within_a_second(key, || replica.outcome("shop", key) == "200 2");
+    }
+    let log = replica.log();
+    assert!(!log.contains("4a1b") && !log.contains("another-key"), "{log}");
+    // Nor does anything of them lie beside the accounts.
+    for file in std::fs::read_dir(place.directory.path()).unwrap() {
+        let file = file.unwrap().path();
+        if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("accounts")) {
+            let bytes = std::fs::read(&file).unwrap();
+            let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+            assert!(!holds(b"4a1b-the") && !holds(b"another-key"), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn people_get_tables_and_programs_get_csv_and_json() {
+    let _alone = alone();
+    let place = Place::file();
+    let key = place.create("--id shop,1 --label shop --quota-per-month 9 --rate-per-minute 60");
+    let mut replica = place.replica();
+    assert_eq!(replica.outcome("shop,1", &key), "200 2");
+    // A clean end loses nothing.
+    assert_eq!(replica.signal("TERM").code(), Some(0));
+    let text = |words: &str| {
+        let output = place.livegate().args(words.split(' ')).output().unwrap();
+        finished(&output).0
+    };
+    let day = place.run("usage")[0]["day"].as_str().unwrap().to_owned();
+    assert_eq!(text("usage --csv"), format!("day,app_id,requests\n{day},\"shop,1\",1\n"));
+    assert_eq!(
+        place.run("usage"),
+        serde_json::json!([{"day": day, "app_id": "shop,1", "requests": 1}])
+    );
+    assert_eq!(place.run("usage --app other"), serde_json::json!([]));
+    let table = text("usage");
+    assert!(table.contains(&day) && table.contains("total"), "{table}");
+    let list = text("keys list");
+    for cell in ["shop,1", "enabled", "1 of 9", "60/min, burst 10"] {
+        assert!(list.contains(cell), "{cell}: {list}");
+    }
+    assert!(!list.contains(&key), "{list}");
+    let listed = &place.run("keys list")[0];
+    assert_eq!(listed["used_today"], 1);
+    assert_eq!(listed["rate"], serde_json::json!({"per_minute": 60, "burst": 10}));
+    assert_eq!(listed["keys"][0]["fingerprint"].as_str().unwrap().len(), 8);
+}
+
+#[test]
+fn a_service_that_nobody_may_call_yet_says_so_and_a_demo_keeps_nothing() {
+    let _alone = alone();
+    let place = Place::file();
+    let replica = place.replica();
+    assert!(replica.log().contains("livegate keys create"), "{}", replica.log());
+    let key = place.create("--id shop");
+    within_a_second("create", || replica.outcome("shop", &key) == "200 2");
+
+    let mut command = place.livegate();
+    command.args(["serve", "--demo", "--offline", "--pack", "starter", "--listen", "127.0.0.1:0"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let url = lines.next().unwrap().strip_prefix("listening on ").unwrap().to_owned();
+    let printed = lines.next().unwrap();
+    let demo_key = printed.rsplit(' ').next().unwrap();
+    let log = place.directory.path().join("none");
+    let demo = Replica { child, url, log };
+    assert_eq!(demo.outcome("demo", demo_key), "200 2");
+    assert_eq!(demo.outcome("shop", &key), "401 invalid_credentials");
+    assert_eq!(place.run("keys list").as_array().unwrap().len(), 1);
+
+    let mut command = place.livegate();
+    command.args(["serve", "--demo", "--offline"]).env("LIVEGATE_DEMO_APP_KEY", "short");
+    let (_, err, code) = finished(&command.output().unwrap());
+    assert_eq!(code, 64, "{err}");
+    assert!(err.contains("LIVEGATE_DEMO_APP_KEY") && !err.contains("short"), "{err}");
+}
+
+/// Response codes, thresholds and sizes as configured hold for whoever calls.
+#[test]
+fn configured_codes_and_limits_hold() {
+    let _alone = alone();
+    let mut place = Place::file();
+    let key = place.create("--id shop");
+    for (name, value) in [
+        ("LIVEGATE_INGRESS_THRESHOLD", "1"),
+        ("LIVEGATE_INGRESS_V0_1_MIN_PICTURE_SIDE_PX", "600"),
+        ("LIVEGATE_INGRESS_RESPONSE_CODES_NOT_LIVE", "7"),
+        ("LIVEGATE_INGRESS_RESPONSE_CODES_NOT_ASSESSED", "9"),
+    ] {
+        place.variables.push((name, value.into()));
+    }
+    let replica = place.replica();
+    let base64 = base64_of(&std::fs::read(testbed::portrait()).unwrap());
+    let body = format!("{{\"selfie\":\"{base64}\"}}");
+    assert_eq!(replica.ask(&agent(), "shop", &key, &body), "200 7");
+    let mut response = agent()
+        .post(format!("{}/v0.1/liveness-verification", replica.url))
+        .header("app-id", "shop")
+        .header("app-key", &key)
+        .content_type("application/json")
+        .send(&body)
+        .unwrap();
+    let mut text = String::new();
+    response.body_mut().as_reader().read_to_string(&mut text).unwrap();
+    assert!(text.contains("\"response_code\":9"), "{text}");
+    // A line a request, and neither keys nor pictures among them.
+    let log = replica.log();
+    assert_eq!(log.matches("request_id=").count(), 2, "{log}");
+    assert!(!log.contains(&key) && !log.contains(&base64[..60]), "{log}");
+}
