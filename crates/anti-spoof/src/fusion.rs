@@ -1,28 +1,47 @@
 //! Several probabilities to one, and that one to where 0.5 means something.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::score::{Score, ScoreRangeError};
+use crate::scorer::ModelScore;
 
 /// How the live probabilities of a pack's scorers become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fusion {
     /// Their arithmetic mean, as in minivision-ai/Silent-Face-Anti-Spoofing.
     #[default]
     Mean,
+    /// The least of them: living only if every model says so.
+    Minimum,
+    /// The mean of their log-odds, each model counted as often as its id says here (weights above 0; every
+    /// scorer of the pack, and no other). Log-odds are held within [`MOST_LOG_ODDS`] first.
+    WeightedLogOdds(BTreeMap<String, f64>),
 }
+
+/// How much one model can say in [`Fusion::WeightedLogOdds`], either way: odds of 1100 to 1. Networks answer
+/// with probabilities that 32-bit floats round to 0 or 1; unbounded, a single one that is that sure of itself
+/// would outvote all others, and none was ever measured on enough pictures to deserve it.
+pub const MOST_LOG_ODDS: f64 = 7.0;
 
 impl Fusion {
     /// One probability of several.
     ///
     /// # Errors
-    /// When there are none.
-    pub fn fuse(self, probabilities: &[Score]) -> Result<Score, ScoreRangeError> {
+    /// When there are none, or weights are wanted and one is missing or no number.
+    pub fn fuse(&self, models: &[ModelScore]) -> Result<Score, ScoreRangeError> {
+        let live = models.iter().map(|model| model.live.get());
         match self {
-            Self::Mean => {
-                let sum: f64 = probabilities.iter().map(|p| p.get()).sum();
-                Score::new(sum / probabilities.len() as f64)
+            Self::Mean => Score::new(live.sum::<f64>() / models.len() as f64),
+            Self::Minimum => Score::new(live.fold(f64::INFINITY, f64::min)),
+            Self::WeightedLogOdds(weights) => {
+                let weight =
+                    |model: &ModelScore| weights.get(&*model.id).copied().unwrap_or(f64::NAN);
+                let held = |score: Score| score.log_odds().clamp(-MOST_LOG_ODDS, MOST_LOG_ODDS);
+                let sum: f64 = models.iter().map(|model| weight(model) * held(model.live)).sum();
+                Score::from_log_odds(sum / models.iter().map(weight).sum::<f64>())
             }
         }
     }
@@ -31,7 +50,7 @@ impl Fusion {
 /// Moves a probability on the scale of log-odds (Platt, "Probabilistic outputs for support vector
 /// machines", 1999): `log_odds * slope + offset`. Fitted so that 0.5 is the pack's measured operating
 /// point.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// Times the log-odds; above 0, so that the order of scores stays.
@@ -46,8 +65,7 @@ impl Calibration {
     /// # Errors
     /// When slope or offset are not finite.
     pub fn apply(&self, probability: Score) -> Result<Score, ScoreRangeError> {
-        let log_odds = probability.log_odds() * self.slope + self.offset;
-        Score::new(1.0 / (1.0 + (-log_odds).exp()))
+        Score::from_log_odds(probability.log_odds() * self.slope + self.offset)
     }
 }
 
@@ -61,10 +79,43 @@ mod tests {
         Score::new(value).unwrap()
     }
 
+    fn models(live: &[f64]) -> Vec<ModelScore> {
+        let ids = ["a", "b", "c"];
+        let model = |(id, &live): (&str, &f64)| ModelScore { id: (*id).into(), live: score(live) };
+        ids.into_iter().zip(live).map(model).collect()
+    }
+
+    fn weighted(a: f64, b: f64) -> Fusion {
+        Fusion::WeightedLogOdds([("a".to_owned(), a), ("b".to_owned(), b)].into())
+    }
+
     #[test]
-    fn the_mean_of_nothing_is_no_score() {
-        assert!(Fusion::Mean.fuse(&[]).is_err());
-        assert_eq!(Fusion::Mean.fuse(&[score(0.25), score(0.75)]).unwrap(), score(0.5));
+    fn nothing_fused_is_no_score() {
+        for fusion in [Fusion::Mean, Fusion::Minimum, weighted(1.0, 1.0)] {
+            assert!(fusion.fuse(&[]).is_err(), "{fusion:?}");
+        }
+    }
+
+    #[test]
+    fn several_become_their_mean_their_least_or_their_mean_log_odds() {
+        let models = models(&[0.25, 0.75]);
+        assert_eq!(Fusion::Mean.fuse(&models).unwrap(), score(0.5));
+        assert_eq!(Fusion::Minimum.fuse(&models).unwrap(), score(0.25));
+        let fused = |a, b| weighted(a, b).fuse(&models).unwrap().log_odds();
+        assert!(fused(1.0, 1.0).abs() < 1e-9);
+        // 3 to 1 against, twice, and 3 to 1 for, once: the third root of 3 to 1 against.
+        assert!((fused(2.0, 1.0) + 3.0_f64.ln() / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_model_that_is_sure_beyond_measure_is_held_back() {
+        let fused = weighted(1.0, 1.0).fuse(&models(&[1.0, 0.01])).unwrap().log_odds();
+        assert!((fused - (MOST_LOG_ODDS - 99.0_f64.ln()) / 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_model_without_a_weight_gives_no_score() {
+        assert!(weighted(1.0, 1.0).fuse(&models(&[0.9, 0.9, 0.9])).is_err());
     }
 
     #[test]

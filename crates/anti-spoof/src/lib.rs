@@ -20,7 +20,7 @@ mod spec;
 pub use classifier::Classifier;
 pub use crop::Crop;
 pub use error::ScoreError;
-pub use fusion::{Calibration, Fusion};
+pub use fusion::{Calibration, Fusion, MOST_LOG_ODDS};
 pub use score::{Score, ScoreRangeError};
 pub use scorer::{Assessment, ModelScore, Scorer};
 pub use spec::{Activation, Spec};

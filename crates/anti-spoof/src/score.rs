@@ -29,6 +29,14 @@ impl Score {
         let p = self.0.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
         (p / (1.0 - p)).ln()
     }
+
+    /// The probability of these log-odds.
+    ///
+    /// # Errors
+    /// When they are no number.
+    pub fn from_log_odds(log_odds: f64) -> Result<Self, ScoreRangeError> {
+        Self::new(1.0 / (1.0 + (-log_odds).exp()))
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub struct Scorer {
 pub struct Assessment {
     /// Fused and calibrated.
     pub score: Score,
+    /// Fused, before calibration: what a calibration is fitted to.
+    pub fused: Score,
     /// What each model said, before that.
     pub models: Vec<ModelScore>,
 }
@@ -55,8 +57,8 @@ impl Scorer {
                 Ok(ModelScore { id: classifier.id().clone(), live })
             })
             .collect::<Result<Vec<_>, ScoreError>>()?;
-        let probabilities: Vec<Score> = models.iter().map(|model| model.live).collect();
-        let score = self.calibration.apply(self.fusion.fuse(&probabilities)?)?;
-        Ok(Assessment { score, models })
+        let fused = self.fusion.fuse(&models)?;
+        let score = self.calibration.apply(fused)?;
+        Ok(Assessment { score, fused, models })
     }
 }

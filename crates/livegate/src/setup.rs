@@ -198,14 +198,15 @@ fn say_which_serves(home: &Home, wanted: &Wanted) {
     for (manifest, _) in packs.iter().filter(|(m, _)| home.default_pack() == Some(&*m.name)) {
         tell(&format!("  {}", manifest.summary));
     }
-    if let Some((first, _)) = packs.first() {
-        tell(&format!("  Measured at a score of 0.5 on {}:", first.evaluation.pictures));
+    let measured = packs.iter().filter_map(|(m, _)| Some((&m.name, m.evaluation.as_ref()?)));
+    if let Some((_, first)) = measured.clone().next() {
+        tell(&format!("  Measured at a score of 0.5 on {}:", first.pictures));
     }
     tell(&format!(
         "    {:<12} {:>5} {:>7} {:>25} {:>25}",
         "pack", "AUC", "EER", "attacks accepted (APCER)", "people rejected (BPCER)"
     ));
-    for (Manifest { name, evaluation, .. }, _) in &packs {
+    for (name, evaluation) in measured {
         let percent = |share: f64| format!("{:.1}%", share * 100.0);
         tell(&format!(
             "    {name:<12} {:>5.3} {:>7} {:>25} {:>25}",

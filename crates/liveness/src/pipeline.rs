@@ -55,7 +55,7 @@ impl Pipeline {
             })
             .collect::<Result<_, ScoreError>>()
             .map_err(LoadError::Scorer)?;
-        let mut scorer = Scorer::new(classifiers, manifest.fusion, manifest.calibration);
+        let mut scorer = Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration);
         self_test(&manifest.golden, &mut detector, &mut scorer)?;
         let pack = Arc::new(PackIdentity { name: manifest.name.clone(), digest: pack.digest });
         let mut pipeline = Self {
@@ -105,6 +105,7 @@ impl Pipeline {
         Ok(Report {
             verdict,
             score,
+            fused: assessment.as_ref().map(|assessment| assessment.fused),
             threshold: terms.threshold,
             reasons,
             picture: frame.size(),

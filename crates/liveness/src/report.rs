@@ -19,6 +19,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// How living it looks; none if it was not assessed.
     pub score: Option<Score>,
+    /// The models' answers fused, before calibration; none if it was not assessed.
+    pub fused: Option<Score>,
     /// What the score was held against.
     pub threshold: Threshold,
     /// What stood in the way, or nearly.

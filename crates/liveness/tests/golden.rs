@@ -122,14 +122,23 @@ fn every_picture_agrees_with_the_reference_on_every_pack() {
 }
 
 #[test]
-fn the_score_is_the_calibrated_mean_of_the_models() {
+fn the_score_is_what_fusion_and_calibration_make_of_the_models() {
     let portrait = std::fs::read(testbed::portrait()).unwrap();
+    let log_odds = |p: f64| (p / (1.0 - p)).ln();
     for &pack in testbed::packs() {
-        let calibration = testbed::pack(pack).manifest.calibration;
+        let manifest = testbed::pack(pack).manifest;
         let report = pipeline(pack).check(&portrait, &terms()).unwrap();
-        let mean =
-            report.models.iter().map(|m| m.live.get()).sum::<f64>() / report.models.len() as f64;
-        let log_odds = (mean / (1.0 - mean)).ln() * calibration.slope + calibration.offset;
+        let models: Vec<f64> = report.models.iter().map(|model| model.live.get()).collect();
+        let fused = match pack {
+            "silent-face" => {
+                let held = |p: f64| log_odds(p.clamp(1e-9, 1.0 - 1e-9)).clamp(-7.0, 7.0);
+                (2.0 * held(models[0]) + held(models[1])) / 3.0
+            }
+            // One model each.
+            _ => log_odds(models[0]),
+        };
+        assert!((log_odds(report.fused.unwrap().get()) - fused).abs() < 1e-6, "{pack}");
+        let log_odds = fused * manifest.calibration.slope + manifest.calibration.offset;
         let expected = 1.0 / (1.0 + (-log_odds).exp());
         assert!((report.score.unwrap().get() - expected).abs() < 1e-9, "{pack}");
     }

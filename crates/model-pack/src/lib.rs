@@ -26,6 +26,8 @@ pub use fetch::FetchError;
 pub use golden::{Golden, GoldenPicture};
 pub use home::Home;
 pub use install::{Attempt, Event, InstallError, Installer, Options};
-pub use manifest::{Detector, Evaluation, Manifest, ManifestError, Scorer};
+pub use manifest::{
+    Detector, Evaluation, Levels, Manifest, ManifestError, OperatingPoint, Scorer, SecurityLevel,
+};
 pub use pack::{Pack, PackError};
 pub use source::Source;

@@ -1,6 +1,6 @@
 //! `pack.toml`: all that is to be known about a pack.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
 use crate::golden::Golden;
@@ -24,8 +24,12 @@ pub struct Manifest {
     pub fusion: anti_spoof::Fusion,
     /// How that one is placed so that 0.5 is the measured operating point.
     pub calibration: anti_spoof::Calibration,
-    /// How it did on labelled pictures.
-    pub evaluation: Evaluation,
+    /// How it did on labelled pictures; a new pack has not been measured.
+    #[serde(default)]
+    pub evaluation: Option<Evaluation>,
+    /// Named operating points. Those that are not here cannot be chosen.
+    #[serde(default)]
+    pub levels: Levels,
     /// What it must answer before it may serve, at least one.
     pub golden: Vec<Golden>,
 }
@@ -55,7 +59,7 @@ pub struct Scorer {
 }
 
 /// How a pack did on labelled pictures (ISO/IEC 30107-3). Shares, 0 to 1.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
     /// Which pictures.
@@ -68,6 +72,91 @@ pub struct Evaluation {
     pub apcer_at_half: f64,
     /// Living people taken for attacks at a score of 0.5, as calibrated.
     pub bpcer_at_half: f64,
+}
+
+/// A named operating point: how much is to be risked on either side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecurityLevel {
+    /// Few people are turned away: BPCER of at most 5% where the pack was measured.
+    Convenience,
+    /// Both errors alike: the equal error rate's threshold.
+    Standard,
+    /// Few attacks pass: APCER of at most 5%, for the worst kind of attack, where the pack was measured.
+    Hardened,
+}
+
+impl SecurityLevel {
+    /// All of them, the most lenient first.
+    pub const ALL: [Self; 3] = [Self::Convenience, Self::Standard, Self::Hardened];
+
+    /// As configuration spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Convenience => "convenience",
+            Self::Standard => "standard",
+            Self::Hardened => "hardened",
+        }
+    }
+}
+
+impl std::fmt::Display for SecurityLevel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The operating points of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    /// [`SecurityLevel::Convenience`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub convenience: Option<OperatingPoint>,
+    /// [`SecurityLevel::Standard`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard: Option<OperatingPoint>,
+    /// [`SecurityLevel::Hardened`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardened: Option<OperatingPoint>,
+}
+
+impl Levels {
+    /// The point called `level`, if the pack has one.
+    #[must_use]
+    pub fn get(&self, level: SecurityLevel) -> Option<OperatingPoint> {
+        match level {
+            SecurityLevel::Convenience => self.convenience,
+            SecurityLevel::Standard => self.standard,
+            SecurityLevel::Hardened => self.hardened,
+        }
+    }
+
+    /// Whether all numbers are shares, and no level is laxer than the one before it.
+    fn are_sound(&self) -> bool {
+        let points: Vec<_> =
+            SecurityLevel::ALL.into_iter().filter_map(|level| self.get(level)).collect();
+        let is_share = |share: f64| (0.0..=1.0).contains(&share);
+        let in_range = |point: &OperatingPoint| {
+            [Some(point.threshold), point.apcer, point.bpcer].into_iter().flatten().all(is_share)
+        };
+        points.iter().all(in_range) && points.is_sorted_by(|a, b| a.threshold <= b.threshold)
+    }
+}
+
+/// A threshold, and what it was measured to do.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatingPoint {
+    /// Calibrated scores from here on are live, 0 to 1.
+    pub threshold: f64,
+    /// Share of attacks taken for living people, of the kind that did best; not there if not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apcer: Option<f64>,
+    /// Share of living people taken for attacks; not there if not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bpcer: Option<f64>,
 }
 
 /// Why a `pack.toml` is not one.
@@ -92,6 +181,14 @@ pub enum ManifestError {
     /// The calibration would turn scores around or give none.
     #[error("the calibration needs a slope above 0 and finite numbers")]
     Calibration,
+    /// The weights do not go with the scorers.
+    #[error("fusion needs a weight above 0 for each scorer, and for nothing else")]
+    Weights,
+    /// Thresholds that are none, or a stricter level with a lower one.
+    #[error(
+        "the levels need thresholds from 0 to 1 that do not fall from one to the next, and shares from 0 to 1"
+    )]
+    Levels,
 }
 
 impl Manifest {
@@ -142,6 +239,17 @@ impl Manifest {
         if !(slope.is_finite() && slope > 0.0 && offset.is_finite()) {
             return Err(ManifestError::Calibration);
         }
+        if let anti_spoof::Fusion::WeightedLogOdds(weights) = &self.fusion {
+            let is_weighted = |scorer: &Scorer| {
+                weights.get(&scorer.id).is_some_and(|weight| weight.is_finite() && *weight > 0.0)
+            };
+            if weights.len() != self.scorers.len() || !self.scorers.iter().all(is_weighted) {
+                return Err(ManifestError::Weights);
+            }
+        }
+        if !self.levels.are_sound() {
+            return Err(ManifestError::Levels);
+        }
         Ok(())
     }
 
@@ -178,5 +286,12 @@ mod tests {
         assert!(refused("slope = 1.0", "slope = 0.0").contains("slope"));
         assert!(refused("slope = 1.0", "slope = nan").contains("slope"));
         assert!(refused("fr_liveness = ", "other = ").contains("golden answer"));
+        for weights in ["fr_liveness = 0.0", "other = 1.0", "fr_liveness = 1.0, other = 1.0"] {
+            let fusion = format!("fusion = {{ weighted-log-odds = {{ {weights} }} }}");
+            assert!(refused("fusion = \"mean\"", &fusion).contains("weight"), "{weights}");
+        }
+        let standard = "[levels.standard]\nthreshold = 0.5\n";
+        assert!(refused(standard, "[levels.standard]\nthreshold = 1.5\n").contains("levels"));
+        assert!(refused(standard, "[levels.standard]\nthreshold = 0.99\n").contains("levels"));
     }
 }

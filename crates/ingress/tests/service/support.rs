@@ -59,6 +59,7 @@ impl Check for Obedient {
         Ok(Report {
             verdict,
             score: score.map(|score| Score::new(score).unwrap()),
+            fused: None,
             threshold: terms.threshold,
             reasons: Vec::new(),
             picture: Size::new(95, 71),
