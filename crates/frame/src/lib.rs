@@ -5,10 +5,11 @@
 //! or corrupt is an error, never half a picture. A [`Frame`] is the picture as a person sees it, with
 //! its EXIF orientation applied. [`Resampler`] shrinks or enlarges a [`View`] of it the way OpenCV
 //! does, because that is what the models were trained with, and [`TensorSpec::fill`] lays the result
-//! out for them.
+//! out for them. `alter.rs` makes pictures worse, to measure what that does to a score.
 //!
 //! What it does not do: no model, no thread, no file, no log line.
 
+mod alter;
 mod decode;
 mod error;
 mod frame;
@@ -21,6 +22,7 @@ mod tensor;
 mod tiff;
 mod webp;
 
+pub use alter::EncodeJpegError;
 pub use decode::{Format, decode};
 pub use error::{CodecError, DecodeError, PixelCountError};
 pub use frame::{Frame, View};

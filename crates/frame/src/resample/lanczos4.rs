@@ -1,5 +1,6 @@
 //! Eight taps a side in 11-bit fixed point: OpenCV's `INTER_LANCZOS4`, used for enlarging.
 
+use std::collections::VecDeque;
 use std::f64::consts::PI;
 
 use crate::frame::View;
@@ -39,12 +40,20 @@ fn taps(i: usize, from: usize, to: usize) -> Taps {
 pub(super) fn resample(source: View<'_>, to: Size, out: &mut [u8]) {
     let from = source.size();
     let columns: Vec<Taps> = (0..to.width).map(|x| taps(x, from.width, to.width)).collect();
-    let widened: Vec<Vec<i64>> =
-        (0..from.height).map(|y| blend_columns(source.row(y), &columns)).collect();
+    // Only the rows under the kernel are kept: a large picture's would fill gigabytes.
+    let mut widened = VecDeque::<Vec<i64>>::new();
+    let mut first = 0;
     for (y, out) in out.chunks_exact_mut(3 * to.width).enumerate() {
         let rows = taps(y, from.height, to.height);
+        while first < rows[0].0 && widened.pop_front().is_some() {
+            first += 1;
+        }
+        for row in first + widened.len()..=rows[REACH - 1].0 {
+            widened.push_back(blend_columns(source.row(row), &columns));
+        }
+        let rows = rows.map(|(row, weight)| (&widened[row - first], weight));
         for (i, out) in out.iter_mut().enumerate() {
-            let sum: i64 = rows.iter().map(|&(row, weight)| weight * widened[row][i]).sum();
+            let sum: i64 = rows.iter().map(|&(row, weight)| weight * row[i]).sum();
             let rounded = (sum + (1 << (BOTH_PASSES_BITS - 1))) >> BOTH_PASSES_BITS;
             *out = rounded.clamp(0, 255) as u8;
         }

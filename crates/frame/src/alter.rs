@@ -1,0 +1,195 @@
+//! A picture made worse on purpose: smaller, larger, blurred, compressed. For measuring how much of a
+//! score hangs on such things; nothing that serves does this.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mozjpeg::{ColorSpace, Compress};
+
+use crate::frame::Frame;
+use crate::geometry::Size;
+use crate::resample::{Filter, Resampler};
+
+/// A frame cannot be written as a JPEG: it has more than 65500 pixels a side, or there is no memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a picture of {}x{} px cannot be written as a JPEG", size.width, size.height)]
+pub struct EncodeJpegError {
+    /// The frame's size.
+    pub size: Size,
+}
+
+/// How far a Gaussian reaches, in standard deviations. What lies outside is 0.3% of it.
+const REACH_SIGMAS: f32 = 3.0;
+
+impl Frame {
+    /// The picture as a baseline JPEG with chroma at half size, as libjpeg-turbo writes it when nothing
+    /// but `quality` (1 to 100) is asked for; no metadata.
+    ///
+    /// # Errors
+    /// When JPEG has no room for so many pixels.
+    pub fn encode_jpeg(&self, quality: u8) -> Result<Vec<u8>, EncodeJpegError> {
+        let size = self.size();
+        let encode = || {
+            let mut encoder = Compress::new(ColorSpace::JCS_RGB);
+            encoder.set_size(size.width, size.height);
+            encoder.set_fastest_defaults();
+            encoder.set_quality(quality.clamp(1, 100).into());
+            let mut encoder = encoder.start_compress(Vec::new())?;
+            encoder.write_scanlines(self.pixels())?;
+            encoder.finish()
+        };
+        // libjpeg leaves by unwinding when it meets an error, through frames made for it.
+        match catch_unwind(AssertUnwindSafe(encode)) {
+            Ok(Ok(file)) => Ok(file),
+            Ok(Err(_)) | Err(_) => Err(EncodeJpegError { size }),
+        }
+    }
+
+    /// The picture with a longer side of `longer_side_px`, its shape kept: averaged by area where it
+    /// shrinks, by Lanczos' filter where it grows.
+    ///
+    /// # Panics
+    /// When `longer_side_px` is zero.
+    #[must_use]
+    pub fn resized(&self, longer_side_px: usize) -> Frame {
+        let from = self.size();
+        let scale = longer_side_px as f64 / from.longer_side() as f64;
+        let scaled = |side: usize| ((side as f64 * scale).round() as usize).max(1);
+        let to = Size::new(scaled(from.width), scaled(from.height));
+        if to == from {
+            return self.clone();
+        }
+        let mut resampler = Resampler::default();
+        let view = resampler.resample(self.view(), to, Filter::AreaOrLanczos4);
+        let pixels = (0..to.height).flat_map(|y| view.row(y)).copied().collect();
+        Frame::from_rgb8(to, pixels).expect("there are as many rows as the size says")
+    }
+
+    /// The picture under a Gaussian of `sigma_px` standard deviation; at the borders it is mirrored.
+    ///
+    /// # Panics
+    /// When `sigma_px` is not above zero.
+    #[must_use]
+    pub fn blurred(&self, sigma_px: f32) -> Frame {
+        assert!(sigma_px > 0.0, "a Gaussian has a width, not {sigma_px}");
+        let size = self.size();
+        let weights = gaussian(sigma_px);
+        let reach = weights.len() / 2;
+        // One row at a time: down the columns, with mirrored ends, and then along the row.
+        let mut column_sums = vec![0.0_f32; 3 * (size.width + 2 * reach)];
+        let mut sums = vec![0.0_f32; 3 * size.width];
+        let mut pixels = Vec::with_capacity(3 * size.area());
+        for y in 0..size.height {
+            let inside = 3 * reach..3 * (reach + size.width);
+            column_sums[inside.clone()].fill(0.0);
+            for (i, &weight) in weights.iter().enumerate() {
+                let row = mirrored(y as i64 + i as i64 - reach as i64, size.height);
+                let row = &self.pixels()[3 * size.width * row..][..3 * size.width];
+                for (sum, &value) in column_sums[inside.clone()].iter_mut().zip(row) {
+                    *sum += weight * f32::from(value);
+                }
+            }
+            for i in (0..reach).chain(reach + size.width..size.width + 2 * reach) {
+                let from = reach + mirrored(i as i64 - reach as i64, size.width);
+                column_sums.copy_within(3 * from..3 * from + 3, 3 * i);
+            }
+            sums.fill(0.0);
+            for (i, &weight) in weights.iter().enumerate() {
+                for (sum, &value) in sums.iter_mut().zip(&column_sums[3 * i..]) {
+                    *sum += weight * value;
+                }
+            }
+            pixels.extend(sums.iter().map(|sum| sum.round().clamp(0.0, 255.0) as u8));
+        }
+        Frame::from_rgb8(size, pixels).expect("every row was filled")
+    }
+}
+
+/// Weights of an odd number of pixels that add up to 1.
+fn gaussian(sigma_px: f32) -> Vec<f32> {
+    let reach = (sigma_px * REACH_SIGMAS).ceil().max(1.0) as i32;
+    let weight = |i: i32| (-0.5 * (i as f32 / sigma_px).powi(2)).exp();
+    let sum: f32 = (-reach..=reach).map(weight).sum();
+    (-reach..=reach).map(|i| weight(i) / sum).collect()
+}
+
+/// `i` brought into `0..len` by mirroring, edge pixels repeated.
+fn mirrored(i: i64, len: usize) -> usize {
+    let i = i.rem_euclid(2 * len as i64) as usize;
+    i.min(2 * len - 1 - i)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::decode;
+    use crate::limits::Limits;
+
+    fn scene(size: Size) -> Frame {
+        let pixel = |i: usize| {
+            let (x, y) = (i % size.width, i / size.width);
+            [(255 * x / size.width) as u8, (255 * y / size.height) as u8, ((x ^ y) & 31) as u8]
+        };
+        Frame::from_rgb8(size, (0..size.area()).flat_map(pixel).collect()).unwrap()
+    }
+
+    fn distance(a: &Frame, b: &Frame) -> f64 {
+        assert_eq!(a.size(), b.size());
+        let pairs = a.pixels().iter().zip(b.pixels());
+        let sum: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / a.pixels().len() as f64
+    }
+
+    #[test]
+    fn a_jpeg_is_smaller_and_farther_off_the_lower_its_quality() {
+        let scene = scene(Size::new(161, 90));
+        let decoded = |quality| {
+            let file = scene.encode_jpeg(quality).unwrap();
+            (file.len(), distance(&scene, &decode(&file, &Limits::default()).unwrap()))
+        };
+        let [coarse, middle, fine] = [50, 75, 90].map(decoded);
+        assert!(coarse.0 < middle.0 && middle.0 < fine.0, "{coarse:?} {middle:?} {fine:?}");
+        assert!(coarse.1 > middle.1 && middle.1 > fine.1, "{coarse:?} {middle:?} {fine:?}");
+        assert!(fine.1 < 5.0, "{fine:?}");
+    }
+
+    #[test]
+    fn a_jpeg_has_no_room_for_more_than_65500_pixels_a_side() {
+        let size = Size::new(65_501, 1);
+        let frame = Frame::from_rgb8(size, vec![0; 3 * size.area()]).unwrap();
+        assert_eq!(frame.encode_jpeg(90), Err(EncodeJpegError { size }));
+    }
+
+    #[test]
+    fn a_picture_keeps_its_shape_at_another_size() {
+        for (from, to, expected) in [
+            (Size::new(160, 90), 80, Size::new(80, 45)),
+            (Size::new(90, 160), 320, Size::new(180, 320)),
+            (Size::new(1000, 1), 10, Size::new(10, 1)),
+            (Size::new(160, 90), 160, Size::new(160, 90)),
+        ] {
+            assert_eq!(scene(from).resized(to).size(), expected);
+        }
+        let scene = scene(Size::new(160, 90));
+        assert!(distance(&scene, &scene.resized(640).resized(160)) < 2.0);
+    }
+
+    #[test]
+    fn blur_keeps_what_is_even_and_spreads_what_is_not() {
+        let size = Size::new(40, 30);
+        let even = Frame::from_rgb8(size, vec![77; 3 * size.area()]).unwrap();
+        assert_eq!(even.blurred(2.5), even);
+        // A Gaussian wider than the picture meets its mirrored copies.
+        assert_eq!(even.blurred(60.0), even);
+
+        let mut dot = vec![0; 3 * size.area()];
+        dot[3 * (15 * 40 + 20) + 1] = 255;
+        let spread = Frame::from_rgb8(size, dot).unwrap().blurred(1.0);
+        let green = |x: usize, y: usize| f64::from(spread.pixels()[3 * (y * 40 + x) + 1]);
+        // 255 / (2 pi) at the centre, exp(-1/2) of that one pixel away.
+        assert!((green(20, 15) - 40.6).abs() <= 1.0, "{}", green(20, 15));
+        for (x, y) in [(19, 15), (21, 15), (20, 14), (20, 16)] {
+            assert!((green(x, y) - 24.6).abs() <= 1.0, "{}", green(x, y));
+        }
+        assert!(spread.pixels().chunks(3).all(|pixel| pixel[0] == 0 && pixel[2] == 0));
+    }
+}
