@@ -1,5 +1,7 @@
 //! Every command and flag. The comments here are the manual: `--help` prints them.
 
+mod laboratory;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use liveness::{Device, Threshold};
 use time::Date;
 
+pub(crate) use self::laboratory::{Calibrate, Evaluate, Output};
 use crate::config::Flag;
 
 /// Self-hosted face liveness behind the Kairos liveness endpoint.
@@ -43,6 +46,11 @@ pub(crate) enum Command {
     /// Check pictures in files. Exits with 0 if all are live, 1 if some are not, 2 if some could not
     /// be assessed or read.
     Verify(Verify),
+    /// Measure a pack on labelled pictures, by ISO/IEC 30107-3. Exits with 0 also where some pictures could
+    /// not be read or assessed: the report names them.
+    Evaluate(Evaluate),
+    /// Fit calibration and levels to what `evaluate` measured, and put them into a copy of the pack.
+    Calibrate(Calibrate),
     /// Answer POST /v0.1/liveness-verification and /v0.2/liveness-verification.
     Serve(Serve),
     /// Say who may call, and how much. Running services act on a change within a second.

@@ -4,9 +4,11 @@
 //! it is asked over HTTP in `ingress`, what it is made of in `model-pack`.
 
 mod annotate;
+mod calibrate;
 mod cli;
 mod config;
 mod engine;
+mod evaluate;
 mod keys;
 mod progress;
 mod serve;
@@ -61,6 +63,8 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Setup(command) => setup::run(&command, &cli.place),
         Command::Verify(command) => verify::run(&command, &cli.place),
+        Command::Evaluate(command) => evaluate::run(&command, &cli.place),
+        Command::Calibrate(command) => calibrate::run(&command, &cli.place),
         Command::Serve(command) => serve::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),

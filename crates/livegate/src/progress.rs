@@ -1,6 +1,6 @@
-//! What setup is doing: bars on a terminal, plain lines elsewhere.
+//! What a command that takes its time is doing: bars on a terminal, plain lines elsewhere.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -61,6 +61,52 @@ impl Progress {
 
     fn end(&self) {
         if let Some(bar) = self.bar.borrow_mut().take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Counts things that are done, on standard error.
+#[derive(Debug)]
+pub(crate) struct Count {
+    /// Where there is a terminal.
+    bar: Option<ProgressBar>,
+    done: Cell<usize>,
+    total: usize,
+    what: &'static str,
+}
+
+impl Count {
+    /// `what` happens to each of `total`, as in "measured".
+    pub(crate) fn new(total: usize, what: &'static str) -> Self {
+        let bar = (std::io::stderr().is_terminal() && total > 0).then(|| {
+            let bar = ProgressBar::new(total as u64);
+            let template = "  {msg} {wide_bar} {human_pos}/{human_len}, {eta} left";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar.set_message(what);
+            bar
+        });
+        Self { bar, done: Cell::new(0), total, what }
+    }
+
+    pub(crate) fn one_more(&self) {
+        /// Plain lines are few.
+        const LINES: usize = 10;
+        let (before, done) = (self.done.get(), self.done.get() + 1);
+        self.done.set(done);
+        match &self.bar {
+            Some(bar) => bar.inc(1),
+            None if before * LINES / self.total < done * LINES / self.total => {
+                tell(&format!("  {} {done} of {}", self.what, self.total));
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

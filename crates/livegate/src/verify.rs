@@ -58,9 +58,30 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
 }
 
 /// Why a file has no report, as the service would call it.
-struct Unverified {
-    code: &'static str,
-    message: String,
+pub(crate) struct Unverified {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// What the service has no code for: it is sent bytes.
+pub(crate) const UNREADABLE_FILE: &str = "unreadable_file";
+
+/// The bytes of `file`, if there are not too many.
+pub(crate) fn read(file: &Path, max_bytes: usize) -> Result<Vec<u8>, Unverified> {
+    let mut bytes = Vec::new();
+    let opened = File::open(file);
+    let read = opened.and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(read) if read <= max_bytes => Ok(bytes),
+        Ok(_) => {
+            let problem = Problem::BodyTooLarge { limit_bytes: max_bytes };
+            Err(Unverified { code: problem.code(), message: problem.story() })
+        }
+        Err(error) => {
+            let message = format!("the file cannot be read: {error}");
+            Err(Unverified { code: UNREADABLE_FILE, message })
+        }
+    }
 }
 
 /// The report on a file, or what is wrong with the file. What is wrong with us is an error of its own.
@@ -70,26 +91,21 @@ fn check(
     terms: &Terms,
     max_bytes: usize,
 ) -> anyhow::Result<Result<(Vec<u8>, Report), Unverified>> {
-    let mut bytes = Vec::new();
-    let opened = File::open(file);
-    let read = opened.and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        let message = format!("the file cannot be read: {error}");
-        return Ok(Err(Unverified { code: "unreadable_file", message }));
-    }
-    let problem = if bytes.len() > max_bytes {
-        Problem::BodyTooLarge { limit_bytes: max_bytes }
-    } else {
-        match pipeline.check(&bytes, terms) {
-            Ok(report) => return Ok(Ok((bytes, report))),
-            Err(error @ (CheckError::Detect(_) | CheckError::Score(_))) => {
-                let file = file.display();
-                return Err(anyhow::Error::new(error).context(format!("{file} was not checked")));
-            }
-            Err(error) => error.into(),
-        }
+    let bytes = match read(file, max_bytes) {
+        Ok(bytes) => bytes,
+        Err(why) => return Ok(Err(why)),
     };
-    Ok(Err(Unverified { code: problem.code(), message: problem.story() }))
+    match pipeline.check(&bytes, terms) {
+        Ok(report) => Ok(Ok((bytes, report))),
+        Err(error @ (CheckError::Detect(_) | CheckError::Score(_))) => {
+            let file = file.display();
+            Err(anyhow::Error::new(error).context(format!("{file} was not checked")))
+        }
+        Err(error) => {
+            let problem = Problem::from(error);
+            Ok(Err(Unverified { code: problem.code(), message: problem.story() }))
+        }
+    }
 }
 
 /// A name for the annotated copy of `file` that no other file of this run has.

@@ -1,0 +1,129 @@
+//! `livegate evaluate`: a pack measured on labelled pictures, through the pipeline that serves.
+
+mod inputs;
+mod journal;
+mod manifest;
+mod measure;
+mod outputs;
+mod robustness;
+mod run;
+mod summary;
+
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use evaluation::{NamedThreshold, Run};
+use liveness::Terms;
+use model_pack::SecurityLevel;
+use time::OffsetDateTime;
+
+pub(crate) use self::summary::percent;
+
+use self::inputs::Inputs;
+use self::journal::{Fingerprint, Journal};
+use self::measure::Limits;
+use self::robustness::Alteration;
+use crate::cli::{Evaluate, Output, Place};
+use crate::config::{Config, Layers};
+use crate::engine::Engine;
+use crate::{print, print_json, setup, tell};
+
+const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode> {
+    let home = setup::home(place)?;
+    let config = Layers::load(&command.engine.settings, &command.flags())?.config()?;
+    let inputs = Inputs::gather(command)?;
+    let Output { out, fresh, thumbnails, json } = &command.output;
+    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
+    let engine = Engine::load(place, &home, &config)?;
+    let limits = limits(command, &config);
+    let mut journal = Journal::open(out, &fingerprint(command, &config, &engine), *fresh)?;
+    let alterations = if command.robustness { &Alteration::ALL[..] } else { &[] };
+    let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
+    let workers = workers.unwrap_or(NonZeroUsize::MIN);
+    tell(&format!(
+        "Measuring {} pictures with the pack `{}`; if stopped, the same command goes on from {}",
+        inputs.pictures.len(),
+        engine.pack().manifest.name,
+        out.display()
+    ));
+    let results = run::run(&engine, limits, &inputs.pictures, alterations, &mut journal, workers)?;
+    let described = describe_run(command, &config, &engine, limits);
+    let (mut report, presentations) = outputs::report(described, &inputs, &results, alterations);
+    if *thumbnails {
+        outputs::add_thumbnails(&mut report, &inputs.pictures, &limits.frame);
+    }
+    outputs::write(out, &report, &presentations)?;
+    if *json {
+        print_json(&summary::json(&report, inputs.passed_over, out)?)?;
+    } else {
+        print(&summary::text(&report, inputs.passed_over, out))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// As the service has them.
+fn limits(command: &Evaluate, config: &Config) -> Limits {
+    Limits {
+        terms: Terms {
+            threshold: command.threshold.unwrap_or(config.ingress.threshold),
+            min_picture_side_px: config.ingress.min_picture_side_px,
+        },
+        max_bytes: config.ingress.max_body_bytes,
+        frame: frame::Limits {
+            max_side_px: config.liveness.max_picture_side_px,
+            ..frame::Limits::default()
+        },
+    }
+}
+
+/// The threshold is not part of it: no score hangs on it.
+fn fingerprint(command: &Evaluate, config: &Config, engine: &Engine) -> Fingerprint {
+    Fingerprint {
+        livegate: PROGRAM_VERSION,
+        onnxruntime: engine.runtime_build().to_owned(),
+        pack: engine.pack().manifest.name.clone(),
+        pack_digest: engine.pack().digest.to_string(),
+        device: config.device.to_string(),
+        exact: command.exact,
+        liveness: config.liveness,
+        min_picture_side_px: config.ingress.min_picture_side_px,
+        max_body_bytes: config.ingress.max_body_bytes,
+    }
+}
+
+fn describe_run(command: &Evaluate, config: &Config, engine: &Engine, limits: Limits) -> Run {
+    let manifest = &engine.pack().manifest;
+    let level = |level: SecurityLevel| {
+        let threshold = manifest.levels.get(level)?.threshold;
+        Some(NamedThreshold { name: level.to_string(), threshold })
+    };
+    Run {
+        program_version: format!("livegate {PROGRAM_VERSION}"),
+        pack: manifest.name.clone(),
+        pack_digest: engine.pack().digest.to_string(),
+        device: config.device.to_string(),
+        onnxruntime: engine.runtime_build().to_owned(),
+        exact: command.exact,
+        threshold: limits.terms.threshold.get(),
+        security_level: None,
+        levels: SecurityLevel::ALL.into_iter().filter_map(level).collect(),
+        source: source(command),
+        at: OffsetDateTime::now_utc(),
+    }
+}
+
+/// What the pictures were taken from, as the flags have it.
+fn source(command: &Evaluate) -> String {
+    let flag = |name: &str, what: &std::path::Path| format!("--{name} {}", what.display());
+    let manifest = command.manifest.iter().map(|file| flag("manifest", file));
+    let live = command.live.iter().map(|directory| flag("live", directory));
+    let spoof = command.spoof.iter().map(|directory| flag("spoof", directory));
+    let attacks = command.attack.iter();
+    let attacks =
+        attacks.map(|(name, directory)| format!("--attack {name}={}", directory.display()));
+    manifest.chain(live).chain(spoof).chain(attacks).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,77 @@
+//! What happens to pictures on their way, done to them on purpose.
+
+use anyhow::Context;
+use frame::Frame;
+use serde::{Deserialize, Serialize};
+
+/// One way to alter a picture. Only one thing changes at a time: what is not compressed on purpose is
+/// handed on without loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Alteration {
+    Jpeg50,
+    Jpeg75,
+    Jpeg90,
+    Side640,
+    Side1280,
+    Side4000,
+    Blur1,
+    Blur2,
+    Equal,
+}
+
+/// The longer side at which blur is told in pixels.
+const BLUR_SIDE_PX: f32 = 640.0;
+
+impl Alteration {
+    pub(super) const ALL: [Self; 9] = [
+        Self::Jpeg50,
+        Self::Jpeg75,
+        Self::Jpeg90,
+        Self::Side640,
+        Self::Side1280,
+        Self::Side4000,
+        Self::Blur1,
+        Self::Blur2,
+        Self::Equal,
+    ];
+
+    /// Its name, and what was done.
+    pub(super) fn described(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Jpeg50 => ("jpeg-50", "JPEG of quality 50"),
+            Self::Jpeg75 => ("jpeg-75", "JPEG of quality 75"),
+            Self::Jpeg90 => ("jpeg-90", "JPEG of quality 90"),
+            Self::Side640 => ("side-640", "longer side 640 px, not compressed"),
+            Self::Side1280 => ("side-1280", "longer side 1280 px, not compressed"),
+            Self::Side4000 => ("side-4000", "longer side 4000 px, not compressed"),
+            Self::Blur1 => ("blur-1", "Gaussian blur of 1 px where the longer side is 640 px"),
+            Self::Blur2 => ("blur-2", "Gaussian blur of 2 px where the longer side is 640 px"),
+            Self::Equal => (
+                "equal",
+                "both classes encoded alike (longer side 640 px, JPEG of quality 75, no metadata), so \
+                 that traces of compression cannot tell them apart",
+            ),
+        }
+    }
+
+    /// The altered picture as a file in memory.
+    pub(super) fn apply(self, frame: &Frame) -> anyhow::Result<Vec<u8>> {
+        let blurred = |sigma: f32| {
+            let scale = frame.size().longer_side() as f32 / BLUR_SIDE_PX;
+            frame.blurred(sigma * scale).encode_png()
+        };
+        let file = match self {
+            Self::Jpeg50 => return Ok(frame.encode_jpeg(50)?),
+            Self::Jpeg75 => return Ok(frame.encode_jpeg(75)?),
+            Self::Jpeg90 => return Ok(frame.encode_jpeg(90)?),
+            Self::Equal => return Ok(frame.resized(640).encode_jpeg(75)?),
+            Self::Side640 => frame.resized(640).encode_png(),
+            Self::Side1280 => frame.resized(1280).encode_png(),
+            Self::Side4000 => frame.resized(4000).encode_png(),
+            Self::Blur1 => blurred(1.0),
+            Self::Blur2 => blurred(2.0),
+        };
+        file.context("the altered picture cannot be encoded")
+    }
+}
