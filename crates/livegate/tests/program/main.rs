@@ -4,7 +4,9 @@
 
 mod accounts;
 mod architecture;
+mod calibrate;
 mod config;
+mod evaluate;
 mod serve;
 mod setup;
 mod verify;

@@ -1,0 +1,387 @@
+//! `livegate evaluate` on labelled pictures.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use frame::{Frame, Limits};
+use model_pack::GoldenPicture;
+use serde_json::Value;
+
+use crate::{finished, livegate};
+
+/// A directory of labelled pictures and reports on them.
+struct Lab {
+    directory: tempfile::TempDir,
+}
+
+impl Lab {
+    /// With nothing in it.
+    fn empty() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for class in ["live", "spoof"] {
+            std::fs::create_dir(directory.path().join(class)).unwrap();
+        }
+        Self { directory }
+    }
+
+    /// With pictures that everybody has: a portrait for the living, a drawn face for the attacks.
+    fn new() -> Self {
+        let lab = Self::empty();
+        lab.put("live/portrait.jpg", &portrait().encode_jpeg(90).unwrap());
+        lab.put("spoof/drawn.jpg", &drawn().encode_jpeg(90).unwrap());
+        lab
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn put(&self, name: &str, content: &[u8]) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// The command, in the lab.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = livegate(testbed::home().root());
+        command.current_dir(self.directory.path());
+        command.args(["evaluate", "--offline", "--pack", "starter"]).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (String, String, i32) {
+        finished(&self.command(arguments).output().unwrap())
+    }
+
+    /// Runs to the end, and gives report.json.
+    fn report(&self, arguments: &[&str]) -> Value {
+        let (_, err, code) = self.run(arguments);
+        assert_eq!(code, 0, "{err}");
+        let report = std::fs::read(self.path("livegate-evaluation/report.json")).unwrap();
+        serde_json::from_slice(&report).unwrap()
+    }
+
+    fn scores(&self, out: &str) -> String {
+        std::fs::read_to_string(self.path(out).join("scores.csv")).unwrap()
+    }
+}
+
+fn portrait() -> Frame {
+    let file = std::fs::read(testbed::portrait()).unwrap();
+    frame::decode(&file, &Limits::default()).unwrap()
+}
+
+fn drawn() -> Frame {
+    GoldenPicture::DrawnFace.frame()
+}
+
+const BOTH: [&str; 4] = ["--live", "live", "--spoof", "spoof"];
+
+/// What is said of `file`.
+fn problems_of(report: &Value, file: &str) -> Vec<String> {
+    let problems = report["problems"].as_array().unwrap().iter();
+    let of_file = problems.filter(|problem| problem["file"] == file);
+    of_file.map(|problem| problem["what"].as_str().unwrap().to_owned()).collect()
+}
+
+fn assert_problem(report: &Value, file: &str, what: &str) {
+    let problems = problems_of(report, file);
+    assert!(problems.iter().any(|problem| problem.contains(what)), "{file}, {what}: {report:#}");
+}
+
+#[test]
+fn directories_become_figures_and_files() {
+    let lab = Lab::new();
+    lab.put("live/deeper/small.jpg", &portrait().resized(400).encode_jpeg(90).unwrap());
+    lab.put("live/.hidden.jpg", b"");
+    lab.put("live/notes.TXT", b"");
+    lab.put("screens/drawn.png", &drawn().resized(600).encode_png().unwrap());
+    lab.put("screens/clip.mp4", b"no picture");
+    let (out, err, code) = lab.run(&[&BOTH[..], &["--attack", "screen=screens"]].concat());
+    assert_eq!(code, 0, "{err}");
+    for said in
+        ["AUC", "EER", "APCER", "  screen ", "BPCER", "APNRR", "passed over as no pictures: 2"]
+    {
+        assert!(out.contains(said), "{said}: {out}");
+    }
+    assert!(
+        out.contains("problems: 1") && out.contains("livegate-evaluation/report.html"),
+        "{out}"
+    );
+
+    let scores = lab.scores("livegate-evaluation");
+    let files: Vec<&str> = scores.lines().map(|line| line.split(',').next().unwrap()).collect();
+    let expected = ["file", "live/deeper/small.jpg", "live/portrait.jpg", "spoof/drawn.jpg"];
+    assert_eq!(files, [&expected[..], &["screens/clip.mp4", "screens/drawn.png"]].concat());
+    assert!(
+        scores.contains("screens/clip.mp4,spoof,screen,failed,,,,unsupported_image,"),
+        "{scores}"
+    );
+
+    let report = lab.report(&[&BOTH[..], &["--attack", "screen=screens"]].concat());
+    assert_eq!(report["run"]["pack"], "starter");
+    assert_eq!(report["run"]["pack_digest"], testbed::pack("starter").digest.to_string());
+    assert_eq!(report["evaluation"]["live"]["scored"], 2);
+    assert_eq!(report["evaluation"]["attacks"]["failed"], 1);
+    assert_problem(&report, "screens/clip.mp4", "unsupported_image");
+    let html = std::fs::read_to_string(lab.path("livegate-evaluation/report.html")).unwrap();
+    assert!(html.contains("starter") && html.contains("screens/clip.mp4"));
+}
+
+#[test]
+fn programs_read_the_overall_figures() {
+    let lab = Lab::new();
+    let (out, err, code) = lab.run(&[&BOTH[..], &["--json", "--threshold", "0.7"]].concat());
+    assert_eq!(code, 0, "{err}");
+    let overall: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(overall["evaluation"]["threshold"], 0.7);
+    assert_eq!(overall["problems"], 0);
+    assert_eq!(overall["evaluation"]["curves"], Value::Null);
+    // Measured as `verify` measures.
+    let mut verify = livegate(testbed::home().root());
+    verify.args(["verify", "--offline", "--pack", "starter", "--json"]);
+    let (line, _, _) = finished(&verify.arg(lab.path("live/portrait.jpg")).output().unwrap());
+    let verified: Value = serde_json::from_str(&line).unwrap();
+    let score = verified["score"].to_string();
+    assert!(lab.scores("livegate-evaluation").contains(&score), "{score}");
+}
+
+#[test]
+fn every_flaw_of_a_manifest_is_named_and_the_rest_is_used() {
+    let lab = Lab::new();
+    std::fs::copy(lab.path("spoof/drawn.jpg"), lab.path("spoof/copy.jpg")).unwrap();
+    let mut cut_short = std::fs::read(lab.path("live/portrait.jpg")).unwrap();
+    cut_short.truncate(cut_short.len() / 2);
+    lab.put("live/corrupt.jpg", &cut_short);
+    lab.put("spoof/twice.jpg", &drawn().encode_jpeg(80).unwrap());
+    lab.put("spoof/both.jpg", &drawn().encode_jpeg(70).unwrap());
+    let rows: [&[u8]; 14] = [
+        b"\xEF\xBB\xBFfile,label,attack_type,camera",
+        b"live/portrait.jpg,live,print,front",
+        b"live/corrupt.jpg,Real,,front",
+        b"live/nowhere.jpg,live,,front",
+        b"spoof/drawn.jpg,spoof,\"screen, large\",back",
+        b"spoof/copy.jpg,attack,print,back",
+        b"spoof/twice.jpg,spoof,,",
+        b"spoof/../spoof/twice.jpg,spoof,,",
+        b"spoof/both.jpg,spoof,,back",
+        b"spoof/both.jpg,live,,back",
+        b"live/portrait.jpg,1,,front",
+        b"live,live,,front",
+        b"spoof/short.jpg",
+        b"spoof/\xFF.jpg,spoof,,back",
+    ];
+    lab.put("manifest.csv", &rows.join(&b"\r\n"[..]));
+    let report = lab.report(&["--manifest", "manifest.csv", "--group-by", "Camera"]);
+    for (file, what) in [
+        ("live/portrait.jpg", "line 2: it is live and has the attack type `print`"),
+        ("live/corrupt.jpg", "unreadable_image"),
+        ("live/nowhere.jpg", "line 4: it cannot be read: No such file"),
+        ("spoof/copy.jpg", "the same picture as spoof/drawn.jpg"),
+        ("spoof/../spoof/twice.jpg", "listed twice"),
+        ("spoof/both.jpg", "listed as live and as an attack"),
+        ("manifest.csv", "line 11: live/portrait.jpg: `1` is no label"),
+        ("live", "line 12: it cannot be read: it is no file"),
+        ("manifest.csv", "line 13: spoof/short.jpg has no label"),
+        ("manifest.csv", "line 14: it is not UTF-8"),
+    ] {
+        assert_problem(&report, file, what);
+    }
+    assert_eq!(report["problems"].as_array().unwrap().len(), 10, "{report:#}");
+    assert_eq!(report["pictures"], 5);
+    let types = report["evaluation"]["attack_types"].as_array().unwrap();
+    let types: Vec<&str> = types.iter().map(|t| t["attack_type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["print", "screen, large", "unnamed"]);
+    let values = report["groups"][0]["values"].as_array().unwrap();
+    let values: Vec<&str> = values.iter().map(|value| value["value"].as_str().unwrap()).collect();
+    assert_eq!(values, ["back", "front", "not given"]);
+}
+
+#[test]
+fn a_class_or_a_column_that_is_missing_is_named() {
+    let lab = Lab::new();
+    let report = lab.report(&["--live", "live", "--live", "live"]);
+    assert_problem(&report, "all", "there is no attack");
+    assert_problem(&report, "live/portrait.jpg", "listed twice");
+    assert_eq!(report["evaluation"]["auc"], Value::Null);
+
+    lab.put("manifest.csv", b"label,file\nspoof,spoof/drawn.jpg\n");
+    let report = lab.report(&["--manifest", "manifest.csv"]);
+    assert_problem(&report, "manifest.csv", "no column `attack_type`");
+    assert_problem(&report, "all", "there is no bona fide picture");
+}
+
+#[test]
+fn nothing_usable_is_refused_in_a_sentence() {
+    let lab = Lab::empty();
+    lab.put("notes/readme.md", b"no pictures here");
+    lab.put("no-label.csv", b"file,attack_type\na.jpg,print\n");
+    lab.put("semicolons.csv", b"file;label\na.jpg;live\n");
+    lab.put("gone.csv", b"file,label,attack_type\na.jpg,live,\nb.jpg,spoof,print\n");
+    lab.put("empty.csv", b"");
+    for (arguments, said) in [
+        (&["--live", "live", "--spoof", "spoof"][..], "there is no picture in it"),
+        (&["--live", "notes"], "there is no picture"),
+        (&["--live", "nowhere"], "nowhere is no directory"),
+        (&["--manifest", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (
+            &["--manifest", "no-label.csv"],
+            "no column `label`; separated by commas, it has: `file`, `attack_type`",
+        ),
+        (&["--manifest", "semicolons.csv"], "`file;label`"),
+        (&["--manifest", "empty.csv"], "no column `file`"),
+        (&["--manifest", "gone.csv"], "2 problems"),
+        (&["--manifest", "gone.csv", "--group-by", "camera"], "no column `camera`"),
+        (&["--manifest", "gone.csv", "--live", "live"], "cannot be used with"),
+        (&["--live", "live", "--group-by", "camera"], "--manifest"),
+        (&["--attack", "print"], "NAME=DIR"),
+        (&["--json"], "--manifest"),
+    ] {
+        let (out, err, code) = lab.run(arguments);
+        assert_eq!((out.as_str(), code), ("", 64), "{arguments:?}: {err}");
+        assert!(err.contains(said), "{arguments:?}: {err}");
+    }
+    // Nothing was made on the way.
+    assert!(!lab.path("livegate-evaluation").exists());
+}
+
+#[test]
+fn a_killed_run_goes_on_and_ends_as_if_it_had_not_been() {
+    let lab = Lab::empty();
+    for quality in 1..=50 {
+        let name = |class: &str| format!("{class}/{quality:03}.jpg");
+        lab.put(&name("live"), &portrait().encode_jpeg(quality + 40).unwrap());
+        lab.put(&name("spoof"), &drawn().resized(500).encode_jpeg(quality + 40).unwrap());
+    }
+    let arguments = |out: &'static str| [&BOTH[..], &["--out", out]].concat();
+    let mut command = lab.command(&[&arguments("killed")[..], &["--workers", "1"]].concat());
+    let mut running = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let journal = lab.path("killed/journal.jsonl");
+    let lines = || std::fs::read_to_string(&journal).unwrap_or_default().lines().count();
+    let start = Instant::now();
+    while lines() < 10 {
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing is measured");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (_, err, code) = lab.run(&arguments("killed"));
+    assert_eq!(code, 69, "{err}");
+    assert!(err.contains("another evaluation is writing to killed"), "{err}");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let known = lines() - 1;
+    assert!((9..100).contains(&known), "killed in the midst, after {known}");
+    assert!(!lab.path("killed/scores.csv").exists());
+    // As if the last line had been half written.
+    let mut journaled = std::fs::read(&journal).unwrap();
+    journaled.truncate(journaled.len() - 20);
+    std::fs::write(&journal, &journaled).unwrap();
+
+    let (_, err, code) = lab.run(&arguments("killed"));
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains(&format!("{} of 100 results are there", known - 1)), "{err}");
+    let (_, err, code) = lab.run(&arguments("uninterrupted"));
+    assert_eq!(code, 0, "{err}");
+    assert!(!err.contains("are there"), "{err}");
+    assert_eq!(lab.scores("killed"), lab.scores("uninterrupted"));
+}
+
+#[test]
+fn results_are_taken_over_only_where_they_would_be_the_same() {
+    let lab = Lab::new();
+    let said = |arguments: &[&str]| {
+        let (_, err, code) = lab.run(&[&BOTH[..], arguments].concat());
+        assert_eq!(code, 0, "{err}");
+        err
+    };
+    said(&[]);
+    let first = lab.scores("livegate-evaluation");
+    // A threshold decides on scores and makes none.
+    assert!(said(&["--threshold", "0.9"]).contains("2 of 2 results are there"));
+    assert_eq!(lab.scores("livegate-evaluation"), first);
+    assert!(said(&["--fresh"]).contains("Measuring anew: --fresh is given"));
+    lab.put("live/portrait.jpg", &portrait().encode_jpeg(60).unwrap());
+    assert!(said(&[]).contains("1 of 2 results are there"));
+    assert_ne!(lab.scores("livegate-evaluation"), first);
+    let other = said(&["--exact", "--set", "liveness.min_face_side_px=50"]);
+    assert!(
+        other.contains("Measuring anew: the earlier run here was of another exact, liveness"),
+        "{other}"
+    );
+    lab.put("livegate-evaluation/journal.jsonl", b"\xFF no journal\n\n");
+    assert!(said(&[]).contains("Measuring anew"));
+    assert!(said(&[]).contains("2 of 2 results are there"));
+}
+
+#[test]
+fn every_alteration_is_measured_against_the_unaltered_picture() {
+    let lab = Lab::empty();
+    lab.put("live/portrait.jpg", &portrait().resized(400).encode_jpeg(90).unwrap());
+    lab.put("spoof/drawn.jpg", &drawn().resized(640).encode_jpeg(90).unwrap());
+    lab.put("spoof/no-picture.jpg", b"no picture");
+    let report = lab.report(&[&BOTH[..], &["--robustness"]].concat());
+    let variants = report["robustness"].as_array().unwrap();
+    let names: Vec<&str> = variants.iter().map(|v| v["name"].as_str().unwrap()).collect();
+    let jpeg = ["jpeg-50", "jpeg-75", "jpeg-90"];
+    let others = ["side-640", "side-1280", "side-4000", "blur-1", "blur-2", "equal"];
+    assert_eq!(names, [&jpeg[..], &others[..]].concat());
+    for variant in variants {
+        assert_eq!(variant["decisions_changed"]["of"], 3, "{variant}");
+        assert_eq!(variant["evaluation"]["attacks"]["failed"], 1, "{variant}");
+        let change = |what: &str| variant["score_change"][what].as_f64().unwrap();
+        assert!(change("median") <= change("percentile_95"), "{variant}");
+        assert!(change("percentile_95") <= change("greatest"), "{variant}");
+        // Altered they are, but for the one that is 640 px wide already.
+        assert!(change("greatest") > 0.0 && change("greatest") < 1.0, "{variant}");
+    }
+}
+
+#[test]
+fn no_part_of_a_picture_is_written_unless_asked_for() {
+    let lab = Lab::new();
+    let temporary = lab.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = lab.command(&[&BOTH[..], arguments].concat());
+        let (out, err, code) = finished(&command.env("TMPDIR", &temporary).output().unwrap());
+        assert_eq!(code, 0, "{err}");
+        assert!(!holds_a_picture(out.as_bytes()) && !holds_a_picture(err.as_bytes()));
+    };
+    let with_pictures = || {
+        let out = std::fs::read_dir(lab.path("livegate-evaluation")).unwrap();
+        let mut names: Vec<String> = Vec::new();
+        let mut files: Vec<_> = out.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        assert_eq!(files.len(), 4, "{files:?}");
+        for file in files {
+            if holds_a_picture(&std::fs::read(&file).unwrap()) {
+                names.push(file.file_name().unwrap().to_string_lossy().into_owned());
+            }
+        }
+        names
+    };
+    run(&["--robustness"]);
+    assert_eq!(with_pictures(), [""; 0]);
+    run(&["--thumbnails"]);
+    assert_eq!(with_pictures(), ["report.html"]);
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+/// Whether there is a PNG or a JPEG in `bytes`, as it is or in base64.
+fn holds_a_picture(bytes: &[u8]) -> bool {
+    let beginnings: [&[u8]; 5] =
+        [b"\x89PNG", b"\xFF\xD8\xFF", b"data:image", b"iVBORw0KGgo", b"/9j/"];
+    beginnings.iter().any(|beginning| bytes.windows(beginning.len()).any(|part| part == *beginning))
+}
+
+#[test]
+fn attacks_are_told_from_the_living_on_the_samples() {
+    let Some(spoof) = testbed::selfie("spoof_1.jpg") else { return };
+    let lab = Lab::new();
+    lab.put("screen/1.jpg", &spoof);
+    lab.put("live/2.jpg", &testbed::selfie("live_1.jpg").unwrap());
+    let report = lab.report(&["--live", "live", "--attack", "screen=screen"]);
+    assert_eq!(report["evaluation"]["auc"]["auc"], 1.0);
+    assert_eq!(report["evaluation"]["eer"]["eer"], 0.0);
+}
