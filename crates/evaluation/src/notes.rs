@@ -25,7 +25,7 @@ pub(crate) fn of(evaluation: &Evaluation) -> Vec<String> {
 /// A share as people read it: `0.14` is `14%`, with decimals where it is small.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    if share == 0.0 || share == 1.0 || percent >= 10.0 && percent <= 99.0 {
+    if share == 0.0 || share == 1.0 || (10.0..=99.0).contains(&percent) {
         format!("{percent:.0}%")
     } else if percent >= 0.095 {
         format!("{percent:.1}%")

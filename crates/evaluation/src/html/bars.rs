@@ -1,0 +1,58 @@
+//! The error of each type of attack, with its interval.
+
+use maud::{Markup, html};
+
+use super::figure::px;
+use super::format;
+use crate::report::Report;
+use crate::share::Share;
+
+/// Types that are drawn; the table has all.
+const MOST: usize = 24;
+
+const WIDTH: f64 = 480.0;
+const NAMES: f64 = 128.0;
+const VALUES: f64 = 62.0;
+const ROW: f64 = 26.0;
+
+/// BPCER first, then APCER by type.
+pub(super) fn figure(report: &Report) -> Markup {
+    let evaluation = &report.evaluation;
+    let types = evaluation.attack_types.iter().filter(|each| each.apcer.of > 0);
+    let types = types.map(|each| ("attack", each.attack_type.as_str(), each.apcer));
+    let live = (evaluation.bpcer.of > 0).then_some(("live", "living people", evaluation.bpcer));
+    let rows: Vec<(&str, &str, Share)> = live.into_iter().chain(types).take(MOST + 1).collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    let height = rows.len() as f64 * ROW + 24.0;
+    let x = |share: f64| px(NAMES + share * (WIDTH - NAMES - VALUES));
+    let title = "Errors at the threshold, by type";
+    html! {
+        figure {
+            h3 { (title) }
+            svg viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(title) {
+                @for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
+                    line class="grid" x1=(x(tick)) x2=(x(tick)) y1="0" y2=(px(height - 20.0));
+                    text x=(x(tick)) y=(px(height - 5.0)) text-anchor="middle" { (format!("{:.0}%", tick * 100.0)) }
+                }
+                @for (row, (class, name, share)) in rows.iter().enumerate() {
+                    @let y = row as f64 * ROW;
+                    @let value = share.share.unwrap_or(0.0);
+                    text x=(px(NAMES - 6.0)) y=(px(y + 17.0)) text-anchor="end" { title { (name) } (format::short(name, 17)) }
+                    rect class=(class) x=(x(0.0)) y=(px(y + 5.0)) height=(px(ROW - 10.0))
+                        width=(px(value * (WIDTH - NAMES - VALUES))) {}
+                    line class="whisker" x1=(x(share.low)) x2=(x(share.high)) y1=(px(y + 13.0)) y2=(px(y + 13.0));
+                    line class="whisker" x1=(x(share.low)) x2=(x(share.low)) y1=(px(y + 9.0)) y2=(px(y + 17.0));
+                    line class="whisker" x1=(x(share.high)) x2=(x(share.high)) y1=(px(y + 9.0)) y2=(px(y + 17.0));
+                    text x=(px(WIDTH - 2.0)) y=(px(y + 17.0)) text-anchor="end" { (format::share(share.share)) }
+                }
+            }
+            figcaption {
+                "BPCER of living people and APCER of each type of attack. The whisker is the 95% interval: the fewer "
+                "pictures, the wider."
+                @if evaluation.attack_types.len() > MOST { " Only the first " (MOST) " types are drawn." }
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The detection error trade-off.
+
+use maud::{Markup, html};
+use statrs::distribution::{ContinuousCDF, Normal};
+
+use super::figure::{Axis, Plot, px};
+use super::format;
+use crate::report::Report;
+
+/// Shares that can be ticks, from the finest.
+const TICKS: [f64; 11] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6];
+
+/// The share at the far end of both axes: what is worse than that is no trade any more.
+const WORST: f64 = 0.8;
+
+/// BPCER over APCER on normal deviates (Martin and others, "The DET curve in assessment of detection task
+/// performance", Eurospeech 1997).
+pub(super) fn figure(report: &Report) -> Markup {
+    let evaluation = &report.evaluation;
+    let points = &evaluation.curves.det;
+    if points.is_empty() {
+        return html! {};
+    }
+    let normal = Normal::standard();
+    let fewest = evaluation.live.scored.min(evaluation.attacks.scored).max(1) as f64;
+    // Finer than one of the pictures there is nothing to see.
+    let best = TICKS.into_iter().rev().find(|tick| *tick <= 0.5 / fewest).unwrap_or(TICKS[0]);
+    let deviate = |share: f64| normal.inverse_cdf(share.clamp(best, WORST));
+    let axis = |title: &str| Axis {
+        title: title.to_owned(),
+        from: deviate(best),
+        to: deviate(WORST),
+        ticks: TICKS
+            .into_iter()
+            .filter(|tick| *tick >= best)
+            .map(|tick| (deviate(tick), format!("{}%", tick * 100.0)))
+            .collect(),
+    };
+    let plot = Plot { x: axis("APCER"), y: axis("BPCER") };
+    // What lies beyond the far end would be drawn along the edge.
+    let shown = |apcer: f64, bpcer: f64| {
+        (apcer <= WORST && bpcer <= WORST).then(|| (deviate(apcer), deviate(bpcer)))
+    };
+    let worst = plot.line(points.iter().filter_map(|point| shown(point.apcer, point.bpcer)));
+    let all = plot.line(points.iter().filter_map(|point| shown(point.apcer_of_all, point.bpcer)));
+    let used = evaluation.apcer.share.zip(evaluation.bpcer.share).and_then(|(a, b)| shown(a, b));
+    let drawing = html! {
+        line class="diagonal" x1=(px(plot.x(deviate(best)))) y1=(px(plot.y(deviate(best))))
+            x2=(px(plot.x(deviate(WORST)))) y2=(px(plot.y(deviate(WORST))));
+        polyline class="line live dashed" points=(all) {}
+        polyline class="line attack" points=(worst) {}
+        @if let Some((x, y)) = used {
+            circle class="used" cx=(px(plot.x(x))) cy=(px(plot.y(y))) r="5" {}
+        }
+    };
+    let words = html! {
+        "Each point is a threshold; nearer to the lower left is better. Errors below " (format::percent(best))
+        " (0 among them) lie on the edge. The ring is the threshold used; where a curve meets the dotted diagonal, "
+        "both errors are equal."
+    };
+    let legend = [("attack", "worst type of attack"), ("live dashed", "all attacks together")];
+    plot.figure("Detection error trade-off (DET)", &drawing, &legend, &words)
+}
