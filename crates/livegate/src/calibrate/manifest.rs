@@ -6,6 +6,8 @@ use evaluation::{Calibrated, Evaluation, Level};
 use model_pack::{Manifest, SecurityLevel};
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use crate::keys::Unusable;
+
 /// `text` with what `calibrated` found. `at_half` is what 0.5 does with it.
 pub(super) fn edited(
     text: &str,
@@ -51,7 +53,8 @@ pub(super) fn edited(
     }
     replace(parts, "levels", levels, position);
     let text = document.to_string();
-    Manifest::parse(&text).context("the new pack.toml would be none")?;
+    Manifest::parse(&text)
+        .map_err(|error| Unusable(format!("the new pack.toml would be none: {error}")))?;
     Ok(text)
 }
 

@@ -55,6 +55,11 @@ impl Inputs {
     /// When what it names is not there, or nothing in it can be used.
     pub(super) fn gather(command: &Evaluate) -> anyhow::Result<Self> {
         let mut inputs = Self::default();
+        // `requires` says nothing where what it requires would conflict with what is there.
+        if command.manifest.is_none() && !command.group_by.is_empty() {
+            let why = "--group-by needs a --manifest, whose columns it names";
+            return Err(Unusable(why.to_owned()).into());
+        }
         if let Some(file) = &command.manifest {
             manifest::read(file, &command.group_by, &mut inputs)?;
         }

@@ -1,7 +1,6 @@
 //! Pictures listed in a CSV file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -25,9 +24,10 @@ struct Columns<'a> {
 pub(super) fn read(path: &Path, group_by: &[String], inputs: &mut Inputs) -> anyhow::Result<()> {
     let shown = &path.display();
     let unusable = |what: String| Unusable(format!("the manifest {shown} {what}"));
-    let file = File::open(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    let text = std::fs::read(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
     // Rows of any length, so that one which is cut short is named and the others are read.
-    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(file);
+    let mut reader =
+        ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(text.as_slice());
     let header =
         reader.headers().map_err(|error| unusable(format!("has no header: {error}")))?.clone();
     let columns = Columns::find(&header, group_by).map_err(unusable)?;
@@ -36,11 +36,12 @@ pub(super) fn read(path: &Path, group_by: &[String], inputs: &mut Inputs) -> any
         inputs.problem(shown, what);
     }
     let beside = path.parent().unwrap_or(Path::new(""));
+    let mut lines = Lines { text: &text, at: 0, line: 1 };
     for row in reader.records() {
         let row = match row {
             Ok(row) => row,
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = lines.of(error.position());
                 // Bytes that are no text spoil a row; what cannot be read at all ends the file.
                 let is_text = matches!(error.kind(), csv::ErrorKind::Utf8 { .. });
                 let what = if is_text { "it is not UTF-8".to_owned() } else { error.to_string() };
@@ -51,13 +52,33 @@ pub(super) fn read(path: &Path, group_by: &[String], inputs: &mut Inputs) -> any
                 break;
             }
         };
-        let line = row.position().map_or(0, csv::Position::line);
+        let line = lines.of(row.position());
         match columns.listed(&row, line, beside, inputs) {
             Ok(listed) => inputs.add(listed),
             Err(what) => inputs.problem(shown, format!("line {line}: {what}")),
         }
     }
     Ok(())
+}
+
+/// Finds the lines that rows begin in, row after row. What the reader says itself is off by one where lines
+/// end as on Windows, and by more behind empty ones.
+struct Lines<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    fn of(&mut self, position: Option<&csv::Position>) -> usize {
+        let start = position.map_or(self.at, |position| position.byte() as usize);
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let is_row = |(i, byte): (usize, &u8)| self.at + i >= start && !byte.is_ascii_whitespace();
+        let passed = rest.iter().enumerate().position(is_row).unwrap_or(rest.len());
+        self.at += passed;
+        self.line += rest[..passed].iter().filter(|byte| **byte == b'\n').count();
+        self.line
+    }
 }
 
 impl<'a> Columns<'a> {
@@ -83,7 +104,7 @@ impl<'a> Columns<'a> {
     fn listed(
         &self,
         row: &StringRecord,
-        line: u64,
+        line: usize,
         beside: &Path,
         inputs: &mut Inputs,
     ) -> Result<Listed, String> {

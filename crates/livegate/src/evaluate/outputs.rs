@@ -98,7 +98,7 @@ pub(super) fn write(
     evaluation::write_scores(&mut scores, presentations)?;
     place(out, "scores.csv", &scores)?;
     place(out, "report.json", &serde_json::to_vec_pretty(report)?)?;
-    place(out, "report.html", html(report).as_bytes())
+    place(out, "report.html", evaluation::html(report).as_bytes())
 }
 
 /// Writes a file whole or not at all.
@@ -107,8 +107,4 @@ fn place(directory: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
     std::fs::write(&beside, content)
         .and_then(|()| std::fs::rename(&beside, &path))
         .with_context(|| format!("{} cannot be written", path.display()))
-}
-
-fn html(_: &Report) -> String {
-    String::new()
 }

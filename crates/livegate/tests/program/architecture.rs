@@ -14,7 +14,10 @@ const OURS: [(&str, &[&str]); 10] = [
     ("liveness", &["anti-spoof", "face-detector", "frame", "model-pack", "onnx"]),
     ("accounts", &[]),
     ("ingress", &["accounts", "liveness"]),
-    ("livegate", &["accounts", "frame", "ingress", "liveness", "model-pack", "onnx"]),
+    (
+        "livegate",
+        &["accounts", "evaluation", "frame", "ingress", "liveness", "model-pack", "onnx"],
+    ),
     // Not part of the program: what tests and benches stand on.
     ("testbed", &["model-pack", "onnx"]),
 ];
@@ -36,6 +39,7 @@ const FENCED: [(&str, &[&str]); 22] = [
     ("redis", &["accounts"]),
     ("comfy-table", &["livegate"]),
     ("csv", &["livegate"]),
+    ("toml_edit", &["livegate"]),
     ("ureq", &["model-pack"]),
     ("zip", &["model-pack"]),
     ("tar", &["model-pack"]),
