@@ -63,7 +63,9 @@ fn rate(ties: impl Iterator<Item = Tie>, live: u64, attacks: u64) -> f64 {
         let after = (share(accepted, attacks), share(refused, live));
         if after.0 <= after.1 {
             let (gap_before, gap_after) = (before.0 - before.1, after.1 - after.0);
-            return before.1 + (after.1 - before.1) * gap_before / (gap_before + gap_after);
+            let between = before.1 + (after.1 - before.1) * gap_before / (gap_before + gap_after);
+            // Rounding can end a bit beyond.
+            return between.min(after.1);
         }
     }
     1.0

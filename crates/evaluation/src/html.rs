@@ -45,7 +45,7 @@ pub fn html(report: &Report) -> String {
                         p class="lead" {
                             (report.pictures) " presentations, " (report.evaluation.live.presented)
                             " of living people and " (report.evaluation.attacks.presented)
-                            " attacks, by the terms of ISO/IEC 30107-3:2023."
+                            " attacks, by the terms of " span class="nowrap" { "ISO/IEC 30107-3:2023" } "."
                         }
                     }
                     (headline(report))

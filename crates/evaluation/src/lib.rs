@@ -1,6 +1,6 @@
 //! How well living people are told from presentation attacks: pictures whose truth is known and the answers
 //! they got ([`Presentation`]) in, the metrics of ISO/IEC 30107-3:2023 ([`Evaluation`]), a calibration
-//! ([`calibrate`]) and a report for people ([`Report`], [`html`]) out.
+//! ([`calibrate`]) and a report for people ([`Report`], [`html()`]) out.
 //!
 //! A presentation is *bona fide* (a living person, [`Label::Live`]) or an *attack* ([`Label::Spoof`]) of some
 //! type, which the standard calls the species of the presentation attack instrument. It is accepted if its

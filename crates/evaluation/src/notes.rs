@@ -14,6 +14,9 @@ const FOR_ONE_PERCENT: u64 = 100;
 /// The share of non-responses from which on they are pointed at.
 const MANY_NON_RESPONSES: f64 = 0.05;
 
+/// Types of attack that are each said to have too few; the rest is summed up.
+const MOST_TYPES: usize = 4;
+
 /// All there is to say.
 pub(crate) fn of(evaluation: &Evaluation) -> Vec<String> {
     let mut notes = missing(evaluation);
@@ -25,13 +28,14 @@ pub(crate) fn of(evaluation: &Evaluation) -> Vec<String> {
 /// A share as people read it: `0.14` is `14%`, with decimals where it is small.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    if share == 0.0 || share == 1.0 || (10.0..=99.0).contains(&percent) {
+    let text = if share == 0.0 || share == 1.0 || (10.0..=99.0).contains(&percent) {
         format!("{percent:.0}%")
     } else if percent >= 0.095 {
         format!("{percent:.1}%")
     } else {
         format!("{percent:.2}%")
-    }
+    };
+    text.replace(".0%", "%")
 }
 
 fn missing(evaluation: &Evaluation) -> Vec<String> {
@@ -99,9 +103,19 @@ fn unanswered(evaluation: &Evaluation) -> Vec<String> {
 
 fn too_few(evaluation: &Evaluation) -> Vec<String> {
     let mut notes = Vec::new();
-    for each in &evaluation.attack_types {
+    let mut none_accepted: Vec<_> = evaluation
+        .attack_types
+        .iter()
+        .filter(|each| each.apcer.of > 0 && each.apcer.count == 0)
+        .collect();
+    none_accepted.sort_by_key(|each| each.apcer.of);
+    for each in none_accepted.iter().take(MOST_TYPES) {
         let what = format!("attacks of the type \"{}\" accepted", each.attack_type);
         notes.extend(none_found(each.apcer, &what));
+    }
+    if none_accepted.len() > MOST_TYPES {
+        let more = none_accepted.len() - MOST_TYPES;
+        notes.push(format!("The same is true of {more} more types, which have no fewer attacks."));
     }
     notes.extend(none_found(evaluation.bpcer, "bona fide presentations refused"));
     for (name, share) in [("APCER", evaluation.apcer), ("BPCER", evaluation.bpcer)] {
@@ -160,6 +174,7 @@ mod tests {
             (1.0, "100%"),
             (0.139, "14%"),
             (0.025, "2.5%"),
+            (0.05, "5%"),
             (0.0004, "0.04%"),
             (0.995, "99.5%"),
         ];

@@ -59,7 +59,7 @@ pub struct Problem {
     pub what: String,
 }
 
-/// Everything that is said about one run; [`html`](crate::html) makes a page of it, `serde` the same as JSON.
+/// Everything that is said about one run; [`html()`](crate::html()) makes a page of it, `serde` the same as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// What was run.

@@ -15,6 +15,9 @@ const NAMES: f64 = 128.0;
 const VALUES: f64 = 62.0;
 const ROW: f64 = 26.0;
 
+/// Where the axis may end: it must be long enough for the longest whisker.
+const ENDS: [f64; 4] = [0.1, 0.2, 0.4, 1.0];
+
 /// BPCER first, then APCER by type.
 pub(super) fn figure(report: &Report) -> Markup {
     let evaluation = &report.evaluation;
@@ -26,14 +29,17 @@ pub(super) fn figure(report: &Report) -> Markup {
         return html! {};
     }
     let height = rows.len() as f64 * ROW + 24.0;
-    let x = |share: f64| px(NAMES + share * (WIDTH - NAMES - VALUES));
+    let furthest = rows.iter().map(|(_, _, share)| share.high).fold(0.0, f64::max);
+    let end = ENDS.into_iter().find(|end| furthest <= *end).unwrap_or(1.0);
+    let width = |share: f64| share / end * (WIDTH - NAMES - VALUES);
+    let x = |share: f64| px(NAMES + width(share));
     let title = "Errors at the threshold, by type";
     html! {
         figure {
             h3 { (title) }
             svg viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(title) {
-                @for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
-                    line class="grid" x1=(x(tick)) x2=(x(tick)) y1="0" y2=(px(height - 20.0));
+                @for tick in [0.0, 0.5, 1.0].map(|part| part * end) {
+                    line class="grid" x1=(x(tick)) x2=(x(tick)) y1="0" y2=(px(height - 20.0)) {}
                     text x=(x(tick)) y=(px(height - 5.0)) text-anchor="middle" { (format!("{:.0}%", tick * 100.0)) }
                 }
                 @for (row, (class, name, share)) in rows.iter().enumerate() {
@@ -41,10 +47,10 @@ pub(super) fn figure(report: &Report) -> Markup {
                     @let value = share.share.unwrap_or(0.0);
                     text x=(px(NAMES - 6.0)) y=(px(y + 17.0)) text-anchor="end" { title { (name) } (format::short(name, 17)) }
                     rect class=(class) x=(x(0.0)) y=(px(y + 5.0)) height=(px(ROW - 10.0))
-                        width=(px(value * (WIDTH - NAMES - VALUES))) {}
-                    line class="whisker" x1=(x(share.low)) x2=(x(share.high)) y1=(px(y + 13.0)) y2=(px(y + 13.0));
-                    line class="whisker" x1=(x(share.low)) x2=(x(share.low)) y1=(px(y + 9.0)) y2=(px(y + 17.0));
-                    line class="whisker" x1=(x(share.high)) x2=(x(share.high)) y1=(px(y + 9.0)) y2=(px(y + 17.0));
+                        width=(px(width(value))) {}
+                    line class="whisker" x1=(x(share.low)) x2=(x(share.high)) y1=(px(y + 13.0)) y2=(px(y + 13.0)) {}
+                    line class="whisker" x1=(x(share.low)) x2=(x(share.low)) y1=(px(y + 9.0)) y2=(px(y + 17.0)) {}
+                    line class="whisker" x1=(x(share.high)) x2=(x(share.high)) y1=(px(y + 9.0)) y2=(px(y + 17.0)) {}
                     text x=(px(WIDTH - 2.0)) y=(px(y + 17.0)) text-anchor="end" { (format::share(share.share)) }
                 }
             }

@@ -8,7 +8,7 @@ use super::format;
 use crate::report::Report;
 
 /// Shares that can be ticks, from the finest.
-const TICKS: [f64; 11] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6];
+const TICKS: [f64; 9] = [0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6];
 
 /// The share at the far end of both axes: what is worse than that is no trade any more.
 const WORST: f64 = 0.8;
@@ -46,7 +46,7 @@ pub(super) fn figure(report: &Report) -> Markup {
     let used = evaluation.apcer.share.zip(evaluation.bpcer.share).and_then(|(a, b)| shown(a, b));
     let drawing = html! {
         line class="diagonal" x1=(px(plot.x(deviate(best)))) y1=(px(plot.y(deviate(best))))
-            x2=(px(plot.x(deviate(WORST)))) y2=(px(plot.y(deviate(WORST))));
+            x2=(px(plot.x(deviate(WORST)))) y2=(px(plot.y(deviate(WORST)))) {}
         polyline class="line live dashed" points=(all) {}
         polyline class="line attack" points=(worst) {}
         @if let Some((x, y)) = used {

@@ -47,13 +47,20 @@ impl Plot {
         points.collect::<Vec<_>>().join(" ")
     }
 
-    /// A dashed upright line with a name above it; `row` is how far up, so that names do not cover each other.
-    pub(super) fn upright(&self, class: &str, value: f64, name: &str, row: usize) -> Markup {
+    /// An upright line with a name above it, on its left side if `leftwards`; `row` is how far down, so that names
+    /// do not cover each other.
+    pub(super) fn upright(
+        &self,
+        class: &str,
+        value: f64,
+        name: &str,
+        (leftwards, row): (bool, usize),
+    ) -> Markup {
         let x = self.x(value);
-        let anchor = if x > WIDTH * 0.8 { "end" } else { "start" };
-        let beside = if x > WIDTH * 0.8 { -3.0 } else { 3.0 };
+        let leftwards = x > WIDTH * 0.8 || (leftwards && x > WIDTH * 0.3);
+        let (anchor, beside) = if leftwards { ("end", -3.0) } else { ("start", 3.0) };
         html! {
-            line class=(class) x1=(px(x)) x2=(px(x)) y1=(px(TOP - 18.0 + 12.0 * row as f64)) y2=(px(HEIGHT - BOTTOM));
+            line class=(class) x1=(px(x)) x2=(px(x)) y1=(px(TOP - 18.0 + 12.0 * row as f64)) y2=(px(HEIGHT - BOTTOM)) {}
             text class="mark" x=(px(x + beside)) y=(px(TOP - 10.0 + 12.0 * row as f64)) text-anchor=(anchor) { (name) }
         }
     }
@@ -73,16 +80,16 @@ impl Plot {
                 svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(title) {
                     @for (value, label) in &self.x.ticks {
                         @let x = px(self.x(*value));
-                        line class="grid" x1=(x) x2=(x) y1=(px(TOP)) y2=(px(bottom));
+                        line class="grid" x1=(x) x2=(x) y1=(px(TOP)) y2=(px(bottom)) {}
                         text x=(x) y=(px(bottom + 16.0)) text-anchor="middle" { (label) }
                     }
                     @for (value, label) in &self.y.ticks {
                         @let y = self.y(*value);
-                        line class="grid" x1=(px(LEFT)) x2=(px(right)) y1=(px(y)) y2=(px(y));
+                        line class="grid" x1=(px(LEFT)) x2=(px(right)) y1=(px(y)) y2=(px(y)) {}
                         text x=(px(LEFT - 6.0)) y=(px(y + 4.0)) text-anchor="end" { (label) }
                     }
-                    line class="axis" x1=(px(LEFT)) x2=(px(right)) y1=(px(bottom)) y2=(px(bottom));
-                    line class="axis" x1=(px(LEFT)) x2=(px(LEFT)) y1=(px(TOP)) y2=(px(bottom));
+                    line class="axis" x1=(px(LEFT)) x2=(px(right)) y1=(px(bottom)) y2=(px(bottom)) {}
+                    line class="axis" x1=(px(LEFT)) x2=(px(LEFT)) y1=(px(TOP)) y2=(px(bottom)) {}
                     text x=(px(f64::midpoint(LEFT, right))) y=(px(HEIGHT - 10.0)) text-anchor="middle" { (self.x.title) }
                     text x="13" y=(px(f64::midpoint(TOP, bottom))) text-anchor="middle"
                         transform={ "rotate(-90 13 " (px(f64::midpoint(TOP, bottom))) ")" } { (self.y.title) }

@@ -43,8 +43,8 @@ pub(super) fn figure(report: &Report) -> Markup {
     };
     let drawing = html! {
         @for bin in bins { (bar("live", bin, up(bin))) (bar("attack", bin, -down(bin))) }
-        line class="axis" x1=(px(plot.x(0.0))) x2=(px(plot.x(1.0))) y1=(px(plot.y(0.0))) y2=(px(plot.y(0.0)));
-        (plot.upright("threshold", evaluation.threshold, "threshold", 0))
+        line class="axis" x1=(px(plot.x(0.0))) x2=(px(plot.x(1.0))) y1=(px(plot.y(0.0))) y2=(px(plot.y(0.0))) {}
+        (plot.upright("threshold", evaluation.threshold, "threshold", (false, 0)))
     };
     let words = html! {
         (live) " scored living people upwards, " (attacks) " scored attacks downwards. What is upwards and left of the "

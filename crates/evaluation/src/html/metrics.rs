@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::format;
+use crate::notes;
 use crate::report::Report;
 use crate::share::Share;
 
@@ -13,7 +14,7 @@ pub(super) fn section(report: &Report) -> Markup {
         section {
             h2 { "Metrics at the threshold " (format::score(evaluation.threshold)) }
             div class="scroll" { table {
-                thead { tr { th { "Term" } th { "In plain words" } th { "Value" } th { "95% interval" } th { "Count" } } }
+                thead { tr { th { "Term, and in plain words" } th { "Value" } th { "95% interval" } th { "Count" } } }
                 tbody {
                     (row("APCER", "attacks taken for living people, of those scored; worst type", evaluation.apcer))
                     (row("BPCER", "living people taken for attacks, of those scored", evaluation.bpcer))
@@ -22,23 +23,20 @@ pub(super) fn section(report: &Report) -> Markup {
                     (row("All attacks", "accepted, of all attacks, answered or not", evaluation.attacks_accepted))
                     (row("All people", "not let in, of all living people, answered or not", evaluation.live_not_let_in))
                     tr {
-                        td { "EER" }
-                        td { "where both errors are equal, all attacks together"
-                            @if let Some(eer) = evaluation.eer { ", at the threshold " (format::threshold(eer.threshold)) } }
+                        (term_cell("EER", &html! { "where both errors are equal, all attacks together"
+                            @if let Some(eer) = evaluation.eer { ", at the threshold " (format::threshold(eer.threshold)) } }))
                         td class="value" { (format::share(evaluation.eer.map(|eer| eer.eer))) }
                         td { @if let Some(eer) = evaluation.eer { (format::ends(eer.low, eer.high)) } }
                         td {}
                     }
                     tr {
-                        td { "AUC" }
-                        td { "how probably a living person scores higher than an attack; 0.5 is guessing" }
+                        (term_cell("AUC", &html! { "how probably a living person scores higher than an attack; 0.5 is guessing" }))
                         td class="value" { @if let Some(auc) = evaluation.auc { (format::score(auc.auc)) } @else { (format::NONE) } }
                         td { @if let Some(auc) = evaluation.auc { (format::score(auc.low)) " to " (format::score(auc.high)) } }
                         td {}
                     }
                     tr {
-                        td { "ACER" }
-                        td { "mean of APCER and BPCER; deprecated by the standard, as one error hides behind the other" }
+                        (term_cell("ACER", &html! { "mean of APCER and BPCER; deprecated by the standard, as one error hides behind the other" }))
                         td class="value" { (format::share(evaluation.acer)) }
                         td {} td {}
                     }
@@ -52,13 +50,17 @@ pub(super) fn section(report: &Report) -> Markup {
 fn row(term: &str, words: &str, share: Share) -> Markup {
     html! {
         tr {
-            td { (term) }
-            td { (words) }
+            (term_cell(term, &html! { (words) }))
             td class="value" { (format::share(share.share)) }
-            td { (format::interval(share)) }
-            td { (share.count) " of " (share.of) }
+            td class="count" { (format::interval(share)) }
+            td class="count" { (share.count) " of " (share.of) }
         }
     }
+}
+
+/// The standard's term with what it means under or beside it, as there is room.
+fn term_cell(term: &str, words: &Markup) -> Markup {
+    html! { td class="term" { b { (term) } " " span { (words) } } }
 }
 
 fn operating_points(report: &Report) -> Markup {
@@ -68,15 +70,14 @@ fn operating_points(report: &Report) -> Markup {
             h3 { "What holding attacks down would cost" }
             div class="scroll" { table {
                 thead { tr {
-                    th { "Term" } th { "In plain words" } th { "BPCER" } th { "95% interval" } th { "Threshold" }
+                    th { "Term, and in plain words" } th { "BPCER" } th { "95% interval" } th { "Threshold" }
                     th { "APCER there" }
                 } }
                 tbody { @for point in points { tr {
-                    td { (point.name) }
-                    td { "living people refused if no type of attack may get in more often than "
-                        (format::percent(point.apcer_at_most)) }
+                    (term_cell(point.name, &html! { "living people refused if no type of attack may get in more often than "
+                        (notes::percent(point.apcer_at_most)) }))
                     td class="value" { (format::share(point.bpcer.share)) }
-                    td { (format::interval(point.bpcer)) }
+                    td class="count" { (format::interval(point.bpcer)) }
                     td { (format::threshold(point.threshold)) }
                     td { (format::percent(point.apcer)) }
                 } } }

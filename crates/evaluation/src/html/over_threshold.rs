@@ -22,9 +22,9 @@ pub(super) fn figure(report: &Report) -> Markup {
         polyline class="line attack" points=(plot.line(points.iter().map(|p| (p.threshold, p.apcer)))) {}
         polyline class="line live dashed" points=(plot.line(points.iter().map(|p| (p.threshold, p.bpcer)))) {}
         @for (row, level) in levels.enumerate() {
-            (plot.upright("level", level.threshold, &super::format::short(&level.name, 16), row % 4 + 1))
+            (plot.upright("level", level.threshold, &super::format::short(&level.name, 16), (level.threshold < run.threshold, row % 4 + 1)))
         }
-        (plot.upright("threshold", run.threshold, &used, 0))
+        (plot.upright("threshold", run.threshold, &used, (false, 0)))
     };
     let words = html! {
         "A higher threshold accepts fewer attacks and refuses more people. APCER is that of the worst type at each "

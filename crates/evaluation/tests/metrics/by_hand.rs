@@ -166,3 +166,17 @@ fn what_is_too_few_is_said() {
     assert!(notes.contains("BPCER rests on 1 error"), "{notes}");
     assert!(notes.contains("The smallest type has 20 scored attacks"), "{notes}");
 }
+
+#[test]
+fn of_many_types_with_too_few_the_smallest_are_named() {
+    let mut all = live(&[0.9; 5]);
+    for kind in 0..7 {
+        all.extend(attacks(&format!("kind {kind}"), &vec![0.1; 10 + kind]));
+    }
+    let notes = Evaluation::of(&all, 0.5).notes.join("\n");
+    assert!(
+        notes.contains("0 of 13 attacks of the type \"kind 3\"") && !notes.contains("kind 4"),
+        "{notes}"
+    );
+    assert!(notes.contains("true of 3 more types"), "{notes}");
+}

@@ -132,17 +132,21 @@ fn targets_are_shares() {
 
 #[test]
 fn an_attack_that_no_threshold_stops_is_told() {
-    let mut all = overlapping();
-    all.extend(attacks("screen", &[1.0; 3]));
-    all.extend(live(&[1.0; 3]));
-    let mut calibrated = done(&all);
-    // Log-odds of 36 times a steep slope round to a score of exactly 1.
-    if calibrated.score(1.0) == 1.0 {
-        assert_eq!(calibrated.levels.hardened.meets_target, Some(false));
-        assert!(calibrated.notes.pop().is_some_and(|note| note.contains("No threshold")));
-    } else {
-        assert_eq!(calibrated.levels.hardened.meets_target, Some(true));
-    }
+    let mut all = live(&spread(400, 0.9, 0.999));
+    all.extend(attacks("print", &spread(400, 0.001, 0.1)));
+    all.extend(attacks("screen", &[1.0]));
+    let calibrated = done(&all);
+    // Log-odds of 36 times the slope round to a score of exactly 1.
+    assert_eq!(calibrated.score(1.0), 1.0);
+    assert_eq!(
+        (calibrated.levels.hardened.threshold, calibrated.levels.hardened.meets_target),
+        (1.0, Some(false))
+    );
+    assert!(
+        calibrated.notes.last().is_some_and(|note| note.contains("No threshold")),
+        "{:?}",
+        calibrated.notes
+    );
 }
 
 proptest! {

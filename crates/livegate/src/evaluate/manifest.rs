@@ -76,7 +76,7 @@ impl Lines<'_> {
         let is_row = |(i, byte): (usize, &u8)| self.at + i >= start && !byte.is_ascii_whitespace();
         let passed = rest.iter().enumerate().position(is_row).unwrap_or(rest.len());
         self.at += passed;
-        self.line += rest[..passed].iter().filter(|byte| **byte == b'\n').count();
+        self.line += rest[..passed].split(|byte| *byte == b'\n').count() - 1;
         self.line
     }
 }
