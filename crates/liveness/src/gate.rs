@@ -114,3 +114,162 @@ impl Gates<'_> {
         self.at_most(ReasonCode::ImageTooBright, max_luma.into(), luma.into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use face_detector::Landmarks;
+    use frame::Point;
+    use model_pack::GoldenPicture;
+
+    use super::*;
+    use crate::settings::{Bar, Consequence, Severities};
+
+    /// Where the drawn face is in its picture of 800x800 px.
+    const DRAWN: [f32; 4] = [335.0, 327.0, 150.0, 172.0];
+
+    fn face([x, y, width, height]: [f32; 4]) -> Face {
+        Face { rect: Rect::new(x, y, width, height), confidence: 0.9, landmarks: None }
+    }
+
+    /// Landmarks of a head turned to the side by about `yaw` degrees and tilted by `roll`.
+    fn posed(yaw: f32, roll: f32) -> Landmarks {
+        let (sin, cos) = roll.to_radians().sin_cos();
+        let place = |x: f32, y: f32| Point {
+            x: 410.0 + 60.0 * (x * cos - y * sin),
+            y: 390.0 + 60.0 * (x * sin + y * cos),
+        };
+        Landmarks {
+            right_eye: place(-0.5, 0.0),
+            left_eye: place(0.5, 0.0),
+            nose: place(-0.62 * yaw.to_radians().tan(), 0.6),
+            mouth_right: place(-0.4, 1.1),
+            mouth_left: place(0.4, 1.1),
+        }
+    }
+
+    fn gated(frame: &Frame, face: &Face, settings: &Settings) -> Gated {
+        let terms = Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false };
+        gate(frame, Some(face), settings, &terms, &mut Resampler::default())
+    }
+
+    fn codes(frame: &Frame, face: &Face) -> Vec<ReasonCode> {
+        let reasons = gated(frame, face, &Settings::default()).reasons;
+        reasons.into_iter().map(|reason| reason.code).collect()
+    }
+
+    fn drawn(change: impl Fn(u8) -> u8) -> Frame {
+        let frame = GoldenPicture::DrawnFace.frame();
+        let pixels = frame.pixels().iter().map(|&level| change(level)).collect();
+        Frame::from_rgb8(frame.size(), pixels).unwrap()
+    }
+
+    fn gray(width: usize, height: usize) -> Frame {
+        Frame::from_rgb8(Size::new(width, height), vec![128; 3 * width * height]).unwrap()
+    }
+
+    #[test]
+    fn a_good_picture_passes_and_says_what_was_not_looked_at() {
+        let (frame, mut face) = (drawn(|level| level), face(DRAWN));
+        let without_landmarks = gated(&frame, &face, &Settings::default());
+        assert_eq!(without_landmarks.reasons, []);
+        assert_eq!(without_landmarks.unchecked, [ReasonCode::FaceAngleTooLarge]);
+        face.landmarks = Some(posed(5.0, -5.0));
+        assert_eq!(gated(&frame, &face, &Settings::default()), Gated::default());
+    }
+
+    #[test]
+    fn where_and_how_large_a_face_is_has_limits() {
+        let frame = drawn(|level| level);
+        let at = |place| codes(&frame, &face(place));
+        assert_eq!(at([400.0, 400.0, 48.0, 60.0]), []);
+        assert_eq!(at([400.0, 400.0, 47.9, 60.0]), [ReasonCode::FaceTooSmall]);
+        assert_eq!(at([100.0, 20.0, 600.0, 760.0]), [ReasonCode::FaceCloseToBorder]);
+        assert_eq!(
+            at([100.0, 10.0, 600.0, 761.0]),
+            [ReasonCode::FaceTooClose, ReasonCode::FaceCloseToBorder]
+        );
+        // A fifth of it outside, and a little more.
+        let [_, y, width, height] = DRAWN;
+        let at_edge = |share: f32| at([-share * width, y, width, height]);
+        assert!(!at_edge(0.2).contains(&ReasonCode::FaceCropped));
+        assert_eq!(at_edge(0.21), [ReasonCode::FaceCloseToBorder, ReasonCode::FaceCropped]);
+    }
+
+    #[test]
+    fn a_small_picture_is_too_small_whatever_its_face() {
+        assert_eq!(
+            codes(&gray(400, 299), &face([100.0, 100.0, 40.0, 50.0])),
+            [ReasonCode::ImageTooSmall, ReasonCode::FaceTooSmall]
+        );
+    }
+
+    #[test]
+    fn a_head_turned_away_or_tilted_is_told_from_one_that_is_not() {
+        let frame = drawn(|level| level);
+        let at = |yaw, roll| {
+            let face = Face { landmarks: Some(posed(yaw, roll)), ..face(DRAWN) };
+            codes(&frame, &face)
+        };
+        for (yaw, roll) in [(44.0, 0.0), (-44.0, 10.0), (0.0, 44.0), (20.0, -44.0)] {
+            assert_eq!(at(yaw, roll), [], "{yaw} {roll}");
+        }
+        for (yaw, roll) in [(46.0, 0.0), (-46.0, 0.0), (0.0, 46.0), (0.0, -46.0), (0.0, 180.0)] {
+            assert_eq!(at(yaw, roll), [ReasonCode::FaceAngleTooLarge], "{yaw} {roll}");
+        }
+        // Eyes in one place: no angle, and no passing either.
+        let mut landmarks = posed(0.0, 0.0);
+        landmarks.left_eye = landmarks.right_eye;
+        let face = Face { landmarks: Some(landmarks), ..face(DRAWN) };
+        assert_eq!(codes(&frame, &face), [ReasonCode::FaceAngleTooLarge]);
+    }
+
+    #[test]
+    fn a_dark_a_bright_and_a_blurred_face_are_told_from_a_good_one() {
+        let at = |frame: &Frame| codes(frame, &face(DRAWN));
+        assert_eq!(at(&drawn(|level| level)), []);
+        assert!(at(&drawn(|level| level / 12)).contains(&ReasonCode::ImageTooDark));
+        assert!(at(&drawn(|level| level.max(240))).contains(&ReasonCode::ImageTooBright));
+        assert_eq!(at(&gray(800, 800)), [ReasonCode::ImageTooBlurry]);
+    }
+
+    #[test]
+    fn every_gate_can_warn_or_be_off() {
+        let (warn, off) = (Consequence::Warn, Consequence::Off);
+        let all = |consequence| Severities {
+            image_too_small: consequence,
+            too_many_faces: consequence,
+            face_too_small: consequence,
+            face_too_close: consequence,
+            face_close_to_border: consequence,
+            face_cropped: consequence,
+            face_angle_too_large: consequence,
+            image_too_blurry: consequence,
+            image_too_dark: consequence,
+            image_too_bright: consequence,
+        };
+        let impossible = Settings {
+            min_face_side_px: 1e6,
+            max_face_share: 0.0,
+            min_border_share: 1e6,
+            max_outside_share: 0.0,
+            max_angle_degrees: 0.0,
+            min_sharpness: 1e9,
+            min_luma: 255.0,
+            max_luma: 0.0,
+            ..Settings::default()
+        };
+        let face = Face { landmarks: Some(posed(10.0, 0.0)), ..face([-10.0, 327.0, 150.0, 172.0]) };
+        let frame = drawn(|level| level);
+        let terms = Terms { bar: Bar::default(), min_picture_side_px: 801, exact: false };
+        let gated = |severity| {
+            let settings = Settings { severity, ..impossible };
+            gate(&frame, Some(&face), &settings, &terms, &mut Resampler::default())
+        };
+        let warned = gated(all(warn)).reasons;
+        assert!(warned.iter().all(|reason| reason.severity == Severity::Warn));
+        let mut found: Vec<ReasonCode> = warned.into_iter().map(|reason| reason.code).collect();
+        found.extend([ReasonCode::FaceNotFound, ReasonCode::TooManyFaces]);
+        assert!(ReasonCode::ALL.iter().all(|code| found.contains(code)), "{found:?}");
+        assert_eq!(gated(all(off)), Gated::default());
+    }
+}
