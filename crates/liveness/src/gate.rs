@@ -78,10 +78,10 @@ impl Gates<'_> {
         };
         let inside = covered(top_left.x, delta.x, width) * covered(top_left.y, delta.y, height);
         let outside = 1.0 - inside / face.area();
-        self.at_least(ReasonCode::FaceTooSmall, min_face_side_px.into(), side.into());
-        self.at_most(ReasonCode::FaceTooClose, max_face_share.into(), share.into());
-        self.at_least(ReasonCode::FaceCloseToBorder, min_border_share.into(), room.into());
-        self.at_most(ReasonCode::FaceCropped, max_outside_share.into(), outside.into());
+        self.at_least(ReasonCode::FaceTooSmall, min_face_side_px, side.into());
+        self.at_most(ReasonCode::FaceTooClose, max_face_share, share.into());
+        self.at_least(ReasonCode::FaceCloseToBorder, min_border_share, room.into());
+        self.at_most(ReasonCode::FaceCropped, max_outside_share, outside.into());
     }
 
     fn pose(&mut self, face: &Face) {
@@ -93,7 +93,7 @@ impl Gates<'_> {
                 let (yaw, roll) = (yaw_degrees.abs(), roll_degrees.abs());
                 let angle = if (yaw + roll).is_nan() { f32::NAN } else { yaw.max(roll) };
                 let limit = self.settings.max_angle_degrees;
-                self.at_most(CODE, limit.into(), angle.into());
+                self.at_most(CODE, limit, angle.into());
             }
             None if self.settings.severity.of(CODE).is_some() => self.gated.unchecked.push(CODE),
             None => {}
@@ -109,9 +109,9 @@ impl Gates<'_> {
         }
         let nothing = Quality { sharpness: f32::NAN, luma: f32::NAN };
         let Quality { sharpness, luma } = Quality::of(frame, face, resampler).unwrap_or(nothing);
-        self.at_least(ReasonCode::ImageTooBlurry, min_sharpness.into(), sharpness.into());
-        self.at_least(ReasonCode::ImageTooDark, min_luma.into(), luma.into());
-        self.at_most(ReasonCode::ImageTooBright, max_luma.into(), luma.into());
+        self.at_least(ReasonCode::ImageTooBlurry, min_sharpness, sharpness.into());
+        self.at_least(ReasonCode::ImageTooDark, min_luma, luma.into());
+        self.at_most(ReasonCode::ImageTooBright, max_luma, luma.into());
     }
 }
 

@@ -16,12 +16,12 @@ pub(crate) fn select<'a>(
         [only] => return (Some(only), None),
         [first, second, ..] => (first, second),
     };
-    let lead = first.rect.area() / second.rect.area();
+    let lead = f64::from(first.rect.area()) / f64::from(second.rect.area());
     let limit = settings.min_face_lead;
     match settings.severity.of(ReasonCode::TooManyFaces).filter(|_| lead < limit) {
         None => (Some(first), None),
         Some(severity) => {
-            let reason = ReasonCode::TooManyFaces.found(severity, lead.into(), limit.into());
+            let reason = ReasonCode::TooManyFaces.found(severity, lead, limit);
             ((severity == Severity::Warn).then_some(first), Some(reason))
         }
     }

@@ -18,31 +18,31 @@ pub struct Settings {
     pub max_picture_side_px: u32,
     /// How many times the area of the second largest face the largest must have to be the one that
     /// is meant (`TOO_MANY_FACES`).
-    pub min_face_lead: f32,
+    pub min_face_lead: f64,
     /// Shortest shorter side of a face box, pixels (`FACE_TOO_SMALL`). 48: a scorer that sees 2.7 times
     /// the face in 128 pixels would have to invent pixels below it (128 / 2.7).
-    pub min_face_side_px: f32,
+    pub min_face_side_px: f64,
     /// Most of the picture's width or height that a face box may take, as a share (`FACE_TOO_CLOSE`). Scorers
     /// look for a screen's edge or a hand around the face; at 0.95 there is nothing around it to be seen.
-    pub max_face_share: f32,
+    pub max_face_share: f64,
     /// Least room between a face box and the picture's edges, in shorter sides of the box
     /// (`FACE_CLOSE_TO_BORDER`). As published: 25 px for a box of 224.
-    pub min_border_share: f32,
+    pub min_border_share: f64,
     /// Most of a face box that may lie outside the picture, as a share of its area (`FACE_CROPPED`).
-    pub max_outside_share: f32,
+    pub max_outside_share: f64,
     /// Most that a head may be turned to the side or tilted, degrees (`FACE_ANGLE_TOO_LARGE`). As published,
     /// 30, and as much again as the angle was found to be off by, 12.5, and rounded up.
-    pub max_angle_degrees: f32,
+    pub max_angle_degrees: f64,
     /// Least variance of the Laplacian over the face (Pech-Pacheco et al. 2000), its box brought to 128 px wide,
     /// in levels of 0 to 255, squared (`IMAGE_TOO_BLURRY`). As measured: sharp faces had 100 to 600, blurred with a
     /// deviation of 2 of those pixels 7 to 17, of 3, where living people's scores fall apart, 4 to 11.
-    pub min_sharpness: f32,
+    pub min_sharpness: f64,
     /// Least mean luma of the face, 0 to 255 (`IMAGE_TOO_DARK`). As measured: scores held at 21 to 49, and
     /// went astray in both directions at 10 to 16.
-    pub min_luma: f32,
+    pub min_luma: f64,
     /// Greatest mean luma of the face, 0 to 255 (`IMAGE_TOO_BRIGHT`). As measured: living people's scores held up to
     /// 230 and fell beyond.
-    pub max_luma: f32,
+    pub max_luma: f64,
     /// What each of these does.
     pub severity: Severities,
 }
@@ -182,16 +182,16 @@ impl Settings {
         for (limit, range, key, must_be) in [
             (
                 self.min_face_lead,
-                1.0..=f32::MAX,
+                1.0..=f64::MAX,
                 "liveness.min_face_lead",
                 "a number of at least 1",
             ),
-            (self.min_face_side_px, 0.0..=f32::MAX, "liveness.min_face_side_px", AT_LEAST_0),
-            (self.max_face_share, 0.0..=f32::MAX, "liveness.max_face_share", AT_LEAST_0),
-            (self.min_border_share, 0.0..=f32::MAX, "liveness.min_border_share", AT_LEAST_0),
+            (self.min_face_side_px, 0.0..=f64::MAX, "liveness.min_face_side_px", AT_LEAST_0),
+            (self.max_face_share, 0.0..=f64::MAX, "liveness.max_face_share", AT_LEAST_0),
+            (self.min_border_share, 0.0..=f64::MAX, "liveness.min_border_share", AT_LEAST_0),
             (self.max_outside_share, 0.0..=1.0, "liveness.max_outside_share", "from 0 to 1"),
             (self.max_angle_degrees, 0.0..=180.0, "liveness.max_angle_degrees", "from 0 to 180"),
-            (self.min_sharpness, 0.0..=f32::MAX, "liveness.min_sharpness", AT_LEAST_0),
+            (self.min_sharpness, 0.0..=f64::MAX, "liveness.min_sharpness", AT_LEAST_0),
             (self.min_luma, 0.0..=255.0, "liveness.min_luma", "from 0 to 255"),
             (self.max_luma, 0.0..=255.0, "liveness.max_luma", "from 0 to 255"),
         ] {
