@@ -10,6 +10,7 @@
 //! What it does not do: no model, no thread, no file, no log line.
 
 mod alter;
+mod bin;
 mod decode;
 mod error;
 mod frame;
@@ -20,6 +21,7 @@ mod limits;
 mod resample;
 mod tensor;
 mod tiff;
+mod turn;
 mod webp;
 
 pub use alter::EncodeJpegError;
@@ -30,3 +32,4 @@ pub use geometry::{Delta, PixelRect, Point, Rect, Size};
 pub use limits::Limits;
 pub use resample::{Filter, Resampler};
 pub use tensor::{Channels, TensorSpec};
+pub use turn::Turn;

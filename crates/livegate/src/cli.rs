@@ -9,10 +9,10 @@ use std::str::FromStr;
 
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use liveness::{Device, Threshold};
+use liveness::Device;
 use time::Date;
 
-pub(crate) use self::laboratory::{Calibrate, Evaluate, Output};
+pub(crate) use self::laboratory::{Calibrate, Evaluate, Output, ScoreBar};
 use crate::config::Flag;
 
 /// Self-hosted face liveness behind the Kairos liveness endpoint.
@@ -143,11 +143,10 @@ pub(crate) struct Verify {
     /// Write each picture with its boxes and score drawn into this directory.
     #[arg(long, value_name = "DIR")]
     pub annotate: Option<PathBuf>,
-    /// Scores from here on are live, 0 to 1 [default: the configured one, or 0.5].
-    #[arg(long, value_name = "NUMBER")]
-    pub threshold: Option<Threshold>,
-    /// Take no shortcut: decode in full and detect at the size of the reference. This version never
-    /// takes one; the flag says that you rely on it.
+    #[command(flatten)]
+    pub bar: ScoreBar,
+    /// Take no shortcut: decode in full, and look for faces as the reference does, once, at its size and with
+    /// the picture as it came.
     #[arg(long)]
     pub exact: bool,
     #[command(flatten)]

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use evaluation::{NamedThreshold, Run};
-use liveness::Terms;
-use model_pack::SecurityLevel;
+use liveness::{Bar, Terms, Threshold};
+use model_pack::{Manifest, SecurityLevel};
 use time::OffsetDateTime;
 
 pub(crate) use self::summary::percent;
@@ -27,6 +27,7 @@ use self::robustness::Alteration;
 use crate::cli::{Evaluate, Output, Place};
 use crate::config::{Config, Layers};
 use crate::engine::Engine;
+use crate::keys::Unusable;
 use crate::{print, print_json, setup, tell};
 
 const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -39,19 +40,27 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
     setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
     let engine = Engine::load(place, &home, &config)?;
-    let limits = limits(command, &config);
+    let bar = command.bar.bar().unwrap_or(config.ingress.bar());
+    let threshold = threshold(bar, &engine.pack().manifest)?;
+    let limits = limits(threshold, command.exact, &config);
     let mut journal = Journal::open(out, &fingerprint(command, &config, &engine), *fresh)?;
     let alterations = if command.robustness { &Alteration::ALL[..] } else { &[] };
     let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
     let workers = workers.unwrap_or(NonZeroUsize::MIN);
     tell(&format!(
-        "Measuring {} pictures with the pack `{}`; if stopped, the same command goes on from {}",
+        "Measuring {} pictures with the pack `{}`; if stopped, it goes on from {} the next time",
         inputs.pictures.len(),
         engine.pack().manifest.name,
         out.display()
     ));
     let results = run::run(&engine, limits, &inputs.pictures, alterations, &mut journal, workers)?;
-    let described = describe_run(command, &config, &engine, limits);
+    let described = Run {
+        threshold: threshold.get(),
+        security_level: bar.level().map(|level| level.to_string()),
+        source: source(command),
+        exact: command.exact,
+        ..of_engine(&config, &engine)
+    };
     let (mut report, presentations) = outputs::report(described, &inputs, &results, alterations);
     if *thumbnails {
         outputs::add_thumbnails(&mut report, &inputs.pictures, &limits.frame);
@@ -65,12 +74,27 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
+/// The number that scores are held against.
+fn threshold(bar: Bar, manifest: &Manifest) -> Result<Threshold, Unusable> {
+    match bar {
+        Bar::Threshold(threshold) => Ok(threshold),
+        Bar::Level(level) => {
+            let point = manifest.levels.get(level);
+            point.and_then(|point| Threshold::try_from(point.threshold).ok()).ok_or_else(|| {
+                let name = &manifest.name;
+                Unusable(format!("the pack `{name}` has no threshold for the level `{level}`"))
+            })
+        }
+    }
+}
+
 /// As the service has them.
-fn limits(command: &Evaluate, config: &Config) -> Limits {
+fn limits(threshold: Threshold, exact: bool, config: &Config) -> Limits {
     Limits {
         terms: Terms {
-            threshold: command.threshold.unwrap_or(config.ingress.threshold),
+            bar: Bar::Threshold(threshold),
             min_picture_side_px: config.ingress.min_picture_side_px,
+            exact,
         },
         max_bytes: config.ingress.max_body_bytes,
         frame: frame::Limits {
@@ -95,7 +119,8 @@ fn fingerprint(command: &Evaluate, config: &Config, engine: &Engine) -> Fingerpr
     }
 }
 
-fn describe_run(command: &Evaluate, config: &Config, engine: &Engine, limits: Limits) -> Run {
+/// What ran, without what was asked of it.
+fn of_engine(config: &Config, engine: &Engine) -> Run {
     let manifest = &engine.pack().manifest;
     let level = |level: SecurityLevel| {
         let threshold = manifest.levels.get(level)?.threshold;
@@ -107,11 +132,11 @@ fn describe_run(command: &Evaluate, config: &Config, engine: &Engine, limits: Li
         pack_digest: engine.pack().digest.to_string(),
         device: config.device.to_string(),
         onnxruntime: engine.runtime_build().to_owned(),
-        exact: command.exact,
-        threshold: limits.terms.threshold.get(),
+        exact: false,
+        threshold: Threshold::default().get(),
         security_level: None,
         levels: SecurityLevel::ALL.into_iter().filter_map(level).collect(),
-        source: source(command),
+        source: String::new(),
         at: OffsetDateTime::now_utc(),
     }
 }

@@ -14,6 +14,7 @@ mod decide;
 mod error;
 mod gate;
 mod pipeline;
+mod quality;
 mod reason;
 mod report;
 mod select;
@@ -22,8 +23,8 @@ mod settings;
 
 pub use anti_spoof::{ModelScore, Score};
 pub use face_detector::{DetectError, Face, Landmarks};
-pub use frame::{DecodeError, Rect, Size};
-pub use model_pack::Digest;
+pub use frame::{DecodeError, Rect, Size, Turn};
+pub use model_pack::{Digest, SecurityLevel};
 pub use onnx::Device;
 
 pub use decide::{Threshold, ThresholdError, Verdict};
@@ -32,7 +33,7 @@ pub use pipeline::Pipeline;
 pub use reason::{Reason, ReasonCode, Severity};
 pub use report::{PackIdentity, Report, Timings};
 pub use self_test::GoldenError;
-pub use settings::{InvalidSetting, Settings, Terms};
+pub use settings::{Bar, Consequence, InvalidSetting, Settings, Severities, Terms};
 
 /// Whatever can check a selfie. The service is written against this, so that its own tests can be
 /// slow, failing or panicking without a model.

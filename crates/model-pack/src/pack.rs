@@ -98,6 +98,12 @@ impl Pack {
 
     /// The scorers' ONNX files, in the manifest's order.
     pub fn scorer_models(&self) -> impl Iterator<Item = &[u8]> {
-        self.files[1..].iter().map(|file| &**file)
+        self.files[1..=self.manifest.scorers.len()].iter().map(|file| &**file)
+    }
+
+    /// The landmarker's ONNX file, if the pack has one.
+    #[must_use]
+    pub fn landmarker_model(&self) -> Option<&[u8]> {
+        self.files.get(1 + self.manifest.scorers.len()).map(|file| &**file)
     }
 }

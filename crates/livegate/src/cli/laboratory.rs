@@ -1,10 +1,10 @@
-//! Flags of the commands that measure packs: `evaluate` and `calibrate`.
+//! Flags of the commands that measure packs, `evaluate` and `calibrate`, and of thresholds.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use liveness::Threshold;
+use liveness::{Bar, SecurityLevel, Threshold};
 
 use super::Engine;
 use crate::config::Flag;
@@ -30,9 +30,8 @@ pub(crate) struct Evaluate {
     /// Break the figures down by this column of the manifest too; may be repeated.
     #[arg(long, value_name = "COLUMN", requires = "manifest")]
     pub group_by: Vec<String>,
-    /// Scores from here on are live, 0 to 1 [default: the configured one, or 0.5].
-    #[arg(long, value_name = "NUMBER")]
-    pub threshold: Option<Threshold>,
+    #[command(flatten)]
+    pub bar: ScoreBar,
     /// Take no shortcut, as in `verify`.
     #[arg(long)]
     pub exact: bool,
@@ -74,6 +73,24 @@ impl Evaluate {
         let mut flags = self.engine.flags();
         flags.push(Flag::new("workers", "--workers", self.workers.as_ref()));
         flags
+    }
+}
+
+/// What scores are held against.
+#[derive(Args)]
+pub(crate) struct ScoreBar {
+    /// Scores from here on are live, 0 to 1 [default: the configured one, or 0.5].
+    #[arg(long, value_name = "NUMBER")]
+    threshold: Option<Threshold>,
+    /// Take the threshold that the pack has for this level: convenience, standard or hardened.
+    #[arg(long, value_name = "LEVEL", conflicts_with = "threshold")]
+    security_level: Option<SecurityLevel>,
+}
+
+impl ScoreBar {
+    /// What was given, if anything was.
+    pub(crate) fn bar(&self) -> Option<Bar> {
+        self.threshold.map(Bar::Threshold).or(self.security_level.map(Bar::Level))
     }
 }
 

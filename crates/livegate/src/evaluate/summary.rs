@@ -51,7 +51,7 @@ pub(super) fn text(report: &Report, passed_over: usize, out: &Path) -> String {
     }
     lines.push(match report.problems.len() {
         0 => "no problems".to_owned(),
-        problems => format!("problems: {problems}, each named in the report"),
+        problems => format!("problems: {problems}, each named in report.json"),
     });
     lines.push(format!("report: {}", out.join("report.html").display()));
     lines.join("\n")

@@ -330,12 +330,28 @@ fn every_alteration_is_measured_against_the_unaltered_picture() {
     for variant in variants {
         assert_eq!(variant["decisions_changed"]["of"], 3, "{variant}");
         assert_eq!(variant["evaluation"]["attacks"]["failed"], 1, "{variant}");
-        let change = |what: &str| variant["score_change"][what].as_f64().unwrap();
+        let Some(change) = variant["score_change"].as_object() else {
+            // So blurred that nothing is assessed any more, as it should be.
+            assert!(variant["name"].as_str().unwrap().starts_with("blur"), "{variant}");
+            assert_eq!(variant["evaluation"]["live"]["not_assessed"], 1, "{variant}");
+            continue;
+        };
+        let change = |what: &str| change[what].as_f64().unwrap();
         assert!(change("median") <= change("percentile_95"), "{variant}");
         assert!(change("percentile_95") <= change("greatest"), "{variant}");
-        // Altered they are, but for the one that is 640 px wide already.
         assert!(change("greatest") > 0.0 && change("greatest") < 1.0, "{variant}");
     }
+    assert_eq!(report["reasons"], serde_json::json!([]));
+}
+
+#[test]
+fn a_security_level_is_a_threshold_of_the_pack() {
+    let lab = Lab::new();
+    let report = lab.report(&[&BOTH[..], &["--security-level", "hardened"]].concat());
+    assert_eq!(report["run"]["security_level"], "hardened");
+    let levels = testbed::pack("starter").manifest.levels;
+    assert_eq!(report["run"]["threshold"], levels.hardened.unwrap().threshold);
+    assert_eq!(report["run"]["levels"].as_array().unwrap().len(), 3);
 }
 
 #[test]
