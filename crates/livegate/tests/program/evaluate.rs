@@ -1,5 +1,7 @@
 //! `livegate evaluate` on labelled pictures.
 
+mod inputs;
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -130,6 +132,7 @@ fn directories_become_figures_and_files() {
     assert!(html.contains("starter") && html.contains("screens/clip.mp4"));
 }
 
+#[cfg(unix)]
 #[test]
 fn programs_read_the_overall_figures() {
     let lab = Lab::new();
@@ -146,106 +149,6 @@ fn programs_read_the_overall_figures() {
     let verified: Value = serde_json::from_str(&line).unwrap();
     let score = verified["score"].to_string();
     assert!(lab.scores("livegate-evaluation").contains(&score), "{score}");
-}
-
-#[test]
-fn every_flaw_of_a_manifest_is_named_and_the_rest_is_used() {
-    let lab = Lab::new();
-    std::fs::copy(lab.path("spoof/drawn.jpg"), lab.path("spoof/copy.jpg")).unwrap();
-    let mut cut_short = std::fs::read(lab.path("live/portrait.jpg")).unwrap();
-    cut_short.truncate(cut_short.len() / 2);
-    lab.put("live/corrupt.jpg", &cut_short);
-    lab.put("spoof/twice.jpg", &drawn().encode_jpeg(80).unwrap());
-    lab.put("spoof/both.jpg", &drawn().encode_jpeg(70).unwrap());
-    let rows: [&[u8]; 15] = [
-        b"\xEF\xBB\xBFfile,label,attack_type,camera",
-        b"live/portrait.jpg,live,print,front",
-        b"",
-        b"live/corrupt.jpg,Real,,front",
-        b"live/nowhere.jpg,live,,front",
-        b"spoof/drawn.jpg,spoof,\"screen, large\",back",
-        b"spoof/copy.jpg,attack,print,back",
-        b"spoof/twice.jpg,spoof,,",
-        b"spoof/../spoof/twice.jpg,spoof,,",
-        b"spoof/both.jpg,spoof,,back",
-        b"spoof/both.jpg,live,,back",
-        b"live/portrait.jpg,1,,front",
-        b"live,live,,front",
-        b"spoof/short.jpg",
-        b"spoof/\xFF.jpg,spoof,,back",
-    ];
-    lab.put("manifest.csv", &rows.join(&b"\r\n"[..]));
-    let report = lab.report(&["--manifest", "manifest.csv", "--group-by", "Camera"]);
-    for (file, what) in [
-        ("live/portrait.jpg", "line 2: it is live and has the attack type `print`"),
-        ("live/corrupt.jpg", "unreadable_image"),
-        ("live/nowhere.jpg", "line 5: it cannot be read: No such file"),
-        ("spoof/copy.jpg", "the same picture as spoof/drawn.jpg"),
-        ("spoof/../spoof/twice.jpg", "listed twice"),
-        ("spoof/both.jpg", "listed as live and as an attack"),
-        ("manifest.csv", "line 12: live/portrait.jpg: `1` is no label"),
-        ("live", "line 13: it cannot be read: it is no file"),
-        ("manifest.csv", "line 14: spoof/short.jpg has no label"),
-        ("manifest.csv", "line 15: it is not UTF-8"),
-    ] {
-        assert_problem(&report, file, what);
-    }
-    assert_eq!(report["problems"].as_array().unwrap().len(), 10, "{report:#}");
-    assert_eq!(report["pictures"], 5);
-    let types = report["evaluation"]["attack_types"].as_array().unwrap();
-    let types: Vec<&str> = types.iter().map(|t| t["attack_type"].as_str().unwrap()).collect();
-    assert_eq!(types, ["print", "screen, large", "unnamed"]);
-    let values = report["groups"][0]["values"].as_array().unwrap();
-    let values: Vec<&str> = values.iter().map(|value| value["value"].as_str().unwrap()).collect();
-    assert_eq!(values, ["back", "front", "not given"]);
-}
-
-#[test]
-fn a_class_or_a_column_that_is_missing_is_named() {
-    let lab = Lab::new();
-    let report = lab.report(&["--live", "live", "--live", "live"]);
-    assert_problem(&report, "all", "there is no attack");
-    assert_problem(&report, "live/portrait.jpg", "listed twice");
-    assert_eq!(report["evaluation"]["auc"], Value::Null);
-
-    lab.put("manifest.csv", b"label,file\nspoof,spoof/drawn.jpg\n");
-    let report = lab.report(&["--manifest", "manifest.csv"]);
-    assert_problem(&report, "manifest.csv", "no column `attack_type`");
-    assert_problem(&report, "all", "there is no bona fide picture");
-}
-
-#[test]
-fn nothing_usable_is_refused_in_a_sentence() {
-    let lab = Lab::empty();
-    lab.put("notes/readme.md", b"no pictures here");
-    lab.put("no-label.csv", b"file,attack_type\na.jpg,print\n");
-    lab.put("semicolons.csv", b"file;label\na.jpg;live\n");
-    lab.put("gone.csv", b"file,label,attack_type\na.jpg,live,\nb.jpg,spoof,print\n");
-    lab.put("empty.csv", b"");
-    for (arguments, said) in [
-        (&["--live", "live", "--spoof", "spoof"][..], "there is no picture in it"),
-        (&["--live", "notes"], "there is no picture"),
-        (&["--live", "nowhere"], "nowhere is no directory"),
-        (&["--manifest", "nowhere.csv"], "nowhere.csv cannot be read"),
-        (
-            &["--manifest", "no-label.csv"],
-            "no column `label`; separated by commas, it has: `file`, `attack_type`",
-        ),
-        (&["--manifest", "semicolons.csv"], "`file;label`"),
-        (&["--manifest", "empty.csv"], "no column `file`"),
-        (&["--manifest", "gone.csv"], "2 problems"),
-        (&["--manifest", "gone.csv", "--group-by", "camera"], "no column `camera`"),
-        (&["--manifest", "gone.csv", "--live", "live"], "cannot be used with"),
-        (&["--live", "live", "--group-by", "camera"], "--manifest"),
-        (&["--attack", "print"], "NAME=DIR"),
-        (&["--json"], "--manifest"),
-    ] {
-        let (out, err, code) = lab.run(arguments);
-        assert_eq!((out.as_str(), code), ("", 64), "{arguments:?}: {err}");
-        assert!(err.contains(said), "{arguments:?}: {err}");
-    }
-    // Nothing was made on the way.
-    assert!(!lab.path("livegate-evaluation").exists());
 }
 
 #[test]
