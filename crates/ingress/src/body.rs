@@ -14,14 +14,16 @@ use serde::Deserialize;
 
 use crate::problem::Problem;
 
-/// More text than any number needs.
-const MAX_THRESHOLD_BYTES: usize = 256;
+/// More text than any number or level needs.
+const MAX_TERM_BYTES: usize = 256;
 
 /// What a caller sends.
 pub(crate) struct Submission {
     /// The picture's bytes, whatever they are.
     pub selfie: Vec<u8>,
     pub threshold: Option<Threshold>,
+    /// As sent; what it means is for the endpoint to say.
+    pub security_level: Option<String>,
 }
 
 /// Reads a body of either type, and never more of it than `max_bytes`.
@@ -93,12 +95,16 @@ impl From<multer::Error> for Fault {
 async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission, Fault> {
     let boundary = multer::parse_boundary(media_type)?;
     let mut form = Multipart::new(body, boundary);
-    let (mut selfie, mut threshold) = (None, None);
+    let (mut selfie, mut threshold, mut security_level) = (None, None, None);
     while let Some(field) = form.next_field().await? {
         match field.name() {
             Some("selfie") if selfie.is_none() => selfie = Some(collect(field, usize::MAX).await?),
             Some("threshold") if threshold.is_none() => {
-                threshold = Some(collect(field, MAX_THRESHOLD_BYTES).await?);
+                threshold = Some(collect(field, MAX_TERM_BYTES).await?);
+            }
+            // The last one counts: for Kairos' paths it is an unknown part.
+            Some("security_level") => {
+                security_level = Some(collect(field, MAX_TERM_BYTES).await?);
             }
             // Which of two would be the one that is meant?
             Some("selfie") => {
@@ -113,11 +119,13 @@ async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission,
     let threshold = threshold
         .map(|text| {
             let text = std::str::from_utf8(&text).ok();
-            text.filter(|text| text.len() <= MAX_THRESHOLD_BYTES)
+            text.filter(|text| text.len() <= MAX_TERM_BYTES)
                 .and_then(|text| text.parse().ok())
                 .ok_or(Problem::InvalidThreshold)
         })
         .transpose()?;
+    let security_level =
+        security_level.map(|text| String::from_utf8_lossy(&text).trim().to_owned());
     let selfie = selfie.ok_or(Problem::MissingSelfie)?;
     let selfie = if is_text(&selfie) {
         // Anything that only looks like text is for the decoder to refuse.
@@ -125,7 +133,7 @@ async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission,
     } else {
         selfie
     };
-    Ok(Submission { selfie, threshold })
+    Ok(Submission { selfie, threshold, security_level })
 }
 
 /// A part's bytes; of one that is longer than `enough`, more than that many and not all.
@@ -148,6 +156,8 @@ async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
         // Distinguishes a `null`, which is no number, from nothing.
         #[serde(default, deserialize_with = "present")]
         threshold: Option<serde_json::Value>,
+        #[serde(default, deserialize_with = "present")]
+        security_level: Option<serde_json::Value>,
     }
     fn present<'de, D: serde::Deserializer<'de>>(
         value: D,
@@ -173,7 +183,12 @@ async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
     let selfie = fields.selfie.ok_or(Problem::MissingSelfie)?;
     let selfie = picture_of_text(selfie.as_bytes())
         .ok_or(Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL."))?;
-    Ok(Submission { selfie, threshold })
+    // What is no string is no level either.
+    let security_level = fields.security_level.map(|value| match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    });
+    Ok(Submission { selfie, threshold, security_level })
 }
 
 /// Whether bytes can be base64 or a `data:` URL. No picture can: each format has bytes outside it.
@@ -290,7 +305,7 @@ mod tests {
                 body.truncate(cut);
             }
             let outcome = |chunk| match read_in_chunks(media_type, &body, chunk) {
-                Ok(Submission { selfie, threshold }) => (selfie, threshold, ""),
+                Ok(Submission { selfie, threshold, .. }) => (selfie, threshold, ""),
                 Err(problem) => (Vec::new(), None, problem.code()),
             };
             let whole = outcome(body.len().max(1));

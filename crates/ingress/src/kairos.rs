@@ -1,74 +1,14 @@
-//! The Kairos endpoint: one selfie in, one answer out, key by key as documented there.
+//! The Kairos answer, key by key as documented there. No other file has its names.
 
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
-use liveness::{Bar, Report, Terms, Verdict};
+use liveness::{Report, Verdict};
 use serde::{Serialize, Serializer};
 
-use crate::body;
 use crate::config::ResponseCodes;
-use crate::credentials;
 use crate::envelope::{Arrival, Stamp};
-use crate::problem::Problem;
-use crate::router::{Service, json};
-
-/// Which of the two documented paths was called. They differ in the smallest picture, where that is
-/// so configured.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Version {
-    V0_1,
-    V0_2,
-}
-
-/// `POST /v0.N/liveness-verification`.
-pub(crate) async fn verify(
-    version: Version,
-    State(service): State<Service>,
-    Extension(arrival): Extension<Arrival>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let deadline = arrival.instant + std::time::Duration::from_millis(service.config.deadline_ms);
-    let answer = answer(version, &service, arrival, &headers, body, deadline);
-    match tokio::time::timeout_at(deadline.into(), answer).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(problem)) => problem.respond(arrival),
-        Err(_) => Problem::DeadlineExceeded.respond(arrival),
-    }
-}
-
-async fn answer(
-    version: Version,
-    service: &Service,
-    arrival: Arrival,
-    headers: &HeaderMap,
-    body: Body,
-    deadline: std::time::Instant,
-) -> Result<Response, Problem> {
-    let config = &service.config;
-    let caller = credentials::identify(&service.accounts, headers);
-    let caller = caller.ok_or(Problem::InvalidCredentials)?;
-    let hold = service.accounts.admit(&caller).await;
-    let hold = hold.map_err(|denial| Problem::denied(denial, config.rate_limited_status))?;
-    let submission = body::read(headers, body, config.max_body_bytes).await?;
-    let min_picture_side_px = match version {
-        Version::V0_1 => config.v0_1_min_picture_side_px.unwrap_or(config.min_picture_side_px),
-        Version::V0_2 => config.min_picture_side_px,
-    };
-    let bar = submission.threshold.map_or(config.bar(), Bar::Threshold);
-    let terms = Terms { bar, min_picture_side_px, exact: false };
-    let report = service.workers.check(submission.selfie, terms, deadline).await?;
-    let answer = json(&Answer::new(arrival, &report, &config.response_codes)).into_response();
-    // From here on it is answered 200. Anything that ended earlier has given its hold back.
-    hold.count();
-    Ok(answer)
-}
 
 /// The documented answer. The order of fields is part of it.
 #[derive(Serialize)]
-struct Answer {
+pub(crate) struct KairosAnswer {
     #[serde(flatten)]
     stamp: Stamp,
     response_code: i64,
@@ -111,8 +51,8 @@ impl Serialize for FourDecimals {
     }
 }
 
-impl Answer {
-    fn new(arrival: Arrival, report: &Report, codes: &ResponseCodes) -> Self {
+impl KairosAnswer {
+    pub(crate) fn new(arrival: Arrival, report: &Report, codes: &ResponseCodes) -> Self {
         let pair = |x: f32, y: f32| Pair { x: FourDecimals(x.into()), y: FourDecimals(y.into()) };
         let faces_predicted = report
             .faces

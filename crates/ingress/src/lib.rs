@@ -11,6 +11,7 @@
 //! What it does not do: it knows no picture, no model, no file.
 
 mod admission;
+mod answer;
 mod body;
 mod config;
 mod cors;
@@ -21,9 +22,11 @@ mod linger;
 mod problem;
 mod router;
 mod serve;
+mod v1;
 mod workers;
 
 pub use config::{Config, InvalidStatus, RateLimitedStatus, ResponseCodes};
 pub use problem::Problem;
 pub use serve::Ingress;
+pub use v1::ReportFields;
 pub use workers::{StartError, Workers};

@@ -24,6 +24,8 @@ pub enum Problem {
     MissingSelfie,
     /// The threshold is not a number from 0 to 1.
     InvalidThreshold,
+    /// The security level is none, or one that cannot be had here.
+    InvalidSecurityLevel(Cow<'static, str>),
     /// Credentials are missing, unknown or wrong: which of them is not said.
     InvalidCredentials,
     /// The app's quota is spent, or the app is disabled; the text says which.
@@ -133,6 +135,14 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 "invalid_threshold",
                 "`threshold` must be a number from 0 to 1.".into(),
+            ),
+            Self::InvalidSecurityLevel(what) => {
+                (StatusCode::BAD_REQUEST, "invalid_security_level", what.clone())
+            }
+            Self::Check(error @ CheckError::NoSuchLevel { .. }) => (
+                StatusCode::BAD_REQUEST,
+                "invalid_security_level",
+                format!("The security level cannot be used: {error}.").into(),
             ),
             Self::InvalidCredentials => (
                 StatusCode::UNAUTHORIZED,
@@ -269,6 +279,7 @@ mod tests {
             Problem::MalformedBody(""),
             Problem::MissingSelfie,
             Problem::InvalidThreshold,
+            Problem::InvalidSecurityLevel("".into()),
             Problem::InvalidCredentials,
             Problem::UsageLimitReached(""),
             Problem::RateLimited { status: RateLimitedStatus::default(), retry_after_s: 1 },
@@ -291,6 +302,7 @@ mod tests {
                 Problem::MalformedBody(_)
                 | Problem::MissingSelfie
                 | Problem::InvalidThreshold
+                | Problem::InvalidSecurityLevel(_)
                 | Problem::InvalidCredentials
                 | Problem::UsageLimitReached(_)
                 | Problem::RateLimited { .. }

@@ -11,18 +11,19 @@ use axum::routing::post;
 use serde::Serialize;
 
 use crate::admission::{Admission, admit};
+use crate::answer::{Endpoint, answer};
 use crate::config::Config;
 use crate::cors;
 use crate::envelope::{Arrival, envelop};
-use crate::kairos::{Version, verify};
 use crate::linger::linger;
 use crate::problem::Problem;
 use crate::workers::Workers;
 
 /// Every path that is answered.
-pub(crate) const PATHS: [&str; 2] = [V0_1, V0_2];
+pub(crate) const PATHS: [&str; 3] = [V0_1, V0_2, V1];
 const V0_1: &str = "/v0.1/liveness-verification";
 const V0_2: &str = "/v0.2/liveness-verification";
+const V1: &str = "/v1/liveness";
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -37,8 +38,9 @@ pub(crate) struct Service {
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let router = Router::new()
-        .route(V0_1, post(|s, a, h, b| verify(Version::V0_1, s, a, h, b)))
-        .route(V0_2, post(|s, a, h, b| verify(Version::V0_2, s, a, h, b)))
+        .route(V0_1, post(|s, a, h, b| answer(Endpoint::KairosV0_1, s, a, h, b)))
+        .route(V0_2, post(|s, a, h, b| answer(Endpoint::KairosV0_2, s, a, h, b)))
+        .route(V1, post(|s, a, h, b| answer(Endpoint::V1, s, a, h, b)))
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
         .with_state(service)

@@ -1,13 +1,13 @@
 //! `livegate verify`: the pipeline without HTTP.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use ingress::Problem;
+use ingress::{Problem, ReportFields};
 use liveness::{
     CheckError, Face, Pipeline, Reason, ReasonCode, Report, SecurityLevel, Terms, Timings, Turn,
     Verdict,
@@ -161,32 +161,8 @@ fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
     #[derive(Serialize)]
     struct Checked<'a> {
         file: String,
-        verdict: Verdict,
-        score: Option<f64>,
-        threshold: f64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        security_level: Option<SecurityLevel>,
-        reasons: &'a [Reason],
-        unchecked: &'a [ReasonCode],
-        turned_degrees: u16,
-        faces: &'a [Face],
-        models: BTreeMap<&'a str, f64>,
-        crop_scales: BTreeMap<&'a str, f32>,
-        pack: Pack<'a>,
-        device: String,
-        timings_ms: TimingsMs,
-    }
-    #[derive(Serialize)]
-    struct Pack<'a> {
-        name: &'a str,
-        digest: String,
-    }
-    #[derive(Serialize)]
-    struct TimingsMs {
-        decode: f64,
-        detect: f64,
-        score: f64,
-        total: f64,
+        #[serde(flatten)]
+        report: ReportFields<'a>,
     }
     #[derive(Serialize)]
     struct Failed<'a> {
@@ -202,25 +178,7 @@ fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
     let file = file.display().to_string();
     let line = match outcome {
         Ok((_, report)) => {
-            let Timings { decode, detect, score, total } = report.timings;
-            let [decode, detect, score, total] =
-                [decode, detect, score, total].map(|t| (t.as_secs_f64() * 1e6).round() / 1e3);
-            serde_json::to_string(&Checked {
-                file,
-                verdict: report.verdict,
-                score: report.score.map(liveness::Score::get),
-                threshold: report.threshold.get(),
-                security_level: report.level,
-                reasons: &report.reasons,
-                unchecked: &report.unchecked,
-                turned_degrees: report.turn.degrees(),
-                faces: &report.faces,
-                models: report.models.iter().map(|m| (&*m.id, m.live.get())).collect(),
-                crop_scales: report.models.iter().map(|m| (&*m.id, m.crop_scale)).collect(),
-                pack: Pack { name: &report.pack.name, digest: report.pack.digest.to_string() },
-                device: report.device.to_string(),
-                timings_ms: TimingsMs { decode, detect, score, total },
-            })
+            serde_json::to_string(&Checked { file, report: ReportFields::of(report) })
         }
         Err(Unverified { code, message }) => {
             let error = Detail { code, message };

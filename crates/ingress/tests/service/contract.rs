@@ -2,7 +2,8 @@
 
 use crate::server;
 use crate::support::{
-    FAILING, LIVE, NO_FACE, PANICKING, Request, SPOOF, Server, selfie, threshold,
+    FAILING, LIVE, NO_FACE, PANICKING, RICH, Request, SPOOF, Server, security_level, selfie,
+    threshold,
 };
 
 #[test]
@@ -37,8 +38,13 @@ fn the_documented_examples_are_answers() {
     let blocks: Vec<String> =
         blocks.map(|block| block.lines().map(str::trim_start).collect()).collect();
     let server = server();
-    for (example, parts) in [(1, &[selfie(LIVE)][..]), (2, &[])] {
-        let answer = server.post(parts).text();
+    let richer = [selfie(RICH), security_level("standard")];
+    for (example, path, parts) in [
+        (1, "/v0.2/liveness-verification", &[selfie(LIVE)][..]),
+        (2, "/v1/liveness", &richer[..]),
+        (3, "/v0.2/liveness-verification", &[]),
+    ] {
+        let answer = server.send(&Request::form(parts).to(path).bytes()).text();
         let from = |text: &str| text[text.find("\"requested_at\"").unwrap()..].to_owned();
         let example = from(&blocks[example]).replace("2024-04-01 20:05:17", "TIME");
         assert_eq!(example, from(&answer));

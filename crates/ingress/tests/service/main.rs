@@ -7,6 +7,7 @@ mod callers;
 mod connections;
 mod contract;
 mod support;
+mod v1;
 
 use support::Server;
 

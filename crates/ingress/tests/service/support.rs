@@ -10,8 +10,9 @@ use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{Config, Ingress, Workers};
 use liveness::{
-    Bar, Check, CheckError, DecodeError, DetectError, Device, Face, PackIdentity, Rect, Report,
-    Score, Size, Terms, Threshold, Timings, Turn, Verdict,
+    Bar, Check, CheckError, DecodeError, DetectError, Device, Face, ModelScore, PackIdentity,
+    Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms, Threshold,
+    Timings, Turn, Verdict,
 };
 
 /// The key of the caller `id`.
@@ -24,6 +25,8 @@ pub(crate) const NO_FACE: &[u8] = b"\0no face";
 pub(crate) const SLOW: &[u8] = b"\0slow";
 pub(crate) const FAILING: &[u8] = b"\0failing";
 pub(crate) const PANICKING: &[u8] = b"\0panicking";
+/// Live, and there is something to be said about it.
+pub(crate) const RICH: &[u8] = b"\0rich";
 
 /// Checks as the picture says. A slow one says that it has begun, and takes until it is let go.
 struct Obedient {
@@ -34,7 +37,7 @@ struct Obedient {
 impl Check for Obedient {
     fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
         let verdict = match selfie {
-            LIVE => Verdict::Live,
+            LIVE | RICH => Verdict::Live,
             SPOOF => Verdict::Spoof,
             NO_FACE => Verdict::NotAssessed,
             SLOW => {
@@ -56,21 +59,34 @@ impl Check for Obedient {
             confidence: 0.988_54,
             landmarks: None,
         };
+        let threshold = match terms.bar {
+            Bar::Threshold(threshold) => threshold,
+            Bar::Level(SecurityLevel::Standard) => Threshold::default(),
+            Bar::Level(level) => {
+                return Err(CheckError::NoSuchLevel { level, pack: "obedient".into() });
+            }
+        };
+        let (mut reasons, mut unchecked, mut models) = (Vec::new(), Vec::new(), Vec::new());
+        if selfie == RICH {
+            let code = ReasonCode::FaceCloseToBorder;
+            let (severity, hint) = (Severity::Warn, code.hint());
+            reasons.push(Reason { code, severity, measured: 0.05, limit: 0.11, hint });
+            unchecked.push(ReasonCode::FaceAngleTooLarge);
+            let live = Score::new(0.75).unwrap();
+            models.push(ModelScore { id: "fr_liveness".into(), live, crop_scale: 2.7 });
+        }
         Ok(Report {
             verdict,
             score: score.map(|score| Score::new(score).unwrap()),
             fused: None,
-            threshold: match terms.bar {
-                Bar::Threshold(threshold) => threshold,
-                Bar::Level(_) => Threshold::default(),
-            },
+            threshold,
             level: terms.bar.level(),
-            unchecked: Vec::new(),
+            reasons,
+            unchecked,
             turn: Turn::None,
-            reasons: Vec::new(),
             picture: Size::new(95, 71),
             faces: if score.is_some() { vec![face] } else { Vec::new() },
-            models: Vec::new(),
+            models,
             pack: Arc::new(PackIdentity {
                 name: "obedient".into(),
                 digest: liveness::Digest::of(b""),
@@ -189,6 +205,11 @@ pub(crate) fn threshold(text: &str) -> Part<'_> {
     Part("threshold", "", text.as_bytes())
 }
 
+/// A text part named `security_level`.
+pub(crate) fn security_level(text: &str) -> Part<'_> {
+    Part("security_level", "", text.as_bytes())
+}
+
 /// A request, put together line by line.
 pub(crate) struct Request {
     pub(crate) line: String,
@@ -232,6 +253,11 @@ impl Request {
     pub(crate) fn with(mut self, header: &str, value: &str) -> Self {
         self.headers.push((header.into(), value.into()));
         self
+    }
+
+    /// To this path.
+    pub(crate) fn to(self, path: &str) -> Self {
+        self.line(&format!("POST {path} HTTP/1.1"))
     }
 
     pub(crate) fn line(mut self, line: &str) -> Self {

@@ -1,0 +1,100 @@
+//! The walk of a request once it has a route: credentials, limits, body, queue, and the report as JSON.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use liveness::{Bar, Terms};
+
+use crate::body::{self, Submission};
+use crate::config::Config;
+use crate::credentials;
+use crate::envelope::Arrival;
+use crate::kairos::KairosAnswer;
+use crate::problem::Problem;
+use crate::router::{Service, json};
+use crate::v1::V1Answer;
+
+/// Which path was called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Endpoint {
+    /// `/v0.1/liveness-verification`; it may have a smallest picture of its own.
+    KairosV0_1,
+    /// `/v0.2/liveness-verification`.
+    KairosV0_2,
+    /// `/v1/liveness`, our own.
+    V1,
+}
+
+/// `POST` to any of them.
+pub(crate) async fn answer(
+    endpoint: Endpoint,
+    State(service): State<Service>,
+    Extension(arrival): Extension<Arrival>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let deadline = arrival.instant + Duration::from_millis(service.config.deadline_ms);
+    let answer = check(endpoint, &service, arrival, &headers, body, deadline);
+    match tokio::time::timeout_at(deadline.into(), answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(problem)) => problem.respond(arrival),
+        Err(_) => Problem::DeadlineExceeded.respond(arrival),
+    }
+}
+
+async fn check(
+    endpoint: Endpoint,
+    service: &Service,
+    arrival: Arrival,
+    headers: &HeaderMap,
+    body: Body,
+    deadline: Instant,
+) -> Result<Response, Problem> {
+    let config = &service.config;
+    let caller = credentials::identify(&service.accounts, headers);
+    let caller = caller.ok_or(Problem::InvalidCredentials)?;
+    let hold = service.accounts.admit(&caller).await;
+    let hold = hold.map_err(|denial| Problem::denied(denial, config.rate_limited_status))?;
+    let submission = body::read(headers, body, config.max_body_bytes).await?;
+    let terms = terms(endpoint, &submission, config)?;
+    let report = service.workers.check(submission.selfie, terms, deadline).await?;
+    let answer = match endpoint {
+        Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => {
+            json(&KairosAnswer::new(arrival, &report, &config.response_codes)).into_response()
+        }
+        Endpoint::V1 => json(&V1Answer::new(arrival, &report)).into_response(),
+    };
+    // From here on it is answered 200. Anything that ended earlier has given its hold back.
+    hold.count();
+    Ok(answer)
+}
+
+/// What this picture is held against.
+fn terms(endpoint: Endpoint, submission: &Submission, config: &Config) -> Result<Terms, Problem> {
+    let threshold = submission.threshold.map(Bar::Threshold);
+    // Kairos knows no levels: a part of that name is one of those that mean nothing there.
+    let level = match (endpoint, &submission.security_level) {
+        (Endpoint::V1, Some(name)) => Some(name.parse().map_err(|_| {
+            Problem::InvalidSecurityLevel(
+                "`security_level` must be convenience, standard or hardened.".into(),
+            )
+        })?),
+        _ => None,
+    };
+    if threshold.is_some() && level.is_some() {
+        return Err(Problem::InvalidSecurityLevel(
+            "Send `threshold` or `security_level`, not both.".into(),
+        ));
+    }
+    let min_picture_side_px = match endpoint {
+        Endpoint::KairosV0_1 => {
+            config.v0_1_min_picture_side_px.unwrap_or(config.min_picture_side_px)
+        }
+        Endpoint::KairosV0_2 | Endpoint::V1 => config.min_picture_side_px,
+    };
+    let bar = threshold.or(level.map(Bar::Level)).unwrap_or(config.bar());
+    Ok(Terms { bar, min_picture_side_px, exact: false })
+}
