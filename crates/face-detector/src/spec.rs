@@ -1,10 +1,10 @@
 //! How a detector wants to be fed and read: the part of a model pack that this crate carries out.
 
 use frame::TensorSpec;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How a detector wants to be fed and read.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Whose raw output this is.
@@ -20,7 +20,7 @@ pub struct Spec {
 }
 
 /// Whose raw output a detector gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Linzaer's Ultra-Light-Fast-Generic-Face-Detector: `scores` and `boxes`, already decoded.
@@ -30,7 +30,7 @@ pub enum Family {
 }
 
 /// How a picture is brought to a detector's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Fit {
     /// Resized to exactly this, whatever its shape.

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use crate::digest::Digest;
 use crate::source::Source;
 
 /// One file that Livegate needs and does not carry.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
     /// Its name where it is installed: no directories.

@@ -6,7 +6,7 @@ use crate::artifact::Artifact;
 use crate::golden::Golden;
 
 /// `pack.toml`: all that is to be known about a pack.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The pack's name, which is also its directory's.
@@ -35,7 +35,7 @@ pub struct Manifest {
 }
 
 /// The face detector of a pack.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detector {
     /// Its name in answers and metrics.
@@ -47,7 +47,7 @@ pub struct Detector {
 }
 
 /// An anti-spoof model of a pack.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scorer {
     /// Its name in answers and metrics.
