@@ -25,10 +25,10 @@ pub struct Artifact {
     /// Who made it and where it is published.
     pub origin: String,
     /// Models only: what it was trained on, as far as its makers say.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_data: Option<String>,
     /// Where to get it; tried in order.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
 }
 

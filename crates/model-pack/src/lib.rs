@@ -9,6 +9,7 @@
 //! to find out, on the device that will serve.
 
 mod artifact;
+mod bounds;
 mod catalog;
 mod digest;
 mod fetch;
@@ -18,6 +19,7 @@ mod install;
 mod manifest;
 mod pack;
 mod source;
+mod text;
 
 pub use artifact::{Artifact, PlaceError};
 pub use catalog::{catalog, preferred, runtime_library, sample_portrait};
@@ -31,3 +33,4 @@ pub use manifest::{
 };
 pub use pack::{Pack, PackError};
 pub use source::Source;
+pub use text::inline_toml;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
+use crate::bounds;
 use crate::golden::Golden;
 
 /// `pack.toml`: all that is to be known about a pack.
@@ -184,6 +185,14 @@ pub enum ManifestError {
     /// The weights do not go with the scorers.
     #[error("fusion needs a weight above 0 for each scorer, and for nothing else")]
     Weights,
+    /// A number that cannot be meant.
+    #[error("`{key}` must be {must_be}")]
+    Bounds {
+        /// Where it stands.
+        key: &'static str,
+        /// What it must be.
+        must_be: &'static str,
+    },
     /// Thresholds that are none, or a stricter level with a lower one.
     #[error(
         "the levels need thresholds from 0 to 1 that do not fall from one to the next, and shares from 0 to 1"
@@ -250,7 +259,7 @@ impl Manifest {
         if !self.levels.are_sound() {
             return Err(ManifestError::Levels);
         }
-        Ok(())
+        bounds::check(self)
     }
 
     /// Every file of the pack beside `pack.toml`.
@@ -293,5 +302,39 @@ mod tests {
         let standard = "[levels.standard]\nthreshold = 0.5\n";
         assert!(refused(standard, "[levels.standard]\nthreshold = 1.5\n").contains("levels"));
         assert!(refused(standard, "[levels.standard]\nthreshold = 0.99\n").contains("levels"));
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_meant_is_refused_by_name() {
+        for (from, to, key) in [
+            ("width = 128, height = 128", "width = 100000, height = 100000", "scorers.spec.input"),
+            ("width = 128, height = 128", "width = 128, height = 0", "scorers.spec.input"),
+            ("width = 320, height = 240", "width = 320, height = 99999", "detector.spec.fit"),
+            ("{ scale = 2.7 }", "{ scale = 1e30 }", "scorers.spec.crop"),
+            ("{ scale = 2.7 }", "{ scale = nan }", "scorers.spec.crop"),
+            ("{ scale = 2.7 }", "{ scale = -2.7 }", "scorers.spec.crop"),
+            ("classes = 3", "classes = 1", "scorers.spec.classes"),
+            ("classes = 3", "classes = 4294967296", "scorers.spec.classes"),
+            ("\"bgr\" }", "\"bgr\", scale = 0.0 }", "scorers.spec.tensor"),
+            ("\"bgr\" }", "\"bgr\", std = [1, 0, 1] }", "scorers.spec.tensor"),
+            ("128.0, 128.0, 128.0", "128.0, inf, 128.0", "detector.spec.tensor"),
+            ("min_confidence = 0.7", "min_confidence = 7.0", "detector.spec.min_confidence"),
+            ("max_overlap_iou = 0.3", "max_overlap_iou = nan", "detector.spec.max_overlap_iou"),
+            ("size_bytes = 1886811", "size_bytes = 10000000000", "size_bytes"),
+            ("size_bytes = 1886811", "size_bytes = 0", "size_bytes"),
+        ] {
+            let said = refused(from, to);
+            assert!(said.contains(key) && said.contains("must be"), "{from} to {to}: {said}");
+        }
+        assert!(refused("size_bytes = 1886811", "size_bytes = -1").contains("size_bytes"));
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        for nest in ["[", "{ a = ", "[[", "a."] {
+            let text = format!("name = {}", nest.repeat(100_000));
+            assert!(Manifest::parse(&text).is_err(), "{nest}");
+            assert!(Manifest::parse(&format!("[{}a]", nest.repeat(100_000))).is_err(), "{nest}");
+        }
     }
 }

@@ -108,23 +108,24 @@ impl Message {
     fn child(self, number: u32) -> Option<(Self, Times)> {
         use Times::{Often, Once};
         Some(match (self, number) {
-            (Self::Model, 7) => (Self::Graph, Once),
             (Self::Model, 20) => (Self::Training, Often),
             (Self::Model, 25) => (Self::Function, Often),
-            (Self::Training, 1 | 2) | (Self::Attribute, 6) => (Self::Graph, Once),
+            (Self::Model, 7) | (Self::Training, 1 | 2) | (Self::Attribute, 6) => {
+                (Self::Graph, Once)
+            }
+            (Self::Attribute, 11) => (Self::Graph, Often),
             (Self::Function, 7) | (Self::Graph, 1) => (Self::Node, Often),
             (Self::Function, 11) | (Self::Node, 5) => (Self::Attribute, Often),
-            (Self::Function, 12) | (Self::Graph, 11..=13) => (Self::ValueInfo, Often),
-            (Self::Graph, 5) | (Self::Attribute, 10) => (Self::Tensor, Often),
-            (Self::Graph, 15) | (Self::Attribute, 23) => (Self::SparseTensor, Often),
             (Self::Attribute, 5) | (Self::SparseTensor, 1 | 2) => (Self::Tensor, Once),
-            (Self::Attribute, 11) => (Self::Graph, Often),
+            (Self::Graph, 5) | (Self::Attribute, 10) => (Self::Tensor, Often),
+            (Self::Attribute, 22) => (Self::SparseTensor, Once),
+            (Self::Graph, 15) | (Self::Attribute, 23) => (Self::SparseTensor, Often),
+            (Self::Function, 12) | (Self::Graph, 11..=13) => (Self::ValueInfo, Often),
             // Of a map the type is the second field, and the first a number.
             (Self::Attribute, 14) | (Self::ValueInfo, 2) | (Self::ElementType, 1 | 2) => {
                 (Self::Type, Once)
             }
             (Self::Attribute, 15) => (Self::Type, Often),
-            (Self::Attribute, 22) => (Self::SparseTensor, Once),
             (Self::Type, 1 | 8) => (Self::TensorType, Once),
             (Self::Type, 4 | 5 | 9) => (Self::ElementType, Once),
             (Self::TensorType, 2) => (Self::Shape, Once),

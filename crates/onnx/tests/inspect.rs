@@ -1,8 +1,6 @@
 //! Files that ONNX Runtime must not get. They are written here, field by field, with the numbers of
 //! `onnx.proto`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
-
 use onnx::{Device, Dim, InspectError, Model, ModelError, Signature, inspect};
 use proptest::prelude::*;
 
