@@ -31,4 +31,6 @@ pub struct Spec {
 pub enum Activation {
     /// Logits, still to be made probabilities by softmax.
     Softmax,
+    /// Probabilities already: the graph ends in its own softmax.
+    Probabilities,
 }

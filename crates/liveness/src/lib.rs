@@ -11,10 +11,12 @@
 //! What it does not do: no HTTP, no JSON, no thread.
 
 mod decide;
+mod diagnose;
 mod error;
 mod gate;
 mod pipeline;
 mod reason;
+mod record;
 mod report;
 mod select;
 mod self_test;
@@ -27,9 +29,11 @@ pub use model_pack::Digest;
 pub use onnx::Device;
 
 pub use decide::{Threshold, ThresholdError, Verdict};
+pub use diagnose::Diagnosis;
 pub use error::{CheckError, LoadError};
 pub use pipeline::Pipeline;
 pub use reason::{Reason, ReasonCode, Severity};
+pub use record::record;
 pub use report::{PackIdentity, Report, Timings};
 pub use self_test::GoldenError;
 pub use settings::{InvalidSetting, Settings, Terms};

@@ -9,6 +9,7 @@ use model_pack::{GoldenPicture, Pack};
 use onnx::{Device, Runtime};
 
 use crate::decide::{Threshold, decide};
+use crate::diagnose::explain;
 use crate::error::{CheckError, LoadError};
 use crate::gate::gate;
 use crate::reason::Severity;
@@ -41,23 +42,11 @@ impl Pipeline {
         device: Device,
         settings: Settings,
     ) -> Result<Self, LoadError> {
-        let manifest = &pack.manifest;
-        let detector = &manifest.detector;
-        let mut detector =
-            Detector::load(runtime, pack.detector_model(), device, &detector.spec)
-                .map_err(|source| LoadError::Detector { id: detector.id.clone(), source })?;
-        let classifiers = manifest
-            .scorers
-            .iter()
-            .zip(pack.scorer_models())
-            .map(|(scorer, model)| {
-                Classifier::load(runtime, &scorer.id, model, device, &scorer.spec)
-            })
-            .collect::<Result<_, ScoreError>>()
-            .map_err(LoadError::Scorer)?;
-        let mut scorer = Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration);
-        self_test(&manifest.golden, &mut detector, &mut scorer)?;
-        let pack = Arc::new(PackIdentity { name: manifest.name.clone(), digest: pack.digest });
+        let (mut detector, mut scorer) = load_models(runtime, pack, device)?;
+        self_test(&pack.manifest.golden, &mut detector, &mut scorer)
+            .map_err(|error| explain(error, runtime, pack, device))?;
+        let name = pack.manifest.name.clone();
+        let pack = Arc::new(PackIdentity { name, digest: pack.digest });
         let mut pipeline = Self {
             detector,
             scorer,
@@ -126,4 +115,22 @@ impl Pipeline {
         let report = self.check(&picture, &terms).map_err(LoadError::WarmUp)?;
         report.score.map(drop).ok_or(LoadError::NoScore)
     }
+}
+
+/// The models of `pack`, with their graphs checked.
+pub(crate) fn load_models(
+    runtime: &Runtime,
+    pack: &Pack,
+    device: Device,
+) -> Result<(Detector, Scorer), LoadError> {
+    let manifest = &pack.manifest;
+    let detector = &manifest.detector;
+    let classifiers =
+        manifest.scorers.iter().zip(pack.scorer_models()).map(|(scorer, model)| {
+            Classifier::load(runtime, &scorer.id, model, device, &scorer.spec)
+        });
+    let detector = Detector::load(runtime, pack.detector_model(), device, &detector.spec)
+        .map_err(|source| LoadError::Detector { id: detector.id.clone(), source })?;
+    let classifiers = classifiers.collect::<Result<_, ScoreError>>().map_err(LoadError::Scorer)?;
+    Ok((detector, Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration)))
 }
