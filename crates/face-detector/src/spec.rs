@@ -19,6 +19,17 @@ pub struct Spec {
     pub max_overlap_iou: f32,
 }
 
+impl Spec {
+    /// Whether it finds the five points of a face, too.
+    #[must_use]
+    pub fn gives_landmarks(&self) -> bool {
+        match self.family {
+            Family::Ultralight => false,
+            Family::Yunet => true,
+        }
+    }
+}
+
 /// Whose raw output a detector gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

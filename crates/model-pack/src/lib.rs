@@ -21,6 +21,8 @@ mod pack;
 mod source;
 mod text;
 
+pub use anti_spoof::{Activation, Calibration, Crop, Fusion, Spec as ScorerSpec};
+
 pub use artifact::{Artifact, PlaceError};
 pub use catalog::{catalog, preferred, runtime_library, sample_portrait};
 pub use digest::Digest;
@@ -30,6 +32,7 @@ pub use home::Home;
 pub use install::{Attempt, Event, InstallError, Installer, Options};
 pub use manifest::{
     Detector, Evaluation, Levels, Manifest, ManifestError, OperatingPoint, Scorer, SecurityLevel,
+    is_plain,
 };
 pub use pack::{Pack, PackError};
 pub use source::Source;

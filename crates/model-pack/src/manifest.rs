@@ -269,8 +269,10 @@ impl Manifest {
     }
 }
 
-/// Whether `name` stays in the directory it is put into, and is not hidden there.
-fn is_plain(name: &str) -> bool {
+/// Whether `name` can be a pack's or a file's: it stays in the directory it is put into, and is not hidden
+/// there.
+#[must_use]
+pub fn is_plain(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
 }

@@ -153,7 +153,9 @@ impl Text {
         }
         self.header("[golden.log_odds]");
         for (id, log_odds) in &golden.log_odds {
-            self.key(id, log_odds);
+            // Quoted where it has a dot, which would make two keys of it.
+            let id = if id.contains('.') { inline_toml(id) } else { id.clone() };
+            self.key(&id, log_odds);
         }
     }
 }
@@ -174,6 +176,9 @@ mod tests {
     #[test]
     fn texts_are_quoted_whatever_is_in_them() {
         let (mut manifest, _) = catalog().remove(0);
+        manifest.scorers[0].id = "v1.2".into();
+        manifest.fusion = anti_spoof::Fusion::Mean;
+        manifest.golden[0].log_odds.insert("v1.2".into(), 0.5);
         manifest.summary = "\"\"\"\nname = 'x' \\ \u{1b}[31m # ü".into();
         assert_eq!(Manifest::parse(&manifest.to_toml()).unwrap(), manifest);
     }
