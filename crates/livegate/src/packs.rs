@@ -129,14 +129,12 @@ fn known(home: &Home) -> anyhow::Result<Vec<Known>> {
 
 fn find(home: &Home, name: &str) -> anyhow::Result<Known> {
     let mut packs = known(home)?;
-    match packs.iter().position(|pack| pack.name == name) {
-        Some(position) => Ok(packs.swap_remove(position)),
-        None => {
-            let names: Vec<&str> = packs.iter().map(|pack| &*pack.name).collect();
-            let names = names.join(", ");
-            Err(Unusable(format!("there is no pack `{name}`; there are: {names}")).into())
-        }
+    if let Some(position) = packs.iter().position(|pack| pack.name == name) {
+        return Ok(packs.swap_remove(position));
     }
+    let names: Vec<&str> = packs.iter().map(|pack| &*pack.name).collect();
+    let names = names.join(", ");
+    Err(Unusable(format!("there is no pack `{name}`; there are: {names}")).into())
 }
 
 /// Each licence of the pack's models once.

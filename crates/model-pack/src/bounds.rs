@@ -17,8 +17,18 @@ const MOST_SCORERS: usize = 16;
 /// Largest model file, bytes: where protobuf ends, and with it ONNX.
 pub(crate) const MOST_MODEL_BYTES: u64 = 1 << 31;
 
-/// Whether every number is one that can be meant.
-pub(crate) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
+impl Manifest {
+    /// Whether every number of the preprocessing is one that can be meant. Parsing sees to this; whoever puts
+    /// a manifest together asks before running a model by it.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check_bounds(&self) -> Result<(), ManifestError> {
+        check(self)
+    }
+}
+
+fn check(manifest: &Manifest) -> Result<(), ManifestError> {
     let detector = &manifest.detector;
     artifact(&detector.artifact)?;
     match detector.spec.fit {

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
-use crate::bounds;
 use crate::golden::Golden;
 
 /// `pack.toml`: all that is to be known about a pack.
@@ -259,7 +258,7 @@ impl Manifest {
         if !self.levels.are_sound() {
             return Err(ManifestError::Levels);
         }
-        bounds::check(self)
+        self.check_bounds()
     }
 
     /// Every file of the pack beside `pack.toml`.

@@ -46,7 +46,7 @@ pub(crate) enum Packs {
         on: On,
     },
     /// Make a pack of your own ONNX model. docs/PACKS.md walks through it.
-    New(New),
+    New(Box<New>),
 }
 
 /// What models run on, and the configuration that says so.

@@ -99,7 +99,7 @@ fn output_classes(port: &Port, stated: Option<usize>) -> Result<usize, Unusable>
         }
     };
     match (stated, declared) {
-        (_, Some(1)) | (Some(1), _) => {
+        (_, Some(0 | 1)) | (Some(0 | 1), _) => {
             wrong("one number alone; export the model with one for each class")
         }
         (Some(stated), Some(declared)) if stated != declared => {
@@ -195,6 +195,8 @@ mod tests {
         let described = describe(&graph, Some(Size::new(80, 64)), Some(2)).unwrap();
         assert_eq!((described.size, described.classes), (Size::new(80, 64), 2));
         assert!(describe(&graph, Some(Size::new(64, 64)), Some(2)).is_err());
-        assert!(describe(&graph, Some(Size::new(80, 64)), Some(1)).is_err());
+        for classes in [0, 1] {
+            assert!(describe(&graph, Some(Size::new(80, 64)), Some(classes)).is_err());
+        }
     }
 }

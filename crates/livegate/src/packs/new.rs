@@ -8,8 +8,8 @@ use anyhow::Context;
 use frame::{Size, TensorSpec};
 use liveness::Pipeline;
 use model_pack::{
-    Artifact, Calibration, Crop, Digest, Fusion, Home, Installer, Levels, Manifest, Options, Pack,
-    Scorer, ScorerSpec, catalog, inline_toml, is_plain,
+    Activation, Artifact, Calibration, Crop, Digest, Fusion, Home, Installer, Levels, Manifest,
+    Options, Pack, Scorer, ScorerSpec, catalog, inline_toml, is_plain,
 };
 use onnx::{Graph, Runtime};
 
@@ -39,30 +39,21 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
     let size = command.size.as_deref().map(|sides| Size::new(sides[0], sides[1]));
     let described = describe(&graph, size, command.classes)
         .map_err(|Unusable(problem)| Unusable(format!("{file}: {problem}")))?;
-    let activation = match command.activation {
-        Some(activation) => activation,
-        None => activation(&runtime, &model, config.device, &described)
-            .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?,
-    };
-    let spec = ScorerSpec {
-        crop: match command.crop {
-            CropShape::Shifted => Crop::Shifted { scale: command.scale },
-            CropShape::SquareReflected => Crop::SquareReflected { scale: command.scale },
-        },
-        input: described.size,
-        resize: command.resize,
-        tensor: TensorSpec {
-            channels: command.channels,
-            scale: command.pixel_scale,
-            mean: command.mean,
-            std: command.std,
-        },
-        activation,
-        classes: described.classes,
-        live_class: command.live_class,
-    };
-    let manifest =
-        recorded(&draft(command, &donor, &model, spec)?, &donor, &model, &runtime, &config)?;
+    if command.live_class >= described.classes {
+        let (live, most) = (command.live_class, described.classes - 1);
+        return Err(Unusable(format!(
+            "{file}: --live-class says {live}, and the model's classes are 0 to {most}"
+        ))
+        .into());
+    }
+    let mut draft = draft(command, &donor, &model, spec(command, &described))?;
+    // Flags may say what no manifest may, and models are about to be run by them.
+    draft.check_bounds().map_err(|error| Unusable(format!("the flags make no pack: {error}")))?;
+    if command.activation.is_none() {
+        draft.scorers[0].spec.activation = activation(&runtime, &model, config.device, &described)
+            .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?;
+    }
+    let manifest = recorded(draft, &donor, &model, &runtime, &config)?;
     let pack = Pack::unsaved(manifest, donor.detector_model(), &[&model]);
     // In memory first, so that nothing is written that does not serve.
     Pipeline::load(&runtime, &pack, config.device, config.liveness)?;
@@ -103,9 +94,12 @@ fn donor(name: Option<&str>, home: &Home) -> anyhow::Result<Pack> {
                       with --detector-from";
         Unusable(format!("there is no pack to take a face detector from; {advice}"))
     })?;
-    if !home.packs()?.iter().any(|installed| installed == name) {
-        let advice = format!("`livegate packs install {name}` brings one that Livegate knows");
-        return Err(Unusable(format!("the pack `{name}` is not installed; {advice}")).into());
+    let installed = home.packs()?;
+    if !installed.iter().any(|installed| installed == name) {
+        let there = installed.join(", ");
+        return Err(
+            Unusable(format!("the pack `{name}` is not installed; there are: {there}")).into()
+        );
     }
     Pack::open(&home.pack_directory(name))
         .with_context(|| format!("the detector of the pack `{name}` cannot be used"))
@@ -121,6 +115,23 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         return Err(Unusable(format!("{path} has more than 2 GiB; no ONNX file does")).into());
     }
     Ok(bytes)
+}
+
+/// How the flags and the graph have it fed and read.
+fn spec(command: &New, described: &Described) -> ScorerSpec {
+    let New { scale, resize, channels, mean, std, live_class, .. } = *command;
+    ScorerSpec {
+        crop: match command.crop {
+            CropShape::Shifted => Crop::Shifted { scale },
+            CropShape::SquareReflected => Crop::SquareReflected { scale },
+        },
+        input: described.size,
+        resize,
+        tensor: TensorSpec { channels, scale: command.pixel_scale, mean, std },
+        activation: command.activation.unwrap_or(Activation::Softmax),
+        classes: described.classes,
+        live_class,
+    }
 }
 
 /// The manifest, but for the golden vectors.
@@ -166,17 +177,15 @@ fn draft(
 
 /// The manifest with what its models answer, as it will be read.
 fn recorded(
-    draft: &Manifest,
+    mut draft: Manifest,
     donor: &Pack,
     model: &[u8],
     runtime: &Runtime,
     config: &Config,
 ) -> anyhow::Result<Manifest> {
     let pack = Pack::unsaved(draft.clone(), donor.detector_model(), &[model]);
-    let golden = liveness::record(runtime, &pack, config.device)?;
-    let manifest = Manifest { golden: vec![golden], ..draft.clone() };
-    // Flags may say what no manifest may.
-    let read = Manifest::parse(&manifest.to_toml());
+    draft.golden = vec![liveness::record(runtime, &pack, config.device)?];
+    let read = Manifest::parse(&draft.to_toml());
     Ok(read.map_err(|error| Unusable(format!("the flags make no pack: {}", chain(&error))))?)
 }
 
