@@ -245,6 +245,27 @@ fn what_makes_no_pack_is_refused_and_leaves_nothing() {
     assert!(code == 64 && err.contains("not overwritten"), "{err}");
 }
 
+#[test]
+fn a_model_that_ends_in_a_softmax_is_known_by_its_answers() {
+    let home = home();
+    let scorer = testbed::workspace().join("crates/onnx/tests/data/probabilities.onnx");
+    let scorer = scorer.to_str().unwrap();
+    let manifest = |name: &str, more: &[&str]| {
+        let arguments = ["new", name, "--scorer", scorer, "--live-class", "1"];
+        let (out, err, code) = packs(home.path(), &[&arguments[..], more].concat());
+        assert_eq!(code, 0, "{err}");
+        assert!(out.contains("Still to be filled in, in pack.toml: licence, origin"), "{out}");
+        let pack = model_pack::Pack::open(&home.path().join("packs").join(name)).unwrap();
+        pack.manifest
+    };
+    let told = manifest("told", &[]);
+    assert_eq!(told.scorers[0].spec.activation, model_pack::Activation::Probabilities);
+    assert_eq!(told.scorers[0].spec.input, frame::Size::new(2, 2));
+    let stated = manifest("stated", &["--activation", "softmax", "--id", "v1.2"]);
+    assert_eq!(stated.scorers[0].spec.activation, model_pack::Activation::Softmax);
+    assert_eq!(stated.scorers[0].artifact.file, "v1.2.onnx");
+}
+
 fn page() -> String {
     std::fs::read_to_string(testbed::workspace().join("docs/PACKS.md")).unwrap()
 }
