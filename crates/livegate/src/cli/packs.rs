@@ -70,7 +70,7 @@ impl On {
 pub(crate) struct New {
     /// The pack's name, and its directory's below `packs` in the home directory.
     pub name: String,
-    /// The anti-spoof model: an ONNX file that takes float32 [1,3,height,width] and gives [1,classes].
+    /// The anti-spoof model: an ONNX file that takes `float32 [1,3,height,width]` and gives `[1,classes]`.
     #[arg(long, value_name = "FILE")]
     pub scorer: PathBuf,
     /// Which of the model's classes, counted from 0, is a living person. There is no default: the wrong one

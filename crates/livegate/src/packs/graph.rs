@@ -63,7 +63,7 @@ fn input_size(port: &Port, stated: Option<Size>) -> Result<Size, Unusable> {
             );
         }
         Some([None | Some(1), None | Some(3), height, width]) => (*height, *width),
-        Some([None | Some(1), ..]) => return wrong("it is not a picture of three colours"),
+        Some([None | Some(1), _, _, _]) => return wrong("it is not a picture of three colours"),
         Some([_, _, _, _]) => {
             return wrong("it takes several pictures at once; export it for a batch of 1");
         }

@@ -340,7 +340,9 @@ fn the_pages_example_is_a_manifest_and_its_tables_have_every_key() {
                 }
             }
             toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
-                items.iter().for_each(|item| paths(item, path, found));
+                for item in items {
+                    paths(item, path, found);
+                }
             }
             _ => {
                 found.insert(path.to_owned());
