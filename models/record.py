@@ -39,14 +39,37 @@ def landmarks(model, image, box):
     raise SystemExit("no cell of YuNet gave this box")
 
 
+def landmarks68(model, image, box, scale=1.3, shift=0.05):
+    """The five points among the 68 that fr_landmark finds in the box: the mean of the face and of its mirror image."""
+    x, y, w, h = (float(np.float32(v)) for v in box)
+    reach = max(w, h) * scale
+    left, top = math.floor(x + w / 2 - reach / 2), math.floor(y + h / 2 - reach / 2 + shift * reach)
+    side = math.ceil(reach)
+    height, width = image.shape[:2]
+    inside = image[max(0, top) : min(height, top + side), max(0, left) : min(width, left + side)]
+    square = cv2.copyMakeBorder(
+        inside, max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width),
+        cv2.BORDER_REFLECT_101)
+    how = cv2.INTER_AREA if side > 64 else cv2.INTER_LANCZOS4
+    small = cv2.resize(square, (64, 64), interpolation=how).astype(np.float32)
+    gray = (small @ np.float32([0.114, 0.587, 0.299])) / 255
+    points = lambda plane: reference.run(model, plane[None, None])[0].reshape(68, 2)
+    pairs = [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (48, 54)]
+    opposite = {**{a: b for a, b in pairs}, **{b: a for a, b in pairs}, 30: 30}
+    seen, mirror = points(gray), points(np.ascontiguousarray(gray[:, ::-1]))
+    place = lambda i: (seen[i] + np.float32([1, 0]) + mirror[opposite[i]] * np.float32([-1, 1])) / 2 * side + (left, top)
+    middle = lambda some: np.mean([place(i) for i in some], axis=0)
+    return [middle(range(36, 42)), middle(range(42, 48)), place(30), place(48), place(54)]
+
+
 def record_pack(name, detector, model, scorers, image, models):
     [(box, confidence)] = detector(model, image)
     pair = lambda x, y: f"{{ x = {x:.3f}, y = {y:.3f} }}"
     text = '[[golden]]\npicture = "drawn-face"\n\n[[golden.faces]]\n'
     text += f"top_left = {pair(*box[:2])}\ndelta = {pair(*box[2:])}\nconfidence = {confidence:.4f}\n"
-    if name != "starter":
-        text += "\n[golden.faces.landmarks]\n"
-        text += "".join(f"{n} = {pair(*p)}\n" for n, p in zip(POINTS, landmarks(model, image, box)))
+    points = landmarks68(landmarker, image, box) if name == "starter" else landmarks(model, image, box)
+    text += "\n[golden.faces.landmarks]\n"
+    text += "".join(f"{n} = {pair(*p)}\n" for n, p in zip(POINTS, points))
     live = reference.score(models, image, box)
     text += "\n[golden.log_odds]\n"
     text += "".join(f"{s} = {math.log(live[s] / (1 - live[s])):.4f}\n" for s in scorers)
@@ -86,6 +109,7 @@ files["fr_liveness"] = starter / "fr_liveness.onnx"
 models = {name: reference.session(path) for name, path in files.items()}
 yunet = reference.session(shared / "models" / "yunet_n_dynamic.onnx")
 ultralight = reference.session(starter / "fr_detect.onnx")
+landmarker = reference.session(starter / "fr_landmark.onnx")
 record_pack("silent-face", reference.yunet, yunet, ["minifasnet_v2", "minifasnet_v1se"], image, models)
 record_pack("minifas-128", reference.yunet, yunet, ["minifas_128"], image, models)
 record_pack("starter", reference.ultralight, ultralight, ["fr_liveness"], image, models)

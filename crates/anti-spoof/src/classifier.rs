@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use frame::{Frame, Rect, Resampler};
+use frame::{Frame, Rect, Resampler, Size};
 use onnx::{Device, Dim, Model, ModelError, OutputSignature, Runtime, Signature};
 
 use crate::crop::Region;
@@ -66,6 +66,11 @@ impl Classifier {
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         &self.id
+    }
+
+    /// How many times the box `face` this model gets to see of a picture of `size`.
+    pub(crate) fn crop_scale(&self, size: Size, face: &Rect) -> f32 {
+        self.spec.crop.scale_within(size, face)
     }
 
     /// The probability that the face in `face` is a living one, as this model alone sees it.

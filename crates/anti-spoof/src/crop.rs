@@ -38,11 +38,23 @@ impl Crop {
             Self::SquareReflected { scale } => square(size, face, f64::from(scale)),
         }
     }
+
+    /// How many times the box the model gets to see of a picture of `size`: the scale, or as much of it as
+    /// the picture has.
+    pub(crate) fn scale_within(self, size: Size, face: &Rect) -> f32 {
+        match self {
+            Self::Shifted { scale } => {
+                let (columns, rows) = sides(size, face);
+                f64::from(scale).min(columns.most_scale()).min(rows.most_scale()) as f32
+            }
+            // Mirrored where there is nothing.
+            Self::SquareReflected { scale } => scale,
+        }
+    }
 }
 
 fn shifted(size: Size, face: &Rect, scale: f64) -> PixelRect {
-    let columns = shifted_side(size.width, face.top_left.x, face.delta.x);
-    let rows = shifted_side(size.height, face.top_left.y, face.delta.y);
+    let (columns, rows) = sides(size, face);
     let scale = scale.min(columns.most_scale()).min(rows.most_scale());
     let ((left, width), (top, height)) = (columns.span(scale), rows.span(scale));
     PixelRect { left, top, size: Size::new(width, height) }
@@ -53,6 +65,12 @@ struct Side {
     last: f64,
     start: f64,
     length: f64,
+}
+
+/// Columns and rows of the picture, and the box among them.
+fn sides(size: Size, face: &Rect) -> (Side, Side) {
+    let Rect { top_left, delta } = face;
+    (shifted_side(size.width, top_left.x, delta.x), shifted_side(size.height, top_left.y, delta.y))
 }
 
 fn shifted_side(pixels: usize, start: f32, length: f32) -> Side {
@@ -127,6 +145,16 @@ mod tests {
             Rect::new(0.0, 850.0, 100.0, 100.0),
         );
         assert_eq!(rect, PixelRect { left: 0, top: 799, size: Size::new(201, 201) });
+    }
+
+    #[test]
+    fn the_scale_that_is_seen_is_the_one_that_fits() {
+        let size = Size::new(1000, 1000);
+        let seen =
+            |crop: Crop, side| crop.scale_within(size, &Rect::new(300.0, 300.0, side, 100.0));
+        assert_eq!(seen(Crop::Shifted { scale: 2.7 }, 100.0), 2.7);
+        assert_eq!(seen(Crop::Shifted { scale: 2.7 }, 500.0), 1.998);
+        assert_eq!(seen(Crop::SquareReflected { scale: 1.5 }, 900.0), 1.5);
     }
 
     #[test]

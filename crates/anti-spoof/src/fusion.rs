@@ -81,7 +81,11 @@ mod tests {
 
     fn models(live: &[f64]) -> Vec<ModelScore> {
         let ids = ["a", "b", "c"];
-        let model = |(id, &live): (&str, &f64)| ModelScore { id: (*id).into(), live: score(live) };
+        let model = |(id, &live): (&str, &f64)| ModelScore {
+            id: id.into(),
+            live: score(live),
+            crop_scale: 2.7,
+        };
         ids.into_iter().zip(live).map(model).collect()
     }
 

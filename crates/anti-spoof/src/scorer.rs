@@ -35,6 +35,8 @@ pub struct ModelScore {
     pub id: Arc<str>,
     /// Its probability of a living face, as it came.
     pub live: Score,
+    /// How many times the face box it got to see: what its crop asks for, or as much as the picture has.
+    pub crop_scale: f32,
 }
 
 impl Scorer {
@@ -54,7 +56,8 @@ impl Scorer {
             .iter_mut()
             .map(|classifier| {
                 let live = classifier.classify(frame, face)?;
-                Ok(ModelScore { id: classifier.id().clone(), live })
+                let crop_scale = classifier.crop_scale(frame.size(), face);
+                Ok(ModelScore { id: classifier.id().clone(), live, crop_scale })
             })
             .collect::<Result<Vec<_>, ScoreError>>()?;
         let fused = self.fusion.fuse(&models)?;

@@ -6,7 +6,7 @@ use onnx::{Device, Dim, Model, Runtime};
 use crate::error::DetectError;
 use crate::face::Face;
 use crate::nms::suppress;
-use crate::spec::{Family, Fit, Spec};
+use crate::spec::{Family, Fit, Span, Spec};
 use crate::{ultralight, yunet};
 
 /// A loaded detector. Owned by one thread; keeps its buffers from frame to frame.
@@ -49,12 +49,46 @@ impl Detector {
         Ok(Self { model, spec: spec.clone(), resampler: Resampler::default(), tensor: Vec::new() })
     }
 
-    /// The faces of `frame`, largest first; none is an answer too.
+    /// The faces of `frame` as the reference finds them: one look, at the size of `fit`. Largest first;
+    /// none is an answer too.
     ///
     /// # Errors
     /// When the model fails or contradicts itself.
     pub fn detect(&mut self, frame: &Frame) -> Result<Vec<Face>, DetectError> {
-        let placed = self.spec.fit.place(frame.size());
+        self.look(frame, 1.0).map(|(faces, _)| faces)
+    }
+
+    /// The faces of `frame`, looked for at every size of the spec until the largest is one whose box can be
+    /// trusted. Largest first.
+    ///
+    /// # Errors
+    /// When the model fails or contradicts itself.
+    pub(crate) fn search(&mut self, frame: &Frame) -> Result<Vec<Face>, DetectError> {
+        let mut found = Vec::new();
+        for i in 0..self.spec.looks.len() {
+            let (faces, stretch) = self.look(frame, self.spec.looks[i])?;
+            let Some(largest) = faces.first() else { continue };
+            let side_px = (largest.rect.delta.x / stretch.0).max(largest.rect.delta.y / stretch.1);
+            let is_trusted = self
+                .spec
+                .trusted_face_px
+                .is_none_or(|Span { least, most }| (least..=most).contains(&side_px));
+            found = faces;
+            if is_trusted {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// How this detector is fed and read.
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The faces found at `look` times the usual size, and how many pixels of the frame one of the input is.
+    fn look(&mut self, frame: &Frame, look: f32) -> Result<(Vec<Face>, (f32, f32)), DetectError> {
+        let placed = self.spec.fit.place(frame.size(), look);
         placed.fill(frame, &mut self.resampler, &self.spec.tensor, &mut self.tensor);
         let shape = [1, 3, placed.canvas.height, placed.canvas.width];
         let outputs = self.model.run(shape, &self.tensor)?;
@@ -66,6 +100,6 @@ impl Detector {
         };
         let (x, y) = placed.stretch;
         let faces = candidates.into_iter().map(|face| face.stretched(x, y)).collect();
-        Ok(suppress(faces, self.spec.max_overlap_iou))
+        Ok((suppress(faces, self.spec.max_overlap_iou), placed.stretch))
     }
 }

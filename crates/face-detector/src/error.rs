@@ -17,4 +17,7 @@ pub enum DetectError {
         /// Values that came.
         found: usize,
     },
+    /// The landmarker's answer is not numbers.
+    #[error("the landmarker gave something else than numbers")]
+    NoNumber,
 }

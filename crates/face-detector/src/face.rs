@@ -1,6 +1,6 @@
 //! What a detector finds.
 
-use frame::{Point, Rect};
+use frame::{Point, Rect, Size, Turn};
 use serde::{Deserialize, Serialize};
 
 /// One face.
@@ -52,6 +52,16 @@ impl Face {
         let place = |p: Point| Point { x: p.x * x, y: p.y * y };
         Self {
             rect: Rect::new(top_left.x * x, top_left.y * y, delta.x * x, delta.y * y),
+            confidence: self.confidence,
+            landmarks: self.landmarks.map(|l| Landmarks::from_points(l.points().map(place))),
+        }
+    }
+
+    /// The same face before the picture, of `size` then, was turned by `turn`.
+    pub(crate) fn turned_back(self, turn: Turn, size: Size) -> Self {
+        let place = |p| turn.undo_point(size, p);
+        Self {
+            rect: turn.undo_rect(size, self.rect),
             confidence: self.confidence,
             landmarks: self.landmarks.map(|l| Landmarks::from_points(l.points().map(place))),
         }

@@ -19,15 +19,24 @@ pub(crate) struct Placement {
 }
 
 impl Fit {
-    /// Where a frame of `size` ends up.
-    pub(crate) fn place(self, size: Size) -> Placement {
+    /// Where a frame of `size` ends up when it is shown at `look` times the usual size.
+    pub(crate) fn place(self, size: Size, look: f32) -> Placement {
+        let at_look = |side: usize| ((side as f32 * look).round() as usize).max(1);
         match self {
-            Self::Stretch { width, height } => Placement {
-                picture: Size::new(width, height),
-                canvas: Size::new(width, height),
-                stretch: (size.width as f32 / width as f32, size.height as f32 / height as f32),
-            },
+            Self::Stretch { width, height } => {
+                let picture = Size::new(at_look(width), at_look(height));
+                let stretch = |from: usize, to: usize| from as f32 / to as f32;
+                Placement {
+                    picture,
+                    canvas: Size::new(width, height),
+                    stretch: (
+                        stretch(size.width, picture.width),
+                        stretch(size.height, picture.height),
+                    ),
+                }
+            }
             Self::Letterbox { longer_side } => {
+                let longer_side = at_look(longer_side);
                 let scale = (longer_side as f64 / size.longer_side() as f64).min(1.0);
                 let shrink = |side: usize| {
                     ((side as f64 * scale).round_ties_even() as usize).clamp(1, longer_side)
@@ -72,10 +81,10 @@ mod tests {
     #[test]
     fn a_letterbox_shrinks_pads_and_never_enlarges() {
         let fit = Fit::Letterbox { longer_side: 640 };
-        let placed = fit.place(Size::new(720, 1020));
+        let placed = fit.place(Size::new(720, 1020), 1.0);
         assert_eq!(placed.picture, Size::new(452, 640));
         assert_eq!(placed.canvas, Size::new(480, 640));
-        let small = fit.place(Size::new(95, 71));
+        let small = fit.place(Size::new(95, 71), 1.0);
         assert_eq!(small.picture, Size::new(95, 71));
         assert_eq!(small.canvas, Size::new(96, 96));
         assert_eq!(small.stretch, (1.0, 1.0));
@@ -85,9 +94,10 @@ mod tests {
         #[test]
         fn a_placed_picture_fits_its_canvas_and_maps_back(
             width in 1_usize..6000, height in 1_usize..6000, longer_side in 32_usize..1000,
+            look in 0.1_f32..=1.0,
         ) {
             for fit in [Fit::Letterbox { longer_side }, Fit::Stretch { width: 320, height: 240 }] {
-                let placed = fit.place(Size::new(width, height));
+                let placed = fit.place(Size::new(width, height), look);
                 prop_assert!(placed.picture.width <= placed.canvas.width);
                 prop_assert!(placed.picture.height <= placed.canvas.height);
                 prop_assert!(placed.picture.area() > 0);

@@ -1,17 +1,21 @@
-//! Where the faces of a frame are: `&Frame` in, `Vec<Face>` out, the largest first.
+//! Where the faces of a frame are: `&Frame` in, [`Found`] out, the largest first.
 //!
 //! Two published detectors are read here, named by the [`Family`] in their [`Spec`]: Ultra-Light and
 //! YuNet. The steps are the same for both and each has a file: fit the picture to the input
 //! ([`fit`](Spec::fit)), run the model, read its raw output into candidates, keep the best of those
-//! that overlap.
+//! that overlap. A [`Finder`] shows a picture to its [`Detector`] at several sizes and, where that is
+//! called for, from every side; a [`Landmarker`] gives landmarks where the detector does not.
 //!
 //! What it does not do: it neither chooses among faces nor judges them.
 
 mod detector;
 mod error;
 mod face;
+mod finder;
 mod fit;
+mod landmarker;
 mod nms;
+mod pose;
 mod spec;
 mod ultralight;
 mod yunet;
@@ -19,4 +23,7 @@ mod yunet;
 pub use detector::Detector;
 pub use error::DetectError;
 pub use face::{Face, Landmarks};
-pub use spec::{Family, Fit, Spec};
+pub use finder::{Finder, Found};
+pub use landmarker::{Landmarker, LandmarkerFamily, LandmarkerSpec, Marked, UprightByMirror};
+pub use pose::Pose;
+pub use spec::{Family, Fit, Span, Spec, UprightByConfidence};

@@ -17,6 +17,40 @@ pub struct Spec {
     pub min_confidence: f32,
     /// Of two candidates that overlap more than this (intersection over union), the surer one stays.
     pub max_overlap_iou: f32,
+    /// The sizes at which a picture is shown to the model, as shares of what `fit` makes of it, in order;
+    /// the first that finds a face of `trusted_face_px` is the last. The reference shows it once, at 1.
+    #[serde(default = "once")]
+    pub looks: Vec<f32>,
+    /// Longer sides of a face box, in pixels of the model's input, at which the box is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_face_px: Option<Span>,
+    /// How the model itself tells an upright face from one that lies on its side, if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upright: Option<UprightByConfidence>,
+}
+
+fn once() -> Vec<f32> {
+    vec![1.0]
+}
+
+/// From and to, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// From.
+    pub least: f32,
+    /// To.
+    pub most: f32,
+}
+
+/// A detector that is surer of upright faces than of others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UprightByConfidence {
+    /// From this confidence on, a face is upright.
+    pub sure: f32,
+    /// Below that, the picture is looked at from every side, and turned if that gives this much more.
+    pub lead: f32,
 }
 
 impl Spec {
@@ -28,7 +62,30 @@ impl Spec {
             Family::Yunet => true,
         }
     }
+
+    /// Whether every number can be what it is.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let is_share = |share: f32| share > 0.0 && share <= 1.0;
+        if self.looks.is_empty() || self.looks.len() > 4 || !self.looks.iter().all(|&l| is_share(l))
+        {
+            return Err("`looks` are one to four numbers above 0 and up to 1");
+        }
+        let (width, height) = match self.fit {
+            Fit::Stretch { width, height } => (width, height),
+            Fit::Letterbox { longer_side } => (longer_side, longer_side),
+        };
+        if !(1..=MAX_INPUT_SIDE_PX).contains(&width) || !(1..=MAX_INPUT_SIDE_PX).contains(&height) {
+            return Err("a detector's input is 1 to 4096 pixels wide and high");
+        }
+        Ok(())
+    }
 }
+
+/// Longest side of a detector's input: beyond it, one tensor would take 200 MB.
+const MAX_INPUT_SIDE_PX: usize = 4096;
 
 /// Whose raw output a detector gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,14 @@ pub struct Point {
     pub y: f32,
 }
 
+impl Point {
+    /// How far `other` is, pixels.
+    #[must_use]
+    pub fn distance(self, other: Self) -> f32 {
+        (self.x - other.x).hypot(self.y - other.y)
+    }
+}
+
 /// Width and height of a box, in pixels. Named as the Kairos contract names it.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Delta {

@@ -9,6 +9,7 @@
 //!
 //! What it does not do: no model, no thread, no file, no log line.
 
+mod bin;
 mod decode;
 mod error;
 mod frame;
@@ -19,6 +20,7 @@ mod limits;
 mod resample;
 mod tensor;
 mod tiff;
+mod turn;
 mod webp;
 
 pub use decode::{Format, decode};
@@ -28,3 +30,4 @@ pub use geometry::{Delta, PixelRect, Point, Rect, Size};
 pub use limits::Limits;
 pub use resample::{Filter, Resampler};
 pub use tensor::{Channels, TensorSpec};
+pub use turn::Turn;

@@ -1,6 +1,6 @@
 //! What may be set about the service.
 
-use liveness::{InvalidSetting, Threshold};
+use liveness::{Bar, InvalidSetting, SecurityLevel, Threshold};
 use serde::{Deserialize, Serialize};
 
 use crate::cors;
@@ -21,6 +21,8 @@ pub struct Config {
     pub shutdown_grace_ms: u64,
     /// Used for requests that bring no threshold.
     pub threshold: Threshold,
+    /// Used instead of that number: the pack's threshold for this level.
+    pub security_level: Option<SecurityLevel>,
     /// The numbers that `response_code` takes.
     pub response_codes: ResponseCodes,
     /// Shortest shorter side of a picture that is scored, pixels.
@@ -41,6 +43,7 @@ impl Default for Config {
             deadline_ms: 10_000,
             shutdown_grace_ms: 15_000,
             threshold: Threshold::default(),
+            security_level: None,
             response_codes: ResponseCodes::default(),
             // Kairos documents 300 for v0.2; clients of v0.1 in the wild send 300 too.
             min_picture_side_px: 300,
@@ -52,6 +55,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What scores are held against where a request does not say.
+    #[must_use]
+    pub fn bar(&self) -> Bar {
+        self.security_level.map_or(Bar::Threshold(self.threshold), Bar::Level)
+    }
+
     /// Whether every setting can be what it is set to.
     ///
     /// # Errors
@@ -62,6 +71,11 @@ impl Config {
             live != not_live && live != not_assessed && not_live != not_assessed,
             "ingress.response_codes",
             "three different numbers: an attack must never read as live",
+        )?;
+        InvalidSetting::unless(
+            self.security_level.is_none() || self.threshold == Threshold::default(),
+            "ingress.threshold",
+            "left out where `ingress.security_level` is set",
         )?;
         InvalidSetting::unless(self.max_body_bytes > 0, "ingress.max_body_bytes", "above 0")?;
         InvalidSetting::unless(

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use liveness::{Report, Terms, Verdict};
+use liveness::{Bar, Report, Terms, Verdict};
 use serde::{Serialize, Serializer};
 
 use crate::body;
@@ -57,8 +57,8 @@ async fn answer(
         Version::V0_1 => config.v0_1_min_picture_side_px.unwrap_or(config.min_picture_side_px),
         Version::V0_2 => config.min_picture_side_px,
     };
-    let threshold = submission.threshold.unwrap_or(config.threshold);
-    let terms = Terms { threshold, min_picture_side_px };
+    let bar = submission.threshold.map_or(config.bar(), Bar::Threshold);
+    let terms = Terms { bar, min_picture_side_px, exact: false };
     let report = service.workers.check(submission.selfie, terms, deadline).await?;
     let answer = json(&Answer::new(arrival, &report, &config.response_codes)).into_response();
     // From here on it is answered 200. Anything that ended earlier has given its hold back.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use liveness::{Device, Threshold};
+use liveness::{Bar, Device, SecurityLevel, Threshold};
 use time::Date;
 
 use crate::config::Flag;
@@ -129,6 +129,24 @@ impl Engine {
     }
 }
 
+/// What scores are held against.
+#[derive(Args)]
+pub(crate) struct ScoreBar {
+    /// Scores from here on are live, 0 to 1 [default: the configured one, or 0.5].
+    #[arg(long, value_name = "NUMBER")]
+    threshold: Option<Threshold>,
+    /// Take the threshold that the pack has for this level: convenience, standard or hardened.
+    #[arg(long, value_name = "LEVEL", conflicts_with = "threshold")]
+    security_level: Option<SecurityLevel>,
+}
+
+impl ScoreBar {
+    /// What was given, if anything was.
+    pub(crate) fn bar(&self) -> Option<Bar> {
+        self.threshold.map(Bar::Threshold).or(self.security_level.map(Bar::Level))
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct Verify {
     /// Pictures to check.
@@ -140,11 +158,10 @@ pub(crate) struct Verify {
     /// Write each picture with its boxes and score drawn into this directory.
     #[arg(long, value_name = "DIR")]
     pub annotate: Option<PathBuf>,
-    /// Scores from here on are live, 0 to 1 [default: the configured one, or 0.5].
-    #[arg(long, value_name = "NUMBER")]
-    pub threshold: Option<Threshold>,
-    /// Take no shortcut: decode in full and detect at the size of the reference. This version never
-    /// takes one; the flag says that you rely on it.
+    #[command(flatten)]
+    pub bar: ScoreBar,
+    /// Take no shortcut: decode in full, and look for faces as the reference does, once, at its size and with
+    /// the picture as it came.
     #[arg(long)]
     pub exact: bool,
     #[command(flatten)]

@@ -1,12 +1,14 @@
 //! From an installed home to something that checks selfies.
 
 use anyhow::Context;
-use liveness::{LoadError, Pipeline};
+use liveness::{InvalidSetting, LoadError, Pipeline};
 use model_pack::{Home, Pack};
 use onnx::Runtime;
 
 use crate::cli::Place;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+
+const LEVELS_OF_THE_PACK: &str = "one that the pack has a threshold for: `livegate packs show` lists them, `livegate calibrate` makes them";
 
 /// The library that the flags name, or the installed one, loaded.
 pub(crate) fn runtime(place: &Place, home: &Home) -> anyhow::Result<Runtime> {
@@ -31,6 +33,11 @@ impl Engine {
         let name = name.context("there is no model pack; run `livegate setup`")?;
         let pack = Pack::open(&home.pack_directory(name))
             .with_context(|| format!("the pack `{name}` cannot be used"))?;
+        if let Some(level) = config.ingress.security_level {
+            let has_level = pack.manifest.levels.get(level).is_some();
+            InvalidSetting::unless(has_level, "ingress.security_level", LEVELS_OF_THE_PACK)
+                .map_err(ConfigError::from)?;
+        }
         Ok(Self { runtime, pack, config: config.clone() })
     }
 

@@ -8,7 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use ingress::Problem;
-use liveness::{CheckError, Face, Pipeline, Reason, Report, Terms, Timings, Verdict};
+use liveness::{
+    CheckError, Face, Pipeline, Reason, ReasonCode, Report, SecurityLevel, Terms, Timings, Turn,
+    Verdict,
+};
 use serde::Serialize;
 
 use crate::annotate::annotate;
@@ -29,9 +32,11 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     let engine = Engine::load(place, &home, &config)?;
     let mut pipeline = engine.pipeline()?;
     let terms = Terms {
-        threshold: command.threshold.unwrap_or(config.ingress.threshold),
+        bar: command.bar.bar().unwrap_or(config.ingress.bar()),
         min_picture_side_px: config.ingress.min_picture_side_px,
+        exact: command.exact,
     };
+    pipeline.threshold(terms.bar)?;
     if let Some(directory) = &command.annotate {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("{} cannot be made", directory.display()))?;
@@ -119,6 +124,9 @@ fn text_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
         let Reason { code, hint, .. } = reason;
         format!("{}: {hint}", code.as_str())
     }));
+    if report.turn != Turn::None {
+        facts.push(format!("turned by {} degrees", report.turn.degrees()));
+    }
     if let Some(Face { rect, .. }) = report.faces.first() {
         facts.push(format!(
             "face {:.0}x{:.0} px at {:.0},{:.0}",
@@ -140,9 +148,14 @@ fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
         verdict: Verdict,
         score: Option<f64>,
         threshold: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        security_level: Option<SecurityLevel>,
         reasons: &'a [Reason],
+        unchecked: &'a [ReasonCode],
+        turned_degrees: u16,
         faces: &'a [Face],
         models: BTreeMap<&'a str, f64>,
+        crop_scales: BTreeMap<&'a str, f32>,
         pack: Pack<'a>,
         device: String,
         timings_ms: TimingsMs,
@@ -181,9 +194,13 @@ fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
                 verdict: report.verdict,
                 score: report.score.map(liveness::Score::get),
                 threshold: report.threshold.get(),
+                security_level: report.level,
                 reasons: &report.reasons,
+                unchecked: &report.unchecked,
+                turned_degrees: report.turn.degrees(),
                 faces: &report.faces,
                 models: report.models.iter().map(|m| (&*m.id, m.live.get())).collect(),
+                crop_scales: report.models.iter().map(|m| (&*m.id, m.crop_scale)).collect(),
                 pack: Pack { name: &report.pack.name, digest: report.pack.digest.to_string() },
                 device: report.device.to_string(),
                 timings_ms: TimingsMs { decode, detect, score, total },

@@ -3,10 +3,11 @@
 use anti_spoof::ScoreError;
 use face_detector::DetectError;
 use frame::DecodeError;
+use model_pack::SecurityLevel;
 
 use crate::self_test::GoldenError;
 
-/// Why a selfie got no report. The first three are about the picture, the others about us.
+/// Why a selfie got no report. The first three are about the picture, the fourth about the terms, the others about us.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckError {
@@ -19,6 +20,14 @@ pub enum CheckError {
     /// More pixels than are taken.
     #[error(transparent)]
     PictureTooLarge(DecodeError),
+    /// The pack has no threshold for this level.
+    #[error("the pack `{pack}` has no threshold for the security level `{level}`")]
+    NoSuchLevel {
+        /// What was asked for.
+        level: SecurityLevel,
+        /// Of which pack.
+        pack: String,
+    },
     /// The detector failed.
     #[error(transparent)]
     Detect(#[from] DetectError),
@@ -44,8 +53,8 @@ impl From<DecodeError> for CheckError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The detector cannot be loaded.
-    #[error("the detector `{id}` of the pack cannot be used")]
+    /// The detector or the landmarker cannot be loaded.
+    #[error("the model `{id}` of the pack cannot be used")]
     Detector {
         /// Its id in the pack.
         id: String,

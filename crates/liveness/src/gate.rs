@@ -1,58 +1,275 @@
 //! What must hold of a picture and its face before a score means anything.
 
-use face_detector::Face;
-use frame::Size;
+use face_detector::{Face, Pose};
+use frame::{Frame, Rect, Resampler, Size};
 
-use crate::reason::{Reason, ReasonCode};
+use crate::quality::Quality;
+use crate::reason::{Reason, ReasonCode, Severity};
 use crate::settings::{Settings, Terms};
 
-/// Everything that stands in the way of scoring `face` in a picture of size `picture`.
+/// What stands in the way of scoring a face, and what could not be looked at.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Gated {
+    /// What is over a limit.
+    pub reasons: Vec<Reason>,
+    /// What this pack has no means to measure.
+    pub unchecked: Vec<ReasonCode>,
+}
+
+/// Everything that stands in the way of scoring `face` in `frame`, in which it is upright.
 pub(crate) fn gate(
-    picture: Size,
+    frame: &Frame,
     face: Option<&Face>,
     settings: &Settings,
     terms: &Terms,
-) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    let side = picture.shorter_side();
-    if side < terms.min_picture_side_px {
-        reasons
-            .push(ReasonCode::ImageTooSmall.reject(side as f64, terms.min_picture_side_px as f64));
+    resampler: &mut Resampler,
+) -> Gated {
+    let mut gates = Gates { settings, gated: Gated::default() };
+    gates.picture(frame.size(), terms);
+    if let Some(face) = face {
+        gates.place(frame.size(), &face.rect);
+        gates.pose(face);
+        // Of a face too small or half outside, these would tell nothing.
+        if !gates.gated.reasons.iter().any(|reason| reason.severity == Severity::Reject) {
+            gates.quality(frame, &face.rect, resampler);
+        }
     }
-    let face_side = face.map(|face| face.rect.shorter_side());
-    if let Some(side) = face_side.filter(|&side| side < settings.min_face_side_px) {
-        reasons
-            .push(ReasonCode::FaceTooSmall.reject(side.into(), settings.min_face_side_px.into()));
+    gates.gated
+}
+
+struct Gates<'a> {
+    settings: &'a Settings,
+    gated: Gated,
+}
+
+impl Gates<'_> {
+    fn at_least(&mut self, code: ReasonCode, limit: f64, measured: f64) {
+        self.hold(code, measured >= limit, limit, measured);
     }
-    reasons
+
+    fn at_most(&mut self, code: ReasonCode, limit: f64, measured: f64) {
+        self.hold(code, measured <= limit, limit, measured);
+    }
+
+    /// A measure that is no number does not hold.
+    fn hold(&mut self, code: ReasonCode, holds: bool, limit: f64, measured: f64) {
+        if let Some(severity) = self.settings.severity.of(code).filter(|_| !holds) {
+            self.gated.reasons.push(code.found(severity, measured, limit));
+        }
+    }
+
+    fn picture(&mut self, picture: Size, terms: &Terms) {
+        let (limit, side) = (terms.min_picture_side_px as f64, picture.shorter_side() as f64);
+        self.at_least(ReasonCode::ImageTooSmall, limit, side);
+    }
+
+    fn place(&mut self, picture: Size, face: &Rect) {
+        let Settings {
+            min_face_side_px, max_face_share, min_border_share, max_outside_share, ..
+        } = *self.settings;
+        let (width, height) = (picture.width as f32, picture.height as f32);
+        let Rect { top_left, delta } = *face;
+        let side = face.shorter_side();
+        let share = (delta.x / width).max(delta.y / height);
+        let (right, bottom) = (width - top_left.x - delta.x, height - top_left.y - delta.y);
+        let room = top_left.x.min(top_left.y).min(right).min(bottom) / side;
+        let covered = |start: f32, length: f32, end: f32| {
+            ((start + length).min(end) - start.max(0.0)).max(0.0)
+        };
+        let inside = covered(top_left.x, delta.x, width) * covered(top_left.y, delta.y, height);
+        let outside = 1.0 - inside / face.area();
+        self.at_least(ReasonCode::FaceTooSmall, min_face_side_px, side.into());
+        self.at_most(ReasonCode::FaceTooClose, max_face_share, share.into());
+        self.at_least(ReasonCode::FaceCloseToBorder, min_border_share, room.into());
+        self.at_most(ReasonCode::FaceCropped, max_outside_share, outside.into());
+    }
+
+    fn pose(&mut self, face: &Face) {
+        const CODE: ReasonCode = ReasonCode::FaceAngleTooLarge;
+        match face.landmarks {
+            Some(landmarks) => {
+                let Pose { yaw_degrees, roll_degrees } = Pose::of(&landmarks);
+                // The sum keeps what is not a number, which a maximum would drop.
+                let (yaw, roll) = (yaw_degrees.abs(), roll_degrees.abs());
+                let angle = if (yaw + roll).is_nan() { f32::NAN } else { yaw.max(roll) };
+                let limit = self.settings.max_angle_degrees;
+                self.at_most(CODE, limit, angle.into());
+            }
+            None if self.settings.severity.of(CODE).is_some() => self.gated.unchecked.push(CODE),
+            None => {}
+        }
+    }
+
+    fn quality(&mut self, frame: &Frame, face: &Rect, resampler: &mut Resampler) {
+        let Settings { min_sharpness, min_luma, max_luma, severity, .. } = *self.settings;
+        let codes =
+            [ReasonCode::ImageTooBlurry, ReasonCode::ImageTooDark, ReasonCode::ImageTooBright];
+        if codes.iter().all(|&code| severity.of(code).is_none()) {
+            return;
+        }
+        let nothing = Quality { sharpness: f32::NAN, luma: f32::NAN };
+        let Quality { sharpness, luma } = Quality::of(frame, face, resampler).unwrap_or(nothing);
+        self.at_least(ReasonCode::ImageTooBlurry, min_sharpness, sharpness.into());
+        self.at_least(ReasonCode::ImageTooDark, min_luma, luma.into());
+        self.at_most(ReasonCode::ImageTooBright, max_luma, luma.into());
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use frame::Rect;
+    use face_detector::Landmarks;
+    use frame::Point;
+    use model_pack::GoldenPicture;
 
     use super::*;
-    use crate::decide::Threshold;
+    use crate::settings::{Bar, Consequence, Severities};
 
-    fn codes(picture: Size, face_side: f32) -> Vec<ReasonCode> {
-        let face = Face {
-            rect: Rect::new(0.0, 0.0, face_side, 2.0 * face_side),
-            confidence: 0.9,
-            landmarks: None,
+    /// Where the drawn face is in its picture of 800x800 px.
+    const DRAWN: [f32; 4] = [335.0, 327.0, 150.0, 172.0];
+
+    fn face([x, y, width, height]: [f32; 4]) -> Face {
+        Face { rect: Rect::new(x, y, width, height), confidence: 0.9, landmarks: None }
+    }
+
+    /// Landmarks of a head turned to the side by about `yaw` degrees and tilted by `roll`.
+    fn posed(yaw: f32, roll: f32) -> Landmarks {
+        let (sin, cos) = roll.to_radians().sin_cos();
+        let place = |x: f32, y: f32| Point {
+            x: 410.0 + 60.0 * (x * cos - y * sin),
+            y: 390.0 + 60.0 * (x * sin + y * cos),
         };
-        let terms = Terms { threshold: Threshold::default(), min_picture_side_px: 300 };
-        let reasons = gate(picture, Some(&face), &Settings::default(), &terms);
+        Landmarks {
+            right_eye: place(-0.5, 0.0),
+            left_eye: place(0.5, 0.0),
+            nose: place(-0.62 * yaw.to_radians().tan(), 0.6),
+            mouth_right: place(-0.4, 1.1),
+            mouth_left: place(0.4, 1.1),
+        }
+    }
+
+    fn gated(frame: &Frame, face: &Face, settings: &Settings) -> Gated {
+        let terms = Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false };
+        gate(frame, Some(face), settings, &terms, &mut Resampler::default())
+    }
+
+    fn codes(frame: &Frame, face: &Face) -> Vec<ReasonCode> {
+        let reasons = gated(frame, face, &Settings::default()).reasons;
         reasons.into_iter().map(|reason| reason.code).collect()
     }
 
+    fn drawn(change: impl Fn(u8) -> u8) -> Frame {
+        let frame = GoldenPicture::DrawnFace.frame();
+        let pixels = frame.pixels().iter().map(|&level| change(level)).collect();
+        Frame::from_rgb8(frame.size(), pixels).unwrap()
+    }
+
+    fn gray(width: usize, height: usize) -> Frame {
+        Frame::from_rgb8(Size::new(width, height), vec![128; 3 * width * height]).unwrap()
+    }
+
     #[test]
-    fn limits_are_the_smallest_that_pass() {
-        assert_eq!(codes(Size::new(300, 400), 48.0), []);
-        assert_eq!(codes(Size::new(400, 299), 48.0), [ReasonCode::ImageTooSmall]);
-        assert_eq!(codes(Size::new(300, 400), 47.9), [ReasonCode::FaceTooSmall]);
+    fn a_good_picture_passes_and_says_what_was_not_looked_at() {
+        let (frame, mut face) = (drawn(|level| level), face(DRAWN));
+        let without_landmarks = gated(&frame, &face, &Settings::default());
+        assert_eq!(without_landmarks.reasons, []);
+        assert_eq!(without_landmarks.unchecked, [ReasonCode::FaceAngleTooLarge]);
+        face.landmarks = Some(posed(5.0, -5.0));
+        assert_eq!(gated(&frame, &face, &Settings::default()), Gated::default());
+    }
+
+    #[test]
+    fn where_and_how_large_a_face_is_has_limits() {
+        let frame = drawn(|level| level);
+        let at = |place| codes(&frame, &face(place));
+        assert_eq!(at([400.0, 400.0, 48.0, 60.0]), []);
+        assert_eq!(at([400.0, 400.0, 47.9, 60.0]), [ReasonCode::FaceTooSmall]);
+        assert_eq!(at([100.0, 20.0, 600.0, 760.0]), [ReasonCode::FaceCloseToBorder]);
         assert_eq!(
-            codes(Size::new(95, 71), 30.0),
+            at([100.0, 10.0, 600.0, 761.0]),
+            [ReasonCode::FaceTooClose, ReasonCode::FaceCloseToBorder]
+        );
+        // A fifth of it outside, and a little more.
+        let [_, y, width, height] = DRAWN;
+        let at_edge = |share: f32| at([-share * width, y, width, height]);
+        assert!(!at_edge(0.2).contains(&ReasonCode::FaceCropped));
+        assert_eq!(at_edge(0.21), [ReasonCode::FaceCloseToBorder, ReasonCode::FaceCropped]);
+    }
+
+    #[test]
+    fn a_small_picture_is_too_small_whatever_its_face() {
+        assert_eq!(
+            codes(&gray(400, 299), &face([100.0, 100.0, 40.0, 50.0])),
             [ReasonCode::ImageTooSmall, ReasonCode::FaceTooSmall]
         );
+    }
+
+    #[test]
+    fn a_head_turned_away_or_tilted_is_told_from_one_that_is_not() {
+        let frame = drawn(|level| level);
+        let at = |yaw, roll| {
+            let face = Face { landmarks: Some(posed(yaw, roll)), ..face(DRAWN) };
+            codes(&frame, &face)
+        };
+        for (yaw, roll) in [(44.0, 0.0), (-44.0, 10.0), (0.0, 44.0), (20.0, -44.0)] {
+            assert_eq!(at(yaw, roll), [], "{yaw} {roll}");
+        }
+        for (yaw, roll) in [(46.0, 0.0), (-46.0, 0.0), (0.0, 46.0), (0.0, -46.0), (0.0, 180.0)] {
+            assert_eq!(at(yaw, roll), [ReasonCode::FaceAngleTooLarge], "{yaw} {roll}");
+        }
+        // Eyes in one place: no angle, and no passing either.
+        let mut landmarks = posed(0.0, 0.0);
+        landmarks.left_eye = landmarks.right_eye;
+        let face = Face { landmarks: Some(landmarks), ..face(DRAWN) };
+        assert_eq!(codes(&frame, &face), [ReasonCode::FaceAngleTooLarge]);
+    }
+
+    #[test]
+    fn a_dark_a_bright_and_a_blurred_face_are_told_from_a_good_one() {
+        let at = |frame: &Frame| codes(frame, &face(DRAWN));
+        assert_eq!(at(&drawn(|level| level)), []);
+        assert!(at(&drawn(|level| level / 12)).contains(&ReasonCode::ImageTooDark));
+        assert!(at(&drawn(|level| level.max(240))).contains(&ReasonCode::ImageTooBright));
+        assert_eq!(at(&gray(800, 800)), [ReasonCode::ImageTooBlurry]);
+    }
+
+    #[test]
+    fn every_gate_can_warn_or_be_off() {
+        let (warn, off) = (Consequence::Warn, Consequence::Off);
+        let all = |consequence| Severities {
+            image_too_small: consequence,
+            too_many_faces: consequence,
+            face_too_small: consequence,
+            face_too_close: consequence,
+            face_close_to_border: consequence,
+            face_cropped: consequence,
+            face_angle_too_large: consequence,
+            image_too_blurry: consequence,
+            image_too_dark: consequence,
+            image_too_bright: consequence,
+        };
+        let impossible = Settings {
+            min_face_side_px: 1e6,
+            max_face_share: 0.0,
+            min_border_share: 1e6,
+            max_outside_share: 0.0,
+            max_angle_degrees: 0.0,
+            min_sharpness: 1e9,
+            min_luma: 255.0,
+            max_luma: 0.0,
+            ..Settings::default()
+        };
+        let face = Face { landmarks: Some(posed(10.0, 0.0)), ..face([-10.0, 327.0, 150.0, 172.0]) };
+        let frame = drawn(|level| level);
+        let terms = Terms { bar: Bar::default(), min_picture_side_px: 801, exact: false };
+        let gated = |severity| {
+            let settings = Settings { severity, ..impossible };
+            gate(&frame, Some(&face), &settings, &terms, &mut Resampler::default())
+        };
+        let warned = gated(all(warn)).reasons;
+        assert!(warned.iter().all(|reason| reason.severity == Severity::Warn));
+        let mut found: Vec<ReasonCode> = warned.into_iter().map(|reason| reason.code).collect();
+        found.extend([ReasonCode::FaceNotFound, ReasonCode::TooManyFaces]);
+        assert!(ReasonCode::ALL.iter().all(|code| found.contains(code)), "{found:?}");
+        assert_eq!(gated(all(off)), Gated::default());
     }
 }

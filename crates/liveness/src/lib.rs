@@ -15,6 +15,7 @@ mod diagnose;
 mod error;
 mod gate;
 mod pipeline;
+mod quality;
 mod reason;
 mod record;
 mod report;
@@ -24,8 +25,8 @@ mod settings;
 
 pub use anti_spoof::{ModelScore, Score};
 pub use face_detector::{DetectError, Face, Landmarks};
-pub use frame::{DecodeError, Rect, Size};
-pub use model_pack::Digest;
+pub use frame::{DecodeError, Rect, Size, Turn};
+pub use model_pack::{Digest, SecurityLevel};
 pub use onnx::Device;
 
 pub use decide::{Threshold, ThresholdError, Verdict};
@@ -36,7 +37,7 @@ pub use reason::{Reason, ReasonCode, Severity};
 pub use record::record;
 pub use report::{PackIdentity, Report, Timings};
 pub use self_test::GoldenError;
-pub use settings::{InvalidSetting, Settings, Terms};
+pub use settings::{Bar, Consequence, InvalidSetting, Settings, Severities, Terms};
 
 /// Whatever can check a selfie. The service is written against this, so that its own tests can be
 /// slow, failing or panicking without a model.

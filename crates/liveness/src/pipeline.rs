@@ -3,27 +3,29 @@
 use std::sync::Arc;
 
 use anti_spoof::{Classifier, ScoreError, Scorer};
-use face_detector::Detector;
-use frame::Limits;
-use model_pack::{GoldenPicture, Pack};
+use face_detector::{Detector, Finder, Landmarker};
+use frame::{Limits, Resampler};
+use model_pack::{GoldenPicture, Levels, Pack};
 use onnx::{Device, Runtime};
 
 use crate::decide::{Threshold, decide};
 use crate::diagnose::explain;
 use crate::error::{CheckError, LoadError};
-use crate::gate::gate;
+use crate::gate::{Gated, gate};
 use crate::reason::Severity;
 use crate::report::{Clock, PackIdentity, Report, Timings};
 use crate::select::select;
 use crate::self_test::self_test;
-use crate::settings::{Settings, Terms};
+use crate::settings::{Bar, Settings, Terms};
 
 /// A pack, loaded and ready. Owned by one thread, with its sessions and buffers; as many threads as
 /// there are cores have one each.
 #[derive(Debug)]
 pub struct Pipeline {
-    detector: Detector,
+    finder: Finder,
     scorer: Scorer,
+    levels: Levels,
+    resampler: Resampler,
     settings: Settings,
     limits: Limits,
     pack: Arc<PackIdentity>,
@@ -42,14 +44,16 @@ impl Pipeline {
         device: Device,
         settings: Settings,
     ) -> Result<Self, LoadError> {
-        let (mut detector, mut scorer) = load_models(runtime, pack, device)?;
-        self_test(&pack.manifest.golden, &mut detector, &mut scorer)
+        let manifest = &pack.manifest;
+        let (mut finder, mut scorer) = load_models(runtime, pack, device)?;
+        self_test(&manifest.golden, &mut finder, &mut scorer)
             .map_err(|error| explain(error, runtime, pack, device))?;
-        let name = pack.manifest.name.clone();
-        let pack = Arc::new(PackIdentity { name, digest: pack.digest });
+        let pack = Arc::new(PackIdentity { name: manifest.name.clone(), digest: pack.digest });
         let mut pipeline = Self {
-            detector,
+            finder,
             scorer,
+            levels: manifest.levels,
+            resampler: Resampler::default(),
             settings: Settings::default(),
             limits: Limits::default(),
             pack,
@@ -67,38 +71,43 @@ impl Pipeline {
     /// # Errors
     /// When the bytes are no picture that can be judged, or a model fails. No error is a verdict.
     pub fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
+        let threshold = self.threshold(terms.bar)?;
         let mut clock = Clock::start();
         let frame = frame::decode(selfie, &self.limits)?;
         let decode = clock.lap();
 
-        let faces = self.detector.detect(&frame)?;
+        let found = if terms.exact {
+            self.finder.find_exactly(&frame)?
+        } else {
+            self.finder.find(&frame)?
+        };
+        let upright = found.upright(&frame);
         let detect = clock.lap();
 
-        let selected = select(&faces, self.settings.min_face_lead);
-        let mut reasons =
-            gate(frame.size(), selected.as_ref().ok().copied(), &self.settings, terms);
-        let assessment = match selected {
-            Ok(face) if !reasons.iter().any(|reason| reason.severity == Severity::Reject) => {
-                Some(self.scorer.score(&frame, &face.rect)?)
-            }
-            Ok(_) => None,
-            Err(reason) => {
-                reasons.push(reason);
-                None
-            }
+        let (face, choice) = select(&found.faces, &self.settings);
+        let Gated { mut reasons, unchecked } =
+            gate(&upright, face, &self.settings, terms, &mut self.resampler);
+        reasons.extend(choice);
+        let is_rejected = reasons.iter().any(|reason| reason.severity == Severity::Reject);
+        let assessment = match face.filter(|_| !is_rejected) {
+            Some(face) => Some(self.scorer.score(&upright, &face.rect)?),
+            None => None,
         };
         let score = assessment.as_ref().map(|assessment| assessment.score);
-        let verdict = decide(score, terms.threshold);
+        let verdict = decide(score, threshold);
         let score_time = clock.lap();
 
         Ok(Report {
             verdict,
             score,
             fused: assessment.as_ref().map(|assessment| assessment.fused),
-            threshold: terms.threshold,
+            threshold,
+            level: terms.bar.level(),
             reasons,
+            unchecked,
             picture: frame.size(),
-            faces,
+            turn: found.turn,
+            faces: found.faces_as_sent(frame.size()),
             models: assessment.map(|assessment| assessment.models).unwrap_or_default(),
             pack: Arc::clone(&self.pack),
             device: self.device,
@@ -106,12 +115,27 @@ impl Pipeline {
         })
     }
 
+    /// The number that scores are held against.
+    ///
+    /// # Errors
+    /// When the pack has no threshold for the level that is asked for.
+    pub fn threshold(&self, bar: Bar) -> Result<Threshold, CheckError> {
+        match bar {
+            Bar::Threshold(threshold) => Ok(threshold),
+            Bar::Level(level) => self
+                .levels
+                .get(level)
+                .and_then(|point| Threshold::try_from(point.threshold).ok())
+                .ok_or_else(|| CheckError::NoSuchLevel { level, pack: self.pack.name.clone() }),
+        }
+    }
+
     /// Checks a picture that everyone has from the first byte to the verdict, so that the first request
     /// meets warm caches.
     fn warm_up(&mut self) -> Result<(), LoadError> {
         let frame = GoldenPicture::DrawnFace.frame();
         let picture = frame.encode_png().expect("a small picture can be encoded");
-        let terms = Terms { threshold: Threshold::default(), min_picture_side_px: 1 };
+        let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact: false };
         let report = self.check(&picture, &terms).map_err(LoadError::WarmUp)?;
         report.score.map(drop).ok_or(LoadError::NoScore)
     }
@@ -122,15 +146,25 @@ pub(crate) fn load_models(
     runtime: &Runtime,
     pack: &Pack,
     device: Device,
-) -> Result<(Detector, Scorer), LoadError> {
+) -> Result<(Finder, Scorer), LoadError> {
     let manifest = &pack.manifest;
     let detector = &manifest.detector;
-    let classifiers =
-        manifest.scorers.iter().zip(pack.scorer_models()).map(|(scorer, model)| {
-            Classifier::load(runtime, &scorer.id, model, device, &scorer.spec)
-        });
-    let detector = Detector::load(runtime, pack.detector_model(), device, &detector.spec)
+    let loaded = Detector::load(runtime, pack.detector_model(), device, &detector.spec)
         .map_err(|source| LoadError::Detector { id: detector.id.clone(), source })?;
-    let classifiers = classifiers.collect::<Result<_, ScoreError>>().map_err(LoadError::Scorer)?;
-    Ok((detector, Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration)))
+    let landmarker = match manifest.landmarker.as_ref().zip(pack.landmarker_model()) {
+        Some((landmarker, model)) => Some(
+            Landmarker::load(runtime, model, device, landmarker.spec)
+                .map_err(|source| LoadError::Detector { id: landmarker.id.clone(), source })?,
+        ),
+        None => None,
+    };
+    let classifiers = manifest
+        .scorers
+        .iter()
+        .zip(pack.scorer_models())
+        .map(|(scorer, model)| Classifier::load(runtime, &scorer.id, model, device, &scorer.spec))
+        .collect::<Result<_, ScoreError>>()
+        .map_err(LoadError::Scorer)?;
+    let scorer = Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration);
+    Ok((Finder::new(loaded, landmarker), scorer))
 }

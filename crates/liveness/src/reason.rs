@@ -19,7 +19,6 @@ pub struct Reason {
 
 /// What stands in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum ReasonCode {
     /// The picture's shorter side, pixels, is under the limit.
     ImageTooSmall,
@@ -29,9 +28,38 @@ pub enum ReasonCode {
     TooManyFaces,
     /// The face box's shorter side, pixels, is under the limit.
     FaceTooSmall,
+    /// The face takes more of the picture's width or height than the limit, a share.
+    FaceTooClose,
+    /// The room between the face box and the picture's edge, in shorter sides of the box, is under the limit.
+    FaceCloseToBorder,
+    /// More of the face box lies outside the picture than the limit, a share of its area.
+    FaceCropped,
+    /// The head is turned or tilted by more than the limit, degrees.
+    FaceAngleTooLarge,
+    /// The variance of the Laplacian over the face is under the limit.
+    ImageTooBlurry,
+    /// The mean luma of the face, 0 to 255, is under the limit.
+    ImageTooDark,
+    /// The mean luma of the face, 0 to 255, is over the limit.
+    ImageTooBright,
 }
 
 impl ReasonCode {
+    /// Every reason there is.
+    pub const ALL: [Self; 11] = [
+        Self::ImageTooSmall,
+        Self::FaceNotFound,
+        Self::TooManyFaces,
+        Self::FaceTooSmall,
+        Self::FaceTooClose,
+        Self::FaceCloseToBorder,
+        Self::FaceCropped,
+        Self::FaceAngleTooLarge,
+        Self::ImageTooBlurry,
+        Self::ImageTooDark,
+        Self::ImageTooBright,
+    ];
+
     /// The field's spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -40,21 +68,37 @@ impl ReasonCode {
             Self::FaceNotFound => "FACE_NOT_FOUND",
             Self::TooManyFaces => "TOO_MANY_FACES",
             Self::FaceTooSmall => "FACE_TOO_SMALL",
+            Self::FaceTooClose => "FACE_TOO_CLOSE",
+            Self::FaceCloseToBorder => "FACE_CLOSE_TO_BORDER",
+            Self::FaceCropped => "FACE_CROPPED",
+            Self::FaceAngleTooLarge => "FACE_ANGLE_TOO_LARGE",
+            Self::ImageTooBlurry => "IMAGE_TOO_BLURRY",
+            Self::ImageTooDark => "IMAGE_TOO_DARK",
+            Self::ImageTooBright => "IMAGE_TOO_BRIGHT",
         }
     }
 
-    fn hint(self) -> &'static str {
+    /// One sentence for the person holding the camera.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
         match self {
             Self::ImageTooSmall => "Send a larger picture.",
             Self::FaceNotFound => "Hold the camera so that your whole face is in the picture.",
             Self::TooManyFaces => "Make sure that you are the only person in the picture.",
             Self::FaceTooSmall => "Move closer to the camera.",
+            Self::FaceTooClose => "Hold the camera further away.",
+            Self::FaceCloseToBorder => "Leave some room around your face.",
+            Self::FaceCropped => "Bring your whole face into the picture.",
+            Self::FaceAngleTooLarge => "Look straight into the camera and hold your head upright.",
+            Self::ImageTooBlurry => "Hold the camera still and wait until the picture is sharp.",
+            Self::ImageTooDark => "Find more light, best from the front.",
+            Self::ImageTooBright => "Turn away from the bright light.",
         }
     }
 
-    /// A reason that rules out an assessment.
-    pub(crate) fn reject(self, measured: f64, limit: f64) -> Reason {
-        Reason { code: self, severity: Severity::Reject, measured, limit, hint: self.hint() }
+    /// This reason, as heavy as `severity`.
+    pub(crate) fn found(self, severity: Severity, measured: f64, limit: f64) -> Reason {
+        Reason { code: self, severity, measured, limit, hint: self.hint() }
     }
 }
 

@@ -7,6 +7,7 @@ use onnx::{Device, Runtime};
 
 use crate::error::LoadError;
 use crate::pipeline::load_models;
+use crate::self_test::GoldenError;
 
 /// What `pack` answers on the drawn face, here and now.
 ///
@@ -16,13 +17,17 @@ use crate::pipeline::load_models;
 /// # Errors
 /// When a model is not what the pack says, fails, or finds no face.
 pub fn record(runtime: &Runtime, pack: &Pack, device: Device) -> Result<Golden, LoadError> {
-    let (mut detector, mut scorer) = load_models(runtime, pack, device)?;
+    let (mut finder, mut scorer) = load_models(runtime, pack, device)?;
     let picture = GoldenPicture::DrawnFace;
     let frame = picture.frame();
-    let faces = detector.detect(&frame).map_err(|source| LoadError::Golden(source.into()))?;
-    let face = faces.first().ok_or(LoadError::NoFace)?;
-    let assessment =
-        scorer.score(&frame, &face.rect).map_err(|source| LoadError::Golden(source.into()))?;
+    let failed = |error: GoldenError| LoadError::Golden(error);
+    let mut faces = finder.detector().detect(&frame).map_err(|error| failed(error.into()))?;
+    let face = faces.first_mut().ok_or(LoadError::NoFace)?;
+    if let Some(landmarker) = finder.landmarker() {
+        let marked = landmarker.mark(&frame, &face.rect).map_err(|error| failed(error.into()))?;
+        face.landmarks = Some(marked.landmarks);
+    }
+    let assessment = scorer.score(&frame, &face.rect).map_err(|error| failed(error.into()))?;
     let log_odds: BTreeMap<String, f64> = assessment
         .models
         .iter()

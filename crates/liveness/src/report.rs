@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anti_spoof::{ModelScore, Score};
 use face_detector::Face;
-use frame::Size;
-use model_pack::Digest;
+use frame::{Size, Turn};
+use model_pack::{Digest, SecurityLevel};
 use onnx::Device;
 
 use crate::decide::{Threshold, Verdict};
-use crate::reason::Reason;
+use crate::reason::{Reason, ReasonCode};
 
 /// All that is known about one selfie in the end. Holds no pixels.
 #[derive(Debug, Clone)]
@@ -23,11 +23,17 @@ pub struct Report {
     pub fused: Option<Score>,
     /// What the score was held against.
     pub threshold: Threshold,
+    /// The security level that this threshold comes from, if one was chosen.
+    pub level: Option<SecurityLevel>,
     /// What stood in the way, or nearly.
     pub reasons: Vec<Reason>,
+    /// What was not looked at, because the pack has no means to.
+    pub unchecked: Vec<ReasonCode>,
     /// The picture's size as a person sees it.
     pub picture: Size,
-    /// Every face found, largest first; the score is that of the first.
+    /// By how much the picture was turned so that its face is upright; models see it so.
+    pub turn: Turn,
+    /// Every face found, largest first, in the picture as it was sent; the score is that of the first.
     pub faces: Vec<Face>,
     /// What each model said, before fusion and calibration; empty if it was not assessed.
     pub models: Vec<ModelScore>,

@@ -2,21 +2,27 @@
 
 use face_detector::Face;
 
-use crate::reason::{Reason, ReasonCode};
+use crate::reason::{Reason, ReasonCode, Severity};
+use crate::settings::Settings;
 
-/// The face that is meant: the largest, if its area is at least `min_face_lead` times the second's.
-/// `faces` come largest first.
-pub(crate) fn select(faces: &[Face], min_face_lead: f32) -> Result<&Face, Reason> {
-    match faces {
-        [] => Err(ReasonCode::FaceNotFound.reject(0.0, 1.0)),
-        [only] => Ok(only),
-        [first, second, ..] => {
-            let lead = first.rect.area() / second.rect.area();
-            if lead >= min_face_lead {
-                Ok(first)
-            } else {
-                Err(ReasonCode::TooManyFaces.reject(lead.into(), min_face_lead.into()))
-            }
+/// The face that is meant: the largest, if its area is at least `min_face_lead` times the second's or nobody
+/// minds; and what there is to be said about the choice. `faces` come largest first.
+pub(crate) fn select<'a>(
+    faces: &'a [Face],
+    settings: &Settings,
+) -> (Option<&'a Face>, Option<Reason>) {
+    let (first, second) = match faces {
+        [] => return (None, Some(ReasonCode::FaceNotFound.found(Severity::Reject, 0.0, 1.0))),
+        [only] => return (Some(only), None),
+        [first, second, ..] => (first, second),
+    };
+    let lead = f64::from(first.rect.area()) / f64::from(second.rect.area());
+    let limit = settings.min_face_lead;
+    match settings.severity.of(ReasonCode::TooManyFaces).filter(|_| lead < limit) {
+        None => (Some(first), None),
+        Some(severity) => {
+            let reason = ReasonCode::TooManyFaces.found(severity, lead, limit);
+            ((severity == Severity::Warn).then_some(first), Some(reason))
         }
     }
 }
@@ -26,6 +32,7 @@ mod tests {
     use frame::Rect;
 
     use super::*;
+    use crate::settings::Consequence;
 
     fn face(side: f32) -> Face {
         Face { rect: Rect::new(0.0, 0.0, side, side), confidence: 0.9, landmarks: None }
@@ -33,11 +40,25 @@ mod tests {
 
     #[test]
     fn the_largest_is_meant_if_clearly_the_largest() {
-        assert_eq!(select(&[], 2.0).unwrap_err().code, ReasonCode::FaceNotFound);
-        assert_eq!(select(&[face(100.0)], 2.0), Ok(&face(100.0)));
-        assert_eq!(select(&[face(100.0), face(50.0)], 2.0), Ok(&face(100.0)));
-        let reason = select(&[face(100.0), face(80.0), face(10.0)], 2.0).unwrap_err();
-        assert_eq!(reason.code, ReasonCode::TooManyFaces);
-        assert!((reason.measured - 1.5625).abs() < 1e-6);
+        let settings = Settings::default();
+        let (none, reason) = select(&[], &settings);
+        assert_eq!((none, reason.unwrap().code), (None, ReasonCode::FaceNotFound));
+        assert_eq!(select(&[face(100.0)], &settings), (Some(&face(100.0)), None));
+        assert_eq!(select(&[face(100.0), face(50.0)], &settings), (Some(&face(100.0)), None));
+        let faces = [face(100.0), face(80.0), face(10.0)];
+        let (none, reason) = select(&faces, &settings);
+        assert_eq!((none, reason.unwrap().code), (None, ReasonCode::TooManyFaces));
+        assert!((reason.unwrap().measured - 1.5625).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_largest_is_meant_anyway_where_nobody_minds() {
+        let faces = [face(100.0), face(80.0)];
+        let mut settings = Settings::default();
+        settings.severity.too_many_faces = Consequence::Warn;
+        let (meant, reason) = select(&faces, &settings);
+        assert_eq!((meant, reason.unwrap().severity), (Some(&faces[0]), Severity::Warn));
+        settings.severity.too_many_faces = Consequence::Off;
+        assert_eq!(select(&faces, &settings), (Some(&faces[0]), None));
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a pack answers, here and now, what it answered when it was made.
 
 use anti_spoof::{Score, ScoreError, Scorer};
-use face_detector::{DetectError, Detector, Face};
+use face_detector::{DetectError, Face, Finder, Landmarks};
 use model_pack::Golden;
 
 use crate::diagnose::Diagnosis;
@@ -34,6 +34,14 @@ pub enum GoldenError {
         /// What explains it.
         diagnosis: Diagnosis,
     },
+    /// The landmarker finds other points.
+    #[error("the landmarker finds {found:?}; recorded are {expected:?}")]
+    Landmarks {
+        /// As recorded.
+        expected: Landmarks,
+        /// As found.
+        found: Landmarks,
+    },
     /// A scorer answers something else.
     #[error(
         "the scorer `{scorer}` answers log-odds {found:.4}; recorded are {expected:.4}: {diagnosis}"
@@ -53,12 +61,12 @@ pub enum GoldenError {
 /// Shows the pack its golden pictures and compares its answers with the recorded ones.
 pub(crate) fn self_test(
     vectors: &[Golden],
-    detector: &mut Detector,
+    finder: &mut Finder,
     scorer: &mut Scorer,
 ) -> Result<(), GoldenError> {
     for golden in vectors {
         let frame = golden.picture.frame();
-        let found = detector.detect(&frame)?;
+        let found = finder.detector().detect(&frame)?;
         if !faces_agree(&found, &golden.faces) {
             let (expected, diagnosis) = (golden.faces.clone(), Diagnosis::Unexplained);
             return Err(GoldenError::Faces { expected, found, diagnosis });
@@ -67,6 +75,12 @@ pub(crate) fn self_test(
         let Some(face) = golden.faces.first() else {
             continue;
         };
+        if let (Some(landmarker), Some(expected)) = (finder.landmarker(), face.landmarks) {
+            let found = landmarker.mark(&frame, &face.rect)?.landmarks;
+            if !landmarks_agree(&found, &expected, face) {
+                return Err(GoldenError::Landmarks { expected, found });
+            }
+        }
         for model in scorer.score(&frame, &face.rect)?.models {
             if log_odds_error(golden, &model.id, model.live) > MAX_LOG_ODDS_ERROR {
                 return Err(GoldenError::LogOdds {
@@ -111,18 +125,20 @@ fn listed(faces: &[Face]) -> String {
 }
 
 fn face_agrees(found: &Face, expected: &Face) -> bool {
-    // Landmarks may be off by as much as 2% of the face.
-    let reach = 0.02 * expected.rect.shorter_side();
     let landmarks_agree = match (found.landmarks, expected.landmarks) {
-        (Some(found), Some(expected)) => found
-            .points()
-            .iter()
-            .zip(expected.points())
-            .all(|(f, e)| (f.x - e.x).abs() <= reach && (f.y - e.y).abs() <= reach),
-        (None, None) => true,
-        _ => false,
+        (Some(found), Some(expected_points)) => landmarks_agree(&found, &expected_points, expected),
+        // Those of a landmarker, which are another model's.
+        (None, _) => true,
+        (Some(_), None) => false,
     };
     found.rect.iou(&expected.rect) >= MIN_BOX_IOU
         && (found.confidence - expected.confidence).abs() <= MAX_CONFIDENCE_ERROR
         && landmarks_agree
+}
+
+/// Landmarks may be off by as much as 2% of the face.
+fn landmarks_agree(found: &Landmarks, expected: &Landmarks, face: &Face) -> bool {
+    let reach = 0.02 * face.rect.shorter_side();
+    let pairs = found.points().into_iter().zip(expected.points());
+    pairs.into_iter().all(|(f, e)| (f.x - e.x).abs() <= reach && (f.y - e.y).abs() <= reach)
 }

@@ -5,9 +5,7 @@
 use std::path::Path;
 
 use frame::{Frame, PixelRect, Size};
-use liveness::{
-    Device, LoadError, Pipeline, ReasonCode, Report, Settings, Terms, Threshold, Verdict,
-};
+use liveness::{Bar, Device, LoadError, Pipeline, ReasonCode, Report, Settings, Terms, Verdict};
 use model_pack::{GoldenPicture, Pack};
 
 fn load(pack: &Pack) -> Result<Pipeline, LoadError> {
@@ -15,7 +13,7 @@ fn load(pack: &Pack) -> Result<Pipeline, LoadError> {
 }
 
 fn terms() -> Terms {
-    Terms { threshold: Threshold::default(), min_picture_side_px: 300 }
+    Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false }
 }
 
 fn check(picture: &Frame) -> Report {
@@ -45,7 +43,7 @@ fn one_face_is_scored_and_judged_by_the_threshold() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
     let picture = faces_in_a_row(1).encode_png().unwrap();
     let mut verdict = |threshold: &str| {
-        let terms = Terms { threshold: threshold.parse().unwrap(), ..terms() };
+        let terms = Terms { bar: Bar::Threshold(threshold.parse().unwrap()), ..terms() };
         let report = pipeline.check(&picture, &terms).unwrap();
         assert_eq!((report.faces.len(), report.models.len(), report.reasons.len()), (1, 1, 0));
         assert!(report.timings.total >= report.timings.decode + report.timings.detect);

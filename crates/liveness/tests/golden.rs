@@ -8,7 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use liveness::{CheckError, Device, Pipeline, Report, Settings, Terms, Threshold, Verdict};
+use liveness::{
+    Bar, CheckError, Consequence, Device, Pipeline, Report, Settings, Severities, Terms, Verdict,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -45,12 +47,19 @@ fn golden(text: &str) -> BTreeMap<String, Golden> {
 
 /// Takes even the smallest picture and any number of faces, so that all are scored.
 fn pipeline(pack: &str) -> Pipeline {
-    let settings = Settings { min_face_side_px: 0.0, min_face_lead: 0.0, ..Settings::default() };
+    let off = Consequence::Off;
+    let severity = Severities {
+        too_many_faces: off,
+        face_too_small: off,
+        face_angle_too_large: off,
+        ..Severities::default()
+    };
+    let settings = Settings { severity, ..Settings::default() };
     Pipeline::load(testbed::runtime(), &testbed::pack(pack), Device::Cpu, settings).unwrap()
 }
 
 fn terms() -> Terms {
-    Terms { threshold: Threshold::default(), min_picture_side_px: 1 }
+    Terms { bar: Bar::default(), min_picture_side_px: 1, exact: true }
 }
 
 fn assert_agrees(name: &str, golden: &Golden, checked: Result<Report, CheckError>, detector: &str) {

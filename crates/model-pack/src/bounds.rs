@@ -2,7 +2,6 @@
 //! buffers.
 
 use anti_spoof::Crop;
-use face_detector::Fit;
 use frame::TensorSpec;
 
 use crate::artifact::Artifact;
@@ -31,17 +30,16 @@ impl Manifest {
 fn check(manifest: &Manifest) -> Result<(), ManifestError> {
     let detector = &manifest.detector;
     artifact(&detector.artifact)?;
-    match detector.spec.fit {
-        Fit::Stretch { width, height } => {
-            holds(is_side(width) && is_side(height), "detector.spec.fit", SIDE)?;
-        }
-        Fit::Letterbox { longer_side } => holds(is_side(longer_side), "detector.spec.fit", SIDE)?,
-    }
+    detector.spec.check().map_err(ManifestError::Input)?;
     tensor(&detector.spec.tensor, "detector.spec.tensor")?;
     let is_share = |share: f32| (0.0..=1.0).contains(&share);
     let (confidence, overlap) = (detector.spec.min_confidence, detector.spec.max_overlap_iou);
     holds(is_share(confidence), "detector.spec.min_confidence", "from 0 to 1")?;
     holds(is_share(overlap), "detector.spec.max_overlap_iou", "from 0 to 1")?;
+    if let Some(landmarker) = &manifest.landmarker {
+        artifact(&landmarker.artifact)?;
+        landmarker.spec.check().map_err(ManifestError::Input)?;
+    }
     holds(manifest.scorers.len() <= MOST_SCORERS, "scorers", "16 at most")?;
     for scorer in &manifest.scorers {
         artifact(&scorer.artifact)?;

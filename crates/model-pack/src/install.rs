@@ -197,9 +197,8 @@ impl<'a> Installer<'a> {
             return Err(InstallError::Exists { path });
         }
         let stage = self.downloads.path().join(&manifest.name);
-        let models = std::iter::once(pack.detector_model()).chain(pack.scorer_models());
         let add = || {
-            for (artifact, mut model) in manifest.artifacts().zip(models) {
+            for (artifact, mut model) in manifest.artifacts().zip(pack.models()) {
                 artifact.place(&mut model, &stage).map_err(std::io::Error::other)?;
             }
             write(&manifest.to_toml(), &stage.join("pack.toml"))?;

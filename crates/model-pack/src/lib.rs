@@ -31,8 +31,8 @@ pub use golden::{Golden, GoldenPicture};
 pub use home::Home;
 pub use install::{Attempt, Event, InstallError, Installer, Options};
 pub use manifest::{
-    Detector, Evaluation, Levels, Manifest, ManifestError, OperatingPoint, Scorer, SecurityLevel,
-    is_plain,
+    Detector, Evaluation, Landmarker, Levels, Manifest, ManifestError, OperatingPoint, Scorer,
+    SecurityLevel, is_plain,
 };
 pub use pack::{Pack, PackError};
 pub use source::Source;

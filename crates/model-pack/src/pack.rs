@@ -144,13 +144,18 @@ impl Pack {
         Ok((manifest, Digest::of(&text)))
     }
 
-    /// A pack that is in no directory yet, for whoever is making one. That the files are those of the
-    /// manifest is for the caller to see to; nothing is checked here.
+    /// A pack that is in no directory yet, for whoever is making one. `models` are the files of
+    /// [`Manifest::artifacts`], in that order; that they are is for the caller to see to.
     #[must_use]
-    pub fn unsaved(manifest: Manifest, detector: &[u8], scorers: &[&[u8]]) -> Self {
+    pub fn unsaved(manifest: Manifest, models: &[&[u8]]) -> Self {
         let digest = Digest::of(manifest.to_toml().as_bytes());
-        let files = std::iter::once(&detector).chain(scorers).map(|file| Arc::from(*file));
-        Self { digest, files: files.collect(), manifest: Arc::new(manifest) }
+        let files = models.iter().map(|file| Arc::from(*file)).collect();
+        Self { digest, files, manifest: Arc::new(manifest) }
+    }
+
+    /// Every ONNX file, in the order of [`Manifest::artifacts`].
+    pub fn models(&self) -> impl Iterator<Item = &[u8]> {
+        self.files.iter().map(|file| &**file)
     }
 
     /// The detector's ONNX file.
@@ -161,7 +166,13 @@ impl Pack {
 
     /// The scorers' ONNX files, in the manifest's order.
     pub fn scorer_models(&self) -> impl Iterator<Item = &[u8]> {
-        self.files[1..].iter().map(|file| &**file)
+        self.files[1..=self.manifest.scorers.len()].iter().map(|file| &**file)
+    }
+
+    /// The landmarker's ONNX file, if the pack has one.
+    #[must_use]
+    pub fn landmarker_model(&self) -> Option<&[u8]> {
+        self.files.get(1 + self.manifest.scorers.len()).map(|file| &**file)
     }
 }
 

@@ -44,6 +44,25 @@ impl Manifest {
         text.key("tensor", &spec.tensor);
         text.key("min_confidence", &spec.min_confidence);
         text.key("max_overlap_iou", &spec.max_overlap_iou);
+        text.key("looks", &spec.looks);
+        if let Some(trusted) = &spec.trusted_face_px {
+            text.key("trusted_face_px", trusted);
+        }
+        if let Some(upright) = &spec.upright {
+            text.key("upright", upright);
+        }
+        if let Some(landmarker) = &self.landmarker {
+            text.header("[landmarker]");
+            text.key("id", &landmarker.id);
+            text.artifact("landmarker", &landmarker.artifact);
+            let spec = &landmarker.spec;
+            text.header("[landmarker.spec]");
+            text.key("family", &spec.family);
+            text.key("input_side_px", &spec.input_side_px);
+            text.key("crop_scale", &spec.crop_scale);
+            text.key("crop_shift", &spec.crop_shift);
+            text.key("upright", &spec.upright);
+        }
 
         for scorer in &self.scorers {
             text.header("[[scorers]]");

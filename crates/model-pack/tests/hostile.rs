@@ -19,6 +19,7 @@ fn with_pack() -> (tempfile::TempDir, PathBuf) {
 
 fn add(root: &Path) -> Result<PathBuf, InstallError> {
     let (mut manifest, _) = catalog().remove(1);
+    manifest.landmarker = None;
     manifest.name = "mine".into();
     for (artifact, bytes) in
         [(&mut manifest.detector.artifact, DETECTOR), (&mut manifest.scorers[0].artifact, SCORER)]
@@ -28,7 +29,7 @@ fn add(root: &Path) -> Result<PathBuf, InstallError> {
     }
     let (home, options) = (Home::new(root.to_owned()), Options::default());
     let installer = Installer::open(&home, &options, &|_| ()).unwrap();
-    installer.add_pack(&Pack::unsaved(manifest, DETECTOR, &[SCORER]))
+    installer.add_pack(&Pack::unsaved(manifest, &[DETECTOR, SCORER]))
 }
 
 const DETECTOR: &[u8] = b"a detector";
@@ -55,7 +56,7 @@ fn a_pack_that_is_not_saved_yet_has_the_digest_that_it_will_have() {
     let (_home, path) = with_pack();
     let saved = Pack::open(&path).unwrap();
     let manifest = Manifest::clone(&saved.manifest);
-    assert_eq!(Pack::unsaved(manifest, DETECTOR, &[SCORER]).digest, saved.digest);
+    assert_eq!(Pack::unsaved(manifest, &[DETECTOR, SCORER]).digest, saved.digest);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{Config, Ingress, Workers};
 use liveness::{
-    Check, CheckError, DecodeError, DetectError, Device, Face, PackIdentity, Rect, Report, Score,
-    Size, Terms, Timings, Verdict,
+    Bar, Check, CheckError, DecodeError, DetectError, Device, Face, PackIdentity, Rect, Report,
+    Score, Size, Terms, Threshold, Timings, Turn, Verdict,
 };
 
 /// The key of the caller `id`.
@@ -60,7 +60,13 @@ impl Check for Obedient {
             verdict,
             score: score.map(|score| Score::new(score).unwrap()),
             fused: None,
-            threshold: terms.threshold,
+            threshold: match terms.bar {
+                Bar::Threshold(threshold) => threshold,
+                Bar::Level(_) => Threshold::default(),
+            },
+            level: terms.bar.level(),
+            unchecked: Vec::new(),
+            turn: Turn::None,
             reasons: Vec::new(),
             picture: Size::new(95, 71),
             faces: if score.is_some() { vec![face] } else { Vec::new() },

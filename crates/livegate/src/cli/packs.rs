@@ -77,7 +77,7 @@ pub(crate) struct New {
     /// would turn every answer around.
     #[arg(long, value_name = "I")]
     pub live_class: usize,
-    /// Take the face detector of this installed pack [default: of the pack that serves by default].
+    /// Take the face detector, and the landmarker, of this installed pack [default: of the pack that serves by default].
     #[arg(long, value_name = "PACK")]
     pub detector_from: Option<String>,
     /// The model's name in answers and metrics [default: the file's].

@@ -54,7 +54,7 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
             .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?;
     }
     let manifest = recorded(draft, &donor, &model, &runtime, &config)?;
-    let pack = Pack::unsaved(manifest, donor.detector_model(), &[&model]);
+    let pack = Pack::unsaved(manifest, &models(&donor, &model));
     // In memory first, so that nothing is written that does not serve.
     Pipeline::load(&runtime, &pack, config.device, config.liveness)?;
     let progress = Progress::new();
@@ -87,7 +87,7 @@ fn check_name(name: &str, home: &Home) -> Result<(), Unusable> {
     Ok(())
 }
 
-/// The pack that the detector is taken from.
+/// The pack that the detector, and the landmarker if it has one, is taken from.
 fn donor(name: Option<&str>, home: &Home) -> anyhow::Result<Pack> {
     let name = name.or_else(|| home.default_pack()).ok_or_else(|| {
         let advice = "install one that has it (`livegate packs install starter`), or name one of yours \
@@ -166,6 +166,7 @@ fn draft(
         summary: command.summary.clone().unwrap_or(summary),
         caveat: None,
         detector,
+        landmarker: donor.manifest.landmarker.clone(),
         scorers: vec![Scorer { id, artifact, spec }],
         fusion: Fusion::Mean,
         calibration: Calibration { slope: 1.0, offset: 0.0 },
@@ -173,6 +174,11 @@ fn draft(
         levels: Levels::default(),
         golden: Vec::new(),
     })
+}
+
+/// The files of the pack, in the order of its manifest.
+fn models<'a>(donor: &'a Pack, model: &'a [u8]) -> Vec<&'a [u8]> {
+    [donor.detector_model(), model].into_iter().chain(donor.landmarker_model()).collect()
 }
 
 /// The manifest with what its models answer, as it will be read.
@@ -183,7 +189,7 @@ fn recorded(
     runtime: &Runtime,
     config: &Config,
 ) -> anyhow::Result<Manifest> {
-    let pack = Pack::unsaved(draft.clone(), donor.detector_model(), &[model]);
+    let pack = Pack::unsaved(draft.clone(), &models(donor, model));
     draft.golden = vec![liveness::record(runtime, &pack, config.device)?];
     let read = Manifest::parse(&draft.to_toml());
     Ok(read.map_err(|error| Unusable(format!("the flags make no pack: {}", chain(&error))))?)

@@ -38,7 +38,7 @@ fn as_json(pack: &Known, manifest: &Manifest) -> serde_json::Value {
         "serves_by_default": pack.serves_by_default,
         "in_catalogue": pack.is_in_catalogue,
         "digest": pack.digest,
-        "landmarks": manifest.detector.spec.gives_landmarks(),
+        "landmarks": manifest.gives_landmarks(),
         // As pack.toml has it.
         "manifest": manifest,
     })
@@ -83,6 +83,16 @@ fn describe(manifest: &Manifest, lines: &mut Lines) {
             spec.min_confidence, spec.max_overlap_iou
         ),
     );
+    lines.fact("shows", format!("the picture at {} of that size", inline_toml(&spec.looks)));
+    if let Some(landmarker) = &manifest.landmarker {
+        lines.heading(&format!("landmarker {}", landmarker.id));
+        lines.artifact(&landmarker.artifact);
+        let spec = &landmarker.spec;
+        let (scale, shift) = (spec.crop_scale, spec.crop_shift);
+        lines.fact("crop", format!("a square of {scale} times the face, {shift} of it lower"));
+        lines.fact("input", format!("{0}x{0} px, gray", spec.input_side_px));
+        lines.fact("output", format!("landmarks, as {} gives them", word(&spec.family)));
+    }
     for scorer in &manifest.scorers {
         lines.heading(&format!("scorer {}", scorer.id));
         lines.artifact(&scorer.artifact);

@@ -106,6 +106,8 @@ fn everything_about_a_pack_is_shown_installed_or_not() {
         "npm package",
         "not stated by its publisher",
         "boxes only",
+        "landmarker fr_landmark",
+        "64x64 px, gray",
         "{ shifted = { scale = 2.7 } }",
         "128x128 px, resized linear",
         "channels = \"bgr\"",
@@ -150,7 +152,7 @@ fn a_pack_is_installed_by_name() {
     let (out, err, code) = packs(home.path(), &["verify"]);
     assert_eq!(
         (out.trim(), code),
-        ("starter: ok: 2 files (sha256), 2 graphs, 1 golden vector on cpu", 0),
+        ("starter: ok: 3 files (sha256), 3 graphs, 1 golden vector on cpu", 0),
         "{err}"
     );
 }

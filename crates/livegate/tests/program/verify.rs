@@ -63,7 +63,13 @@ fn programs_read_an_object_a_line() {
     assert_eq!(live["pack"]["digest"], digest);
     let raw = live["models"]["fr_liveness"].as_f64().unwrap();
     let score = live["score"].as_f64().unwrap();
-    assert!(raw > 0.98 && score > raw, "{raw} {score}");
+    // As starter is calibrated: half the log-odds, and 1.0204 more.
+    let log_odds = |p: f64| (p / (1.0 - p)).ln();
+    assert!(raw > 0.98, "{raw}");
+    assert!((log_odds(score) - 0.5 * log_odds(raw) - 1.0204).abs() < 1e-6, "{raw} {score}");
+    assert_eq!(live["unchecked"], serde_json::json!([]));
+    assert_eq!(live["turned_degrees"], 0);
+    assert!((live["crop_scales"]["fr_liveness"].as_f64().unwrap() - 2.7).abs() < 1e-6, "{live}");
     let face = &live["faces"][0];
     for (key, axis) in [("top_left", "x"), ("top_left", "y"), ("delta", "x"), ("delta", "y")] {
         assert!(face[key][axis].as_f64().unwrap() > 50.0, "{face}");

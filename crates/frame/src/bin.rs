@@ -1,0 +1,54 @@
+//! Squares of pixels brought together into one each.
+
+use crate::frame::Frame;
+use crate::geometry::Size;
+
+impl Frame {
+    /// The picture at one `factor`-th of its size: each pixel is the mean of a square of `factor` by
+    /// `factor` pixels. Up to `factor - 1` pixels at the right and at the bottom are left out, so that
+    /// places in it times `factor` are exactly the places in the picture.
+    ///
+    /// # Panics
+    /// When `factor` is zero, above 255, or larger than a side of the picture.
+    #[must_use]
+    pub fn binned(&self, factor: usize) -> Frame {
+        let from = self.size();
+        let to = Size::new(from.width / factor, from.height / factor);
+        assert!(factor < 256 && to.area() > 0, "{from:?} by {factor}");
+        let count = u32::try_from(factor * factor).expect("at most 65025");
+        let mut sums = vec![0_u32; 3 * to.width];
+        let mut pixels = Vec::with_capacity(3 * to.area());
+        for band in self.pixels().chunks_exact(3 * from.width * factor).take(to.height) {
+            sums.fill(0);
+            for row in band.chunks_exact(3 * from.width) {
+                for (sum, square) in sums.chunks_exact_mut(3).zip(row.chunks_exact(3 * factor)) {
+                    for pixel in square.chunks_exact(3) {
+                        sum[0] += u32::from(pixel[0]);
+                        sum[1] += u32::from(pixel[1]);
+                        sum[2] += u32::from(pixel[2]);
+                    }
+                }
+            }
+            pixels.extend(sums.iter().map(|sum| ((sum + count / 2) / count) as u8));
+        }
+        Frame::from_rgb8(to, pixels).expect("a pixel was made for each place")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pixel_is_the_mean_of_its_square_and_the_rest_is_left_out() {
+        let level = |x: usize, y: usize| (10 * x + y) as u8;
+        let pixels = (0..4).flat_map(|y| (0..5).flat_map(move |x| [level(x, y), x as u8, 255]));
+        let frame = Frame::from_rgb8(Size::new(5, 4), pixels.collect()).unwrap();
+        let binned = frame.binned(2);
+        assert_eq!(binned.size(), Size::new(2, 2));
+        // (0 + 10 + 1 + 11) / 4 = 5.5, rounded up; (0 + 1 + 0 + 1) / 4 = 0.5, rounded up.
+        assert_eq!(binned.pixels()[..6], [6, 1, 255, 26, 3, 255]);
+        assert_eq!(frame.binned(1).pixels(), frame.pixels());
+        assert_eq!(frame.binned(4).size(), Size::new(1, 1));
+    }
+}

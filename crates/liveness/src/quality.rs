@@ -1,0 +1,102 @@
+//! How sharp and how bright a face is.
+
+use frame::{Filter, Frame, PixelRect, Rect, Resampler, Size};
+
+/// Width that every face is brought to first, pixels, so that a number means the same at any resolution: what the
+/// widest scorer input leaves of a face is less.
+const WIDTH_PX: usize = 128;
+
+/// How sharp and how bright a face is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quality {
+    /// Variance of the Laplacian: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy" (2000).
+    pub sharpness: f32,
+    /// Mean luma (ITU-R BT.601), 0 to 255.
+    pub luma: f32,
+}
+
+impl Quality {
+    /// The quality of what `face` shows inside `frame`; none if that is nothing.
+    pub(crate) fn of(frame: &Frame, face: &Rect, resampler: &mut Resampler) -> Option<Self> {
+        let part = inside(frame.size(), face)?;
+        let height = (WIDTH_PX * part.size.height).div_ceil(part.size.width).clamp(3, 4 * WIDTH_PX);
+        let view = resampler.resample(
+            frame.crop(part),
+            Size::new(WIDTH_PX, height),
+            Filter::AreaOrLanczos4,
+        );
+        let luma: Vec<f32> = (0..height)
+            .flat_map(|y| view.row(y).chunks_exact(3))
+            .map(|pixel| {
+                let [red, green, blue] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
+                0.299 * red + 0.587 * green + 0.114 * blue
+            })
+            .collect();
+        let laplacian = |x: usize, y: usize| {
+            let at = |x: usize, y: usize| luma[y * WIDTH_PX + x];
+            at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y)
+        };
+        let inner = (1..height - 1).flat_map(|y| (1..WIDTH_PX - 1).map(move |x| (x, y)));
+        let edges: Vec<f32> = inner.map(|(x, y)| laplacian(x, y)).collect();
+        let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+        let middle = mean(&edges);
+        let spread: Vec<f32> = edges.iter().map(|edge| (edge - middle) * (edge - middle)).collect();
+        Some(Self { sharpness: mean(&spread), luma: mean(&luma) })
+    }
+}
+
+/// The whole pixels of a picture of size `picture` that `face` covers.
+fn inside(picture: Size, face: &Rect) -> Option<PixelRect> {
+    let span = |start: f32, length: f32, pixels: usize| {
+        let first = start.max(0.0).floor() as usize;
+        let end = (start + length).max(0.0).min(pixels as f32).ceil() as usize;
+        (first < end).then(|| (first, end - first))
+    };
+    let (left, width) = span(face.top_left.x, face.delta.x, picture.width)?;
+    let (top, height) = span(face.top_left.y, face.delta.y, picture.height)?;
+    Some(PixelRect { left, top, size: Size::new(width, height) })
+}
+
+#[cfg(test)]
+mod tests {
+    use model_pack::GoldenPicture;
+
+    use super::*;
+
+    fn quality(frame: &Frame) -> Quality {
+        Quality::of(frame, &Rect::new(335.0, 327.0, 150.0, 172.0), &mut Resampler::default())
+            .unwrap()
+    }
+
+    fn changed(frame: &Frame, change: impl Fn(u8) -> u8) -> Frame {
+        let pixels = frame.pixels().iter().map(|&level| change(level)).collect();
+        Frame::from_rgb8(frame.size(), pixels).unwrap()
+    }
+
+    #[test]
+    fn less_light_is_less_luma_and_less_detail_is_less_sharp() {
+        let face = GoldenPicture::DrawnFace.frame();
+        let (as_drawn, dark) = (quality(&face), quality(&changed(&face, |level| level / 4)));
+        assert!(dark.luma < as_drawn.luma / 3.0, "{as_drawn:?} {dark:?}");
+        // Shrunk to a twelfth and enlarged again.
+        let (mut down, mut up) = (Resampler::default(), Resampler::default());
+        let small = down.resample(face.view(), Size::new(66, 66), Filter::AreaOrLanczos4);
+        let soft = up.resample(small, face.size(), Filter::Linear);
+        let pixels = (0..soft.size().height).flat_map(|y| soft.row(y).to_vec()).collect();
+        let soft = quality(&Frame::from_rgb8(face.size(), pixels).unwrap());
+        assert!(soft.sharpness < as_drawn.sharpness / 10.0, "{as_drawn:?} {soft:?}");
+        assert!((soft.luma - as_drawn.luma).abs() < 5.0);
+    }
+
+    #[test]
+    fn a_flat_picture_has_no_sharpness_and_a_box_outside_no_quality() {
+        let gray = Frame::from_rgb8(Size::new(90, 90), vec![100; 3 * 90 * 90]).unwrap();
+        let quality =
+            |x| Quality::of(&gray, &Rect::new(x, 10.0, 50.0, 60.0), &mut Resampler::default());
+        let found = quality(10.0).unwrap();
+        assert!(found.sharpness < 1e-6 && (found.luma - 100.0).abs() < 0.01, "{found:?}");
+        assert!(quality(-10.0).is_some());
+        assert_eq!(quality(-60.0), None);
+        assert_eq!(quality(100.0), None);
+    }
+}
