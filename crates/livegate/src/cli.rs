@@ -1,5 +1,7 @@
 //! Every command and flag. The comments here are the manual: `--help` prints them.
 
+pub(crate) mod packs;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Answer POST /v0.1/liveness-verification and /v0.2/liveness-verification.
     Serve(Serve),
+    /// Look at model packs, check them, and make one of your own model.
+    #[command(subcommand)]
+    Packs(packs::Packs),
     /// Say who may call, and how much. Running services act on a change within a second.
     #[command(subcommand)]
     Keys(Keys),

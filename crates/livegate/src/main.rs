@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod engine;
 mod keys;
+mod packs;
 mod progress;
 mod serve;
 mod setup;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Setup(command) => setup::run(&command, &cli.place),
         Command::Verify(command) => verify::run(&command, &cli.place),
         Command::Serve(command) => serve::run(&command, &cli.place),
+        Command::Packs(command) => packs::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),
         Command::Config(command) => config::run(&command, &cli.place),

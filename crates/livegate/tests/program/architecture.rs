@@ -20,8 +20,9 @@ const OURS: [(&str, &[&str]); 10] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 22] = [
+const FENCED: [(&str, &[&str]); 23] = [
     ("ort", &["onnx"]),
+    ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
     ("mozjpeg", &["frame", "testbed"]),
     ("mozjpeg-sys", &["frame"]),

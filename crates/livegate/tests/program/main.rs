@@ -5,6 +5,7 @@
 mod accounts;
 mod architecture;
 mod config;
+mod packs;
 mod serve;
 mod setup;
 mod verify;
