@@ -149,8 +149,8 @@ impl Landmarker {
         let place = |i: usize| {
             let (a, b) = (seen[i], mirrored(i));
             Point {
-                x: left as f32 + (a.x + b.x) / 2.0 * side as f32,
-                y: top as f32 + (a.y + b.y) / 2.0 * side as f32,
+                x: left as f32 + a.x.midpoint(b.x) * side as f32,
+                y: top as f32 + a.y.midpoint(b.y) * side as f32,
             }
         };
         let middle = |of: std::ops::Range<usize>| {
