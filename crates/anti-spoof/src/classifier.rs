@@ -107,8 +107,10 @@ impl Classifier {
         let shape = [1, 3, self.spec.input.height, self.spec.input.width];
         let outputs = self.model.run(shape, &self.tensor)?;
         let classes = outputs.get(0)?;
-        let Activation::Softmax = self.spec.activation;
-        Ok(softmax(classes.iter().copied(), self.spec.live_class))
+        Ok(match self.spec.activation {
+            Activation::Softmax => softmax(classes.iter().copied(), self.spec.live_class),
+            Activation::Probabilities => f64::from(classes[[0, self.spec.live_class]]),
+        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The region around a face that a model was trained on.
 
 use frame::{PixelRect, Rect, Size};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The region around a face box that a model sees.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Crop {
     /// The box times `scale`, keeping its shape, made smaller until it fits the picture, and moved,

@@ -1,12 +1,12 @@
 //! How a scorer wants to be fed and read: the part of a model pack that this crate carries out.
 
 use frame::{Filter, Size, TensorSpec};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::crop::Crop;
 
 /// How a scorer wants to be fed and read.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The part of the picture around the face that the model sees.
@@ -26,9 +26,11 @@ pub struct Spec {
 }
 
 /// What the numbers of a model's output are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
     /// Logits, still to be made probabilities by softmax.
     Softmax,
+    /// Probabilities already: the graph ends in its own softmax.
+    Probabilities,
 }

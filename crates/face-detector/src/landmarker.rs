@@ -6,13 +6,13 @@
 
 use frame::{Filter, Frame, Point, Rect, Resampler, Size};
 use onnx::{Device, Dim, Model, OutputSignature, Runtime, Signature};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::DetectError;
 use crate::face::Landmarks;
 
 /// How a landmarker wants to be fed and read.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LandmarkerSpec {
     /// The order of its points.
@@ -28,7 +28,7 @@ pub struct LandmarkerSpec {
 }
 
 /// The order of a landmarker's points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LandmarkerFamily {
     /// The 68 points of the 300 Faces in-the-Wild challenge (Sagonas et al. 2013), as x and y from 0 to 1 of
@@ -37,7 +37,7 @@ pub enum LandmarkerFamily {
 }
 
 /// How far apart the landmarks of a face and those of its mirror image may be, in distances between the eyes.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UprightByMirror {
     /// Under this, a face is upright.
@@ -149,8 +149,8 @@ impl Landmarker {
         let place = |i: usize| {
             let (a, b) = (seen[i], mirrored(i));
             Point {
-                x: left as f32 + (a.x + b.x) / 2.0 * side as f32,
-                y: top as f32 + (a.y + b.y) / 2.0 * side as f32,
+                x: left as f32 + a.x.midpoint(b.x) * side as f32,
+                y: top as f32 + a.y.midpoint(b.y) * side as f32,
             }
         };
         let middle = |of: std::ops::Range<usize>| {

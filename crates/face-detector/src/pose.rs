@@ -45,7 +45,7 @@ impl Pose {
 }
 
 fn between(a: Point, b: Point) -> Point {
-    Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 }
+    Point { x: a.x.midpoint(b.x), y: a.y.midpoint(b.y) }
 }
 
 /// The direction from `a` to `b`, one long.

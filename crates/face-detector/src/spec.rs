@@ -1,10 +1,10 @@
 //! How a detector wants to be fed and read: the part of a model pack that this crate carries out.
 
 use frame::TensorSpec;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How a detector wants to be fed and read.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Whose raw output this is.
@@ -22,10 +22,10 @@ pub struct Spec {
     #[serde(default = "once")]
     pub looks: Vec<f32>,
     /// Longer sides of a face box, in pixels of the model's input, at which the box is good.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_face_px: Option<Span>,
     /// How the model itself tells an upright face from one that lies on its side, if it can.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upright: Option<UprightByConfidence>,
 }
 
@@ -34,7 +34,7 @@ fn once() -> Vec<f32> {
 }
 
 /// From and to, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
     /// From.
@@ -44,7 +44,7 @@ pub struct Span {
 }
 
 /// A detector that is surer of upright faces than of others.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UprightByConfidence {
     /// From this confidence on, a face is upright.
@@ -54,6 +54,15 @@ pub struct UprightByConfidence {
 }
 
 impl Spec {
+    /// Whether it finds the five points of a face, too.
+    #[must_use]
+    pub fn gives_landmarks(&self) -> bool {
+        match self.family {
+            Family::Ultralight => false,
+            Family::Yunet => true,
+        }
+    }
+
     /// Whether every number can be what it is.
     ///
     /// # Errors
@@ -79,7 +88,7 @@ impl Spec {
 const MAX_INPUT_SIDE_PX: usize = 4096;
 
 /// Whose raw output a detector gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Linzaer's Ultra-Light-Fast-Generic-Face-Detector: `scores` and `boxes`, already decoded.
@@ -89,7 +98,7 @@ pub enum Family {
 }
 
 /// How a picture is brought to a detector's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Fit {
     /// Resized to exactly this, whatever its shape.

@@ -77,7 +77,7 @@ impl Rect {
 }
 
 /// Width and height in whole pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Size {
     /// Pixels from left to right.
     pub width: usize,

@@ -8,13 +8,13 @@ mod area;
 mod lanczos4;
 mod linear;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::frame::View;
 use crate::geometry::Size;
 
 /// How pixels between pixels are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Filter {
     /// OpenCV's `INTER_LINEAR`: half-pixel centres, two taps a side, no averaging when shrinking.

@@ -1,12 +1,12 @@
 //! Pixels to the numbers a model takes.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::frame::View;
 use crate::geometry::Size;
 
 /// The order of the three colour planes of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channels {
     /// Red, green, blue.
@@ -17,7 +17,7 @@ pub enum Channels {
 
 /// How 8-bit pixels become tensor values: `(pixel * scale - mean) / std`, a plane per channel
 /// (NCHW).
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorSpec {
     /// The order of the planes.

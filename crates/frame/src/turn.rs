@@ -65,6 +65,9 @@ impl Turn {
 
 impl Frame {
     /// A copy turned by `turn`.
+    ///
+    /// # Panics
+    /// Never: it has as many pixels.
     #[must_use]
     pub fn turned(&self, turn: Turn) -> Frame {
         let from = self.size();

@@ -139,11 +139,6 @@ impl Problem {
             Self::InvalidSecurityLevel(what) => {
                 (StatusCode::BAD_REQUEST, "invalid_security_level", what.clone())
             }
-            Self::Check(error @ CheckError::NoSuchLevel { .. }) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_security_level",
-                format!("The security level cannot be used: {error}.").into(),
-            ),
             Self::InvalidCredentials => (
                 StatusCode::UNAUTHORIZED,
                 "invalid_credentials",
@@ -185,22 +180,8 @@ impl Problem {
                 "unsupported_media_type",
                 "Send `multipart/form-data` or `application/json`.".into(),
             ),
-            Self::Check(CheckError::UnsupportedPicture(error)) => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_image",
-                format!("The selfie cannot be used: {error}.").into(),
-            ),
-            Self::Check(CheckError::UnreadablePicture(error)) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "unreadable_image",
-                format!("The selfie cannot be used: {error}.").into(),
-            ),
-            Self::Check(CheckError::PictureTooLarge(error)) => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "image_too_large",
-                format!("The selfie cannot be used: {error}.").into(),
-            ),
-            Self::Check(_) | Self::Worker(_) => INTERNAL,
+            Self::Check(error) => of_check(error).unwrap_or(INTERNAL),
+            Self::Worker(_) => INTERNAL,
             Self::Overloaded => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
@@ -262,6 +243,21 @@ impl Problem {
             .insert(Failed { code, cause: self.is_ours().then(|| self.story()) });
         response
     }
+}
+
+/// What a check that failed means to the caller; nothing where it is no fault of theirs.
+fn of_check(error: &CheckError) -> Option<(StatusCode, &'static str, Cow<'static, str>)> {
+    let (status, code) = match error {
+        CheckError::NoSuchLevel { .. } => (StatusCode::BAD_REQUEST, "invalid_security_level"),
+        CheckError::UnsupportedPicture(_) => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_image")
+        }
+        CheckError::UnreadablePicture(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unreadable_image"),
+        CheckError::PictureTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "image_too_large"),
+        _ => return None,
+    };
+    let what = if status == StatusCode::BAD_REQUEST { "security level" } else { "selfie" };
+    Some((status, code, format!("The {what} cannot be used: {error}.").into()))
 }
 
 #[cfg(test)]

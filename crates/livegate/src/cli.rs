@@ -1,6 +1,7 @@
 //! Every command and flag. The comments here are the manual: `--help` prints them.
 
 mod laboratory;
+pub(crate) mod packs;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     Calibrate(Calibrate),
     /// Answer POST /v0.1/liveness-verification and /v0.2/liveness-verification.
     Serve(Serve),
+    /// Look at model packs, check them, and make one of your own model.
+    #[command(subcommand)]
+    Packs(packs::Packs),
     /// Say who may call, and how much. Running services act on a change within a second.
     #[command(subcommand)]
     Keys(Keys),

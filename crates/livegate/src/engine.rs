@@ -10,6 +10,13 @@ use crate::config::{Config, ConfigError};
 
 const LEVELS_OF_THE_PACK: &str = "one that the pack has a threshold for: `livegate packs show` lists them, `livegate calibrate` makes them";
 
+/// The library that the flags name, or the installed one, loaded.
+pub(crate) fn runtime(place: &Place, home: &Home) -> anyhow::Result<Runtime> {
+    let library = place.onnxruntime.clone().or_else(|| home.runtime_library());
+    let library = library.context("there is no ONNX Runtime library; run `livegate setup`")?;
+    Ok(Runtime::load(&library)?)
+}
+
 /// The runtime library and a pack, both checked; pipelines are made of them, one a thread.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -21,9 +28,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Loads the library and reads the pack that the configuration names, or the best installed.
     pub(crate) fn load(place: &Place, home: &Home, config: &Config) -> anyhow::Result<Self> {
-        let library = place.onnxruntime.clone().or_else(|| home.runtime_library());
-        let library = library.context("there is no ONNX Runtime library; run `livegate setup`")?;
-        let runtime = Runtime::load(&library)?;
+        let runtime = runtime(place, home)?;
         let name = config.pack.as_deref().or_else(|| home.default_pack());
         let name = name.context("there is no model pack; run `livegate setup`")?;
         let pack = Pack::open(&home.pack_directory(name))

@@ -10,6 +10,7 @@ mod config;
 mod engine;
 mod evaluate;
 mod keys;
+mod packs;
 mod progress;
 mod serve;
 mod setup;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Command::Evaluate(command) => evaluate::run(&command, &cli.place),
         Command::Calibrate(command) => calibrate::run(&command, &cli.place),
         Command::Serve(command) => serve::run(&command, &cli.place),
+        Command::Packs(command) => packs::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),
         Command::Config(command) => config::run(&command, &cli.place),

@@ -51,6 +51,22 @@ pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Installs packs of the catalogue, and what is missing to try them.
+pub(crate) fn install_packs(
+    home: &Home,
+    place: &Place,
+    names: &[String],
+    sources: &Sources,
+) -> anyhow::Result<()> {
+    let wanted = Wanted {
+        runtime: place.onnxruntime.is_none() && home.runtime_library().is_none(),
+        sample: home.sample_portrait().is_none(),
+        packs: chosen(names)?,
+        all_packs: true,
+    };
+    install(home, &wanted, sources)
+}
+
 /// Installs what `serve` or `verify` will need and is not there whole. `pack` is the one asked for.
 pub(crate) fn ensure(
     home: &Home,
@@ -99,6 +115,13 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<(Manifest, &'static str)>> {
 }
 
 fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()> {
+    // Before a byte is brought, so that one may still say no.
+    for (manifest, _) in &wanted.packs {
+        if let Some(caveat) = &manifest.caveat {
+            let line = "=".repeat(78);
+            tell(&format!("{line}\nCAVEAT of the pack `{}`: {caveat}\n{line}", manifest.name));
+        }
+    }
     tell(&format!("Setting up {}", home.root().display()));
     let options = Options {
         from: sources.from.clone(),
@@ -112,9 +135,6 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
     let runtime = if wanted.runtime { installer.install_runtime() } else { Ok(()) };
     let mut failures = Vec::new();
     for (manifest, text) in &wanted.packs {
-        if let Some(caveat) = &manifest.caveat {
-            tell(&format!("NOTE on the pack `{}`: {caveat}", manifest.name));
-        }
         if let Err(error) = installer.install_pack(manifest, text) {
             failures.push((manifest, error));
         }

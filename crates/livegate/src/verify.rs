@@ -8,10 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use ingress::{Problem, ReportFields};
-use liveness::{
-    CheckError, Face, Pipeline, Reason, ReasonCode, Report, SecurityLevel, Terms, Timings, Turn,
-    Verdict,
-};
+use liveness::{CheckError, Face, Pipeline, Reason, Report, Terms, Turn, Verdict};
 use serde::Serialize;
 
 use crate::annotate::annotate;

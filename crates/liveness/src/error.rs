@@ -67,6 +67,9 @@ pub enum LoadError {
     /// The pack does not reproduce its golden vectors here.
     #[error("the pack does not reproduce its golden vectors on this device")]
     Golden(#[from] GoldenError),
+    /// The detector finds no face in the picture that golden vectors are recorded with.
+    #[error("the detector finds no face in the golden picture; is it fed as it should be?")]
+    NoFace,
     /// The warm-up picture could not be checked.
     #[error("the warm-up picture could not be checked")]
     WarmUp(#[source] CheckError),

@@ -11,11 +11,13 @@
 //! What it does not do: no HTTP, no JSON, no thread.
 
 mod decide;
+mod diagnose;
 mod error;
 mod gate;
 mod pipeline;
 mod quality;
 mod reason;
+mod record;
 mod report;
 mod select;
 mod self_test;
@@ -28,9 +30,11 @@ pub use model_pack::{Digest, SecurityLevel};
 pub use onnx::Device;
 
 pub use decide::{Threshold, ThresholdError, Verdict};
+pub use diagnose::Diagnosis;
 pub use error::{CheckError, LoadError};
 pub use pipeline::Pipeline;
 pub use reason::{Reason, ReasonCode, Severity};
+pub use record::record;
 pub use report::{PackIdentity, Report, Timings};
 pub use self_test::GoldenError;
 pub use settings::{Bar, Consequence, InvalidSetting, Settings, Severities, Terms};

@@ -9,6 +9,7 @@ use model_pack::{GoldenPicture, Levels, Pack};
 use onnx::{Device, Runtime};
 
 use crate::decide::{Threshold, decide};
+use crate::diagnose::explain;
 use crate::error::{CheckError, LoadError};
 use crate::gate::{Gated, gate};
 use crate::reason::Severity;
@@ -44,28 +45,9 @@ impl Pipeline {
         settings: Settings,
     ) -> Result<Self, LoadError> {
         let manifest = &pack.manifest;
-        let detector = &manifest.detector;
-        let loaded = Detector::load(runtime, pack.detector_model(), device, &detector.spec)
-            .map_err(|source| LoadError::Detector { id: detector.id.clone(), source })?;
-        let landmarker = match manifest.landmarker.as_ref().zip(pack.landmarker_model()) {
-            Some((landmarker, model)) => Some(
-                Landmarker::load(runtime, model, device, landmarker.spec)
-                    .map_err(|source| LoadError::Detector { id: landmarker.id.clone(), source })?,
-            ),
-            None => None,
-        };
-        let mut finder = Finder::new(loaded, landmarker);
-        let classifiers = manifest
-            .scorers
-            .iter()
-            .zip(pack.scorer_models())
-            .map(|(scorer, model)| {
-                Classifier::load(runtime, &scorer.id, model, device, &scorer.spec)
-            })
-            .collect::<Result<_, ScoreError>>()
-            .map_err(LoadError::Scorer)?;
-        let mut scorer = Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration);
-        self_test(&manifest.golden, &mut finder, &mut scorer)?;
+        let (mut finder, mut scorer) = load_models(runtime, pack, device)?;
+        self_test(&manifest.golden, &mut finder, &mut scorer)
+            .map_err(|error| explain(error, runtime, pack, device))?;
         let pack = Arc::new(PackIdentity { name: manifest.name.clone(), digest: pack.digest });
         let mut pipeline = Self {
             finder,
@@ -157,4 +139,32 @@ impl Pipeline {
         let report = self.check(&picture, &terms).map_err(LoadError::WarmUp)?;
         report.score.map(drop).ok_or(LoadError::NoScore)
     }
+}
+
+/// The models of `pack`, with their graphs checked.
+pub(crate) fn load_models(
+    runtime: &Runtime,
+    pack: &Pack,
+    device: Device,
+) -> Result<(Finder, Scorer), LoadError> {
+    let manifest = &pack.manifest;
+    let detector = &manifest.detector;
+    let loaded = Detector::load(runtime, pack.detector_model(), device, &detector.spec)
+        .map_err(|source| LoadError::Detector { id: detector.id.clone(), source })?;
+    let landmarker = match manifest.landmarker.as_ref().zip(pack.landmarker_model()) {
+        Some((landmarker, model)) => Some(
+            Landmarker::load(runtime, model, device, landmarker.spec)
+                .map_err(|source| LoadError::Detector { id: landmarker.id.clone(), source })?,
+        ),
+        None => None,
+    };
+    let classifiers = manifest
+        .scorers
+        .iter()
+        .zip(pack.scorer_models())
+        .map(|(scorer, model)| Classifier::load(runtime, &scorer.id, model, device, &scorer.spec))
+        .collect::<Result<_, ScoreError>>()
+        .map_err(LoadError::Scorer)?;
+    let scorer = Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration);
+    Ok((Finder::new(loaded, landmarker), scorer))
 }

@@ -130,17 +130,32 @@ fn starter_with(directory: &Path, from: &str, to: &str) -> Pack {
 #[test]
 fn a_pack_that_feeds_or_reads_its_models_wrongly_does_not_serve() {
     let directory = tempfile::tempdir().unwrap();
-    for (from, to) in [
-        ("channels = \"bgr\"", "channels = \"rgb\""),
-        ("channels = \"bgr\"", "channels = \"bgr\", scale = 0.00392156862745098"),
-        ("live_class = 0", "live_class = 1"),
-        ("scale = 2.7", "scale = 2.6"),
-        ("channels = \"rgb\", mean", "channels = \"bgr\", mean"),
-        ("std = [128.0, 128.0, 128.0]", "std = [1.0, 1.0, 1.0]"),
-        ("min_confidence = 0.7", "min_confidence = 0.99999"),
+    for (from, to, explained) in [
+        ("channels = \"bgr\"", "channels = \"rgb\"", "channels = \"bgr\"`: the colour order"),
+        (
+            "channels = \"bgr\"",
+            "channels = \"bgr\", scale = 0.00392156862745098",
+            "scale = 1.0, mean = [0.0, 0.0, 0.0], std = [1.0, 1.0, 1.0] }`: the pixel scale",
+        ),
+        ("live_class = 0", "live_class = 1", "live_class = 0`: the live class"),
+        ("scale = 2.7", "scale = 2.6", "crop = { shifted = { scale = 2.7 } }`: the crop"),
+        ("\"linear\"", "\"area-or-lanczos4\"", "resize = \"linear\"`: the resizing"),
+        ("\"softmax\"", "\"probabilities\"", "gave no probability"),
+        ("channels = \"rgb\", mean", "channels = \"bgr\", mean", "channels = \"rgb\"`: the colour"),
+        (
+            "std = [128.0, 128.0, 128.0]",
+            "std = [1.0, 1.0, 1.0]",
+            "mean = [127.0, 127.0, 127.0], std = [128.0, 128.0, 128.0] }`: the pixel scale",
+        ),
+        ("min_confidence = 0.7", "min_confidence = 0.99999", "min_confidence = "),
+        ("fr_liveness = -0.2057", "fr_liveness = 9.5", "no usual colour order"),
+        ("x = 334.730", "x = 534.730", "no usual colour order"),
     ] {
-        let outcome = load(&starter_with(directory.path(), from, to));
-        assert!(matches!(outcome, Err(LoadError::Golden(_))), "{from} to {to}: {outcome:?}");
+        let Err(LoadError::Golden(error)) = load(&starter_with(directory.path(), from, to)) else {
+            panic!("{from} to {to} serves");
+        };
+        let said = error.to_string();
+        assert!(said.contains(explained), "{from} to {to}: {said}");
     }
     // Where a tensor has another shape, the graph itself says no.
     for (from, to) in [

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use crate::digest::Digest;
 use crate::source::Source;
 
 /// One file that Livegate needs and does not carry.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
     /// Its name where it is installed: no directories.
@@ -25,10 +25,10 @@ pub struct Artifact {
     /// Who made it and where it is published.
     pub origin: String,
     /// Models only: what it was trained on, as far as its makers say.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_data: Option<String>,
     /// Where to get it; tried in order.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
 }
 

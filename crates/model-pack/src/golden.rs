@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use face_detector::Face;
 use frame::{Frame, Size};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A picture and what a pack must find in it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Golden {
     /// What is shown to the pack.
@@ -24,7 +24,7 @@ pub struct Golden {
 }
 
 /// A picture that every machine has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GoldenPicture {
     /// A drawn portrait, 800x800 px.

@@ -43,6 +43,27 @@ impl Home {
         self.root.join("packs").join(name)
     }
 
+    /// Names of the packs that are installed, whole or not, in the order of the alphabet.
+    ///
+    /// # Errors
+    /// When the directory is there and cannot be read.
+    pub fn packs(&self) -> std::io::Result<Vec<String>> {
+        let entries = match std::fs::read_dir(self.root.join("packs")) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') && self.has_pack(&name) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// Whether the pack `name` is installed. Its `pack.toml` is put there last.
     #[must_use]
     pub fn has_pack(&self, name: &str) -> bool {

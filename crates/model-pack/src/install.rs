@@ -11,6 +11,7 @@ use crate::catalog;
 use crate::fetch::{self, FetchError};
 use crate::home::Home;
 use crate::manifest::Manifest;
+use crate::pack::Pack;
 use crate::source::Source;
 
 /// Where an [`Installer`] may look.
@@ -79,6 +80,12 @@ pub enum InstallError {
         std::env::consts::ARCH
     )]
     NoLibrary,
+    /// Something is where a new pack should go.
+    #[error("{} is there already, and is not overwritten; choose another name", path.display())]
+    Exists {
+        /// Its directory.
+        path: PathBuf,
+    },
     /// The home directory cannot be used.
     #[error("{} cannot be used", path.display())]
     Home {
@@ -172,16 +179,34 @@ impl<'a> Installer<'a> {
             self.install(artifact, &directory)?;
         }
         let path = directory.join("pack.toml");
-        let write = || {
-            if std::fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
-                return Ok(());
+        if std::fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+            return Ok(());
+        }
+        write(text, &path).map_err(|source| InstallError::Home { path, source })
+    }
+
+    /// Puts a pack that somebody has made in its place, and says where that is. It appears whole or not at
+    /// all.
+    ///
+    /// # Errors
+    /// When there is something in its place, or it cannot be written.
+    pub fn add_pack(&self, pack: &Pack) -> Result<PathBuf, InstallError> {
+        let manifest = &pack.manifest;
+        let path = self.home.pack_directory(&manifest.name);
+        if path.symlink_metadata().is_ok() {
+            return Err(InstallError::Exists { path });
+        }
+        let stage = self.downloads.path().join(&manifest.name);
+        let add = || {
+            for (artifact, mut model) in manifest.artifacts().zip(pack.models()) {
+                artifact.place(&mut model, &stage).map_err(std::io::Error::other)?;
             }
-            let mut beside =
-                tempfile::Builder::new().prefix(PART_PREFIX).tempfile_in(&directory)?;
-            std::io::Write::write_all(&mut beside, text.as_bytes())?;
-            persist(beside, &path)
+            write(&manifest.to_toml(), &stage.join("pack.toml"))?;
+            std::fs::create_dir_all(self.home.root().join("packs"))?;
+            std::fs::rename(&stage, &path)
         };
-        write().map_err(|source| InstallError::Home { path: path.clone(), source })
+        add().map_err(|source| InstallError::Home { path: path.clone(), source })?;
+        Ok(path)
     }
 
     fn install(&self, artifact: &Artifact, directory: &Path) -> Result<(), InstallError> {
@@ -297,6 +322,14 @@ impl<'a> Installer<'a> {
         self.archives.borrow_mut().insert(asked.to_owned(), outcome.clone());
         outcome
     }
+}
+
+/// Writes `text` beside `path` first, and moves it there.
+fn write(text: &str, path: &Path) -> std::io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut beside = tempfile::Builder::new().prefix(PART_PREFIX).tempfile_in(directory)?;
+    std::io::Write::write_all(&mut beside, text.as_bytes())?;
+    persist(beside, path)
 }
 
 /// From a directory that somebody filled: the file itself, or the archive that it comes in.

@@ -9,6 +9,7 @@
 //! to find out, on the device that will serve.
 
 mod artifact;
+mod bounds;
 mod catalog;
 mod digest;
 mod fetch;
@@ -18,6 +19,9 @@ mod install;
 mod manifest;
 mod pack;
 mod source;
+mod text;
+
+pub use anti_spoof::{Activation, Calibration, Crop, Fusion, Spec as ScorerSpec};
 
 pub use artifact::{Artifact, PlaceError};
 pub use catalog::{catalog, preferred, runtime_library, sample_portrait};
@@ -28,7 +32,8 @@ pub use home::Home;
 pub use install::{Attempt, Event, InstallError, Installer, Options};
 pub use manifest::{
     Detector, Evaluation, Landmarker, Levels, Manifest, ManifestError, OperatingPoint, Scorer,
-    SecurityLevel,
+    SecurityLevel, is_plain,
 };
 pub use pack::{Pack, PackError};
 pub use source::Source;
+pub use text::inline_toml;

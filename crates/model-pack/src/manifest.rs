@@ -6,7 +6,7 @@ use crate::artifact::Artifact;
 use crate::golden::Golden;
 
 /// `pack.toml`: all that is to be known about a pack.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The pack's name, which is also its directory's.
@@ -19,7 +19,7 @@ pub struct Manifest {
     /// The face detector.
     pub detector: Detector,
     /// What finds landmarks, where the detector gives none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landmarker: Option<Landmarker>,
     /// The anti-spoof models, at least one.
     pub scorers: Vec<Scorer>,
@@ -38,7 +38,7 @@ pub struct Manifest {
 }
 
 /// The face detector of a pack.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detector {
     /// Its name in answers and metrics.
@@ -50,7 +50,7 @@ pub struct Detector {
 }
 
 /// The landmarker of a pack.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Landmarker {
     /// Its name.
@@ -62,7 +62,7 @@ pub struct Landmarker {
 }
 
 /// An anti-spoof model of a pack.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scorer {
     /// Its name in answers and metrics.
@@ -215,6 +215,14 @@ pub enum ManifestError {
     /// The weights do not go with the scorers.
     #[error("fusion needs a weight above 0 for each scorer, and for nothing else")]
     Weights,
+    /// A number that cannot be meant.
+    #[error("`{key}` must be {must_be}")]
+    Bounds {
+        /// Where it stands.
+        key: &'static str,
+        /// What it must be.
+        must_be: &'static str,
+    },
     /// Thresholds that are none, or a stricter level with a lower one.
     #[error(
         "the levels need thresholds from 0 to 1 that do not fall from one to the next, and shares from 0 to 1"
@@ -269,10 +277,6 @@ impl Manifest {
                 return Err(ManifestError::Missing("golden answer for one of its scorers"));
             }
         }
-        self.detector.spec.check().map_err(ManifestError::Input)?;
-        if let Some(landmarker) = &self.landmarker {
-            landmarker.spec.check().map_err(ManifestError::Input)?;
-        }
         let anti_spoof::Calibration { slope, offset } = self.calibration;
         if !(slope.is_finite() && slope > 0.0 && offset.is_finite()) {
             return Err(ManifestError::Calibration);
@@ -288,7 +292,13 @@ impl Manifest {
         if !self.levels.are_sound() {
             return Err(ManifestError::Levels);
         }
-        Ok(())
+        self.check_bounds()
+    }
+
+    /// Whether the pack finds the five points of a face, too: by its detector, or by a landmarker.
+    #[must_use]
+    pub fn gives_landmarks(&self) -> bool {
+        self.detector.spec.gives_landmarks() || self.landmarker.is_some()
     }
 
     /// Every file of the pack beside `pack.toml`.
@@ -299,8 +309,10 @@ impl Manifest {
     }
 }
 
-/// Whether `name` stays in the directory it is put into, and is not hidden there.
-fn is_plain(name: &str) -> bool {
+/// Whether `name` can be a pack's or a file's: it stays in the directory it is put into, and is not hidden
+/// there.
+#[must_use]
+pub fn is_plain(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
 }
@@ -332,5 +344,39 @@ mod tests {
         let standard = "[levels.standard]\nthreshold = 0.5\n";
         assert!(refused(standard, "[levels.standard]\nthreshold = 1.5\n").contains("levels"));
         assert!(refused(standard, "[levels.standard]\nthreshold = 0.99\n").contains("levels"));
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_meant_is_refused_by_name() {
+        for (from, to, key) in [
+            ("width = 128, height = 128", "width = 100000, height = 100000", "scorers.spec.input"),
+            ("width = 128, height = 128", "width = 128, height = 0", "scorers.spec.input"),
+            ("width = 320, height = 240", "width = 320, height = 99999", "1 to 4096 pixels"),
+            ("{ scale = 2.7 }", "{ scale = 1e30 }", "scorers.spec.crop"),
+            ("{ scale = 2.7 }", "{ scale = nan }", "scorers.spec.crop"),
+            ("{ scale = 2.7 }", "{ scale = -2.7 }", "scorers.spec.crop"),
+            ("classes = 3", "classes = 1", "scorers.spec.classes"),
+            ("classes = 3", "classes = 4294967296", "scorers.spec.classes"),
+            ("\"bgr\" }", "\"bgr\", scale = 0.0 }", "scorers.spec.tensor"),
+            ("\"bgr\" }", "\"bgr\", std = [1, 0, 1] }", "scorers.spec.tensor"),
+            ("128.0, 128.0, 128.0", "128.0, inf, 128.0", "detector.spec.tensor"),
+            ("min_confidence = 0.7", "min_confidence = 7.0", "detector.spec.min_confidence"),
+            ("max_overlap_iou = 0.3", "max_overlap_iou = nan", "detector.spec.max_overlap_iou"),
+            ("size_bytes = 1886811", "size_bytes = 10000000000", "size_bytes"),
+            ("size_bytes = 1886811", "size_bytes = 0", "size_bytes"),
+        ] {
+            let said = refused(from, to);
+            assert!(said.contains(key), "{from} to {to}: {said}");
+        }
+        assert!(refused("size_bytes = 1886811", "size_bytes = -1").contains("size_bytes"));
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        for nest in ["[", "{ a = ", "[[", "a."] {
+            let text = format!("name = {}", nest.repeat(100_000));
+            assert!(Manifest::parse(&text).is_err(), "{nest}");
+            assert!(Manifest::parse(&format!("[{}a]", nest.repeat(100_000))).is_err(), "{nest}");
+        }
     }
 }

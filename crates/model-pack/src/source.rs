@@ -1,9 +1,9 @@
 //! Where a file comes from.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A place that an artifact can be had from.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Source {
     /// A package for the npm client.

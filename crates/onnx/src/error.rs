@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::inspect::InspectError;
 use crate::signature::Shape;
 
 /// Why the ONNX Runtime library could not be used.
@@ -25,6 +26,9 @@ pub enum RuntimeError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
+    /// The file is not handed to the runtime.
+    #[error("the model file is refused")]
+    Refused(#[from] InspectError),
     /// The bytes are no model that this runtime can build a session from.
     #[error("the model cannot be loaded")]
     Load(#[source] ort::Error),

@@ -2,18 +2,24 @@
 //!
 //! A [`Runtime`] is the shared library, loaded once by the program. A [`Model`] is one session on
 //! one [`Device`], owned by one worker thread; its graph's names, types and shapes are compared with
-//! a [`Signature`] when it is loaded, so that a wrong file is refused before the first request.
+//! a [`Signature`] when it is loaded, so that a wrong file is refused before the first request. The file's
+//! own claims are read before that ([`inspect()`]): one that names other files, or asks for more memory than
+//! a model may have, never reaches ONNX Runtime.
 //!
 //! What it does not do: no picture, no meaning of an output, no download.
 
 mod device;
 mod error;
+mod graph;
+mod inspect;
 mod model;
 mod runtime;
 mod signature;
 
 pub use device::{Device, UnknownDevice};
 pub use error::{ModelError, RuntimeError};
+pub use graph::{Graph, Port};
+pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
 pub use model::{Model, Outputs};
 pub use runtime::Runtime;
 pub use signature::{Dim, OutputSignature, Shape, Signature};

@@ -6,6 +6,7 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::device::Device;
 use crate::error::ModelError;
+use crate::inspect::inspect;
 use crate::runtime::Runtime;
 use crate::signature::{Shape, Signature};
 
@@ -29,7 +30,8 @@ impl Model {
     /// burns seven times the CPU of the request it waits for).
     ///
     /// # Errors
-    /// When the bytes are no ONNX model, or its graph is not what `signature` says.
+    /// When the bytes are no ONNX model, or one that is refused ([`inspect()`]), or its graph is not what
+    /// `signature` says.
     pub fn load(
         runtime: &Runtime,
         bytes: &[u8],
@@ -37,7 +39,7 @@ impl Model {
         signature: &Signature,
     ) -> Result<Self, ModelError> {
         let Device::Cpu = device;
-        let session = build(runtime, bytes).map_err(ModelError::Load)?;
+        let session = build(runtime, bytes)?;
         let [input] = session.inputs() else {
             return Err(ModelError::InputCount { found: session.inputs().len() });
         };
@@ -75,13 +77,18 @@ impl Model {
     }
 }
 
-fn build(runtime: &Runtime, bytes: &[u8]) -> ort::Result<Session> {
-    Session::builder(&runtime.environment)?
-        .with_intra_threads(1)?
-        .with_inter_threads(1)?
-        .with_intra_op_spinning(false)?
-        .with_inter_op_spinning(false)?
-        .commit_from_memory(bytes)
+/// A session for the file in `bytes`, which is read through before.
+pub(crate) fn build(runtime: &Runtime, bytes: &[u8]) -> Result<Session, ModelError> {
+    inspect(bytes)?;
+    let build = || {
+        Session::builder(&runtime.environment)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            .with_intra_op_spinning(false)?
+            .with_inter_op_spinning(false)?
+            .commit_from_memory(bytes)
+    };
+    build().map_err(ModelError::Load)
 }
 
 fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {

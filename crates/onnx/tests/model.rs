@@ -71,6 +71,6 @@ fn a_model_that_is_not_what_is_expected_is_refused_by_name() {
     );
     assert_eq!(refused(TWO_INPUTS, &wanted), "the model takes 2 inputs; one is expected");
     assert!(refused(DOUBLE, &wanted).contains("f64"));
-    assert!(matches!(load(b"no model", &wanted), Err(ModelError::Load(_))));
-    assert!(matches!(load(&TWICE[..100], &wanted), Err(ModelError::Load(_))));
+    assert!(matches!(load(b"no model", &wanted), Err(ModelError::Refused(_))));
+    assert!(matches!(load(&TWICE[..100], &wanted), Err(ModelError::Refused(_))));
 }

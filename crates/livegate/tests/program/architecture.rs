@@ -21,8 +21,9 @@ const OURS: [(&str, &[&str]); 11] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 26] = [
+const FENCED: [(&str, &[&str]); 27] = [
     ("ort", &["onnx"]),
+    ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
     ("mozjpeg", &["frame", "testbed"]),
     ("mozjpeg-sys", &["frame"]),

@@ -32,3 +32,8 @@ save("two_inputs", [helper.make_node("Add", ["picture", "other"], ["sum"])],
 # 64-bit floats.
 save("double", [helper.make_node("Add", ["picture", "picture"], ["twice"])],
      [("picture", DOUBLE, [1, 3, 2, 2])], [("twice", DOUBLE, [1, 3, 2, 2])])
+# A scorer of three classes that ends in a softmax: how much of each colour there is.
+save("probabilities", [helper.make_node("GlobalAveragePool", ["picture"], ["pooled"]),
+                       helper.make_node("Flatten", ["pooled"], ["colours"]),
+                       helper.make_node("Softmax", ["colours"], ["probabilities"], axis=1)],
+     [picture], [("probabilities", FLOAT, [1, 3])])

@@ -1,0 +1,202 @@
+//! Whether somebody's model is one that a scorer can be: what it must take and give, said in full where it
+//! does not.
+
+use frame::Size;
+use model_pack::Activation;
+use onnx::{Device, Dim, Graph, Model, ModelError, OutputSignature, Port, Runtime, Signature};
+
+use crate::keys::Unusable;
+
+/// What a scorer's graph must be.
+const INPUT: &str =
+    "a scorer takes one input, float32 [1,3,height,width]: one picture, a plane per colour";
+const OUTPUT: &str = "a scorer gives float32 [1,classes], with two classes or more: a logit or a probability of each";
+
+/// What can be read of a graph.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub input: String,
+    pub output: String,
+    pub size: Size,
+    pub classes: usize,
+}
+
+/// What the flags and the graph say together.
+///
+/// # Errors
+/// When they contradict each other, leave something open, or the graph is no scorer's.
+pub(crate) fn describe(
+    graph: &Graph,
+    size: Option<Size>,
+    classes: Option<usize>,
+) -> Result<Described, Unusable> {
+    let [input] = &graph.inputs[..] else {
+        let (count, names) = (graph.inputs.len(), names(&graph.inputs));
+        return Err(Unusable(format!("the model takes {count} inputs ({names}); {INPUT}")));
+    };
+    let size = input_size(input, size)?;
+    let Some(output) = graph.outputs.first() else {
+        return Err(Unusable(format!("the model gives nothing; {OUTPUT}")));
+    };
+    let classes = output_classes(output, classes)?;
+    Ok(Described { input: input.name.clone(), output: output.name.clone(), size, classes })
+}
+
+fn names(ports: &[Port]) -> String {
+    ports.iter().map(|port| &*port.name).collect::<Vec<_>>().join(", ")
+}
+
+fn input_size(port: &Port, stated: Option<Size>) -> Result<Size, Unusable> {
+    let Port { name, declared, shape } = port;
+    let wrong =
+        |what: &str| Err(Unusable(format!("the input `{name}` is {declared}: {what}; {INPUT}")));
+    let (height, width) = match shape.as_deref() {
+        None => {
+            return wrong("not a tensor of 32-bit floats; export the model with float32 inputs");
+        }
+        Some([_, _, _]) => {
+            return wrong("it has no batch dimension; export the model with a batch of 1");
+        }
+        Some([_, _, _, Some(3)]) => {
+            return wrong(
+                "the colours come last (NHWC); export the model with the colours first (NCHW)",
+            );
+        }
+        Some([None | Some(1), None | Some(3), height, width]) => (*height, *width),
+        Some([None | Some(1), _, _, _]) => return wrong("it is not a picture of three colours"),
+        Some([_, _, _, _]) => {
+            return wrong("it takes several pictures at once; export it for a batch of 1");
+        }
+        Some(_) => return wrong("it has another number of dimensions"),
+    };
+    match (stated, height, width) {
+        (Some(size), height, width)
+            if height.is_none_or(|it| it == size.height)
+                && width.is_none_or(|it| it == size.width) =>
+        {
+            Ok(size)
+        }
+        (Some(Size { width, height }), ..) => {
+            wrong(&format!("--size says {width} {height}, and the graph something else"))
+        }
+        (None, Some(height), Some(width)) => Ok(Size::new(width, height)),
+        (None, ..) => {
+            wrong("it takes pictures of any size; say with --size which it was trained on")
+        }
+    }
+}
+
+fn output_classes(port: &Port, stated: Option<usize>) -> Result<usize, Unusable> {
+    let Port { name, declared, shape } = port;
+    let wrong =
+        |what: &str| Err(Unusable(format!("the output `{name}` is {declared}: {what}; {OUTPUT}")));
+    let declared = match shape.as_deref() {
+        None => return wrong("not a tensor of 32-bit floats"),
+        Some([None | Some(1), classes]) => *classes,
+        Some([_]) => return wrong("it has no batch dimension; export the model with a batch of 1"),
+        Some(_) => {
+            return wrong("it has another number of dimensions, or several pictures' answers");
+        }
+    };
+    match (stated, declared) {
+        (_, Some(0 | 1)) | (Some(0 | 1), _) => {
+            wrong("one number alone; export the model with one for each class")
+        }
+        (Some(stated), Some(declared)) if stated != declared => {
+            wrong(&format!("--classes says {stated}, and the graph {declared}"))
+        }
+        (Some(classes), _) | (None, Some(classes)) => Ok(classes),
+        (None, None) => wrong("the graph does not say how many classes; say it with --classes"),
+    }
+}
+
+/// Whether the model's numbers look like logits or like probabilities, from two pictures that are none.
+pub(crate) fn activation(
+    runtime: &Runtime,
+    bytes: &[u8],
+    device: Device,
+    described: &Described,
+) -> Result<Activation, ModelError> {
+    let Size { width, height } = described.size;
+    let signature = Signature {
+        input: [1, 3, height, width].map(Dim::Is),
+        outputs: vec![OutputSignature {
+            name: None,
+            shape: vec![Dim::Is(1), Dim::Is(described.classes)],
+        }],
+    };
+    let mut model = Model::load(runtime, bytes, device, &signature)?;
+    let black = vec![0.0; 3 * width * height];
+    let stripes: Vec<f32> = (0..black.len()).map(|i| (i % 256) as f32).collect();
+    for tensor in [black, stripes] {
+        let outputs = model.run([1, 3, height, width], &tensor)?;
+        let numbers = outputs.get(0)?;
+        let are_shares = numbers.iter().all(|number| (0.0..=1.0).contains(number));
+        if !are_shares || (numbers.sum() - 1.0).abs() > 1e-3 {
+            return Ok(Activation::Softmax);
+        }
+    }
+    Ok(Activation::Probabilities)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(name: &str, shape: Option<&[usize]>) -> Port {
+        // 0 stands for a side that the graph leaves open.
+        let open = |&side: &usize| (side > 0).then_some(side);
+        let shape = shape.map(|shape| shape.iter().map(open).collect());
+        Port { name: name.into(), declared: format!("{shape:?}"), shape }
+    }
+
+    fn refused(input: Option<&[usize]>, output: Option<&[usize]>) -> String {
+        let graph = Graph { inputs: vec![port("in", input)], outputs: vec![port("out", output)] };
+        describe(&graph, None, None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_graph_that_is_no_scorers_is_refused_with_what_is_expected() {
+        const PICTURE: Option<&[usize]> = Some(&[1, 3, 80, 80]);
+        for (input, said) in [
+            (None, "32-bit floats"),
+            (Some(&[3, 80, 80][..]), "no batch dimension"),
+            (Some(&[1, 80, 80, 3]), "NCHW"),
+            (Some(&[1, 1, 80, 80]), "three colours"),
+            (Some(&[8, 3, 80, 80]), "batch of 1"),
+            (Some(&[1, 3]), "number of dimensions"),
+            (Some(&[1, 3, 0, 0]), "--size"),
+        ] {
+            let found = refused(input, Some(&[1, 3]));
+            assert!(found.contains(said) && found.contains("[1,3,height,width]"), "{found}");
+        }
+        for (output, said) in [
+            (None, "32-bit floats"),
+            (Some(&[3][..]), "no batch dimension"),
+            (Some(&[1, 1]), "one number alone"),
+            (Some(&[1, 3, 80]), "number of dimensions"),
+            (Some(&[1, 0]), "--classes"),
+        ] {
+            let found = refused(PICTURE, output);
+            assert!(found.contains(said) && found.contains("[1,classes]"), "{found}");
+        }
+        let two = vec![port("picture", PICTURE), port("depth", PICTURE)];
+        let graph = Graph { inputs: two, outputs: vec![] };
+        let found = describe(&graph, None, None).unwrap_err().to_string();
+        assert!(found.contains("2 inputs (picture, depth); a scorer takes one"), "{found}");
+    }
+
+    #[test]
+    fn what_the_graph_leaves_open_the_flags_say_and_nothing_else() {
+        let graph = Graph {
+            inputs: vec![port("in", Some(&[0, 3, 0, 80]))],
+            outputs: vec![port("out", Some(&[0, 0]))],
+        };
+        let described = describe(&graph, Some(Size::new(80, 64)), Some(2)).unwrap();
+        assert_eq!((described.size, described.classes), (Size::new(80, 64), 2));
+        assert!(describe(&graph, Some(Size::new(64, 64)), Some(2)).is_err());
+        for classes in [0, 1] {
+            assert!(describe(&graph, Some(Size::new(80, 64)), Some(classes)).is_err());
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! `livegate packs new`: a pack of somebody's own model.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use frame::{Size, TensorSpec};
+use liveness::Pipeline;
+use model_pack::{
+    Activation, Artifact, Calibration, Crop, Digest, Fusion, Home, Installer, Levels, Manifest,
+    Options, Pack, Scorer, ScorerSpec, catalog, inline_toml, is_plain,
+};
+use onnx::{Graph, Runtime};
+
+use super::graph::{Described, activation, describe};
+use super::{chain, configured};
+use crate::cli::Place;
+use crate::cli::packs::{CropShape, New};
+use crate::config::Config;
+use crate::keys::Unusable;
+use crate::progress::Progress;
+use crate::{engine, print, tell};
+
+/// Longest model file that is read, bytes: where protobuf ends.
+const MOST_MODEL_BYTES: u64 = 1 << 31;
+/// A scorer that is this sure of the drawn face (odds of 1100 to 1) hardly moves with its preprocessing.
+const SURE_LOG_ODDS: f64 = 7.0;
+
+pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<()> {
+    check_name(&command.name, home)?;
+    let donor = donor(command.detector_from.as_deref(), home)?;
+    let model = read(&command.scorer)?;
+    let config = configured(&command.on)?;
+    let runtime = engine::runtime(place, home)?;
+    let file = command.scorer.display();
+    let graph = Graph::read(&runtime, &model)
+        .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?;
+    let size = command.size.as_deref().map(|sides| Size::new(sides[0], sides[1]));
+    let described = describe(&graph, size, command.classes)
+        .map_err(|Unusable(problem)| Unusable(format!("{file}: {problem}")))?;
+    if command.live_class >= described.classes {
+        let (live, most) = (command.live_class, described.classes - 1);
+        return Err(Unusable(format!(
+            "{file}: --live-class says {live}, and the model's classes are 0 to {most}"
+        ))
+        .into());
+    }
+    let mut draft = draft(command, &donor, &model, spec(command, &described))?;
+    // Flags may say what no manifest may, and models are about to be run by them.
+    draft.check_bounds().map_err(|error| Unusable(format!("the flags make no pack: {error}")))?;
+    if command.activation.is_none() {
+        draft.scorers[0].spec.activation = activation(&runtime, &model, config.device, &described)
+            .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?;
+    }
+    let manifest = recorded(draft, &donor, &model, &runtime, &config)?;
+    let pack = Pack::unsaved(manifest, &models(&donor, &model));
+    // In memory first, so that nothing is written that does not serve.
+    Pipeline::load(&runtime, &pack, config.device, config.liveness)?;
+    let progress = Progress::new();
+    let (options, show) =
+        (Options::default(), |event: model_pack::Event<'_>| progress.show(&event));
+    let path = Installer::open(home, &options, &show)?.add_pack(&pack)?;
+    Pipeline::load(&runtime, &Pack::open(&path)?, config.device, config.liveness)?;
+    print(&format!("{} is made, and answers on {} as recorded.", path.display(), config.device))?;
+    say_what_is_left(command, &described, &pack.manifest)
+}
+
+fn check_name(name: &str, home: &Home) -> Result<(), Unusable> {
+    if !is_plain(name) {
+        return Err(Unusable(format!(
+            "`{name}` is no name for a pack: use letters, digits, `-`, `_` and `.`, and no path; it goes \
+             into {}",
+            home.pack_directory("NAME").display()
+        )));
+    }
+    if catalog().iter().any(|(manifest, _)| manifest.name == name) {
+        return Err(Unusable(format!(
+            "`{name}` is a pack that Livegate knows, and would be put back to that; choose another name"
+        )));
+    }
+    let path = home.pack_directory(name);
+    if path.symlink_metadata().is_ok() {
+        let path = path.display();
+        return Err(Unusable(format!("{path} is there already, and is not overwritten")));
+    }
+    Ok(())
+}
+
+/// The pack that the detector, and the landmarker if it has one, is taken from.
+fn donor(name: Option<&str>, home: &Home) -> anyhow::Result<Pack> {
+    let name = name.or_else(|| home.default_pack()).ok_or_else(|| {
+        let advice = "install one that has it (`livegate packs install starter`), or name one of yours \
+                      with --detector-from";
+        Unusable(format!("there is no pack to take a face detector from; {advice}"))
+    })?;
+    let installed = home.packs()?;
+    if !installed.iter().any(|installed| installed == name) {
+        let there = installed.join(", ");
+        return Err(
+            Unusable(format!("the pack `{name}` is not installed; there are: {there}")).into()
+        );
+    }
+    Pack::open(&home.pack_directory(name))
+        .with_context(|| format!("the detector of the pack `{name}` cannot be used"))
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let unreadable = || format!("{} cannot be read", path.display());
+    let file = File::open(path).with_context(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(MOST_MODEL_BYTES + 1).read_to_end(&mut bytes).with_context(unreadable)?;
+    if bytes.len() as u64 > MOST_MODEL_BYTES {
+        let path = path.display();
+        return Err(Unusable(format!("{path} has more than 2 GiB; no ONNX file does")).into());
+    }
+    Ok(bytes)
+}
+
+/// How the flags and the graph have it fed and read.
+fn spec(command: &New, described: &Described) -> ScorerSpec {
+    let New { scale, resize, channels, mean, std, live_class, .. } = *command;
+    ScorerSpec {
+        crop: match command.crop {
+            CropShape::Shifted => Crop::Shifted { scale },
+            CropShape::SquareReflected => Crop::SquareReflected { scale },
+        },
+        input: described.size,
+        resize,
+        tensor: TensorSpec { channels, scale: command.pixel_scale, mean, std },
+        activation: command.activation.unwrap_or(Activation::Softmax),
+        classes: described.classes,
+        live_class,
+    }
+}
+
+/// The manifest, but for the golden vectors.
+fn draft(
+    command: &New,
+    donor: &Pack,
+    model: &[u8],
+    spec: ScorerSpec,
+) -> Result<Manifest, Unusable> {
+    let stem = command.scorer.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let id = command.id.clone().unwrap_or_else(|| stem.chars().map(plain).collect());
+    if !is_plain(&id) {
+        return Err(Unusable(format!(
+            "`{id}` is no id for a model: use letters, digits, `-`, `_` and `.` (--id)"
+        )));
+    }
+    let stated = |text: &Option<String>| text.clone().unwrap_or_else(|| "not stated".to_owned());
+    let detector = donor.manifest.detector.clone();
+    let artifact = Artifact {
+        file: format!("{id}.onnx"),
+        sha256: Digest::of(model),
+        size_bytes: model.len() as u64,
+        licence: stated(&command.licence),
+        origin: stated(&command.origin),
+        training_data: Some(stated(&command.training_data)),
+        sources: Vec::new(),
+    };
+    let summary = format!("{id}, with the face detector {}", detector.id);
+    Ok(Manifest {
+        name: command.name.clone(),
+        summary: command.summary.clone().unwrap_or(summary),
+        caveat: None,
+        detector,
+        landmarker: donor.manifest.landmarker.clone(),
+        scorers: vec![Scorer { id, artifact, spec }],
+        fusion: Fusion::Mean,
+        calibration: Calibration { slope: 1.0, offset: 0.0 },
+        evaluation: None,
+        levels: Levels::default(),
+        golden: Vec::new(),
+    })
+}
+
+/// The files of the pack, in the order of its manifest.
+fn models<'a>(donor: &'a Pack, model: &'a [u8]) -> Vec<&'a [u8]> {
+    [donor.detector_model(), model].into_iter().chain(donor.landmarker_model()).collect()
+}
+
+/// The manifest with what its models answer, as it will be read.
+fn recorded(
+    mut draft: Manifest,
+    donor: &Pack,
+    model: &[u8],
+    runtime: &Runtime,
+    config: &Config,
+) -> anyhow::Result<Manifest> {
+    let pack = Pack::unsaved(draft.clone(), &models(donor, model));
+    draft.golden = vec![liveness::record(runtime, &pack, config.device)?];
+    let read = Manifest::parse(&draft.to_toml());
+    Ok(read.map_err(|error| Unusable(format!("the flags make no pack: {}", chain(&error))))?)
+}
+
+fn say_what_is_left(
+    command: &New,
+    described: &Described,
+    manifest: &Manifest,
+) -> anyhow::Result<()> {
+    let New { name, .. } = command;
+    let Scorer { id, artifact, spec } = &manifest.scorers[0];
+    let Described { input, output, size: Size { width, height }, classes } = described;
+    print(&format!(
+        "\nRead from the graph: input `{input}`, {width}x{height} px; output `{output}`, {classes} classes."
+    ))?;
+    print("Taken as the flags have it, or by default; the model cannot tell:")?;
+    print(&format!("  crop = {}", inline_toml(&spec.crop)))?;
+    print(&format!("  resize = {}", inline_toml(&spec.resize)))?;
+    print(&format!("  tensor = {}", inline_toml(&spec.tensor)))?;
+    print(&format!("  activation = {}", inline_toml(&spec.activation)))?;
+    print(&format!("  live_class = {}", spec.live_class))?;
+    let fields = [
+        ("licence", Some(&artifact.licence)),
+        ("origin", Some(&artifact.origin)),
+        ("training_data", artifact.training_data.as_ref()),
+    ];
+    let open: Vec<&str> = fields
+        .iter()
+        .filter(|(_, text)| text.is_none_or(|text| text == "not stated"))
+        .map(|(key, _)| *key)
+        .collect();
+    if !open.is_empty() {
+        print(&format!("Still to be filled in, in pack.toml: {}", open.join(", ")))?;
+    }
+    print("Still to be measured, on labelled pictures of your own (docs/PACKS.md):")?;
+    print(&format!("  livegate evaluate --pack {name} --live DIR --spoof DIR --out OUT"))?;
+    print(&format!("  livegate calibrate OUT/scores.csv --pack {name} --name NEW"))?;
+    let log_odds = manifest.golden.first().and_then(|golden| golden.log_odds.get(id)).copied();
+    if log_odds.is_some_and(|log_odds| log_odds.abs() > SURE_LOG_ODDS) {
+        tell(
+            "NOTE: the model is so sure of the drawn face that this golden vector will hardly notice a change \
+             of its preprocessing.",
+        );
+    }
+    tell(&format!(
+        "WARNING: these golden vectors were recorded from this very pack. They show when something changes; \
+         they cannot tell whether the preprocessing is right. Check that once: `livegate verify PICTURE --pack \
+         {name} --json` prints the model's raw probability (`models.{id}`) and the face's box; your training \
+         code must give that probability for that box, to about 0.01."
+    ));
+    Ok(())
+}

@@ -1,0 +1,377 @@
+//! `livegate packs`, and the page that walks through it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::{finished, livegate};
+
+/// A home with the library and the starter pack.
+fn home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let from = testbed::home();
+    copy(&from.pack_directory("starter"), &home.path().join("packs/starter"));
+    std::fs::create_dir_all(home.path().join("runtime")).unwrap();
+    let library = from.runtime_library().unwrap();
+    let target = home.path().join("runtime").join(library.file_name().unwrap());
+    std::fs::hard_link(&library, &target)
+        .or_else(|_| std::fs::copy(&library, &target).map(drop))
+        .unwrap();
+    home
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+fn packs(home: &Path, arguments: &[&str]) -> (String, String, i32) {
+    finished(&livegate(home).arg("packs").args(arguments).output().unwrap())
+}
+
+fn json(home: &Path, arguments: &[&str]) -> Value {
+    let (out, err, code) = packs(home, arguments);
+    assert_eq!(code, 0, "{err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// The scorer of the starter pack, as somebody's own model.
+fn own_model(directory: &Path) -> String {
+    let model = directory.join("my-model.onnx");
+    let starter = testbed::home().pack_directory("starter");
+    std::fs::copy(starter.join("fr_liveness.onnx"), &model).unwrap();
+    model.to_str().unwrap().to_owned()
+}
+
+fn replace(path: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "{from}: {text}");
+    std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn every_pack_is_listed_installed_or_not() {
+    let home = home();
+    let (out, _, code) = packs(home.path(), &["list"]);
+    assert_eq!(code, 0);
+    let line = |name: &str| out.lines().find(|line| line.contains(name)).unwrap();
+    for part in ["whole", "by default", "ultralight", "fr_liveness", "MIT", "0.866", "21.0%"] {
+        assert!(line("starter").contains(part), "{part}: {out}");
+    }
+    assert!(line("silent-face").contains("not installed"), "{out}");
+    assert!(line("minifas-128*").contains("yunet") && out.contains("* minifas-128: "), "{out}");
+
+    let list = json(home.path(), &["list", "--json"]);
+    let names: Vec<&str> =
+        list.as_array().unwrap().iter().map(|pack| pack["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["silent-face", "starter", "minifas-128"]);
+    assert_eq!((&list[1]["state"], &list[0]["state"]), (&"whole".into(), &"not_installed".into()));
+    assert_eq!(list[1]["serves_by_default"], true);
+    assert!(list[2]["caveat"].as_str().unwrap().contains("non-commercial"));
+}
+
+#[test]
+fn a_changed_pack_is_listed_as_changed() {
+    let home = home();
+    let starter = home.path().join("packs/starter");
+    replace(&starter.join("pack.toml"), "0.7", "0.71");
+    let own = home.path().join("packs/own");
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(own.join("pack.toml"), "name = 1").unwrap();
+    let list = json(home.path(), &["list", "--json"]);
+    assert_eq!(list[1]["state"], "changed");
+    assert!(list[1]["problem"].as_str().unwrap().contains("packs install starter"), "{list}");
+    assert_eq!((&list[3]["name"], &list[3]["state"]), (&"own".into(), &"changed".into()));
+    assert!(list[3]["problem"].as_str().unwrap().contains("no pack manifest"), "{list}");
+    let (out, _, code) = packs(home.path(), &["list"]);
+    assert!(code == 0 && out.contains("own: "), "{out}");
+}
+
+#[test]
+fn everything_about_a_pack_is_shown_installed_or_not() {
+    let home = home();
+    let (out, _, code) = packs(home.path(), &["show", "starter"]);
+    assert_eq!(code, 0);
+    for part in [
+        "whole; serves by default",
+        &testbed::pack("starter").digest.to_string(),
+        "fr_liveness.onnx, 1886811 bytes",
+        "afa783b7e902fdfcf323a7240cac2a1c580c25314ea4161129dc1b0d100dc32d",
+        "MIT",
+        "npm package",
+        "not stated by its publisher",
+        "boxes only",
+        "landmarker fr_landmark",
+        "64x64 px, gray",
+        "{ shifted = { scale = 2.7 } }",
+        "128x128 px, resized linear",
+        "channels = \"bgr\"",
+        "softmax of 3 classes; class 0 is live",
+        "log-odds * 0.5 + 1.0204",
+        "threshold 0.735, APCER 10.8%, BPCER 38.7%",
+        "threshold 0.35, APCER not measured",
+        "AUC 0.866, EER 21.0%",
+        "1 golden vector",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    let (out, _, _) = packs(home.path(), &["show", "minifas-128"]);
+    for part in ["CAVEAT", "not installed", "five landmarks", "square-reflected", "not measured"] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    let shown = json(home.path(), &["show", "silent-face", "--json"]);
+    assert_eq!((&shown["installed"], &shown["landmarks"]), (&false.into(), &true.into()));
+    assert_eq!(shown["manifest"]["scorers"][1]["id"], "minifasnet_v1se");
+    let (_, err, code) = packs(home.path(), &["show", "nothing"]);
+    assert!(code == 64 && err.contains("there are: silent-face, starter"), "{err}");
+}
+
+#[test]
+fn a_caveat_is_shown_before_anything_is_brought() {
+    let home = home();
+    let (_, err, code) = packs(home.path(), &["install", "minifas-128", "--offline"]);
+    assert_eq!(code, 69, "{err}");
+    let place = |text: &str| err.find(text).unwrap_or_else(|| panic!("{text}: {err}"));
+    assert!(place("CAVEAT of the pack `minifas-128`") < place("Setting up"), "{err}");
+    assert!(err.contains("NOT INSTALLED: the pack") && !err.contains("libonnxruntime"), "{err}");
+    let (_, err, code) = packs(home.path(), &["install", "minifas-129"]);
+    assert!(code == 64 && err.contains("there is no pack `minifas-129`"), "{err}");
+}
+
+#[test]
+fn a_pack_is_installed_by_name() {
+    let (home, carried) = (tempfile::tempdir().unwrap(), crate::setup::carried());
+    let from = carried.path().to_str().unwrap();
+    let (_, err, code) = packs(home.path(), &["install", "starter", "--offline", "--from", from]);
+    assert_eq!(code, 0, "{err}");
+    let (out, err, code) = packs(home.path(), &["verify"]);
+    assert_eq!(
+        (out.trim(), code),
+        ("starter: ok: 3 files (sha256), 3 graphs, 1 golden vector on cpu", 0),
+        "{err}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_pack_is_told_and_the_others_are_still_checked() {
+    let home = home();
+    let starter = home.path().join("packs/starter");
+    for (name, from, to, said) in [
+        ("colours", "\"bgr\"", "\"rgb\"", "with `channels = \"bgr\"`: the colour order"),
+        ("class", "live_class = 0", "live_class = 2", "with `live_class = 0`: the live class"),
+        ("size", "width = 128", "width = 80", "files ok; graphs: "),
+        ("large", "width = 128", "width = 100000", "must be from 1 to 4096 pixels"),
+    ] {
+        let directory = home.path().join("packs").join(name);
+        copy(&starter, &directory);
+        replace(&directory.join("pack.toml"), "\"starter\"", &format!("{name:?}"));
+        replace(&directory.join("pack.toml"), from, to);
+        let (out, err, code) = packs(home.path(), &["verify", name]);
+        assert_eq!(code, 1, "{err}");
+        assert!(out.starts_with(&format!("{name}: WRONG: ")) && out.contains(said), "{out}");
+    }
+    let directory = home.path().join("packs/byte");
+    copy(&starter, &directory);
+    replace(&directory.join("pack.toml"), "\"starter\"", "\"byte\"");
+    let mut model = std::fs::read(directory.join("fr_detect.onnx")).unwrap();
+    model[5000] ^= 1;
+    std::fs::write(directory.join("fr_detect.onnx"), model).unwrap();
+    let (out, _, code) = packs(home.path(), &["verify"]);
+    assert_eq!((out.lines().count(), code), (6, 1), "{out}");
+    assert!(
+        out.contains("byte: WRONG: files: ") && out.contains("fr_detect.onnx has sha256"),
+        "{out}"
+    );
+    assert!(out.contains("starter: ok"), "{out}");
+    let (_, err, code) = packs(home.path(), &["verify", "nothing"]);
+    assert!(code == 64 && err.contains("not installed"), "{err}");
+}
+
+/// An ONNX file whose weights are in another one, as it would come with somebody's pack.
+#[test]
+fn a_model_that_points_elsewhere_makes_no_pack() {
+    let home = home();
+    let field =
+        |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
+    let tensor = [field(8, b"w"), field(13, &field(2, b"../../../etc/passwd"))].concat();
+    let model = home.path().join("outside.onnx");
+    std::fs::write(&model, field(7, &field(5, &tensor))).unwrap();
+    let arguments = ["new", "mine", "--live-class", "0", "--scorer", model.to_str().unwrap()];
+    let (_, err, code) = packs(home.path(), &arguments);
+    assert!(code == 64 && err.contains("its tensor \"w\" keeps its data in another file"), "{err}");
+    assert!(!home.path().join("packs/mine").exists());
+}
+
+#[test]
+fn what_makes_no_pack_is_refused_and_leaves_nothing() {
+    let home = home();
+    let model = own_model(home.path());
+    let data = testbed::workspace().join("crates/onnx/tests/data");
+    let two_inputs = data.join("two_inputs.onnx");
+    let double = data.join("double.onnx");
+    let (two_inputs, double) = (two_inputs.to_str().unwrap(), double.to_str().unwrap());
+    for (name, scorer, more, said) in [
+        ("starter", &*model, &["--live-class", "0"][..], "is a pack that Livegate knows"),
+        ("../mine", &model, &["--live-class", "0"], "no path"),
+        ("mine", &model, &["--live-class", "3"], "classes are 0 to 2"),
+        ("mine", &model, &[], "--live-class"),
+        ("mine", &model, &["--live-class", "0", "--classes", "2"], "and the graph 3"),
+        ("mine", &model, &["--live-class", "0", "--size", "80", "80"], "--size says 80 80"),
+        ("mine", &model, &["--live-class", "0", "--scale", "99"], "at most 16 times the face"),
+        ("mine", &model, &["--live-class", "0", "--std", "0"], "not 0"),
+        ("mine", &model, &["--live-class", "0", "--channels", "grb"], "`rgb` or `bgr`"),
+        ("mine", &model, &["--live-class", "0", "--detector-from", "x"], "`x` is not installed"),
+        (
+            "mine",
+            two_inputs,
+            &["--live-class", "0"],
+            "2 inputs (picture, other); a scorer takes one",
+        ),
+        ("mine", double, &["--live-class", "0"], "float32 [1,3,height,width]"),
+    ] {
+        let arguments = [&["new", name, "--scorer", scorer], more].concat();
+        let (out, err, code) = packs(home.path(), &arguments);
+        assert_eq!((out.as_str(), code), ("", 64), "{arguments:?}: {err}");
+        assert!(err.contains(said), "{said}: {err}");
+    }
+    assert_eq!(std::fs::read_dir(home.path().join("packs")).unwrap().count(), 1);
+    // What is there stays, whatever it is.
+    std::fs::write(home.path().join("packs/mine"), "a file").unwrap();
+    let (_, err, code) =
+        packs(home.path(), &["new", "mine", "--scorer", &model, "--live-class", "0"]);
+    assert!(code == 64 && err.contains("not overwritten"), "{err}");
+}
+
+#[test]
+fn a_model_that_ends_in_a_softmax_is_known_by_its_answers() {
+    let home = home();
+    let scorer = testbed::workspace().join("crates/onnx/tests/data/probabilities.onnx");
+    let scorer = scorer.to_str().unwrap();
+    let manifest = |name: &str, more: &[&str]| {
+        let arguments = ["new", name, "--scorer", scorer, "--live-class", "1"];
+        let (out, err, code) = packs(home.path(), &[&arguments[..], more].concat());
+        assert_eq!(code, 0, "{err}");
+        assert!(out.contains("Still to be filled in, in pack.toml: licence, origin"), "{out}");
+        let pack = model_pack::Pack::open(&home.path().join("packs").join(name)).unwrap();
+        pack.manifest
+    };
+    let told = manifest("told", &[]);
+    assert_eq!(told.scorers[0].spec.activation, model_pack::Activation::Probabilities);
+    assert_eq!(told.scorers[0].spec.input, frame::Size::new(2, 2));
+    let stated = manifest("stated", &["--activation", "softmax", "--id", "v1.2"]);
+    assert_eq!(stated.scorers[0].spec.activation, model_pack::Activation::Softmax);
+    assert_eq!(stated.scorers[0].artifact.file, "v1.2.onnx");
+}
+
+fn page() -> String {
+    std::fs::read_to_string(testbed::workspace().join("docs/PACKS.md")).unwrap()
+}
+
+/// The page's blocks of a language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("```{language}\n");
+    page.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_commands_of_the_page_make_a_pack_that_scores_like_the_one_it_was_taken_from() {
+    let (home, desk) = (home(), tempfile::tempdir().unwrap());
+    own_model(desk.path());
+    std::fs::copy(testbed::portrait(), desk.path().join("portrait.png")).unwrap();
+    let page = page();
+    let script = blocks(&page, "sh").concat();
+    assert!(script.matches("livegate ").count() >= 8, "{script}");
+    let program = Path::new(env!("CARGO_BIN_EXE_livegate")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var_os("PATH").unwrap().display());
+    let output = Command::new("sh")
+        .args(["-euc", &script])
+        .current_dir(desk.path())
+        .env("PATH", path)
+        .env("LIVEGATE_HOME", home.path())
+        .output()
+        .unwrap();
+    let (out, err, code) = finished(&output);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(err.contains("cannot tell whether the preprocessing is right"), "{err}");
+    assert!(out.contains("livegate evaluate --pack mine"), "{out}");
+    assert!(!out.contains("Still to be filled in"), "{out}");
+
+    let verify = |pack: &str, model: &str| {
+        let mut command = livegate(home.path());
+        command.args(["verify", "--offline", "--exact", "--json", "--pack", pack]);
+        let (out, err, _) = finished(&command.arg(testbed::portrait()).output().unwrap());
+        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{err}"));
+        report["models"][model].as_f64().unwrap()
+    };
+    assert_eq!(verify("mine", "my-model"), verify("starter", "fr_liveness"));
+    // The page shows what the block before it printed.
+    assert!(out.contains("\"models\":{\"my-model\":"), "{out}");
+}
+
+#[test]
+fn the_pages_wrong_colours_are_told_as_it_says() {
+    let home = home();
+    let model = own_model(home.path());
+    let (_, err, code) =
+        packs(home.path(), &["new", "mine", "--scorer", &model, "--live-class", "0"]);
+    assert_eq!(code, 0, "{err}");
+    replace(&home.path().join("packs/mine/pack.toml"), "\"bgr\"", "\"rgb\"");
+    let (out, _, code) = packs(home.path(), &["verify", "mine"]);
+    assert_eq!(code, 1);
+    let page = page();
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        blocks(&page, "text").iter().any(|block| words(block) == words(&out)),
+        "the page does not show: {out}"
+    );
+}
+
+#[test]
+fn the_pages_example_is_a_manifest_and_its_tables_have_every_key() {
+    fn paths(value: &toml::Value, path: &str, found: &mut BTreeSet<String>) {
+        match value {
+            toml::Value::Table(table) => {
+                for (key, value) in table {
+                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    paths(value, &path, found);
+                }
+            }
+            toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+                for item in items {
+                    paths(item, path, found);
+                }
+            }
+            _ => {
+                found.insert(path.to_owned());
+            }
+        }
+    }
+
+    let page = page();
+    let [example] = blocks(&page, "toml")[..] else { panic!("one example") };
+    model_pack::Manifest::parse(example).unwrap();
+    let mut keys = BTreeSet::new();
+    paths(&toml::from_str(example).unwrap(), "", &mut keys);
+
+    let section = page.split("\n## pack.toml\n").nth(1).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.map(|row| row.split('|').nth(1).unwrap().to_owned()).collect::<String>();
+    let documented: Vec<&str> = cells.split('`').skip(1).step_by(2).collect();
+    let is_below = |key: &str, documented: &str| {
+        key == documented || key.strip_prefix(documented).is_some_and(|rest| rest.starts_with('.'))
+    };
+    for key in &keys {
+        assert!(documented.iter().any(|it| is_below(key, it)), "{key} is not in the tables");
+    }
+    for documented in documented {
+        assert!(
+            keys.iter().any(|key| is_below(key, documented)),
+            "{documented} is not in the example"
+        );
+    }
+}

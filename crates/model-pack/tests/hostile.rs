@@ -1,0 +1,151 @@
+//! Packs from strangers: what they must not make Livegate read.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::fs::File;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use model_pack::{
+    Digest, Home, InstallError, Installer, Manifest, Options, Pack, PackError, catalog,
+};
+
+/// A home with a pack called `mine` whose models are a few bytes: reading it asks nothing of them.
+fn with_pack() -> (tempfile::TempDir, PathBuf) {
+    let home = tempfile::tempdir().unwrap();
+    let path = add(home.path()).unwrap();
+    (home, path)
+}
+
+fn add(root: &Path) -> Result<PathBuf, InstallError> {
+    let (mut manifest, _) = catalog().remove(1);
+    manifest.landmarker = None;
+    manifest.name = "mine".into();
+    for (artifact, bytes) in
+        [(&mut manifest.detector.artifact, DETECTOR), (&mut manifest.scorers[0].artifact, SCORER)]
+    {
+        artifact.size_bytes = bytes.len() as u64;
+        artifact.sha256 = Digest::of(bytes);
+    }
+    let (home, options) = (Home::new(root.to_owned()), Options::default());
+    let installer = Installer::open(&home, &options, &|_| ()).unwrap();
+    installer.add_pack(&Pack::unsaved(manifest, &[DETECTOR, SCORER]))
+}
+
+const DETECTOR: &[u8] = b"a detector";
+const SCORER: &[u8] = b"a scorer";
+
+fn refused(pack: &Path) -> String {
+    Pack::open(pack).unwrap_err().to_string()
+}
+
+#[test]
+fn a_pack_that_was_added_is_there_whole_and_is_not_overwritten() {
+    let (home, path) = with_pack();
+    let pack = Pack::open(&path).unwrap();
+    assert_eq!((pack.detector_model(), pack.scorer_models().next()), (DETECTOR, Some(SCORER)));
+    assert_eq!(Home::new(home.path().to_owned()).packs().unwrap(), ["mine"]);
+    std::fs::remove_file(path.join("pack.toml")).unwrap();
+    // Whatever it is: it is somebody's.
+    assert!(matches!(add(home.path()), Err(InstallError::Exists { .. })));
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 2);
+}
+
+#[test]
+fn a_pack_that_is_not_saved_yet_has_the_digest_that_it_will_have() {
+    let (_home, path) = with_pack();
+    let saved = Pack::open(&path).unwrap();
+    let manifest = Manifest::clone(&saved.manifest);
+    assert_eq!(Pack::unsaved(manifest, &[DETECTOR, SCORER]).digest, saved.digest);
+}
+
+#[test]
+fn a_file_name_that_leaves_the_pack_is_refused() {
+    let (_home, path) = with_pack();
+    let manifest = path.join("pack.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    for name in ["../fr_liveness.onnx", "/etc/passwd", "a/b", "..", ".", "", "a\\\\b", ".hidden"] {
+        std::fs::write(
+            &manifest,
+            text.replace("fr_liveness.onnx\"\nsha", &format!("{name}\"\nsha")),
+        )
+        .unwrap();
+        let Err(PackError::Manifest { source, .. }) = Pack::open(&path) else { panic!("{name}") };
+        assert!(source.to_string().contains("not a plain file name"), "{name}: {source}");
+    }
+}
+
+#[test]
+fn a_link_out_of_the_pack_is_refused_and_one_within_is_not() {
+    let (home, path) = with_pack();
+    let model = path.join("fr_liveness.onnx");
+    let elsewhere = home.path().join("elsewhere.onnx");
+    // The very file, even; but who knows whose it is.
+    std::fs::rename(&model, &elsewhere).unwrap();
+    for target in [elsewhere.clone(), "../../elsewhere.onnx".into(), "/etc/passwd".into()] {
+        symlink(&target, &model).unwrap();
+        let said = refused(&path);
+        assert!(said.contains("leads out of the pack"), "{}: {said}", target.display());
+        std::fs::remove_file(&model).unwrap();
+    }
+    let manifest = path.join("pack.toml");
+    std::fs::rename(&manifest, home.path().join("pack.toml")).unwrap();
+    symlink("../../pack.toml", &manifest).unwrap();
+    assert!(refused(&path).contains("leads out of the pack"));
+    std::fs::remove_file(&manifest).unwrap();
+    std::fs::rename(home.path().join("pack.toml"), &manifest).unwrap();
+
+    // As Kubernetes mounts a volume: every file is a link to one in a directory beside it.
+    std::fs::create_dir(path.join("..data")).unwrap();
+    std::fs::rename(&elsewhere, path.join("..data/fr_liveness.onnx")).unwrap();
+    symlink("..data/fr_liveness.onnx", &model).unwrap();
+    assert!(Pack::open(&path).is_ok());
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let (_home, path) = with_pack();
+    let model = path.join("fr_liveness.onnx");
+    std::fs::remove_file(&model).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&model).status().unwrap();
+    assert!(made.success());
+    assert!(matches!(Pack::open(&path), Err(PackError::Read { .. })));
+}
+
+#[test]
+fn a_manifest_of_gigabytes_is_not_read() {
+    let (_home, path) = with_pack();
+    // It has no blocks on the disk, and would have 8 GiB in memory.
+    let manifest = File::options().write(true).open(path.join("pack.toml")).unwrap();
+    manifest.set_len(8 << 30).unwrap();
+    let said = refused(&path);
+    assert!(said.contains("pack.toml has more than 1048576 bytes"), "{said}");
+}
+
+#[test]
+fn a_model_of_another_length_is_not_read() {
+    let (_home, path) = with_pack();
+    let model = File::options().write(true).open(path.join("fr_liveness.onnx")).unwrap();
+    for length in [10_000_000_000, 3] {
+        model.set_len(length).unwrap();
+        let said = refused(&path);
+        assert!(said.contains(&format!("fr_liveness.onnx has {length} bytes")), "{said}");
+        assert!(said.contains("names 8") && said.contains("livegate packs install"), "{said}");
+    }
+}
+
+#[test]
+fn a_changed_byte_is_told_with_its_file_and_what_to_do() {
+    let (_home, path) = with_pack();
+    std::fs::write(path.join("fr_liveness.onnx"), b"a scorar").unwrap();
+    let said = refused(&path);
+    for part in [
+        "fr_liveness.onnx",
+        &Digest::of(b"a scorar").to_string(),
+        &Digest::of(SCORER).to_string(),
+        "put that one back",
+        "livegate packs install",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
