@@ -12,11 +12,12 @@ use crate::keys::table;
 pub(super) fn text(report: &Report, passed_over: usize, out: &Path) -> String {
     let Report { run, evaluation, .. } = report;
     let mut lines = vec![format!(
-        "pack {} ({}), {}, threshold {}{}",
+        "pack {} ({}), {}, threshold {}{}{}",
         run.pack,
         &run.pack_digest[..12],
         run.device,
         run.threshold,
+        run.security_level.as_ref().map(|level| format!(" ({level})")).unwrap_or_default(),
         if run.exact { ", exact" } else { "" },
     )];
     let mut rows = Table::new();

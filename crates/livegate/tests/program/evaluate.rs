@@ -255,6 +255,8 @@ fn a_security_level_is_a_threshold_of_the_pack() {
     let levels = testbed::pack("starter").manifest.levels;
     assert_eq!(report["run"]["threshold"], levels.hardened.unwrap().threshold);
     assert_eq!(report["run"]["levels"].as_array().unwrap().len(), 3);
+    let (out, _, _) = lab.run(&[&BOTH[..], &["--security-level", "hardened"]].concat());
+    assert!(out.contains("threshold 0.735 (hardened)"), "{out}");
 }
 
 #[test]
