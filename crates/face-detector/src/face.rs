@@ -66,4 +66,9 @@ impl Face {
             landmarks: self.landmarks.map(|l| Landmarks::from_points(l.points().map(place))),
         }
     }
+
+    /// The same face once the picture, of `size` before, has been turned by `turn`.
+    pub(crate) fn turned(self, turn: Turn, size: Size) -> Self {
+        self.turned_back(turn.inverse(), turn.size(size))
+    }
 }

@@ -22,7 +22,7 @@ pub struct Finder {
 pub struct Found {
     /// By how much.
     pub turn: Turn,
-    /// The faces in the picture as turned, largest first.
+    /// The faces in the picture as turned: the largest that is upright in it, then all others, largest first.
     pub faces: Vec<Face>,
 }
 
@@ -36,11 +36,18 @@ impl Found {
         }
     }
 
-    /// The faces in the picture as it was sent, which is of `size`.
+    /// The faces in the picture as it was sent, which is of `size`, largest first.
     #[must_use]
     pub fn faces_as_sent(&self, size: Size) -> Vec<Face> {
-        self.faces.iter().map(|face| face.turned_back(self.turn, size)).collect()
+        let mut faces: Vec<Face> =
+            self.faces.iter().map(|face| face.turned_back(self.turn, size)).collect();
+        largest_first(&mut faces);
+        faces
     }
+}
+
+fn largest_first(faces: &mut [Face]) {
+    faces.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
 }
 
 /// A longer side of this many pixels, or up to twice as many, is enough to look for faces in: on 62 selfies and
@@ -54,6 +61,24 @@ struct Seen {
     found: Found,
     /// How little its largest face looks upright: less is better, in a unit of the detector's own.
     doubt: f32,
+}
+
+impl Seen {
+    /// With the faces that were found only in the picture as it was sent, which was of `size`: whoever is upright
+    /// there is somebody, too.
+    fn with_others(mut self, as_sent: Seen, size: Size) -> Self {
+        let Found { turn, faces } = &mut self.found;
+        let there = as_sent.found.faces.into_iter().map(|face| face.turned(*turn, size));
+        let others: Vec<Face> = there
+            .filter(|face| faces.iter().all(|other| !other.rect.contains_middle_of(&face.rect)))
+            .collect();
+        faces.extend(others);
+        // The first stays the first: it is the one that is upright.
+        if let Some((_, rest)) = faces.split_first_mut() {
+            largest_first(rest);
+        }
+        self
+    }
 }
 
 impl Finder {
@@ -112,7 +137,10 @@ impl Finder {
                 best = Some(seen);
             }
         }
-        Ok(best.filter(|turned| self.is_upright_instead(turned, &as_sent)).unwrap_or(as_sent))
+        Ok(match best.filter(|turned| self.is_upright_instead(turned, &as_sent)) {
+            Some(turned) => turned.with_others(as_sent, overview.size()),
+            None => as_sent,
+        })
     }
 
     /// Looks for faces in `picture`, which has been turned by `turn`.
@@ -138,8 +166,7 @@ impl Finder {
     }
 
     /// Whether there is a way to tell an upright face from one that lies on its side.
-    #[must_use]
-    pub fn can_tell(&self) -> bool {
+    fn can_tell(&self) -> bool {
         self.landmarker.is_some() || self.detector.spec().upright.is_some()
     }
 
@@ -164,7 +191,10 @@ impl Finder {
                     turned.doubt <= upright.lead * as_sent.doubt
                 }
             }
-            (None, Some(upright)) => turned.doubt <= as_sent.doubt - upright.lead,
+            // Landmarks of its own are drawn upright into whatever it found; only being sure tells.
+            (None, Some(upright)) => {
+                turned.doubt <= self.most_doubt().min(as_sent.doubt - upright.lead)
+            }
             (None, None) => false,
         };
         leads

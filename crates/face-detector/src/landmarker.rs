@@ -63,6 +63,11 @@ impl LandmarkerSpec {
         if !(0.1..=10.0).contains(&crop_scale) || !(-1.0..=1.0).contains(&crop_shift) {
             return Err("a landmarker's crop has a scale from 0.1 to 10 and a shift from -1 to 1");
         }
+        let UprightByMirror { sure, lead, alone, alone_confidence } = self.upright;
+        let is_share = |share: f32| (0.0..=1.0).contains(&share);
+        if ![sure, lead, alone, alone_confidence].into_iter().all(is_share) {
+            return Err("`upright` of a landmarker needs numbers from 0 to 1");
+        }
         Ok(())
     }
 }

@@ -73,6 +73,17 @@ impl Spec {
         {
             return Err("`looks` are one to four numbers above 0 and up to 1");
         }
+        if self.trusted_face_px.is_some_and(|Span { least, most }| !(0.0 <= least && least <= most))
+        {
+            return Err("`trusted_face_px` needs a `least` of at least 0 and a `most` of no less");
+        }
+        if self.upright.is_some_and(|UprightByConfidence { sure, lead }| {
+            !(is_share(sure) && (0.0..=1.0).contains(&lead))
+        }) {
+            return Err(
+                "`upright` of a detector needs a `sure` above 0 and up to 1, a `lead` from 0 to 1",
+            );
+        }
         let (width, height) = match self.fit {
             Fit::Stretch { width, height } => (width, height),
             Fit::Letterbox { longer_side } => (longer_side, longer_side),

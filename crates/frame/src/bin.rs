@@ -1,6 +1,6 @@
 //! Squares of pixels brought together into one each.
 
-use crate::frame::Frame;
+use crate::frame::{Frame, View};
 use crate::geometry::Size;
 
 impl Frame {
@@ -12,16 +12,28 @@ impl Frame {
     /// When `factor` is zero, above 255, or larger than a side of the picture.
     #[must_use]
     pub fn binned(&self, factor: usize) -> Frame {
+        self.view().binned(factor)
+    }
+}
+
+impl View<'_> {
+    /// [`Frame::binned`] of this part of a picture.
+    ///
+    /// # Panics
+    /// As there.
+    #[must_use]
+    pub fn binned(&self, factor: usize) -> Frame {
         let from = self.size();
         let to = Size::new(from.width / factor, from.height / factor);
         assert!(factor < 256 && to.area() > 0, "{from:?} by {factor}");
         let count = u32::try_from(factor * factor).expect("at most 65025");
         let mut sums = vec![0_u32; 3 * to.width];
         let mut pixels = Vec::with_capacity(3 * to.area());
-        for band in self.pixels().chunks_exact(3 * from.width * factor).take(to.height) {
+        for band in 0..to.height {
             sums.fill(0);
-            for row in band.chunks_exact(3 * from.width) {
-                for (sum, square) in sums.chunks_exact_mut(3).zip(row.chunks_exact(3 * factor)) {
+            for y in band * factor..(band + 1) * factor {
+                let squares = self.row(y).chunks_exact(3 * factor);
+                for (sum, square) in sums.chunks_exact_mut(3).zip(squares) {
                     for pixel in square.chunks_exact(3) {
                         sum[0] += u32::from(pixel[0]);
                         sum[1] += u32::from(pixel[1]);

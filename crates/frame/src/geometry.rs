@@ -63,6 +63,15 @@ impl Rect {
         self.delta.x.min(self.delta.y)
     }
 
+    /// Whether the middle of `other` lies in this box.
+    #[must_use]
+    pub fn contains_middle_of(&self, other: &Self) -> bool {
+        let is_in = |start: f32, length: f32, at: f32| (start..=start + length).contains(&at);
+        let (x, y) =
+            (other.top_left.x + other.delta.x / 2.0, other.top_left.y + other.delta.y / 2.0);
+        is_in(self.top_left.x, self.delta.x, x) && is_in(self.top_left.y, self.delta.y, y)
+    }
+
     /// Intersection over union with `other`: 0 apart, 1 equal.
     #[must_use]
     pub fn iou(&self, other: &Self) -> f32 {

@@ -21,6 +21,17 @@ impl Turn {
     /// Every turn but [`Turn::None`].
     pub const OTHERS: [Self; 3] = [Self::Quarter, Self::Half, Self::ThreeQuarters];
 
+    /// The turn that makes up for this one.
+    #[must_use]
+    pub fn inverse(self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Quarter => Self::ThreeQuarters,
+            Self::Half => Self::Half,
+            Self::ThreeQuarters => Self::Quarter,
+        }
+    }
+
     /// Degrees clockwise: 0, 90, 180 or 270.
     #[must_use]
     pub fn degrees(self) -> u16 {
@@ -122,6 +133,13 @@ mod tests {
                 let Point { x, y } = turn.undo_point(original.size(), middle);
                 assert_eq!((y.floor() * 3.0 + x.floor()) as u8, pixel[0], "{turn:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_turn_and_its_inverse_are_none() {
+        for turn in Turn::OTHERS {
+            assert_eq!(numbered().turned(turn).turned(turn.inverse()), numbered());
         }
     }
 

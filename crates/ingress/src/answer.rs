@@ -58,7 +58,9 @@ async fn check(
     let caller = caller.ok_or(Problem::InvalidCredentials)?;
     let hold = service.accounts.admit(&caller).await;
     let hold = hold.map_err(|denial| Problem::denied(denial, config.rate_limited_status))?;
-    let submission = body::read(headers, body, config.max_body_bytes).await?;
+    // Kairos knows no levels: a part of that name is one of those that mean nothing there.
+    let takes_level = matches!(endpoint, Endpoint::V1);
+    let submission = body::read(headers, body, config.max_body_bytes, takes_level).await?;
     let terms = terms(endpoint, &submission, config)?;
     let report = service.workers.check(submission.selfie, terms, deadline).await?;
     let answer = match endpoint {
@@ -75,15 +77,14 @@ async fn check(
 /// What this picture is held against.
 fn terms(endpoint: Endpoint, submission: &Submission, config: &Config) -> Result<Terms, Problem> {
     let threshold = submission.threshold.map(Bar::Threshold);
-    // Kairos knows no levels: a part of that name is one of those that mean nothing there.
-    let level = match (endpoint, &submission.security_level) {
-        (Endpoint::V1, Some(name)) => Some(name.parse().map_err(|_| {
+    let level = submission.security_level.as_ref().map(|name| {
+        name.trim().parse().map_err(|_| {
             Problem::InvalidSecurityLevel(
                 "`security_level` must be convenience, standard or hardened.".into(),
             )
-        })?),
-        _ => None,
-    };
+        })
+    });
+    let level = level.transpose()?;
     if threshold.is_some() && level.is_some() {
         return Err(Problem::InvalidSecurityLevel(
             "Send `threshold` or `security_level`, not both.".into(),

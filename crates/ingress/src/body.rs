@@ -31,6 +31,7 @@ pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
     max_bytes: usize,
+    takes_level: bool,
 ) -> Result<Submission, Problem> {
     let too_large = Problem::BodyTooLarge { limit_bytes: max_bytes };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
@@ -42,9 +43,9 @@ pub(crate) async fn read(
     let body = Body::new(Limited::new(body, max_bytes)).into_data_stream();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let submission = if essence.eq_ignore_ascii_case("multipart/form-data") {
-        read_form(media_type, body).await
+        read_form(media_type, body, takes_level).await
     } else if essence.eq_ignore_ascii_case("application/json") {
-        read_json(body).await
+        read_json(body, takes_level).await
     } else {
         return Err(Problem::UnsupportedMediaType);
     };
@@ -92,7 +93,11 @@ impl From<multer::Error> for Fault {
     }
 }
 
-async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission, Fault> {
+async fn read_form(
+    media_type: &str,
+    body: BodyDataStream,
+    takes_level: bool,
+) -> Result<Submission, Fault> {
     let boundary = multer::parse_boundary(media_type)?;
     let mut form = Multipart::new(body, boundary);
     let (mut selfie, mut threshold, mut security_level) = (None, None, None);
@@ -102,8 +107,7 @@ async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission,
             Some("threshold") if threshold.is_none() => {
                 threshold = Some(collect(field, MAX_TERM_BYTES).await?);
             }
-            // The last one counts: for Kairos' paths it is an unknown part.
-            Some("security_level") => {
+            Some("security_level") if takes_level && security_level.is_none() => {
                 security_level = Some(collect(field, MAX_TERM_BYTES).await?);
             }
             // Which of two would be the one that is meant?
@@ -112,6 +116,9 @@ async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission,
             }
             Some("threshold") => {
                 return Err(Problem::MalformedBody("`threshold` must be sent once.").into());
+            }
+            Some("security_level") if takes_level => {
+                return Err(Problem::MalformedBody("`security_level` must be sent once.").into());
             }
             _ => {}
         }
@@ -124,8 +131,7 @@ async fn read_form(media_type: &str, body: BodyDataStream) -> Result<Submission,
                 .ok_or(Problem::InvalidThreshold)
         })
         .transpose()?;
-    let security_level =
-        security_level.map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+    let security_level = security_level.map(|text| String::from_utf8_lossy(&text).into_owned());
     let selfie = selfie.ok_or(Problem::MissingSelfie)?;
     let selfie = if is_text(&selfie) {
         // Anything that only looks like text is for the decoder to refuse.
@@ -147,7 +153,7 @@ async fn collect(mut field: Field<'_>, enough: usize) -> Result<Vec<u8>, multer:
     Ok(bytes)
 }
 
-async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
+async fn read_json(mut body: BodyDataStream, takes_level: bool) -> Result<Submission, Fault> {
     #[derive(Deserialize)]
     struct Fields<'a> {
         // Borrowed where it holds no escapes: a picture is large.
@@ -156,6 +162,10 @@ async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
         // Distinguishes a `null`, which is no number, from nothing.
         #[serde(default, deserialize_with = "present")]
         threshold: Option<serde_json::Value>,
+    }
+    /// Read by itself, and only where it means something.
+    #[derive(Deserialize)]
+    struct Level {
         #[serde(default, deserialize_with = "present")]
         security_level: Option<serde_json::Value>,
     }
@@ -169,9 +179,14 @@ async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
         let chunk: Bytes = chunk.map_err(|error| Fault::of_stream(&error))?;
         text.extend_from_slice(&chunk);
     }
-    let fields: Fields<'_> = serde_json::from_slice(&text).map_err(|_| {
-        Problem::MalformedBody("The JSON body cannot be parsed as the expected object.")
-    })?;
+    let malformed =
+        |_| Problem::MalformedBody("The JSON body cannot be parsed as the expected object.");
+    let fields: Fields<'_> = serde_json::from_slice(&text).map_err(malformed)?;
+    let level = if takes_level {
+        serde_json::from_slice::<Level>(&text).map_err(malformed)?.security_level
+    } else {
+        None
+    };
     let threshold = fields
         .threshold
         .map(|value| match value {
@@ -184,7 +199,7 @@ async fn read_json(mut body: BodyDataStream) -> Result<Submission, Fault> {
     let selfie = picture_of_text(selfie.as_bytes())
         .ok_or(Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL."))?;
     // What is no string is no level either.
-    let security_level = fields.security_level.map(|value| match value {
+    let security_level = level.map(|value| match value {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     });
@@ -274,7 +289,7 @@ mod tests {
             body.chunks(chunk).map(|bytes| Ok(Bytes::copy_from_slice(bytes))).collect();
         let body = Body::from_stream(futures_util::stream::iter(chunks));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(read(&headers, body, 1 << 16))
+        runtime.block_on(read(&headers, body, 1 << 16, true))
     }
 
     proptest::proptest! {

@@ -163,7 +163,8 @@ impl Problem {
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 "not_found",
-                "There is nothing here; POST to /v0.2/liveness-verification.".into(),
+                "There is nothing here; POST to /v0.2/liveness-verification or /v1/liveness."
+                    .into(),
             ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,

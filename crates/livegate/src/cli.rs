@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Fit calibration and levels to what `evaluate` measured, and put them into a copy of the pack.
     Calibrate(Calibrate),
-    /// Answer POST /v0.1/liveness-verification and /v0.2/liveness-verification.
+    /// Answer POST /v0.1/liveness-verification, /v0.2/liveness-verification and /v1/liveness.
     Serve(Serve),
     /// Look at model packs, check them, and make one of your own model.
     #[command(subcommand)]

@@ -25,6 +25,7 @@ pub struct Pipeline {
     finder: Finder,
     scorer: Scorer,
     levels: Levels,
+    max_face_share: f64,
     resampler: Resampler,
     settings: Settings,
     limits: Limits,
@@ -53,6 +54,7 @@ impl Pipeline {
             finder,
             scorer,
             levels: manifest.levels,
+            max_face_share: manifest.max_face_share,
             resampler: Resampler::default(),
             settings: Settings::default(),
             limits: Limits::default(),
@@ -86,7 +88,7 @@ impl Pipeline {
 
         let (face, choice) = select(&found.faces, &self.settings);
         let Gated { mut reasons, unchecked } =
-            gate(&upright, face, &self.settings, terms, &mut self.resampler);
+            gate(&upright, face, &self.settings, self.max_face_share, terms, &mut self.resampler);
         reasons.extend(choice);
         let is_rejected = reasons.iter().any(|reason| reason.severity == Severity::Reject);
         let assessment = match face.filter(|_| !is_rejected) {

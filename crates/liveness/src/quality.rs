@@ -6,10 +6,14 @@ use frame::{Filter, Frame, PixelRect, Rect, Resampler, Size};
 /// widest scorer input leaves of a face is less.
 const WIDTH_PX: usize = 128;
 
+/// Mean luma at which sharpness is told.
+const MEAN_LUMA: f32 = 128.0;
+
 /// How sharp and how bright a face is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Quality {
-    /// Variance of the Laplacian: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy" (2000).
+    /// Variance of the Laplacian, the face brought to a mean luma of 128: Pech-Pacheco et al., "Diatom autofocusing
+    /// in brightfield microscopy" (2000). Not a number of a face that is all black.
     pub sharpness: f32,
     /// Mean luma (ITU-R BT.601), 0 to 255.
     pub luma: f32,
@@ -20,11 +24,11 @@ impl Quality {
     pub(crate) fn of(frame: &Frame, face: &Rect, resampler: &mut Resampler) -> Option<Self> {
         let part = inside(frame.size(), face)?;
         let height = (WIDTH_PX * part.size.height).div_ceil(part.size.width).clamp(3, 4 * WIDTH_PX);
-        let view = resampler.resample(
-            frame.crop(part),
-            Size::new(WIDTH_PX, height),
-            Filter::AreaOrLanczos4,
-        );
+        // Whole squares first, which is ten times faster; the rest by less than half.
+        let factor = (part.size.shorter_side() / (2 * WIDTH_PX)).clamp(1, 255);
+        let binned = frame.crop(part).binned(factor);
+        let view =
+            resampler.resample(binned.view(), Size::new(WIDTH_PX, height), Filter::AreaOrLanczos4);
         let luma: Vec<f32> = (0..height)
             .flat_map(|y| view.row(y).chunks_exact(3))
             .map(|pixel| {
@@ -41,7 +45,9 @@ impl Quality {
         let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
         let middle = mean(&edges);
         let spread: Vec<f32> = edges.iter().map(|edge| (edge - middle) * (edge - middle)).collect();
-        Some(Self { sharpness: mean(&spread), luma: mean(&luma) })
+        // Half the light is half of every edge; that is not what blur is.
+        let brightness = mean(&luma) / MEAN_LUMA;
+        Some(Self { sharpness: mean(&spread) / (brightness * brightness), luma: mean(&luma) })
     }
 }
 

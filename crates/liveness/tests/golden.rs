@@ -138,11 +138,10 @@ fn the_score_is_what_fusion_and_calibration_make_of_the_models() {
         let manifest = testbed::pack(pack).manifest;
         let report = pipeline(pack).check(&portrait, &terms()).unwrap();
         let models: Vec<f64> = report.models.iter().map(|model| model.live.get()).collect();
+        let held = |p: f64| log_odds(p.clamp(1e-9, 1.0 - 1e-9)).clamp(-7.0, 7.0);
         let fused = match pack {
-            "silent-face" => {
-                let held = |p: f64| log_odds(p.clamp(1e-9, 1.0 - 1e-9)).clamp(-7.0, 7.0);
-                (2.0 * held(models[0]) + held(models[1])) / 3.0
-            }
+            "silent-face" => (2.0 * held(models[0]) + held(models[1])) / 3.0,
+            "silent-face-plus" => (held(models[0]) + held(models[1]) + held(models[2])) / 3.0,
             // One model each.
             _ => log_odds(models[0]),
         };

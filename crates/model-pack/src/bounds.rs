@@ -28,6 +28,8 @@ impl Manifest {
 }
 
 fn check(manifest: &Manifest) -> Result<(), ManifestError> {
+    let is_room = manifest.max_face_share > 0.0 && manifest.max_face_share <= 1.0;
+    holds(is_room, "max_face_share", "above 0 and at most 1")?;
     let detector = &manifest.detector;
     artifact(&detector.artifact)?;
     detector.spec.check().map_err(ManifestError::Input)?;

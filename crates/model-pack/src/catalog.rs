@@ -5,10 +5,11 @@ use serde::Deserialize;
 use crate::artifact::Artifact;
 use crate::manifest::Manifest;
 
-/// The packs, in the order in which they are preferred; the last is only for those who ask for it.
-const PACKS: [&str; 3] = [
+/// The packs, in the order in which they are preferred; the last two are only for those who ask for them.
+const PACKS: [&str; 4] = [
     include_str!("../../../models/packs/silent-face.toml"),
     include_str!("../../../models/packs/starter.toml"),
+    include_str!("../../../models/packs/silent-face-plus.toml"),
     include_str!("../../../models/packs/minifas-128.toml"),
 ];
 /// What is installed beside packs.

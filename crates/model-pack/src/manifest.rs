@@ -23,6 +23,10 @@ pub struct Manifest {
     pub landmarker: Option<Landmarker>,
     /// The anti-spoof models, at least one.
     pub scorers: Vec<Scorer>,
+    /// Most of the picture's width or height that a face may take for the scorers to make sense of it, as a share:
+    /// above it, a picture is not assessed (`FACE_TOO_CLOSE`).
+    #[serde(default = "all_of_it")]
+    pub max_face_share: f64,
     /// How several scorers' answers become one.
     pub fusion: anti_spoof::Fusion,
     /// How that one is placed so that 0.5 is the measured operating point.
@@ -35,6 +39,10 @@ pub struct Manifest {
     pub levels: Levels,
     /// What it must answer before it may serve, at least one.
     pub golden: Vec<Golden>,
+}
+
+fn all_of_it() -> f64 {
+    1.0
 }
 
 /// The face detector of a pack.

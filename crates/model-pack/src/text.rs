@@ -32,6 +32,7 @@ impl Manifest {
         if let Some(caveat) = &self.caveat {
             text.key("caveat", caveat);
         }
+        text.key("max_face_share", &self.max_face_share);
         text.key("fusion", &self.fusion);
 
         text.header("[detector]");

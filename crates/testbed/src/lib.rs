@@ -78,9 +78,9 @@ pub fn home() -> &'static Home {
 #[must_use]
 pub fn packs() -> &'static [&'static str] {
     if shared().is_some() {
-        &["starter", "silent-face", "minifas-128"]
+        &["starter", "silent-face", "silent-face-plus", "minifas-128"]
     } else {
-        left_out("the packs silent-face and minifas-128");
+        left_out("the packs silent-face, silent-face-plus and minifas-128");
         &["starter"]
     }
 }

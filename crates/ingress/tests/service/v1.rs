@@ -52,10 +52,24 @@ fn a_level_that_cannot_be_had_is_refused() {
 }
 
 #[test]
+fn a_level_is_sent_once() {
+    let server = server();
+    let twice = [selfie(LIVE), security_level("hardened"), security_level("standard")];
+    let answer = server.send(&Request::form(&twice).to(V1).bytes());
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("malformed_body"), "{answer:?}");
+}
+
+#[test]
 fn a_level_means_nothing_to_kairos() {
-    let answer = server().post(&[selfie(LIVE), security_level("paranoid"), threshold("0.6")]);
-    assert_eq!(answer.status, 200);
-    assert!(!answer.body.contains("level"));
+    let server = server();
+    let parts = [selfie(LIVE), security_level("paranoid"), security_level(""), threshold("0.6")];
+    let json = "{\"selfie\":\"AGxpdmU=\",\"security_level\":5,\"security_level\":6}";
+    for request in [Request::form(&parts), Request::json(json)] {
+        let answer = server.send(&request.bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(!answer.body.contains("level"));
+    }
 }
 
 #[test]

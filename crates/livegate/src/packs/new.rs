@@ -168,6 +168,7 @@ fn draft(
         detector,
         landmarker: donor.manifest.landmarker.clone(),
         scorers: vec![Scorer { id, artifact, spec }],
+        max_face_share: 1.0,
         fusion: Fusion::Mean,
         calibration: Calibration { slope: 1.0, offset: 0.0 },
         evaluation: None,

@@ -106,6 +106,13 @@ fn describe(manifest: &Manifest, lines: &mut Lines) {
         lines.fact("output", format!("{activation} of {classes} classes; class {live} is live"));
     }
     lines.heading("score");
+    let can_tell = manifest.landmarker.is_some() || manifest.detector.spec.upright.is_some();
+    lines.fact(
+        "upright",
+        if can_tell { "pictures on their side are turned" } else { "pictures are taken as sent" },
+    );
+    let share = percent(manifest.max_face_share);
+    lines.fact("face", format!("at most {share} of the picture's width or height"));
     lines.fact("fusion", word(&manifest.fusion));
     let (slope, offset) = (manifest.calibration.slope, manifest.calibration.offset);
     lines.fact("calibration", format!("log-odds * {slope} + {offset}"));

@@ -69,10 +69,10 @@ fn every_pack_is_listed_installed_or_not() {
     let list = json(home.path(), &["list", "--json"]);
     let names: Vec<&str> =
         list.as_array().unwrap().iter().map(|pack| pack["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["silent-face", "starter", "minifas-128"]);
+    assert_eq!(names, ["silent-face", "starter", "silent-face-plus", "minifas-128"]);
     assert_eq!((&list[1]["state"], &list[0]["state"]), (&"whole".into(), &"not_installed".into()));
     assert_eq!(list[1]["serves_by_default"], true);
-    assert!(list[2]["caveat"].as_str().unwrap().contains("non-commercial"));
+    assert!(list[3]["caveat"].as_str().unwrap().contains("non-commercial"));
 }
 
 #[test]
