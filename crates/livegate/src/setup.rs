@@ -220,7 +220,7 @@ fn say_which_serves(home: &Home, wanted: &Wanted) {
     }
     let measured = packs.iter().filter_map(|(m, _)| Some((&m.name, m.evaluation.as_ref()?)));
     if let Some((_, first)) = measured.clone().next() {
-        tell(&format!("  Measured at a score of 0.5 on {}:", first.pictures));
+        tell(&format!("  At a score of 0.5, on {}:", first.pictures));
     }
     tell(&format!(
         "    {:<12} {:>5} {:>7} {:>25} {:>25}",
