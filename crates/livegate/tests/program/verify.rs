@@ -96,6 +96,45 @@ fn programs_read_an_object_a_line() {
 }
 
 #[test]
+fn a_security_level_is_the_packs_threshold() {
+    let (_directory, portrait, ..) = pictures();
+    let report = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&verify(arguments, &[&portrait]).0).unwrap()
+    };
+    let by_flag = report(&["--json", "--security-level", "hardened"]);
+    assert_eq!(
+        (&by_flag["threshold"], &by_flag["security_level"]),
+        (&0.735.into(), &"hardened".into())
+    );
+    let configured = report(&["--json", "--set", "ingress.security_level=convenience"]);
+    assert_eq!(configured["threshold"], 0.35);
+    let number =
+        report(&["--json", "--set", "ingress.security_level=hardened", "--threshold", "0.6"]);
+    assert_eq!((&number["threshold"], &number["security_level"]), (&0.6.into(), &Value::Null));
+}
+
+#[test]
+fn a_gate_does_what_it_is_configured_to() {
+    let (_directory, portrait, ..) = pictures();
+    let report = |severity: &str| -> Value {
+        let severity = format!("liveness.severity.face_too_small={severity}");
+        let arguments = ["--json", "--set", "liveness.min_face_side_px=100", "--set", &severity];
+        serde_json::from_str(&verify(&arguments, &[&portrait]).0).unwrap()
+    };
+    let (reject, warn, off) = (report("reject"), report("warn"), report("off"));
+    assert_eq!((&reject["verdict"], &reject["score"]), (&"not_assessed".into(), &Value::Null));
+    let reason = &reject["reasons"][0];
+    assert_eq!((&reason["code"], &reason["limit"]), (&"FACE_TOO_SMALL".into(), &100.0.into()));
+    let side = reject["faces"][0]["delta"]["x"].as_f64().unwrap();
+    assert!((reason["measured"].as_f64().unwrap() - side).abs() < 1e-3, "{reason}");
+    assert_eq!(
+        (&warn["verdict"], &warn["reasons"][0]["severity"]),
+        (&"live".into(), &"warn".into())
+    );
+    assert_eq!((&off["verdict"], &off["reasons"]), (&"live".into(), &serde_json::json!([])));
+}
+
+#[test]
 fn landmarks_are_there_if_the_detector_has_them() {
     if !testbed::packs().contains(&"silent-face") {
         testbed::left_out("landmarks in the answer of the pack silent-face");
