@@ -7,7 +7,6 @@ use crate::cross_validation::{CrossValidated, cross_validate};
 use crate::equal_error::{EqualError, equal_error_step};
 use crate::levels::{Levels, Thresholds};
 use crate::logistic::{Line, fit};
-use crate::notes::percent;
 use crate::presentation::{Label, Outcome, Presentation};
 use crate::sweep::Sweep;
 
@@ -246,11 +245,6 @@ fn notes(calibrated: &Calibrated) -> Vec<String> {
     if calibrated.left_out > 0 {
         notes.push(format!("{} pictures got no score and were left out.", calibrated.left_out));
     }
-    if calibrated.levels.hardened.meets_target == Some(false) {
-        notes.push(format!(
-            "No threshold keeps the APCER of every type at {} or below: an attack scores as high as can be.",
-            percent(calibrated.targets.hardened_apcer)
-        ));
-    }
+    notes.extend(calibrated.levels.notes(calibrated.targets.hardened_apcer));
     notes
 }

@@ -84,11 +84,9 @@ pub(super) fn text(old: &Old, new: &Calibrated, old_name: &str, new_name: &str) 
     let mut lines = vec![rows.trim_fmt()];
     let offered: Vec<SecurityLevel> = kept(new).map(|(level, _)| level).collect();
     let left_out = SecurityLevel::ALL.into_iter().filter(|level| !offered.contains(level));
-    lines.extend(
-        left_out.map(|level| {
-            format!("NOTE: the level {level} misses its target and is not in the pack.")
-        }),
-    );
+    lines.extend(left_out.map(|level| {
+        format!("NOTE: the level {level} does not keep what it should and is not in the pack.")
+    }));
     lines.extend(new.notes.iter().map(|note| format!("NOTE: {note}")));
     lines.push(format!(
         "The pack `{new_name}` is installed and has passed its self-test: --pack {new_name}"
