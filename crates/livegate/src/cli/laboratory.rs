@@ -14,7 +14,8 @@ use crate::config::Flag;
     .args(["live", "spoof", "attack", "manifest"]))]
 pub(crate) struct Evaluate {
     /// Directory of bona fide pictures, with all that is below it; may be repeated. What is clearly no
-    /// picture (hidden files, .txt, .csv, .json, .md) is passed over; every other file counts.
+    /// picture (hidden files, .txt, .csv, .json, .jsonl, .md, earlier reports) is passed over; every
+    /// other file counts.
     #[arg(long, value_name = "DIR")]
     pub live: Vec<PathBuf>,
     /// Directory of presentation attacks of no particular type; may be repeated.

@@ -198,7 +198,7 @@ impl Walk<'_> {
         names.sort();
         for name in names {
             let path = directory.join(&name);
-            if is_no_picture(&path) {
+            if is_no_picture(&path) || is_report(&path) {
                 inputs.passed_over += 1;
             } else if path.is_dir() {
                 let canonical = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -225,8 +225,14 @@ impl Walk<'_> {
 fn is_no_picture(path: &Path) -> bool {
     let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let extension = path.extension().map(OsStr::to_ascii_lowercase);
-    let is_text = ["txt", "csv", "json", "md"]
+    let is_text = ["txt", "csv", "json", "jsonl", "md"]
         .map(Some)
         .contains(&extension.as_ref().and_then(|e| e.to_str()));
-    is_hidden || is_text
+    // Directories may be called what they like.
+    is_hidden || is_text && !path.is_dir()
+}
+
+/// Whether an evaluation wrote it, now or earlier: its directory may hold pictures all the same.
+fn is_report(path: &Path) -> bool {
+    path.ends_with("report.html") && path.with_file_name("journal.jsonl").is_file()
 }

@@ -27,6 +27,24 @@ fn links_are_followed_once_and_reports_are_no_pictures() {
 }
 
 #[test]
+fn reports_among_pictures_are_passed_over_and_directories_whatever_they_are_called() {
+    let lab = Lab::empty();
+    lab.put("live/session.json/portrait.jpg", &portrait().resized(400).encode_jpeg(90).unwrap());
+    lab.put("spoof/drawn.jpg", &drawn().resized(400).encode_jpeg(90).unwrap());
+    // Into a directory of pictures, then below one, then elsewhere: what is there counts never.
+    for out in ["live", "spoof/earlier", "livegate-evaluation"] {
+        for _ in 0..2 {
+            let (_, err, code) = lab.run(&[&BOTH[..], &["--out", out]].concat());
+            assert_eq!(code, 0, "{err}");
+            let report = std::fs::read(lab.path(out).join("report.json")).unwrap();
+            let report: Value = serde_json::from_slice(&report).unwrap();
+            assert_eq!(report["pictures"], 2, "{report:#}");
+            assert_eq!(report["problems"], serde_json::json!([]));
+        }
+    }
+}
+
+#[test]
 fn every_flaw_of_a_manifest_is_named_and_the_rest_is_used() {
     let lab = Lab::new();
     std::fs::copy(lab.path("spoof/drawn.jpg"), lab.path("spoof/copy.jpg")).unwrap();
