@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 pub(crate) use self::summary::percent;
 
 use self::inputs::Inputs;
-use self::journal::{Fingerprint, Journal};
+use self::journal::{Fingerprint, Journal, Locked};
 use self::measure::Limits;
 use self::robustness::Alteration;
 use crate::cli::{Evaluate, Output, Place};
@@ -38,12 +38,14 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
     let inputs = Inputs::gather(command)?;
     let Output { out, fresh, thumbnails, json } = &command.output;
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    // Before the models are loaded, so that a second run here ends at once.
+    let journal = Locked::take(out)?;
     setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
     let engine = Engine::load(place, &home, &config)?;
     let bar = command.bar.bar().unwrap_or(config.ingress.bar());
     let threshold = threshold(bar, &engine.pack().manifest)?;
     let limits = limits(threshold, command.exact, &config);
-    let mut journal = Journal::open(out, &fingerprint(command, &config, &engine), *fresh)?;
+    let mut journal = Journal::open(journal, &fingerprint(command, &config, &engine), *fresh)?;
     let alterations = if command.robustness { &Alteration::ALL[..] } else { &[] };
     let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
     let workers = workers.unwrap_or(NonZeroUsize::MIN);
