@@ -224,6 +224,14 @@ fn results_are_taken_over_only_where_they_would_be_the_same() {
     lab.put("livegate-evaluation/journal.jsonl", of_another.as_bytes());
     refused(&[], "another pack (`ours`, not `starter`)");
     said(&[&settings[..], &["--fresh"]].concat());
+    let report = std::fs::read(lab.path("livegate-evaluation/report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let expected = serde_json::json!({
+        "ingress.max_body_bytes": "20971520",
+        "ingress.min_picture_side_px": "300",
+        "liveness.min_face_side_px": "50.0",
+    });
+    assert_eq!(report["run"]["settings"], expected);
     lab.put("livegate-evaluation/journal.jsonl", b"\xFF no journal\n\n");
     assert!(said(&[]).contains("Measuring anew"));
     assert!(said(&[]).contains("2 of 2 results are there"));
