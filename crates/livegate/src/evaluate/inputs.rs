@@ -1,6 +1,6 @@
 //! Which pictures, what each is said to be, and what is wrong with that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::Metadata;
@@ -75,8 +75,10 @@ impl Inputs {
         if inputs.pictures.is_empty() {
             let first = inputs.problems.iter().take(3);
             let first: Vec<_> = first.map(|p| format!("{}: {}", p.file, p.what)).collect();
-            let all = inputs.problems.len();
-            let why = format!("{all} problems, the first: {}", first.join("; "));
+            let why = match inputs.problems.len() {
+                0 => "nothing is listed".to_owned(),
+                all => format!("{all} problems, the first: {}", first.join("; ")),
+            };
             return Err(Unusable(format!("there is no picture to evaluate; {why}")).into());
         }
         for (label, name) in [(Label::Live, "bona fide picture"), (Label::Spoof, "attack")] {
@@ -85,7 +87,23 @@ impl Inputs {
                 inputs.problem("all", what);
             }
         }
+        inputs.name_similar_types();
         Ok(inputs)
+    }
+
+    /// Types of attack that are probably meant to be one. They count as two: APCER is a figure of each.
+    fn name_similar_types(&mut self) {
+        let types = self.pictures.iter().filter_map(|picture| picture.attack_type.clone());
+        let mut spelled: HashMap<String, String> = HashMap::new();
+        for attack_type in types.collect::<BTreeSet<_>>() {
+            let first = spelled.entry(attack_type.to_lowercase()).or_insert(attack_type.clone());
+            if *first != attack_type {
+                let types = format!("`{first}` and `{attack_type}`");
+                let what =
+                    format!("the attack types {types} differ in case only, and count as two");
+                self.problem("all", what);
+            }
+        }
     }
 
     pub(super) fn problem(&mut self, file: impl Display, what: impl Into<String>) {
