@@ -228,8 +228,9 @@ fn calibrated(line: Line, fused: f64) -> f64 {
 fn notes(calibrated: &Calibrated) -> Vec<String> {
     let mut notes = vec![
         "These figures were measured on the pictures that the calibration was fitted to, which flatters it. The \
-         cross-validated ones come from pictures held back; neither says anything about other cameras, people \
-         and attacks than these."
+         cross-validated ones come from pictures held back, a fifth at a time in the order of file names, so that \
+         those of one person are mostly held back together if their names begin alike; neither says anything about \
+         other cameras, people and attacks than these."
             .to_owned(),
     ];
     if calibrated.cross_validated.is_none() {

@@ -264,6 +264,8 @@ fn every_alteration_is_measured_against_the_unaltered_picture() {
         assert!(change("greatest") > 0.0 && change("greatest") < 1.0, "{variant}");
     }
     assert_eq!(report["reasons"], serde_json::json!([]));
+    let (out, _, _) = lab.run(&[&BOTH[..], &["--robustness"]].concat());
+    assert!(out.contains("no answer") && out.contains("1 of 3"), "{out}");
 }
 
 #[test]
