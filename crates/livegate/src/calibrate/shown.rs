@@ -50,8 +50,8 @@ pub(super) fn text(old: &Old, new: &Calibrated, old_name: &str, new_name: &str) 
             let of_old = of_old.unwrap_or_else(none);
             rows.add_row([name.to_owned(), of_old, of_new, held_back.unwrap_or_else(none)]);
         };
-    row("slope", Some(format!("{:.4}", old.slope)), format!("{:.4}", new.slope), None);
-    row("offset", Some(format!("{:.4}", old.offset)), format!("{:.4}", new.offset), None);
+    row("slope", Some(decimal(old.slope)), decimal(new.slope), None);
+    row("offset", Some(decimal(old.offset)), decimal(new.offset), None);
     row(
         "AUC",
         old.all.auc.map(|auc| format!("{:.4}", auc.auc)),
@@ -94,6 +94,11 @@ pub(super) fn text(old: &Old, new: &Calibrated, old_name: &str, new_name: &str) 
     lines.join("\n")
 }
 
+/// Adding 0 makes 0 of -0, which nobody means.
+fn decimal(number: f64) -> String {
+    format!("{:.4}", (number * 1e4).round() / 1e4 + 0.0)
+}
+
 fn held_back_at(rates: &CrossValidated, level: SecurityLevel) -> &LevelRates {
     match level {
         SecurityLevel::Convenience => &rates.convenience,
@@ -106,4 +111,15 @@ fn rate(share: &Share) -> String {
     share.share.map_or("-".to_owned(), |rate| {
         format!("{} ({} of {})", percent(rate), share.count, share.of)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_has_no_sign() {
+        let shown = [-0.0, -0.000_04, -0.000_06, 1.5].map(decimal);
+        assert_eq!(shown, ["0.0000", "0.0000", "-0.0001", "1.5000"]);
+    }
 }
