@@ -19,10 +19,10 @@ pub struct EqualError {
     /// The rate, 0 to 1, interpolated on the straight line between the two neighbouring points of the ROC curve.
     pub eer: f64,
     /// The lower end of its 95% interval: percentiles of a stratified bootstrap of 1000 seeded draws (Efron and
-    /// Tibshirani, "An introduction to the bootstrap", 1993, chapter 13).
+    /// Tibshirani, "An introduction to the bootstrap", 1993, chapter 13), widened by the interval of [`Share`]
+    /// for as many errors of the smaller class. Of few pictures drawing anew finds too little.
     pub low: f64,
-    /// The upper end. At a rate of 0 drawing anew cannot find an error either; the end is then that of
-    /// [`Share`] for none of the smaller class.
+    /// The upper end, of the same.
     pub high: f64,
     /// The threshold where both errors are nearest to each other, midway between the neighbouring scores.
     /// `None` if it would have to be above 1.
@@ -71,9 +71,19 @@ fn rate(ties: impl Iterator<Item = Tie>, live: u64, attacks: u64) -> f64 {
     1.0
 }
 
+/// The bootstrap's interval, and no narrower than that of so many errors of the smaller class.
 fn interval(sweep: &Sweep, eer: f64) -> (f64, f64) {
+    let fewer = sweep.live.min(sweep.attacks);
+    // A bit more than the product, so that its last bits do not decide about half an error.
+    let errors = Share::of((eer * fewer as f64 + 1e-9).round() as u64, fewer);
+    let (low, high) = bootstrapped(sweep, eer);
+    (low.min(errors.low), high.max(errors.high))
+}
+
+fn bootstrapped(sweep: &Sweep, eer: f64) -> (f64, f64) {
     if eer == 0.0 {
-        return (0.0, Share::of(0, sweep.live.min(sweep.attacks)).high);
+        // Drawing anew cannot find an error either.
+        return (0.0, 0.0);
     }
     let ties: Vec<Tie> = sweep.ties().collect();
     let spread = |count: fn(&Tie) -> u64| {

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::attack_type::type_of;
+use crate::attack_type::{UNNAMED, type_of};
+use crate::notes::{none_found, percent};
 use crate::presentation::{Label, Presentation};
 use crate::share::Share;
 use crate::sweep::{Step, Sweep};
+
+/// From this share of errors on a level is of no use to anybody, whatever else it keeps.
+const USELESS: f64 = 0.5;
 
 /// The standard level's threshold: calibration puts the equal error rate there.
 const HALF: f64 = 0.5;
@@ -31,7 +35,9 @@ pub struct Level {
     /// What was measured there, on the pictures calibrated with.
     #[serde(flatten)]
     pub rates: LevelRates,
-    /// Whether the target is met; `None` for the standard level, which has none.
+    /// Whether the target is met and the level is of use: it turns away less than half of the living people,
+    /// and `convenience` lets in less than half of the attacks. `None` for a standard level that is of use,
+    /// as it has no target.
     pub meets_target: Option<bool>,
 }
 
@@ -117,15 +123,82 @@ impl Levels {
             let accepted = scored.iter().map(|(each, score)| (*each, *score >= threshold));
             Level { threshold, rates: LevelRates::count(accepted), meets_target: None }
         };
-        let met = |share: Share, target: f64| Some(share.share.is_none_or(|share| share <= target));
-        let (convenience, hardened) = (level(thresholds.convenience), level(thresholds.hardened));
+        let (convenience, standard, hardened) =
+            (level(thresholds.convenience), level(thresholds.standard), level(thresholds.hardened));
+        let within = |share: Share, target: f64| share.share.is_none_or(|share| share <= target);
+        let is_convenient = within(convenience.rates.bpcer, bpcer_at_most);
+        let is_hard = within(hardened.rates.apcer, apcer_at_most);
+        let is_useful = |rates: &LevelRates| !is_useless(rates.bpcer);
         Self {
             convenience: Level {
-                meets_target: met(convenience.rates.bpcer, bpcer_at_most),
+                meets_target: Some(
+                    is_convenient
+                        && is_useful(&convenience.rates)
+                        && !is_useless(convenience.rates.apcer),
+                ),
                 ..convenience
             },
-            standard: level(thresholds.standard),
-            hardened: Level { meets_target: met(hardened.rates.apcer, apcer_at_most), ..hardened },
+            standard: Level {
+                meets_target: (!is_useful(&standard.rates)).then_some(false),
+                ..standard
+            },
+            hardened: Level {
+                meets_target: Some(is_hard && is_useful(&hardened.rates)),
+                ..hardened
+            },
         }
     }
+
+    /// What must be known of them, in words.
+    pub(crate) fn notes(&self, apcer_at_most: f64) -> Vec<String> {
+        let mut notes = Vec::new();
+        let convenience = is_useless(self.convenience.rates.apcer).then_some(&self.convenience);
+        if let Some(rates) = convenience.map(|level| &level.rates) {
+            notes.push(format!(
+                "The level convenience would accept {} of attacks of the type \"{}\": it is of no use and left out.",
+                rates.apcer.share.map(percent).unwrap_or_default(),
+                rates.apcer_type.as_deref().unwrap_or(UNNAMED)
+            ));
+        }
+        for (name, level) in [
+            ("convenience", &self.convenience),
+            ("standard", &self.standard),
+            ("hardened", &self.hardened),
+        ] {
+            if is_useless(level.rates.bpcer) {
+                notes.push(format!(
+                    "The level {name} would refuse {} of living people: it is of no use and left out.",
+                    level.rates.bpcer.share.map(percent).unwrap_or_default()
+                ));
+            }
+        }
+        let standard = self.standard.threshold;
+        let same =
+            match (self.convenience.threshold == standard, self.hardened.threshold == standard) {
+                (true, true) => Some("convenience, standard and hardened"),
+                (true, false) => Some("convenience and standard"),
+                (false, true) => Some("standard and hardened"),
+                (false, false) => None,
+            };
+        if let Some(same) = same {
+            notes.push(format!(
+                "The levels {same} have one and the same threshold: these pictures give no reason for another."
+            ));
+        }
+        let rates = &self.hardened.rates;
+        let of = rates.apcer_type.as_deref().unwrap_or(UNNAMED);
+        let what = format!("attacks of the type \"{of}\" accepted at the level hardened");
+        notes.extend(none_found(rates.apcer, &what));
+        if rates.apcer.share.is_some_and(|share| share > apcer_at_most) {
+            notes.push(format!(
+                "No threshold keeps the APCER of every type at {} or below: an attack scores as high as can be.",
+                percent(apcer_at_most)
+            ));
+        }
+        notes
+    }
+}
+
+fn is_useless(errors: Share) -> bool {
+    errors.share.is_some_and(|share| share >= USELESS)
 }

@@ -141,7 +141,7 @@ fn too_few(evaluation: &Evaluation) -> Vec<String> {
 }
 
 /// "0 of 20 ... still allows 14%".
-fn none_found(share: Share, what: &str) -> Option<String> {
+pub(crate) fn none_found(share: Share, what: &str) -> Option<String> {
     (share.count == 0 && share.of > 0).then(|| {
         format!(
             "0 of {} {what} still allows a true rate of {} (95% confidence, one-sided; rule of three: 3 / {} = {}).",

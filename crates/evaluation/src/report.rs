@@ -1,5 +1,7 @@
 //! Everything that is said about one run.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -28,6 +30,9 @@ pub struct Run {
     pub onnxruntime: String,
     /// Whether shortcuts of speed were off.
     pub exact: bool,
+    /// Settings that results depend on, by their names in the configuration; those that were left at
+    /// their defaults need not be there.
+    pub settings: BTreeMap<String, String>,
     /// Accepted is a score at or above it, 0 to 1.
     pub threshold: f64,
     /// The security level that the threshold was taken from, if one was.

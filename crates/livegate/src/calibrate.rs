@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use evaluation::{CalibrateError, Evaluation, Presentation, Targets};
-use model_pack::{Home, Manifest, Pack, catalog};
+use model_pack::{Home, Manifest, Pack, catalog, is_plain};
 use serde_json::Value;
 
 use crate::cli::{Calibrate, Place};
@@ -19,9 +19,10 @@ use crate::keys::Unusable;
 use crate::{print, setup};
 
 pub(crate) fn run(command: &Calibrate, place: &Place) -> anyhow::Result<ExitCode> {
+    let name = &command.name;
+    check_spelling(name)?;
     let home = setup::home(place)?;
     let config = Layers::load(&command.engine.settings, &command.engine.flags())?.config()?;
-    let name = &command.name;
     check_name(name, &home)?;
     let presentations = read_scores(&command.scores)?;
     let measured = Measured::beside(&command.scores);
@@ -59,6 +60,22 @@ pub(crate) fn run(command: &Calibrate, place: &Place) -> anyhow::Result<ExitCode
     )?;
     print(&shown::text(&old, &calibrated, source, name))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what cannot be a directory of packs, or not be typed as one.
+fn check_spelling(name: &str) -> Result<(), Unusable> {
+    const LONGEST: usize = 100;
+    if name.len() > LONGEST {
+        let why = format!("--name is longer than {LONGEST} characters: choose another");
+        return Err(Unusable(why));
+    }
+    if !is_plain(name) || name.starts_with('-') {
+        return Err(Unusable(format!(
+            "--name `{name}` is not a pack name: use letters, digits, `-`, `_` and `.`, and begin with a \
+             letter, a digit or `_`"
+        )));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str, home: &Home) -> Result<(), Unusable> {

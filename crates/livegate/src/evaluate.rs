@@ -9,11 +9,12 @@ mod robustness;
 mod run;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use evaluation::{NamedThreshold, Run};
+use evaluation::{NamedThreshold, Outcome, Presentation, Report, Run};
 use liveness::{Bar, Terms, Threshold};
 use model_pack::{Manifest, SecurityLevel};
 use time::OffsetDateTime;
@@ -21,7 +22,7 @@ use time::OffsetDateTime;
 pub(crate) use self::summary::percent;
 
 use self::inputs::Inputs;
-use self::journal::{Fingerprint, Journal};
+use self::journal::{Fingerprint, Journal, Locked};
 use self::measure::Limits;
 use self::robustness::Alteration;
 use crate::cli::{Evaluate, Output, Place};
@@ -38,12 +39,14 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
     let inputs = Inputs::gather(command)?;
     let Output { out, fresh, thumbnails, json } = &command.output;
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    // Before the models are loaded, so that a second run here ends at once.
+    let journal = Locked::take(out)?;
     setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
     let engine = Engine::load(place, &home, &config)?;
     let bar = command.bar.bar().unwrap_or(config.ingress.bar());
     let threshold = threshold(bar, &engine.pack().manifest)?;
     let limits = limits(threshold, command.exact, &config);
-    let mut journal = Journal::open(out, &fingerprint(command, &config, &engine), *fresh)?;
+    let mut journal = Journal::open(journal, &fingerprint(command, &config, &engine), *fresh)?;
     let alterations = if command.robustness { &Alteration::ALL[..] } else { &[] };
     let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
     let workers = workers.unwrap_or(NonZeroUsize::MIN);
@@ -59,6 +62,7 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
         security_level: bar.level().map(|level| level.to_string()),
         source: source(command),
         exact: command.exact,
+        settings: settings(&config)?,
         ..of_engine(&config, &engine)
     };
     let (mut report, presentations) = outputs::report(described, &inputs, &results, alterations);
@@ -66,12 +70,27 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
         outputs::add_thumbnails(&mut report, &inputs.pictures, &limits.frame);
     }
     outputs::write(out, &report, &presentations)?;
+    refuse_nothing(&report, &presentations)?;
     if *json {
         print_json(&summary::json(&report, inputs.passed_over, out)?)?;
     } else {
         print(&summary::text(&report, inputs.passed_over, out))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever runs this in a script must not take figures of nothing for figures.
+fn refuse_nothing(report: &Report, presentations: &[Presentation]) -> Result<(), Unusable> {
+    let has_failed = |each: &Presentation| matches!(each.outcome, Outcome::Failed { .. });
+    if !presentations.iter().all(has_failed) {
+        return Ok(());
+    }
+    let failed = report.problems.iter().filter(|problem| {
+        presentations.iter().any(|presentation| presentation.file == problem.file)
+    });
+    let first: Vec<_> = failed.take(3).map(|p| format!("{}: {}", p.file, p.what)).collect();
+    let all = presentations.len();
+    Err(Unusable(format!("none of {all} pictures got a result; the first: {}", first.join("; "))))
 }
 
 /// The number that scores are held against.
@@ -133,12 +152,30 @@ fn of_engine(config: &Config, engine: &Engine) -> Run {
         device: config.device.to_string(),
         onnxruntime: engine.runtime_build().to_owned(),
         exact: false,
+        settings: BTreeMap::new(),
         threshold: Threshold::default().get(),
         security_level: None,
         levels: SecurityLevel::ALL.into_iter().filter_map(level).collect(),
         source: String::new(),
         at: OffsetDateTime::now_utc(),
     }
+}
+
+/// What scores and refusals hang on: the limits of `ingress`, and what is not the default in `liveness`.
+fn settings(config: &Config) -> anyhow::Result<BTreeMap<String, String>> {
+    let here = serde_json::to_value(config.liveness)?;
+    let default = serde_json::to_value(liveness::Settings::default())?;
+    let liveness = here.as_object().into_iter().flatten();
+    let changed = liveness.filter(|(key, value)| default.get(key) != Some(value));
+    let mut settings: BTreeMap<String, String> =
+        changed.map(|(key, value)| (format!("liveness.{key}"), value.to_string())).collect();
+    for (key, value) in [
+        ("min_picture_side_px", config.ingress.min_picture_side_px),
+        ("max_body_bytes", config.ingress.max_body_bytes),
+    ] {
+        settings.insert(format!("ingress.{key}"), value.to_string());
+    }
+    Ok(settings)
 }
 
 /// What the pictures were taken from, as the flags have it.

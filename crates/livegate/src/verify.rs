@@ -77,7 +77,8 @@ pub(crate) fn read(file: &Path, max_bytes: usize) -> Result<Vec<u8>, Unverified>
         Ok(read) if read <= max_bytes => Ok(bytes),
         Ok(_) => {
             let problem = Problem::BodyTooLarge { limit_bytes: max_bytes };
-            Err(Unverified { code: problem.code(), message: problem.story() })
+            let message = format!("the file is larger than {max_bytes} bytes, the limit of bodies");
+            Err(Unverified { code: problem.code(), message })
         }
         Err(error) => {
             let message = format!("the file cannot be read: {error}");

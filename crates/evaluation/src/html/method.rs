@@ -25,7 +25,8 @@ pub(super) fn section(report: &Report) -> Markup {
                     "ties half." }
                 li { "Intervals are at 95%: of shares by Clopper and Pearson (exact binomial), of AUC by DeLong on the "
                     "log-odds (by Newcombe's method 5 where the classes are fully separated), of EER by 1000 seeded draws "
-                    "of a stratified bootstrap. All take presentations for independent: several pictures of one person, "
+                    "of a stratified bootstrap, widened by Clopper and Pearson for as many errors of the smaller class. "
+                    "All take presentations for independent: several pictures of one person, "
                     "or of one mask, make the truth wider." }
                 li { "Thresholds named here lie midway between neighbouring scores." }
                 li { "This is an evaluation of the pictures listed, made with the terms of the standard. It is not a "

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::figure::{Axis, Plot, score_axis};
-use crate::report::Report;
+use crate::report::{NamedThreshold, Report};
 
 /// APCER falling and BPCER rising, with the threshold used and the named ones.
 pub(super) fn figure(report: &Report) -> Markup {
@@ -15,14 +15,15 @@ pub(super) fn figure(report: &Report) -> Markup {
     let y = Axis { title: "errors".to_owned(), from: 0.0, to: 1.0, ticks };
     let plot = Plot { x: score_axis("threshold"), y };
     let run = &report.run;
-    let levels = run.levels.iter().filter(|level| level.threshold != run.threshold);
-    let used = run.levels.iter().find(|level| level.threshold == run.threshold);
-    let used = used.map_or("used".to_owned(), |level| format!("used ({})", level.name));
+    let mut levels = named(&run.levels);
+    let used = levels.iter().position(|(threshold, _)| *threshold == run.threshold);
+    let used = used.map(|used| levels.remove(used).1);
+    let used = used.map_or("used".to_owned(), |names| format!("used ({names})"));
     let drawing = html! {
         polyline class="line attack" points=(plot.line(points.iter().map(|p| (p.threshold, p.apcer)))) {}
         polyline class="line live dashed" points=(plot.line(points.iter().map(|p| (p.threshold, p.bpcer)))) {}
-        @for (row, level) in levels.enumerate() {
-            (plot.upright("level", level.threshold, &super::format::short(&level.name, 16), (level.threshold < run.threshold, row % 4 + 1)))
+        @for (row, (threshold, names)) in levels.iter().enumerate() {
+            (plot.upright("level", *threshold, &super::format::short(names, 40), (*threshold < run.threshold, row % 4 + 1)))
         }
         (plot.upright("threshold", run.threshold, &used, (false, 0)))
     };
@@ -32,4 +33,32 @@ pub(super) fn figure(report: &Report) -> Markup {
     };
     let legend = [("attack", "APCER, worst type"), ("live dashed", "BPCER")];
     plot.figure("Errors over the threshold", &drawing, &legend, &words)
+}
+
+/// Each threshold once, with the names of all that share it: one label would cover the other.
+fn named(levels: &[NamedThreshold]) -> Vec<(f64, String)> {
+    let mut labels: Vec<(f64, String)> = Vec::new();
+    for level in levels {
+        match labels.iter_mut().find(|(threshold, _)| *threshold == level.threshold) {
+            Some((_, names)) => {
+                names.push_str(", ");
+                names.push_str(&level.name);
+            }
+            None => labels.push((level.threshold, level.name.clone())),
+        }
+    }
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_of_one_threshold_share_a_label() {
+        let level = |name: &str, threshold| NamedThreshold { name: name.to_owned(), threshold };
+        let levels = [level("convenience", 0.5), level("standard", 0.5), level("hardened", 0.7)];
+        let expected = [(0.5, "convenience, standard".to_owned()), (0.7, "hardened".to_owned())];
+        assert_eq!(named(&levels), expected);
+    }
 }

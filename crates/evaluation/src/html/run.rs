@@ -25,6 +25,7 @@ pub(super) fn section(report: &Report) -> Markup {
                 (entry("Device", &run.device))
                 (entry("ONNX Runtime", &run.onnxruntime))
                 (entry("Exact mode", if run.exact { "yes: no shortcut for speed" } else { "no: as it serves" }))
+                @for (name, value) in &run.settings { (entry(name, value)) }
                 (entry("Threshold", &format::score(run.threshold)))
                 (entry("Security level", run.security_level.as_deref().unwrap_or("none named")))
                 @if !levels.is_empty() { (entry("Levels of the pack", &levels)) }

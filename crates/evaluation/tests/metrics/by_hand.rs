@@ -180,3 +180,25 @@ fn of_many_types_with_too_few_the_smallest_are_named() {
     );
     assert!(notes.contains("true of 3 more types"), "{notes}");
 }
+
+#[test]
+fn the_interval_of_the_eer_claims_no_more_than_so_few_pictures_can() {
+    let eer = |people: &[f64], prints: &[f64]| {
+        Evaluation::of(&[live(people), attacks("print", prints)].concat(), 0.5).eer.unwrap()
+    };
+    // One of each, the wrong way round: an error of 1 could as well be one of 0.025.
+    let turned = eer(&[0.1], &[0.9]);
+    assert!(turned.eer == 1.0 && turned.low < 0.03 && turned.high == 1.0, "{turned:?}");
+    let prints = [0.5; 100];
+    let with_wrong = |wrong: usize| {
+        let people: Vec<f64> = (0..100).map(|at| if at < wrong { 0.1 } else { 0.9 }).collect();
+        eer(&people, &prints)
+    };
+    let upper: Vec<f64> = (0..20).map(|wrong| with_wrong(wrong).high).collect();
+    assert!(upper.is_sorted(), "{upper:?}");
+    // Clopper and Pearson of 0 and 1 of 100.
+    assert!((upper[0] - 0.0362).abs() < 1e-4 && upper[1] >= 0.0544, "{upper:?}");
+    let many: Vec<f64> = (0..200).map(|at| f64::from(at) / 200.0).collect();
+    let lonely = eer(&[0.59], &many);
+    assert!(lonely.low == 0.0 && lonely.high >= 0.97, "{lonely:?}");
+}

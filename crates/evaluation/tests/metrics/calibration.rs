@@ -10,11 +10,11 @@ fn spread(n: u32, from: f64, to: f64) -> Vec<f64> {
     (0..n).map(|at| from + (to - from) * f64::from(at) / f64::from(n - 1)).collect()
 }
 
-/// Living people 0.3 to 0.99, prints 0.01 to 0.5, masks 0.1 to 0.6.
+/// Living people 0.3 to 0.99, prints 0.01 to 0.5, masks 0.05 to 0.55.
 fn overlapping() -> Vec<Presentation> {
     let mut all = live(&spread(60, 0.3, 0.99));
     all.extend(attacks("print", &spread(40, 0.01, 0.5)));
-    all.extend(attacks("mask", &spread(30, 0.1, 0.6)));
+    all.extend(attacks("mask", &spread(30, 0.05, 0.55)));
     all
 }
 
@@ -70,6 +70,11 @@ fn classes_that_are_fully_apart_have_a_finite_slope() {
     let calibrated = done(&all);
     assert!(calibrated.slope.is_finite() && calibrated.slope > 0.0 && calibrated.slope < 10.0);
     assert_eq!((calibrated.eer.eer, calibrated.auc.auc), (0.0, 1.0));
+    let said = |what: &str| calibrated.notes.iter().any(|note| note.contains(what));
+    assert!(said("convenience, standard and hardened have one and the same threshold"));
+    assert!(said(
+        "0 of 20 attacks of the type \"print\" accepted at the level hardened still allows"
+    ));
     let levels = calibrated.levels;
     assert_eq!((levels.standard.rates.apcer.count, levels.standard.rates.bpcer.count), (0, 0));
     assert_eq!((levels.convenience.threshold, levels.hardened.threshold), (0.5, 0.5));
@@ -149,6 +154,22 @@ fn an_attack_that_no_threshold_stops_is_told() {
     );
 }
 
+#[test]
+fn a_level_that_turns_half_of_all_people_away_or_lets_half_of_all_attacks_in_is_of_no_use() {
+    let mut all = live(&spread(100, 0.1, 0.9));
+    all.extend(attacks("print", &spread(100, 0.02, 0.8)));
+    let calibrated = done(&all);
+    let levels = &calibrated.levels;
+    assert!(levels.hardened.rates.bpcer.share.unwrap() >= 0.5, "{levels:?}");
+    assert!(levels.convenience.rates.apcer.share.unwrap() >= 0.5, "{levels:?}");
+    let met =
+        [&levels.convenience, &levels.standard, &levels.hardened].map(|level| level.meets_target);
+    assert_eq!(met, [Some(false), None, Some(false)]);
+    for said in ["The level convenience would accept", "The level hardened would refuse"] {
+        assert!(calibrated.notes.iter().any(|note| note.contains(said)), "{:?}", calibrated.notes);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -168,7 +189,7 @@ proptest! {
         prop_assert!(calibrated.slope > 0.0 && calibrated.slope.is_finite() && calibrated.offset.is_finite());
         prop_assert!(levels.convenience.threshold <= 0.5 && 0.5 <= levels.hardened.threshold);
         prop_assert!(levels.hardened.threshold <= 1.0 && levels.convenience.threshold >= 0.0);
-        prop_assert_eq!(levels.convenience.meets_target, Some(true));
+        prop_assert!(levels.convenience.rates.bpcer.share.unwrap() <= 0.05);
         // One half is a point next to the crossing: as far from equal as one picture of each class at most.
         let (apcer, bpcer) = (levels.standard.rates.apcer.share, levels.standard.rates.bpcer.share);
         let apart = (apcer.unwrap() - bpcer.unwrap()).abs();

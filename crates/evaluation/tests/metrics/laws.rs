@@ -3,7 +3,7 @@
 use evaluation::{Evaluation, Label, MOST_POINTS, Presentation};
 use proptest::prelude::*;
 
-use crate::support::{near, refused, scored};
+use crate::support::{attacks, live, near, refused, scored};
 
 /// Scores on a grid, so that ties are common; three types of attack; some without an answer.
 fn presentations() -> impl Strategy<Value = Vec<Presentation>> {
@@ -69,6 +69,22 @@ proptest! {
         if let Some(eer) = evaluation.eer {
             prop_assert!(0.0 <= eer.low && eer.low <= eer.eer && eer.eer <= eer.high && eer.high <= 1.0, "{eer:?}");
         }
+    }
+
+    #[test]
+    fn more_errors_never_lower_the_upper_end_of_the_eer(
+        people in prop::collection::vec(0_u8..=20, 1..30), prints in prop::collection::vec(0_u8..=20, 1..30),
+        which in any::<prop::sample::Index>(), down in 1_u8..=20,
+    ) {
+        let upper = |people: &[u8]| {
+            let shares = |scores: &[u8]| scores.iter().map(|score| f64::from(*score) / 20.0).collect::<Vec<_>>();
+            let all = [live(&shares(people)), attacks("print", &shares(&prints))].concat();
+            Evaluation::of(&all, 0.5).eer.unwrap().high
+        };
+        let mut worse = people.clone();
+        let score = &mut worse[which.index(people.len())];
+        *score = score.saturating_sub(down);
+        prop_assert!(upper(&worse) >= upper(&people) - 1e-9, "{people:?} {prints:?} {worse:?}");
     }
 
     #[test]

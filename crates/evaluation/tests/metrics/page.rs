@@ -14,6 +14,7 @@ pub(crate) fn run() -> Run {
         device: "cpu".to_owned(),
         onnxruntime: "1.24.0".to_owned(),
         exact: false,
+        settings: [("liveness.min_face_side_px".to_owned(), "50".to_owned())].into(),
         threshold: 0.5,
         security_level: Some("standard".to_owned()),
         levels: vec![level("convenience", 0.38), level("standard", 0.5), level("hardened", 0.71)],
@@ -84,6 +85,7 @@ fn the_page_is_whole_and_loads_nothing() {
         assert_eq!(page.matches(&opened).count(), page.matches(&closed).count(), "{shape}");
     }
     assert!(page.len() < 150_000, "{}", page.len());
+    assert!(page.contains("liveness.min_face_side_px"));
     assert!(!page.contains("NaN") && !page.contains("inf\""));
 }
 

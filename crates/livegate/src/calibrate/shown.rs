@@ -50,8 +50,8 @@ pub(super) fn text(old: &Old, new: &Calibrated, old_name: &str, new_name: &str) 
             let of_old = of_old.unwrap_or_else(none);
             rows.add_row([name.to_owned(), of_old, of_new, held_back.unwrap_or_else(none)]);
         };
-    row("slope", Some(format!("{:.4}", old.slope)), format!("{:.4}", new.slope), None);
-    row("offset", Some(format!("{:.4}", old.offset)), format!("{:.4}", new.offset), None);
+    row("slope", Some(decimal(old.slope)), decimal(new.slope), None);
+    row("offset", Some(decimal(old.offset)), decimal(new.offset), None);
     row(
         "AUC",
         old.all.auc.map(|auc| format!("{:.4}", auc.auc)),
@@ -84,16 +84,19 @@ pub(super) fn text(old: &Old, new: &Calibrated, old_name: &str, new_name: &str) 
     let mut lines = vec![rows.trim_fmt()];
     let offered: Vec<SecurityLevel> = kept(new).map(|(level, _)| level).collect();
     let left_out = SecurityLevel::ALL.into_iter().filter(|level| !offered.contains(level));
-    lines.extend(
-        left_out.map(|level| {
-            format!("NOTE: the level {level} misses its target and is not in the pack.")
-        }),
-    );
+    lines.extend(left_out.map(|level| {
+        format!("NOTE: the level {level} does not keep what it should and is not in the pack.")
+    }));
     lines.extend(new.notes.iter().map(|note| format!("NOTE: {note}")));
     lines.push(format!(
         "The pack `{new_name}` is installed and has passed its self-test: --pack {new_name}"
     ));
     lines.join("\n")
+}
+
+/// Adding 0 makes 0 of -0, which nobody means.
+fn decimal(number: f64) -> String {
+    format!("{:.4}", (number * 1e4).round() / 1e4 + 0.0)
 }
 
 fn held_back_at(rates: &CrossValidated, level: SecurityLevel) -> &LevelRates {
@@ -108,4 +111,15 @@ fn rate(share: &Share) -> String {
     share.share.map_or("-".to_owned(), |rate| {
         format!("{} ({} of {})", percent(rate), share.count, share.of)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_has_no_sign() {
+        let shown = [-0.0, -0.000_04, -0.000_06, 1.5].map(decimal);
+        assert_eq!(shown, ["0.0000", "0.0000", "-0.0001", "1.5000"]);
+    }
 }

@@ -14,7 +14,8 @@ use crate::config::Flag;
     .args(["live", "spoof", "attack", "manifest"]))]
 pub(crate) struct Evaluate {
     /// Directory of bona fide pictures, with all that is below it; may be repeated. What is clearly no
-    /// picture (hidden files, .txt, .csv, .json, .md) is passed over; every other file counts.
+    /// picture (hidden files, .txt, .csv, .json, .jsonl, .md, earlier reports) is passed over; every
+    /// other file counts.
     #[arg(long, value_name = "DIR")]
     pub live: Vec<PathBuf>,
     /// Directory of presentation attacks of no particular type; may be repeated.
@@ -76,6 +77,9 @@ impl Evaluate {
     }
 }
 
+const PACK_TO_COPY: &str =
+    "Model pack that the scores are of [default: the one that report.json names]";
+
 /// What scores are held against.
 #[derive(Args)]
 pub(crate) struct ScoreBar {
@@ -104,6 +108,7 @@ fn name_and_directory(text: &str) -> Result<(String, PathBuf), &'static str> {
 }
 
 #[derive(Args)]
+#[command(mut_arg("pack", |pack| pack.help(PACK_TO_COPY)))]
 pub(crate) struct Calibrate {
     /// What `livegate evaluate` wrote. The report.json beside it says which pack the scores are of.
     #[arg(value_name = "SCORES.csv")]
@@ -111,10 +116,10 @@ pub(crate) struct Calibrate {
     /// Name of the new pack.
     #[arg(long, value_name = "NEW")]
     pub name: String,
-    /// Share of living people that the level `convenience` may turn away, 0 to 1.
+    /// Share of living people that the level `convenience` may turn away, 0 to below 1.
     #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = share)]
     pub convenience_bpcer: f64,
-    /// Share of attacks, of the type that does best, that the level `hardened` may let in, 0 to 1.
+    /// Share of attacks, of the type that does best, that the level `hardened` may let in, 0 to below 1.
     #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = share)]
     pub hardened_apcer: f64,
     /// Which pictures these are, for the pack to say of its figures [default: how many].
@@ -129,7 +134,7 @@ pub(crate) struct Calibrate {
 
 fn share(text: &str) -> Result<f64, &'static str> {
     match text.trim().parse() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("it is a number from 0 to 1"),
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("it is a number from 0 to below 1"),
     }
 }

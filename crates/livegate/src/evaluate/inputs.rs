@@ -1,6 +1,6 @@
 //! Which pictures, what each is said to be, and what is wrong with that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::Metadata;
@@ -75,8 +75,10 @@ impl Inputs {
         if inputs.pictures.is_empty() {
             let first = inputs.problems.iter().take(3);
             let first: Vec<_> = first.map(|p| format!("{}: {}", p.file, p.what)).collect();
-            let all = inputs.problems.len();
-            let why = format!("{all} problems, the first: {}", first.join("; "));
+            let why = match inputs.problems.len() {
+                0 => "nothing is listed".to_owned(),
+                all => format!("{all} problems, the first: {}", first.join("; ")),
+            };
             return Err(Unusable(format!("there is no picture to evaluate; {why}")).into());
         }
         for (label, name) in [(Label::Live, "bona fide picture"), (Label::Spoof, "attack")] {
@@ -85,7 +87,23 @@ impl Inputs {
                 inputs.problem("all", what);
             }
         }
+        inputs.name_similar_types();
         Ok(inputs)
+    }
+
+    /// Types of attack that are probably meant to be one. They count as two: APCER is a figure of each.
+    fn name_similar_types(&mut self) {
+        let types = self.pictures.iter().filter_map(|picture| picture.attack_type.clone());
+        let mut spelled: HashMap<String, String> = HashMap::new();
+        for attack_type in types.collect::<BTreeSet<_>>() {
+            let first = spelled.entry(attack_type.to_lowercase()).or_insert(attack_type.clone());
+            if *first != attack_type {
+                let types = format!("`{first}` and `{attack_type}`");
+                let what =
+                    format!("the attack types {types} differ in case only, and count as two");
+                self.problem("all", what);
+            }
+        }
     }
 
     pub(super) fn problem(&mut self, file: impl Display, what: impl Into<String>) {
@@ -198,7 +216,7 @@ impl Walk<'_> {
         names.sort();
         for name in names {
             let path = directory.join(&name);
-            if is_no_picture(&path) {
+            if is_no_picture(&path) || is_report(&path) {
                 inputs.passed_over += 1;
             } else if path.is_dir() {
                 let canonical = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -225,8 +243,14 @@ impl Walk<'_> {
 fn is_no_picture(path: &Path) -> bool {
     let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let extension = path.extension().map(OsStr::to_ascii_lowercase);
-    let is_text = ["txt", "csv", "json", "md"]
+    let is_text = ["txt", "csv", "json", "jsonl", "md"]
         .map(Some)
         .contains(&extension.as_ref().and_then(|e| e.to_str()));
-    is_hidden || is_text
+    // Directories may be called what they like.
+    is_hidden || is_text && !path.is_dir()
+}
+
+/// Whether an evaluation wrote it, now or earlier: its directory may hold pictures all the same.
+fn is_report(path: &Path) -> bool {
+    path.ends_with("report.html") && path.with_file_name("journal.jsonl").is_file()
 }

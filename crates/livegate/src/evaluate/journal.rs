@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::inputs::{Identity, Picture};
 use super::measure::Measured;
 use super::robustness::Alteration;
+use crate::keys::Unusable;
 use crate::tell;
 
 /// All that a result depends on, beside the picture.
@@ -49,40 +50,58 @@ pub(super) struct Journal {
     known: HashMap<(String, Option<Alteration>), (Identity, Measured)>,
 }
 
-impl Journal {
-    /// Opens the journal in `directory`, with the results of an earlier run if that was of the same
-    /// fingerprint and `fresh` is not asked for.
+/// The file alone, which no other run writes as long as this is there.
+#[derive(Debug)]
+pub(super) struct Locked {
+    file: File,
+    path: PathBuf,
+}
+
+impl Locked {
+    /// Takes the journal in `directory`, before any long work.
     ///
     /// # Errors
-    /// When it cannot be read or written, or another run is writing it.
-    pub(super) fn open(
-        directory: &Path,
-        fingerprint: &Fingerprint,
-        fresh: bool,
-    ) -> anyhow::Result<Self> {
+    /// When it cannot be written, or another run is writing it.
+    pub(super) fn take(directory: &Path) -> anyhow::Result<Self> {
         let path = directory.join("journal.jsonl");
-        let shown = path.display();
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = file.with_context(|| format!("{shown} cannot be written"))?;
+        let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
         match file.try_lock() {
-            Ok(()) => {}
+            Ok(()) => Ok(Self { file, path }),
             Err(TryLockError::WouldBlock) => {
                 bail!(
                     "another evaluation is writing to {}; name a different --out",
                     directory.display()
                 )
             }
-            Err(TryLockError::Error(error)) => return Err(error).context("the journal is locked"),
+            Err(TryLockError::Error(error)) => Err(error).context("the journal is locked"),
         }
+    }
+}
+
+impl Journal {
+    /// Reads a journal, with the results of an earlier run of the same fingerprint unless `fresh` is asked
+    /// for.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or holds results of another fingerprint: those took long, and are
+    /// given up only by who says so.
+    pub(super) fn open(
+        Locked { mut file, path }: Locked,
+        fingerprint: &Fingerprint,
+        fresh: bool,
+    ) -> anyhow::Result<Self> {
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).with_context(|| format!("{shown} cannot be read"))?;
+        let read = file.read_to_end(&mut bytes);
+        read.with_context(|| format!("{} cannot be read", path.display()))?;
         // A run that was killed may have left half a line.
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let text = String::from_utf8_lossy(&bytes[..whole]);
         let mut lines = text.lines();
         let here = serde_json::to_value(fingerprint)?;
         let there = lines.next().and_then(|line| serde_json::from_str::<Value>(line).ok());
+        let there = there.filter(Value::is_object);
         let mut journal = Self { file, path, known: HashMap::new() };
         if there.as_ref() == Some(&here) && !fresh {
             for Line { file, bytes, modified_ns, altered, measured } in
@@ -92,13 +111,25 @@ impl Journal {
                 journal.known.insert((file, altered), (identity, measured));
             }
             journal.cut(whole as u64)?;
-        } else {
-            if !bytes.is_empty() {
-                tell(&format!("Measuring anew: {}", why_anew(&here, there.as_ref(), fresh)));
-            }
-            journal.cut(0)?;
-            journal.write(&here)?;
+            return Ok(journal);
         }
+        match &there {
+            _ if fresh && !bytes.is_empty() => tell("Measuring anew: --fresh is given"),
+            Some(there) if lines.next().is_some() => {
+                let out = journal.path.parent().unwrap_or(Path::new("")).display();
+                let other = other(&here, there);
+                return Err(Unusable(format!(
+                    "what is in {out} was measured with {other}; name another --out, or --fresh to begin anew"
+                ))
+                .into());
+            }
+            None if !bytes.is_empty() => {
+                tell("Measuring anew: the journal of the earlier run cannot be read");
+            }
+            _ => {}
+        }
+        journal.cut(0)?;
+        journal.write(&here)?;
         Ok(journal)
     }
 
@@ -149,18 +180,38 @@ impl Journal {
     }
 }
 
-/// Why an earlier run's results are of no use.
-fn why_anew(here: &Value, there: Option<&Value>, fresh: bool) -> String {
-    if fresh {
-        return "--fresh is given".to_owned();
-    }
-    let (Some(here), Some(there)) = (here.as_object(), there.and_then(Value::as_object)) else {
-        return "the journal of the earlier run cannot be read".to_owned();
+/// What an earlier run was measured with that is not as it is here.
+fn other(here: &Value, there: &Value) -> String {
+    let differs = |key: &str| here.get(key) != there.get(key);
+    let shown = |of: &Value, key: &str| {
+        of.get(key).and_then(Value::as_str).map_or("nothing".to_owned(), |text| format!("`{text}`"))
     };
-    let differ: Vec<&str> = here
-        .iter()
-        .filter(|(key, value)| there.get(*key) != Some(value))
-        .map(|(key, _)| key.as_str())
-        .collect();
-    format!("the earlier run here was of another {}", differ.join(", "))
+    if differs("pack") {
+        return format!("another pack ({}, not {})", shown(there, "pack"), shown(here, "pack"));
+    }
+    if differs("pack_digest") {
+        return format!("the pack {} as it was before it changed", shown(here, "pack"));
+    }
+    for (key, what) in
+        [("livegate", "Livegate"), ("onnxruntime", "ONNX Runtime"), ("device", "device")]
+    {
+        if differs(key) {
+            return format!("another {what} ({}, not {})", shown(there, key), shown(here, key));
+        }
+    }
+    let mut settings = Vec::new();
+    for (key, value) in here.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(parts) => {
+                let old = there.get(key);
+                let differ = parts
+                    .iter()
+                    .filter(|(part, value)| old.and_then(|old| old.get(part)) != Some(value));
+                settings.extend(differ.map(|(part, _)| format!("{key}.{part}")));
+            }
+            None if differs(key) => settings.push(key.clone()),
+            None => {}
+        }
+    }
+    format!("other settings ({})", settings.join(", "))
 }

@@ -9,6 +9,9 @@ use evaluation::{Label, UnknownLabel};
 use super::inputs::{Inputs, Listed};
 use crate::keys::Unusable;
 
+/// So many characters of a text are quoted.
+const LONGEST_QUOTED: usize = 120;
+
 /// Where the columns are.
 struct Columns<'a> {
     file: usize,
@@ -37,7 +40,8 @@ pub(super) fn read(path: &Path, group_by: &[String], inputs: &mut Inputs) -> any
     }
     let beside = path.parent().unwrap_or(Path::new(""));
     let mut lines = Lines { text: &text, at: 0, line: 1 };
-    for row in reader.records() {
+    let mut rows = reader.records();
+    while let Some(row) = rows.next() {
         let row = match row {
             Ok(row) => row,
             Err(error) => {
@@ -52,8 +56,11 @@ pub(super) fn read(path: &Path, group_by: &[String], inputs: &mut Inputs) -> any
                 break;
             }
         };
+        let start = row.position().map_or(0, |position| position.byte() as usize);
+        let raw = text.get(start..rows.reader().position().byte() as usize).unwrap_or_default();
         let line = lines.of(row.position());
-        match columns.listed(&row, line, beside, inputs) {
+        let flaw = columns.flaw_of_quotes(&row, header.len(), line, raw);
+        match flaw.map_or_else(|| columns.listed(&row, line, beside, inputs), Err) {
             Ok(listed) => inputs.add(listed),
             Err(what) => inputs.problem(shown, format!("line {line}: {what}")),
         }
@@ -84,7 +91,7 @@ impl Lines<'_> {
 impl<'a> Columns<'a> {
     fn find(header: &StringRecord, group_by: &'a [String]) -> Result<Self, String> {
         let find = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
-        let there = || header.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>();
+        let there = || header.iter().map(|column| format!("`{}`", cut(column))).collect::<Vec<_>>();
         let needed = |name: &str| {
             let missing = || {
                 let there = there().join(", ");
@@ -93,12 +100,44 @@ impl<'a> Columns<'a> {
             find(name).ok_or_else(missing)
         };
         let groups = group_by.iter().map(|name| Ok((name.as_str(), needed(name)?)));
+        let used = ["file", "label", "attack_type"].into_iter();
+        for name in used.chain(group_by.iter().map(String::as_str)) {
+            // Which one is meant would be a guess.
+            if header.iter().filter(|column| column.eq_ignore_ascii_case(name)).count() > 1 {
+                return Err(format!("has the column `{name}` more than once"));
+            }
+        }
         Ok(Self {
             file: needed("file")?,
             label: needed("label")?,
             attack_type: find("attack_type"),
             groups: groups.collect::<Result<_, String>>()?,
         })
+    }
+
+    /// What is wrong with the quotes of a row, whose text is `raw`. Pictures must not be lost to them silently.
+    fn flaw_of_quotes(
+        &self,
+        row: &StringRecord,
+        columns: usize,
+        line: usize,
+        raw: &[u8],
+    ) -> Option<String> {
+        let used = [self.file, self.label].into_iter().chain(self.attack_type);
+        let mut used = used.chain(self.groups.iter().map(|(_, column)| *column));
+        let is_broken = |value: &str| value.contains(['\n', '\r']);
+        let is_short = row.len() < columns && row.iter().any(is_broken);
+        if is_short || used.clone().filter_map(|column| row.get(column)).any(is_broken) {
+            let end = line + raw.trim_ascii().split(|byte| *byte == b'\n').count() - 1;
+            return Some(format!(
+                "a quote that opens in line {line} is not closed; what follows is lost up to line {end}"
+            ));
+        }
+        // A quote that does not follow the comma at once is text, and the commas in it part columns.
+        let is_late = raw.windows(2).any(|pair| pair == b" \"" || pair == b"\t\"");
+        let is_quote = |column| row.get(column).is_some_and(|value| value.starts_with('"'));
+        (is_late && used.any(is_quote))
+            .then(|| "there is a blank before a quote; let the quote follow the comma".to_owned())
     }
 
     fn listed(
@@ -110,14 +149,15 @@ impl<'a> Columns<'a> {
     ) -> Result<Listed, String> {
         let value = |column: usize| row.get(column).filter(|value| !value.is_empty());
         let file = value(self.file).ok_or("it names no file")?;
-        let label = value(self.label).ok_or_else(|| format!("{file} has no label"))?;
+        let label = value(self.label).ok_or_else(|| format!("{} has no label", cut(file)))?;
         let label: Label =
-            label.parse().map_err(|error: UnknownLabel| format!("{file}: {error}"))?;
+            cut(label).parse().map_err(|error: UnknownLabel| format!("{}: {error}", cut(file)))?;
         let mut attack_type = self.attack_type.and_then(value).map(str::to_owned);
         if label == Label::Live
             && let Some(attack_type) = attack_type.take()
         {
             let what = "it is live and has the attack type";
+            let attack_type = cut(&attack_type);
             inputs.problem(file, format!("line {line}: {what} `{attack_type}`: that is not used"));
         }
         let group =
@@ -132,4 +172,9 @@ impl<'a> Columns<'a> {
             groups,
         })
     }
+}
+
+/// The beginning of a text, for messages: what is listed can be as long as the file.
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST_QUOTED).collect()
 }

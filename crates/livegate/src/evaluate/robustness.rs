@@ -50,7 +50,7 @@ impl Alteration {
             Self::Equal => (
                 "equal",
                 "both classes encoded alike (longer side 640 px, JPEG of quality 75, no metadata), so \
-                 that traces of compression cannot tell them apart",
+                 that traces of compression tell them apart less",
             ),
         }
     }

@@ -85,14 +85,27 @@ fn without_curves(evaluation: &mut Value) {
 }
 
 fn robustness(variants: &[Variant], unaltered: &Evaluation) -> String {
-    let header =
-        ["altered", "EER", "APCER", "BPCER", "other decision", "score change: half", "95%", "most"];
+    let header = [
+        "altered",
+        "EER",
+        "APCER",
+        "BPCER",
+        "no answer",
+        "other decision",
+        "score change: half",
+        "95%",
+        "most",
+    ];
     let mut rows = table(header);
     let rate = |share: &Share| share.share.map_or("-".to_owned(), percent);
     let eer =
         |evaluation: &Evaluation| evaluation.eer.map_or("-".to_owned(), |eer| percent(eer.eer));
     let figures = |evaluation: &Evaluation| {
-        [eer(evaluation), rate(&evaluation.apcer), rate(&evaluation.bpcer)]
+        // Errors are of those with an answer: what blur does may show here alone.
+        let (live, attacks) = (&evaluation.live, &evaluation.attacks);
+        let unanswered = live.presented + attacks.presented - live.scored - attacks.scored;
+        let unanswered = format!("{unanswered} of {}", live.presented + attacks.presented);
+        [eer(evaluation), rate(&evaluation.apcer), rate(&evaluation.bpcer), unanswered]
     };
     let row = |name: &str, evaluation: &Evaluation, changes: [String; 4]| {
         let figures = figures(evaluation);

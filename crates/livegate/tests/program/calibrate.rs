@@ -115,14 +115,27 @@ fn scores_of_another_pack_are_refused_unless_forced() {
 }
 
 #[test]
+fn the_help_names_the_pack_that_is_copied() {
+    let (out, _, code) = Bench::new().run("calibrate", &["--help"]);
+    // Lines are broken where the terminal ends.
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(code == 0 && words.contains("the one that report.json names"), "{out}");
+}
+
+#[test]
 fn what_cannot_be_calibrated_is_refused_and_leaves_nothing() {
     let bench = Bench::new();
     for (arguments, said) in [
         (&["--name", "starter"][..], "built-in"),
         (&["--name", "silent-face"], "built-in"),
         (&["--name", "a/b"], "not a pack name"),
-        (&["--name", "x", "--hardened-apcer", "2"], "from 0 to 1"),
-        (&["--name", "x", "--convenience-bpcer", "1"], "not from 0 to below 1"),
+        (&["--name", ""], "not a pack name"),
+        (&["--name", "."], "not a pack name"),
+        (&["--name", "../x"], "not a pack name"),
+        (&["--name=-x"], "not a pack name"),
+        (&["--name", &"x".repeat(101)], "longer than 100 characters"),
+        (&["--name", "x", "--hardened-apcer", "1"], "from 0 to below 1"),
+        (&["--name", "x", "--convenience-bpcer", "1"], "from 0 to below 1"),
         (&[], "--name"),
     ] {
         let (out, err, code) = bench.calibrate(arguments);

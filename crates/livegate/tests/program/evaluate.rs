@@ -208,11 +208,30 @@ fn results_are_taken_over_only_where_they_would_be_the_same() {
     lab.put("live/portrait.jpg", &portrait().encode_jpeg(60).unwrap());
     assert!(said(&[]).contains("1 of 2 results are there"));
     assert_ne!(lab.scores("livegate-evaluation"), first);
-    let other = said(&["--exact", "--set", "liveness.min_face_side_px=50"]);
-    assert!(
-        other.contains("Measuring anew: the earlier run here was of another exact, liveness"),
-        "{other}"
-    );
+    // What took long is given up by nobody but who says so.
+    let kept = lab.scores("livegate-evaluation");
+    let settings = ["--exact", "--set", "liveness.min_face_side_px=50"];
+    let refused = |arguments: &[&str], other: &str| {
+        let (_, err, code) = lab.run(&[&BOTH[..], arguments].concat());
+        let expected =
+            format!("was measured with {other}; name another --out, or --fresh to begin");
+        assert!(code == 64 && err.contains(&expected), "{code}: {err}");
+        assert_eq!(lab.scores("livegate-evaluation"), kept);
+    };
+    refused(&settings, "other settings (exact, liveness.min_face_side_px)");
+    let journal = std::fs::read_to_string(lab.path("livegate-evaluation/journal.jsonl")).unwrap();
+    let of_another = journal.replacen(r#""pack":"starter""#, r#""pack":"ours""#, 1);
+    lab.put("livegate-evaluation/journal.jsonl", of_another.as_bytes());
+    refused(&[], "another pack (`ours`, not `starter`)");
+    said(&[&settings[..], &["--fresh"]].concat());
+    let report = std::fs::read(lab.path("livegate-evaluation/report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let expected = serde_json::json!({
+        "ingress.max_body_bytes": "20971520",
+        "ingress.min_picture_side_px": "300",
+        "liveness.min_face_side_px": "50.0",
+    });
+    assert_eq!(report["run"]["settings"], expected);
     lab.put("livegate-evaluation/journal.jsonl", b"\xFF no journal\n\n");
     assert!(said(&[]).contains("Measuring anew"));
     assert!(said(&[]).contains("2 of 2 results are there"));
@@ -245,6 +264,8 @@ fn every_alteration_is_measured_against_the_unaltered_picture() {
         assert!(change("greatest") > 0.0 && change("greatest") < 1.0, "{variant}");
     }
     assert_eq!(report["reasons"], serde_json::json!([]));
+    let (out, _, _) = lab.run(&[&BOTH[..], &["--robustness"]].concat());
+    assert!(out.contains("no answer") && out.contains("1 of 3"), "{out}");
 }
 
 #[test]

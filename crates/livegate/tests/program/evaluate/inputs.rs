@@ -27,6 +27,24 @@ fn links_are_followed_once_and_reports_are_no_pictures() {
 }
 
 #[test]
+fn reports_among_pictures_are_passed_over_and_directories_whatever_they_are_called() {
+    let lab = Lab::empty();
+    lab.put("live/session.json/portrait.jpg", &portrait().resized(400).encode_jpeg(90).unwrap());
+    lab.put("spoof/drawn.jpg", &drawn().resized(400).encode_jpeg(90).unwrap());
+    // Into a directory of pictures, then below one, then elsewhere: what is there counts never.
+    for out in ["live", "spoof/earlier", "livegate-evaluation"] {
+        for _ in 0..2 {
+            let (_, err, code) = lab.run(&[&BOTH[..], &["--out", out]].concat());
+            assert_eq!(code, 0, "{err}");
+            let report = std::fs::read(lab.path(out).join("report.json")).unwrap();
+            let report: Value = serde_json::from_slice(&report).unwrap();
+            assert_eq!(report["pictures"], 2, "{report:#}");
+            assert_eq!(report["problems"], serde_json::json!([]));
+        }
+    }
+}
+
+#[test]
 fn every_flaw_of_a_manifest_is_named_and_the_rest_is_used() {
     let lab = Lab::new();
     std::fs::copy(lab.path("spoof/drawn.jpg"), lab.path("spoof/copy.jpg")).unwrap();
@@ -79,6 +97,39 @@ fn every_flaw_of_a_manifest_is_named_and_the_rest_is_used() {
 }
 
 #[test]
+fn quotes_that_swallow_rows_and_types_that_look_alike_are_named() {
+    let lab = Lab::new();
+    let long = format!("live/portrait.jpg,{},,front", "x".repeat(5000));
+    let rows = [
+        "file,label,attack_type,camera",
+        "live/portrait.jpg,live,,front",
+        "spoof/drawn.jpg,spoof,Print,\"two\nlines\"",
+        "spoof/more.jpg, spoof, \"print, large\",front",
+        &long,
+        "spoof/more.jpg,spoof,print,front",
+        "spoof/lost.jpg,spoof,\"print,front",
+        "live/lost.jpg,live,,front",
+    ];
+    lab.put("spoof/more.jpg", &drawn().resized(500).encode_jpeg(80).unwrap());
+    lab.put("manifest.csv", rows.join("\n").as_bytes());
+    let report = lab.report(&["--manifest", "manifest.csv"]);
+    for (file, what) in [
+        (
+            "manifest.csv",
+            "line 8: a quote that opens in line 8 is not closed; what follows is lost up to line 9",
+        ),
+        ("manifest.csv", "line 5: there is a blank before a quote"),
+        ("all", "the attack types `Print` and `print` differ in case only"),
+    ] {
+        assert_problem(&report, file, what);
+    }
+    let problems = super::problems_of(&report, "manifest.csv");
+    let unknown = problems.iter().find(|what| what.contains("xxx")).unwrap();
+    assert!(unknown.matches('x').count() <= 121, "{unknown}");
+    assert_eq!((report["pictures"].as_u64(), problems.len()), (Some(3), 3), "{report:#}");
+}
+
+#[test]
 fn a_class_or_a_column_that_is_missing_is_named() {
     let lab = Lab::new();
     let report = lab.report(&["--live", "live", "--live", "live"]);
@@ -100,6 +151,9 @@ fn nothing_usable_is_refused_in_a_sentence() {
     lab.put("semicolons.csv", b"file;label\na.jpg;live\n");
     lab.put("gone.csv", b"file,label,attack_type\na.jpg,live,\nb.jpg,spoof,print\n");
     lab.put("empty.csv", b"");
+    lab.put("header.csv", b"file,label,attack_type\n");
+    lab.put("twice.csv", b"file,label,Label\na.jpg,live,spoof\n");
+    lab.put("text.csv", b"file,label,attack_type\nheader.csv,live,\ntwice.csv,spoof,print\n");
     for (arguments, said) in [
         (&["--live", "live", "--spoof", "spoof"][..], "there is no picture in it"),
         (&["--live", "notes"], "there is no picture"),
@@ -112,6 +166,8 @@ fn nothing_usable_is_refused_in_a_sentence() {
         (&["--manifest", "semicolons.csv"], "`file;label`"),
         (&["--manifest", "empty.csv"], "no column `file`"),
         (&["--manifest", "gone.csv"], "2 problems"),
+        (&["--manifest", "header.csv"], "there is no picture to evaluate; nothing is listed"),
+        (&["--manifest", "twice.csv"], "has the column `label` more than once"),
         (&["--manifest", "gone.csv", "--group-by", "camera"], "no column `camera`"),
         (&["--manifest", "gone.csv", "--live", "live"], "cannot be used with"),
         (&["--live", "live", "--group-by", "camera"], "--manifest"),
@@ -124,4 +180,11 @@ fn nothing_usable_is_refused_in_a_sentence() {
     }
     // Nothing was made on the way.
     assert!(!lab.path("livegate-evaluation").exists());
+
+    let (out, err, code) = lab.run(&["--manifest", "text.csv"]);
+    assert_eq!((out.as_str(), code), ("", 64), "{err}");
+    assert!(
+        err.contains("none of 2 pictures got a result") && err.contains("unsupported_image"),
+        "{err}"
+    );
 }
