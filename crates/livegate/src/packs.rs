@@ -107,13 +107,18 @@ fn known(home: &Home) -> anyhow::Result<Vec<Known>> {
             continue;
         }
         let directory = home.pack_directory(&name);
-        let state = match Pack::open(&directory) {
-            Ok(_) => State::Whole,
-            Err(error) => State::Changed(chain(&error)),
-        };
-        let (manifest, digest) = match Pack::manifest_in(&directory) {
-            Ok((manifest, digest)) => (Ok(manifest), Some(digest)),
-            Err(error) => (Err(error), None),
+        let (manifest, digest, state) = match Pack::manifest_in(&directory) {
+            Ok((manifest, digest)) => {
+                let state = match Pack::check_models(&directory, &manifest) {
+                    Ok(()) => State::Whole,
+                    Err(error) => State::Changed(chain(&error)),
+                };
+                (Ok(manifest), Some(digest), state)
+            }
+            Err(error) => {
+                let problem = chain(&error);
+                (Err(error), None, State::Changed(problem))
+            }
         };
         packs.push(Known {
             name,

@@ -8,8 +8,8 @@ use anyhow::Context;
 use frame::{Size, TensorSpec};
 use liveness::Pipeline;
 use model_pack::{
-    Activation, Artifact, Calibration, Crop, Digest, Fusion, Home, Installer, Levels, Manifest,
-    Options, Pack, Scorer, ScorerSpec, catalog, inline_toml, is_plain,
+    Activation, Artifact, Calibration, Crop, Digest, Fusion, Home, Installer, Levels,
+    MOST_MODEL_BYTES, Manifest, Options, Pack, Scorer, ScorerSpec, catalog, inline_toml, is_plain,
 };
 use onnx::{Graph, Runtime};
 
@@ -22,8 +22,6 @@ use crate::keys::Unusable;
 use crate::progress::Progress;
 use crate::{engine, print, tell};
 
-/// Longest model file that is read, bytes: where protobuf ends.
-const MOST_MODEL_BYTES: u64 = 1 << 31;
 /// A scorer that is this sure of the drawn face (odds of 1100 to 1) hardly moves with its preprocessing.
 const SURE_LOG_ODDS: f64 = 7.0;
 
@@ -107,14 +105,22 @@ fn donor(name: Option<&str>, home: &Home) -> anyhow::Result<Pack> {
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let unreadable = || format!("{} cannot be read", path.display());
-    let file = File::open(path).with_context(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(MOST_MODEL_BYTES + 1).read_to_end(&mut bytes).with_context(unreadable)?;
-    if bytes.len() as u64 > MOST_MODEL_BYTES {
-        let path = path.display();
-        return Err(Unusable(format!("{path} has more than 2 GiB; no ONNX file does")).into());
+    // Before it is opened: a pipe would be waited for, and a device need not end.
+    let metadata = path.metadata().with_context(unreadable)?;
+    if !metadata.is_file() {
+        return Err(Unusable(format!("{} is not a file", path.display())).into());
     }
-    Ok(bytes)
+    let too_long = || {
+        let path = path.display();
+        Unusable(format!("{path} has more than 256 MiB; no model of a pack may"))
+    };
+    if metadata.len() > MOST_MODEL_BYTES {
+        return Err(too_long().into());
+    }
+    let file = File::open(path).with_context(unreadable)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    file.take(MOST_MODEL_BYTES + 1).read_to_end(&mut bytes).with_context(unreadable)?;
+    if bytes.len() as u64 > MOST_MODEL_BYTES { Err(too_long().into()) } else { Ok(bytes) }
 }
 
 /// How the flags and the graph have it fed and read.

@@ -86,10 +86,33 @@ fn a_changed_pack_is_listed_as_changed() {
     let list = json(home.path(), &["list", "--json"]);
     assert_eq!(list[1]["state"], "changed");
     assert!(list[1]["problem"].as_str().unwrap().contains("packs install starter"), "{list}");
-    assert_eq!((&list[3]["name"], &list[3]["state"]), (&"own".into(), &"changed".into()));
-    assert!(list[3]["problem"].as_str().unwrap().contains("no pack manifest"), "{list}");
+    assert_eq!((&list[4]["name"], &list[4]["state"]), (&"own".into(), &"changed".into()));
+    assert!(list[4]["problem"].as_str().unwrap().contains("no pack manifest"), "{list}");
     let (out, _, code) = packs(home.path(), &["list"]);
     assert!(code == 0 && out.contains("own: "), "{out}");
+}
+
+/// A pipe would be waited for, and a long file read.
+#[test]
+fn what_is_no_model_file_is_listed_as_changed_and_not_read() {
+    let home = home();
+    let starter = home.path().join("packs/starter");
+    let own = home.path().join("packs/own");
+    copy(&starter, &own);
+    replace(&own.join("pack.toml"), "\"starter\"", "\"own\"");
+    for pack in [&starter, &own] {
+        std::fs::remove_file(pack.join("fr_liveness.onnx")).unwrap();
+        let made = Command::new("mkfifo").arg(pack.join("fr_liveness.onnx")).status().unwrap();
+        assert!(made.success());
+    }
+    let list = json(home.path(), &["list", "--json"]);
+    assert_eq!((&list[1]["state"], &list[4]["state"]), (&"changed".into(), &"changed".into()));
+    assert!(list[4]["problem"].as_str().unwrap().contains("it is not a file"), "{list}");
+
+    let manifest = std::fs::File::options().write(true).open(starter.join("pack.toml")).unwrap();
+    manifest.set_len(8 << 30).unwrap();
+    let list = json(home.path(), &["list", "--json"]);
+    assert_eq!(list[1]["state"], "changed", "{list}");
 }
 
 #[test]
@@ -214,6 +237,11 @@ fn what_makes_no_pack_is_refused_and_leaves_nothing() {
     let data = testbed::workspace().join("crates/onnx/tests/data");
     let two_inputs = data.join("two_inputs.onnx");
     let double = data.join("double.onnx");
+    let (pipe, huge) = (home.path().join("pipe.onnx"), home.path().join("huge.onnx"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // It has no blocks on the disk.
+    std::fs::File::create(&huge).unwrap().set_len((256 << 20) + 1).unwrap();
+    let (pipe, huge) = (pipe.to_str().unwrap(), huge.to_str().unwrap());
     let (two_inputs, double) = (two_inputs.to_str().unwrap(), double.to_str().unwrap());
     for (name, scorer, more, said) in [
         ("starter", &*model, &["--live-class", "0"][..], "is a pack that Livegate knows"),
@@ -233,6 +261,9 @@ fn what_makes_no_pack_is_refused_and_leaves_nothing() {
             "2 inputs (picture, other); a scorer takes one",
         ),
         ("mine", double, &["--live-class", "0"], "float32 [1,3,height,width]"),
+        ("mine", pipe, &["--live-class", "0"], "is not a file"),
+        ("mine", "/dev/zero", &["--live-class", "0"], "is not a file"),
+        ("mine", huge, &["--live-class", "0"], "more than 256 MiB"),
     ] {
         let arguments = [&["new", name, "--scorer", scorer], more].concat();
         let (out, err, code) = packs(home.path(), &arguments);
