@@ -260,6 +260,16 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
         let device = config.device;
         let said = match Pack::open(&home.pack_directory(name)) {
             Err(error) => Err(format!("files: {}", chain(&error))),
+            Ok(pack)
+                if catalog().iter().any(|(known, text)| {
+                    known.name == *name && Digest::of(text.as_bytes()) != pack.digest
+                }) =>
+            {
+                Err(format!(
+                    "pack.toml is not the one that this version installs; `livegate packs install \
+                     {name}` puts it back"
+                ))
+            }
             Ok(pack) => match Pipeline::load(&runtime, &pack, device, config.liveness) {
                 Ok(_) => Ok(in_order(&pack.manifest, &device.to_string())),
                 Err(error @ (LoadError::Detector { .. } | LoadError::Scorer(_))) => {
