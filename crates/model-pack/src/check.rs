@@ -159,6 +159,19 @@ fn is_control(c: char) -> bool {
     c.is_control() || turns
 }
 
+/// A text that quotes a manifest, safe to be shown: the parser's messages have lines and keys of it.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && is_control(c) {
+            escaped.extend(c.escape_unicode());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +240,14 @@ mod tests {
         }
         let name = said(|it| it.name = "a".repeat(101));
         assert!(name.contains("is not a pack name") && name.contains("100 at most"), "{name}");
+    }
+
+    #[test]
+    fn what_the_parser_quotes_is_escaped() {
+        for text in ["name = \"\u{1b}[2J\"", "\"\\u001b[2J\" = 1", "name = \"\\u001b[2J"] {
+            let said = Manifest::parse(text).unwrap_err().to_string();
+            assert!(!said.contains('\u{1b}'), "{said:?}");
+        }
     }
 
     #[test]

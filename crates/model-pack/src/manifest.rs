@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
+use crate::check;
 use crate::golden::Golden;
 
 /// `pack.toml`: all that is to be known about a pack.
@@ -199,9 +200,9 @@ pub struct OperatingPoint {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// Not TOML, or not these keys and types.
-    #[error(transparent)]
-    Toml(#[from] toml::de::Error),
+    /// Not TOML, or not these keys and types; what the parser says, with control characters escaped.
+    #[error("{0}")]
+    Toml(String),
     /// A file name would leave the pack's directory.
     #[error("`{0}` is not a plain file name")]
     FileName(String),
@@ -253,7 +254,8 @@ impl Manifest {
     /// # Errors
     /// When it is not one; unknown keys are not passed over.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let manifest: Self = toml::from_str(text)?;
+        let manifest: Self = toml::from_str(text)
+            .map_err(|error| ManifestError::Toml(check::escaped(&error.to_string())))?;
         manifest.check()?;
         Ok(manifest)
     }
