@@ -9,6 +9,9 @@ pub enum DetectError {
     /// The model cannot be loaded, is another one, or failed.
     #[error("the face detector failed")]
     Model(#[from] ModelError),
+    /// The same of the landmarker.
+    #[error("the landmarker failed")]
+    Landmarker(#[source] ModelError),
     /// Its outputs do not go together.
     #[error("the face detector gave {found} values where its input calls for {expected}")]
     Grid {

@@ -118,7 +118,8 @@ impl Landmarker {
                 shape: vec![Dim::Is(1), Dim::Is(2 * POINTS)],
             }],
         };
-        let model = Model::load(runtime, model, device, &signature)?;
+        let model =
+            Model::load(runtime, model, device, &signature).map_err(DetectError::Landmarker)?;
         Ok(Self { model, spec, resampler: Resampler::default(), tensor: Vec::new() })
     }
 
@@ -190,8 +191,9 @@ impl Landmarker {
     /// All points, from 0 to 1 of the square.
     fn points(&mut self) -> Result<Vec<Point>, DetectError> {
         let side = self.spec.input_side_px;
-        let outputs = self.model.run([1, 1, side, side], &self.tensor)?;
-        let values = outputs.get(0)?;
+        let outputs =
+            self.model.run([1, 1, side, side], &self.tensor).map_err(DetectError::Landmarker)?;
+        let values = outputs.get(0).map_err(DetectError::Landmarker)?;
         if values.iter().any(|value| !value.is_finite()) {
             return Err(DetectError::NoNumber);
         }

@@ -107,13 +107,18 @@ fn known(home: &Home) -> anyhow::Result<Vec<Known>> {
             continue;
         }
         let directory = home.pack_directory(&name);
-        let state = match Pack::open(&directory) {
-            Ok(_) => State::Whole,
-            Err(error) => State::Changed(chain(&error)),
-        };
-        let (manifest, digest) = match Pack::manifest_in(&directory) {
-            Ok((manifest, digest)) => (Ok(manifest), Some(digest)),
-            Err(error) => (Err(error), None),
+        let (manifest, digest, state) = match Pack::manifest_in(&directory) {
+            Ok((manifest, digest)) => {
+                let state = match Pack::check_models(&directory, &manifest) {
+                    Ok(()) => State::Whole,
+                    Err(error) => State::Changed(chain(&error)),
+                };
+                (Ok(manifest), Some(digest), state)
+            }
+            Err(error) => {
+                let problem = chain(&error);
+                (Err(error), None, State::Changed(problem))
+            }
         };
         packs.push(Known {
             name,
@@ -255,6 +260,16 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
         let device = config.device;
         let said = match Pack::open(&home.pack_directory(name)) {
             Err(error) => Err(format!("files: {}", chain(&error))),
+            Ok(pack)
+                if catalog().iter().any(|(known, text)| {
+                    known.name == *name && Digest::of(text.as_bytes()) != pack.digest
+                }) =>
+            {
+                Err(format!(
+                    "pack.toml is not the one that this version installs; `livegate packs install \
+                     {name}` puts it back"
+                ))
+            }
             Ok(pack) => match Pipeline::load(&runtime, &pack, device, config.liveness) {
                 Ok(_) => Ok(in_order(&pack.manifest, &device.to_string())),
                 Err(error @ (LoadError::Detector { .. } | LoadError::Scorer(_))) => {

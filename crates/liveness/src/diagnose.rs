@@ -33,8 +33,9 @@ impl std::fmt::Display for Diagnosis {
                 write!(f, "it gives the recorded answer with `{setting}`: {fault} in pack.toml is wrong")
             }
             Self::Unexplained => f.write_str(
-                "no usual colour order, pixel scale, input size, crop, resizing, class or confidence \
-                 explains it: the model is another one, or the vectors were recorded with other code",
+                "no usual colour order, pixel scale, input size, crop, resizing, class, activation or \
+                 confidence explains it: the model is another one, or more than one setting is wrong, or \
+                 the vectors were recorded with other code",
             ),
         }
     }
@@ -68,6 +69,14 @@ pub(crate) fn explain(
         GoldenError::Faces { expected, found, .. } => {
             let diagnosis = detector(runtime, pack, device);
             GoldenError::Faces { expected, found, diagnosis }
+        }
+        GoldenError::FaceLandmarks { expected, found, .. } => {
+            let diagnosis = detector(runtime, pack, device);
+            GoldenError::FaceLandmarks { expected, found, diagnosis }
+        }
+        GoldenError::NoProbability { scorer, found, .. } => {
+            let diagnosis = classifier(runtime, pack, device, &scorer);
+            GoldenError::NoProbability { scorer, found, diagnosis }
         }
         GoldenError::LogOdds { scorer, expected, found, .. } => {
             let diagnosis = classifier(runtime, pack, device, &scorer);

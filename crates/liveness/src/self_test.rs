@@ -23,7 +23,17 @@ pub enum GoldenError {
     Detect(#[from] DetectError),
     /// A scorer failed.
     #[error(transparent)]
-    Score(#[from] ScoreError),
+    Score(ScoreError),
+    /// A scorer's number is no probability.
+    #[error("the scorer `{scorer}` gives {found}, which is no probability: {diagnosis}")]
+    NoProbability {
+        /// Its id in the pack.
+        scorer: String,
+        /// What it gives.
+        found: f64,
+        /// What explains it.
+        diagnosis: Diagnosis,
+    },
     /// The detector finds other faces.
     #[error("the detector finds {}; recorded is {}: {diagnosis}", listed(found), listed(expected))]
     Faces {
@@ -34,8 +44,26 @@ pub enum GoldenError {
         /// What explains it.
         diagnosis: Diagnosis,
     },
+    /// The detector finds the recorded boxes, and other points in one of them.
+    #[error(
+        "the detector's landmarks are {}; recorded are {}: {diagnosis}",
+        marked(Some(found.as_ref())),
+        marked(expected.as_deref())
+    )]
+    FaceLandmarks {
+        /// As recorded.
+        expected: Option<Box<Landmarks>>,
+        /// As found.
+        found: Box<Landmarks>,
+        /// What explains it.
+        diagnosis: Diagnosis,
+    },
     /// The landmarker finds other points.
-    #[error("the landmarker finds {found:?}; recorded are {expected:?}")]
+    #[error(
+        "the landmarker's landmarks are {}; recorded are {}",
+        marked(Some(found)),
+        marked(Some(expected))
+    )]
     Landmarks {
         /// As recorded.
         expected: Landmarks,
@@ -58,6 +86,19 @@ pub enum GoldenError {
     },
 }
 
+impl From<ScoreError> for GoldenError {
+    fn from(error: ScoreError) -> Self {
+        match error {
+            ScoreError::NoProbability { scorer, source } => Self::NoProbability {
+                scorer: scorer.to_string(),
+                found: source.0,
+                diagnosis: Diagnosis::Unexplained,
+            },
+            error => Self::Score(error),
+        }
+    }
+}
+
 /// Shows the pack its golden pictures and compares its answers with the recorded ones.
 pub(crate) fn self_test(
     vectors: &[Golden],
@@ -68,8 +109,7 @@ pub(crate) fn self_test(
         let frame = golden.picture.frame();
         let found = finder.detector().detect(&frame)?;
         if !faces_agree(&found, &golden.faces) {
-            let (expected, diagnosis) = (golden.faces.clone(), Diagnosis::Unexplained);
-            return Err(GoldenError::Faces { expected, found, diagnosis });
+            return Err(other_faces(found, &golden.faces));
         }
         // On the recorded box, so that a scorer's fault is told from a detector's.
         let Some(face) = golden.faces.first() else {
@@ -108,6 +148,37 @@ pub(crate) fn faces_agree(found: &[Face], expected: &[Face]) -> bool {
         && found.iter().zip(expected).all(|(found, expected)| face_agrees(found, expected))
 }
 
+/// What is to be said of faces that are not the recorded ones: their boxes, or their landmarks where the boxes
+/// are right.
+fn other_faces(found: Vec<Face>, expected: &[Face]) -> GoldenError {
+    let diagnosis = Diagnosis::Unexplained;
+    let mut pairs = found.iter().zip(expected);
+    let is_boxes = found.len() != expected.len() || !pairs.clone().all(|(f, e)| box_agrees(f, e));
+    let points = pairs.find_map(|(found, expected)| {
+        Some((found.landmarks.filter(|_| !face_agrees(found, expected))?, expected.landmarks))
+    });
+    match points.filter(|_| !is_boxes) {
+        Some((found, expected)) => {
+            let (found, expected) = (Box::new(found), expected.map(Box::new));
+            GoldenError::FaceLandmarks { expected, found, diagnosis }
+        }
+        None => GoldenError::Faces { expected: expected.to_vec(), found, diagnosis },
+    }
+}
+
+/// Landmarks for people, as in `right eye 372,391, left eye 446,392, ...`.
+fn marked(landmarks: Option<&Landmarks>) -> String {
+    let Some(landmarks) = landmarks else {
+        return "none".to_owned();
+    };
+    let names = ["right eye", "left eye", "nose", "right of the mouth", "left of the mouth"];
+    let points = names.into_iter().zip(landmarks.points());
+    points
+        .map(|(name, at)| format!("{name} {:.1},{:.1}", at.x, at.y))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 /// Faces for people, as in `150x172 px at 335,327 (0.9999)`.
 fn listed(faces: &[Face]) -> String {
     let face = |face: &Face| {
@@ -131,9 +202,12 @@ fn face_agrees(found: &Face, expected: &Face) -> bool {
         (None, _) => true,
         (Some(_), None) => false,
     };
+    box_agrees(found, expected) && landmarks_agree
+}
+
+fn box_agrees(found: &Face, expected: &Face) -> bool {
     found.rect.iou(&expected.rect) >= MIN_BOX_IOU
         && (found.confidence - expected.confidence).abs() <= MAX_CONFIDENCE_ERROR
-        && landmarks_agree
 }
 
 /// Landmarks may be off by as much as 2% of the face.
@@ -141,4 +215,30 @@ fn landmarks_agree(found: &Landmarks, expected: &Landmarks, face: &Face) -> bool
     let reach = 0.02 * face.rect.shorter_side();
     let pairs = found.points().into_iter().zip(expected.points());
     pairs.into_iter().all(|(f, e)| (f.x - e.x).abs() <= reach && (f.y - e.y).abs() <= reach)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model_pack::catalog;
+
+    #[test]
+    fn landmarks_that_differ_are_told_apart_from_boxes_that_do() {
+        let (manifest, _) = catalog().remove(1);
+        let expected = &manifest.golden[0].faces;
+        let said = |change: fn(&mut Face)| {
+            let mut found = expected.clone();
+            change(&mut found[0]);
+            assert!(!faces_agree(&found, expected));
+            other_faces(found, expected).to_string()
+        };
+        let nose = said(|face| face.landmarks.as_mut().unwrap().nose.x += 50.0);
+        assert!(nose.starts_with("the detector's landmarks are right eye "), "{nose}");
+        assert!(nose.contains("; recorded are right eye ") && !nose.contains("px at"), "{nose}");
+        let moved = said(|face| face.rect.top_left.x += 50.0);
+        assert!(moved.starts_with("the detector finds ") && !moved.contains("eye"), "{moved}");
+        let points = expected[0].landmarks.unwrap();
+        let error = GoldenError::Landmarks { expected: points, found: points };
+        assert!(!error.to_string().contains('{'), "{error}");
+    }
 }

@@ -140,7 +140,7 @@ fn a_pack_that_feeds_or_reads_its_models_wrongly_does_not_serve() {
         ("live_class = 0", "live_class = 1", "live_class = 0`: the live class"),
         ("scale = 2.7", "scale = 2.6", "crop = { shifted = { scale = 2.7 } }`: the crop"),
         ("\"linear\"", "\"area-or-lanczos4\"", "resize = \"linear\"`: the resizing"),
-        ("\"softmax\"", "\"probabilities\"", "gave no probability"),
+        ("\"softmax\"", "\"probabilities\"", "activation = \"softmax\"`: the activation"),
         ("channels = \"rgb\", mean", "channels = \"bgr\", mean", "channels = \"rgb\"`: the colour"),
         (
             "std = [128.0, 128.0, 128.0]",
@@ -150,6 +150,7 @@ fn a_pack_that_feeds_or_reads_its_models_wrongly_does_not_serve() {
         ("min_confidence = 0.7", "min_confidence = 0.99999", "min_confidence = "),
         ("fr_liveness = -0.2057", "fr_liveness = 9.5", "no usual colour order"),
         ("x = 334.730", "x = 534.730", "no usual colour order"),
+        ("x = 334.730", "x = 534.730", "or more than one setting is wrong"),
     ] {
         let Err(LoadError::Golden(error)) = load(&starter_with(directory.path(), from, to)) else {
             panic!("{from} to {to} serves");

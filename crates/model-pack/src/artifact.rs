@@ -61,15 +61,18 @@ impl Artifact {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn is_in(&self, directory: &Path) -> std::io::Result<bool> {
-        let mut file = match File::open(directory.join(&self.file)) {
-            Ok(file) => file,
+        let path = directory.join(&self.file);
+        // Before it is opened: a pipe would be waited for.
+        let metadata = match path.metadata() {
+            Ok(metadata) => metadata,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        if file.metadata()?.len() != self.size_bytes {
+        if !metadata.is_file() || metadata.len() != self.size_bytes {
             return Ok(false);
         }
-        Ok(Digest::of_reader(&mut file)? == self.sha256)
+        let file = File::open(path)?;
+        Ok(Digest::of_reader(&mut file.take(self.size_bytes + 1))? == self.sha256)
     }
 
     /// Writes what `content` gives into `directory` under this file's name: beside it first, hashed on

@@ -13,8 +13,10 @@ const MOST_INPUT_SIDE: usize = 4096;
 const MOST_CLASSES: usize = 1000;
 /// Most scorers of a pack; each costs its time for every picture.
 const MOST_SCORERS: usize = 16;
-/// Largest model file, bytes: where protobuf ends, and with it ONNX.
-pub(crate) const MOST_MODEL_BYTES: u64 = 1 << 31;
+/// Largest model file, bytes: 256 MiB. The largest of the packs that Livegate knows has 2 MB.
+pub const MOST_MODEL_BYTES: u64 = 1 << 28;
+/// Most that the models of a pack may have together, bytes: 1 GiB. All of them are held in memory.
+const MOST_PACK_BYTES: u64 = 1 << 30;
 
 impl Manifest {
     /// Whether every number of the preprocessing is one that can be meant. Parsing sees to this; whoever puts
@@ -56,7 +58,10 @@ fn check(manifest: &Manifest) -> Result<(), ManifestError> {
         let is_choice = (2..=MOST_CLASSES).contains(&spec.classes);
         holds(is_choice, "scorers.spec.classes", "from 2 to 1000")?;
     }
-    Ok(())
+    // Each is bounded by now, and so is how many there are.
+    let pack_bytes: u64 = manifest.artifacts().map(|artifact| artifact.size_bytes).sum();
+    let must_be = "at most 1073741824 (1 GiB) for all models together";
+    holds(pack_bytes <= MOST_PACK_BYTES, "artifact.size_bytes", must_be)
 }
 
 const SIDE: &str = "from 1 to 4096 pixels a side";
@@ -67,7 +72,7 @@ fn is_side(pixels: usize) -> bool {
 
 fn artifact(artifact: &Artifact) -> Result<(), ManifestError> {
     let is_size = (1..=MOST_MODEL_BYTES).contains(&artifact.size_bytes);
-    holds(is_size, "artifact.size_bytes", "from 1 to 2147483648 (2 GiB)")
+    holds(is_size, "artifact.size_bytes", "from 1 to 268435456 (256 MiB)")
 }
 
 fn tensor(tensor: &TensorSpec, key: &'static str) -> Result<(), ManifestError> {
@@ -80,4 +85,32 @@ fn tensor(tensor: &TensorSpec, key: &'static str) -> Result<(), ManifestError> {
 
 fn holds(holds: bool, key: &'static str, must_be: &'static str) -> Result<(), ManifestError> {
     if holds { Ok(()) } else { Err(ManifestError::Bounds { key, must_be }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog;
+
+    #[test]
+    fn a_model_has_256_mib_at_most_and_a_pack_1_gib() {
+        let (mut manifest, _) = catalog().remove(1);
+        manifest.landmarker = None;
+        let sizes = |manifest: &mut Manifest, sizes: &[u64]| {
+            let scorer = manifest.scorers[0].clone();
+            manifest.detector.artifact.size_bytes = sizes[0];
+            manifest.scorers.clear();
+            for &size_bytes in &sizes[1..] {
+                manifest.scorers.push(scorer.clone());
+                manifest.scorers.last_mut().unwrap().artifact.size_bytes = size_bytes;
+            }
+            manifest.check_bounds().map_err(|error| error.to_string())
+        };
+        assert_eq!(sizes(&mut manifest, &[MOST_MODEL_BYTES; 4]), Ok(()));
+        let said = sizes(&mut manifest, &[MOST_MODEL_BYTES + 1, 1]).unwrap_err();
+        assert!(said.contains("256 MiB"), "{said}");
+        let [full, one] = [MOST_MODEL_BYTES, 1];
+        let said = sizes(&mut manifest, &[full, full, full, full, one]).unwrap_err();
+        assert!(said.contains("1 GiB") && said.contains("together"), "{said}");
+    }
 }

@@ -1,5 +1,7 @@
 //! The directory that everything is installed into.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Artifact;
@@ -75,7 +77,7 @@ impl Home {
     #[must_use]
     pub fn is_whole(&self, manifest: &Manifest, text: &str) -> bool {
         let directory = self.pack_directory(&manifest.name);
-        std::fs::read(directory.join("pack.toml")).is_ok_and(|there| there == text.as_bytes())
+        holds(&directory.join("pack.toml"), text).unwrap_or(false)
             && manifest.artifacts().all(|artifact| artifact.is_in(&directory).unwrap_or(false))
     }
 
@@ -97,6 +99,18 @@ impl Home {
     pub fn sample_portrait(&self) -> Option<PathBuf> {
         unchanged(&self.sample_directory(), &catalog::sample_portrait())
     }
+}
+
+/// Whether the file at `path` is this text; another length is not read, and a pipe not waited for.
+fn holds(path: &Path, text: &str) -> std::io::Result<bool> {
+    let metadata = path.metadata()?;
+    let length = text.len() as u64;
+    if !metadata.is_file() || metadata.len() != length {
+        return Ok(false);
+    }
+    let mut there = Vec::with_capacity(text.len());
+    File::open(path)?.take(length + 1).read_to_end(&mut there)?;
+    Ok(there == text.as_bytes())
 }
 
 fn unchanged(directory: &Path, artifact: &Artifact) -> Option<PathBuf> {

@@ -11,6 +11,7 @@
 mod artifact;
 mod bounds;
 mod catalog;
+mod check;
 mod digest;
 mod fetch;
 mod golden;
@@ -24,6 +25,7 @@ mod text;
 pub use anti_spoof::{Activation, Calibration, Crop, Fusion, Spec as ScorerSpec};
 
 pub use artifact::{Artifact, PlaceError};
+pub use bounds::MOST_MODEL_BYTES;
 pub use catalog::{catalog, preferred, runtime_library, sample_portrait};
 pub use digest::Digest;
 pub use fetch::FetchError;

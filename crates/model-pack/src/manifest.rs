@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
+use crate::check;
 use crate::golden::Golden;
 
 /// `pack.toml`: all that is to be known about a pack.
@@ -170,7 +171,7 @@ impl Levels {
     }
 
     /// Whether all numbers are shares, and no level is laxer than the one before it.
-    fn are_sound(&self) -> bool {
+    pub(crate) fn are_sound(&self) -> bool {
         let points: Vec<_> =
             SecurityLevel::ALL.into_iter().filter_map(|level| self.get(level)).collect();
         let is_share = |share: f64| (0.0..=1.0).contains(&share);
@@ -199,21 +200,30 @@ pub struct OperatingPoint {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// Not TOML, or not these keys and types.
-    #[error(transparent)]
-    Toml(#[from] toml::de::Error),
+    /// Not TOML, or not these keys and types; what the parser says, with control characters escaped.
+    #[error("{0}")]
+    Toml(String),
     /// A file name would leave the pack's directory.
     #[error("`{0}` is not a plain file name")]
     FileName(String),
     /// The pack's name cannot be a directory's.
-    #[error("`{0}` is not a pack name: use letters, digits, `-`, `_` and `.`")]
+    #[error("`{0}` is not a pack name: use letters, digits, `-`, `_` and `.`, 100 at most")]
     Name(String),
-    /// Two models, or a model and the manifest, share a name.
+    /// A model's id is one that answers, metrics and terminals cannot be trusted with.
+    #[error("`{0}` is no id for a model: use letters, digits, `-`, `_` and `.`, 100 at most")]
+    Id(String),
+    /// A text holds what is no text: it could move a terminal's cursor, or hide what follows.
+    #[error("`{0}` has control characters; it is one line of text that can be read")]
+    Text(&'static str),
+    /// Two models share an id, or two files a name.
     #[error("`{0}` is used twice")]
     Twice(String),
     /// Something that a pack cannot do without.
     #[error("the pack has no {0}")]
     Missing(&'static str),
+    /// A golden vector that nothing can be held to.
+    #[error("the golden vectors have {0}")]
+    Golden(&'static str),
     /// The calibration would turn scores around or give none.
     #[error("the calibration needs a slope above 0 and finite numbers")]
     Calibration,
@@ -244,63 +254,10 @@ impl Manifest {
     /// # Errors
     /// When it is not one; unknown keys are not passed over.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let manifest: Self = toml::from_str(text)?;
+        let manifest: Self = toml::from_str(text)
+            .map_err(|error| ManifestError::Toml(check::escaped(&error.to_string())))?;
         manifest.check()?;
         Ok(manifest)
-    }
-
-    fn check(&self) -> Result<(), ManifestError> {
-        if !is_plain(&self.name) {
-            return Err(ManifestError::Name(self.name.clone()));
-        }
-        let mut seen = vec!["pack.toml"];
-        for name in self.artifacts().map(|artifact| artifact.file.as_str()) {
-            if !is_plain(name) {
-                return Err(ManifestError::FileName(name.to_owned()));
-            }
-            if seen.contains(&name) {
-                return Err(ManifestError::Twice(name.to_owned()));
-            }
-            seen.push(name);
-        }
-        for (i, scorer) in self.scorers.iter().enumerate() {
-            if self.scorers[..i].iter().any(|earlier| earlier.id == scorer.id) {
-                return Err(ManifestError::Twice(scorer.id.clone()));
-            }
-        }
-        if self.scorers.is_empty() {
-            return Err(ManifestError::Missing("scorer"));
-        }
-        if self.golden.is_empty() {
-            return Err(ManifestError::Missing("golden vector"));
-        }
-        for golden in &self.golden {
-            if golden.faces.is_empty() {
-                return Err(ManifestError::Missing("face in a golden vector"));
-            }
-            if self.landmarker.is_some() && golden.faces[0].landmarks.is_none() {
-                return Err(ManifestError::Missing("golden landmarks for its landmarker"));
-            }
-            if !self.scorers.iter().all(|scorer| golden.log_odds.contains_key(&scorer.id)) {
-                return Err(ManifestError::Missing("golden answer for one of its scorers"));
-            }
-        }
-        let anti_spoof::Calibration { slope, offset } = self.calibration;
-        if !(slope.is_finite() && slope > 0.0 && offset.is_finite()) {
-            return Err(ManifestError::Calibration);
-        }
-        if let anti_spoof::Fusion::WeightedLogOdds(weights) = &self.fusion {
-            let is_weighted = |scorer: &Scorer| {
-                weights.get(&scorer.id).is_some_and(|weight| weight.is_finite() && *weight > 0.0)
-            };
-            if weights.len() != self.scorers.len() || !self.scorers.iter().all(is_weighted) {
-                return Err(ManifestError::Weights);
-            }
-        }
-        if !self.levels.are_sound() {
-            return Err(ManifestError::Levels);
-        }
-        self.check_bounds()
     }
 
     /// Whether the pack finds the five points of a face, too: by its detector, or by a landmarker.
@@ -317,12 +274,16 @@ impl Manifest {
     }
 }
 
-/// Whether `name` can be a pack's or a file's: it stays in the directory it is put into, and is not hidden
-/// there.
+/// Most characters of a name.
+const MOST_NAME_CHARACTERS: usize = 100;
+
+/// Whether `name` can be a pack's, a file's or a model's: of letters, digits, `-`, `_` and `.`, 100 at most. It
+/// stays in the directory it is put into, and is not hidden there.
 #[must_use]
 pub fn is_plain(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    !name.is_empty() && !name.starts_with('.') && name.chars().all(allowed)
+    let is_length = (1..=MOST_NAME_CHARACTERS).contains(&name.len());
+    is_length && !name.starts_with('.') && name.chars().all(allowed)
 }
 
 #[cfg(test)]

@@ -144,6 +144,30 @@ impl Pack {
         Ok((manifest, Digest::of(&text)))
     }
 
+    /// Whether the models of `manifest` are in `directory` and unchanged. They are read in pieces and not
+    /// kept.
+    ///
+    /// # Errors
+    /// The first that is missing, unreadable or another one.
+    pub fn check_models(directory: &Path, manifest: &Manifest) -> Result<(), PackError> {
+        for artifact in manifest.artifacts() {
+            let path = directory.join(&artifact.file);
+            let (file, length) = open(directory, &path)?;
+            let expected = artifact.size_bytes;
+            if length != expected {
+                return Err(PackError::Size { path, expected, found: length });
+            }
+            let found = match Digest::of_reader(&mut file.take(expected + 1)) {
+                Ok(found) => found,
+                Err(source) => return Err(PackError::Read { path, source }),
+            };
+            if found != artifact.sha256 {
+                return Err(PackError::Digest { path, expected: artifact.sha256, found });
+            }
+        }
+        Ok(())
+    }
+
     /// A pack that is in no directory yet, for whoever is making one. `models` are the files of
     /// [`Manifest::artifacts`], in that order; that they are is for the caller to see to.
     #[must_use]
@@ -179,6 +203,20 @@ impl Pack {
 /// The file at `path` and its length, where that is at most `most` bytes; of a longer one, nothing and its
 /// length, as far as it is known without reading it.
 fn read(directory: &Path, path: &Path, most: u64) -> Result<(Vec<u8>, u64), PackError> {
+    let (file, length) = open(directory, path)?;
+    if length > most {
+        return Ok((Vec::new(), length));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| PackError::Read { path: path.to_owned(), source })?;
+    let length = bytes.len() as u64;
+    Ok((bytes, length))
+}
+
+/// The file at `path`, opened, and the length that it says it has.
+fn open(directory: &Path, path: &Path) -> Result<(File, u64), PackError> {
     let unreadable = |source| PackError::Read { path: path.to_owned(), source };
     let root = directory.canonicalize().map_err(unreadable)?;
     let target = path.canonicalize().map_err(unreadable)?;
@@ -191,12 +229,6 @@ fn read(directory: &Path, path: &Path, most: u64) -> Result<(Vec<u8>, u64), Pack
         // A pipe would be waited for.
         return Err(unreadable(std::io::Error::other("it is not a file")));
     }
-    if metadata.len() > most {
-        return Ok((Vec::new(), metadata.len()));
-    }
-    let mut bytes = Vec::new();
     let file = File::open(&target).map_err(unreadable)?;
-    file.take(most + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let length = bytes.len() as u64;
-    Ok((bytes, length))
+    Ok((file, metadata.len()))
 }

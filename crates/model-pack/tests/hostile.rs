@@ -110,6 +110,10 @@ fn what_is_no_file_is_not_waited_for() {
     let made = std::process::Command::new("mkfifo").arg(&model).status().unwrap();
     assert!(made.success());
     assert!(matches!(Pack::open(&path), Err(PackError::Read { .. })));
+    let (manifest, _) = Pack::manifest_in(&path).unwrap();
+    assert!(matches!(Pack::check_models(&path, &manifest), Err(PackError::Read { .. })));
+    let scorer = &manifest.scorers[0].artifact;
+    assert!(!scorer.is_in(&path).unwrap());
 }
 
 #[test]
@@ -131,6 +135,21 @@ fn a_model_of_another_length_is_not_read() {
         let said = refused(&path);
         assert!(said.contains(&format!("fr_liveness.onnx has {length} bytes")), "{said}");
         assert!(said.contains("names 8") && said.contains("livegate packs install"), "{said}");
+    }
+}
+
+#[test]
+fn models_that_are_checked_in_pieces_are_the_same_to_the_byte() {
+    let (_home, path) = with_pack();
+    let (manifest, _) = Pack::manifest_in(&path).unwrap();
+    assert!(Pack::check_models(&path, &manifest).is_ok());
+    for (content, is_size) in
+        [(&b"a scorar"[..], false), (b"a", true), (b"a scorer that goes on", true)]
+    {
+        std::fs::write(path.join("fr_liveness.onnx"), content).unwrap();
+        let found = Pack::check_models(&path, &manifest).unwrap_err();
+        assert_eq!(matches!(found, PackError::Size { .. }), is_size, "{found}");
+        assert_eq!(matches!(found, PackError::Digest { .. }), !is_size, "{found}");
     }
 }
 

@@ -39,7 +39,7 @@ pub enum ModelError {
         found: usize,
     },
     /// The model lacks an output.
-    #[error("the model has no output {wanted}; it has: {}", found.join(", "))]
+    #[error("the model has no output {wanted}; it has: {found:?}")]
     OutputMissing {
         /// Name or position.
         wanted: String,
@@ -47,7 +47,7 @@ pub enum ModelError {
         found: Vec<String>,
     },
     /// An input or output is not what is expected.
-    #[error("`{name}` of the model is {found}; expected is float32 {expected}")]
+    #[error("{name:?} of the model is {found}; expected is float32 {expected}")]
     Signature {
         /// Name in the graph.
         name: String,

@@ -47,5 +47,7 @@ fn port(outlet: &Outlet) -> Port {
         }
         _ => None,
     };
-    Port { name: outlet.name().to_owned(), declared: outlet.dtype().to_string(), shape }
+    // It may have names in it that the graph gives its sides.
+    let declared = outlet.dtype().to_string().escape_debug().to_string();
+    Port { name: outlet.name().to_owned(), declared, shape }
 }

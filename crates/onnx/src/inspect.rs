@@ -15,9 +15,15 @@ use micropb::{
 /// Most bytes that the tensors stored in a model may say they have, all together: 1 GiB. The largest model
 /// of our packs has 2 MB.
 pub const MOST_TENSOR_BYTES: u64 = 1 << 30;
-/// Most fields that are read of a file. The largest model of our packs has some thousands; each costs
-/// ONNX Runtime an object of a hundred bytes or more, and the file only two.
-const MOST_FIELDS: u64 = 4_000_000;
+/// Most fields that are read of a file. The largest model of our packs has some thousands; each may cost
+/// ONNX Runtime an object of hundreds of bytes, and the file only two.
+const MOST_FIELDS: u64 = 300_000;
+/// Most nodes, in all graphs and functions. ONNX Runtime takes about 900 bytes for an empty one.
+const MOST_NODES: u64 = 50_000;
+/// Most numbers in lists that nodes have as attributes. Packed, one may be a byte in the file.
+const MOST_NUMBERS: u64 = 1_000_000;
+/// Most sides of a tensor. Those of models have four or five.
+const MOST_SIDES: u32 = 64;
 /// How deep messages may stand in one another. ONNX Runtime's own reader goes to 100.
 const MOST_DEPTH: usize = 64;
 
@@ -57,18 +63,28 @@ pub enum InspectError {
     /// More parts than any model has.
     #[error("it has more than {MOST_FIELDS} fields")]
     TooManyFields,
+    /// More steps than any model has.
+    #[error("it has more than {MOST_NODES} nodes")]
+    TooManyNodes,
+    /// More numbers in attributes than any model has.
+    #[error("the attributes of its nodes have more than {MOST_NUMBERS} numbers")]
+    TooManyNumbers,
+    /// A tensor of more dimensions than any has.
+    #[error("one of its tensors has more than {MOST_SIDES} sides")]
+    TooManySides,
 }
 
 /// Reads the ONNX file in `bytes` through.
 ///
 /// # Errors
-/// When it is no ONNX file, keeps data elsewhere, or asks for more than [`MOST_TENSOR_BYTES`].
+/// When it is no ONNX file, keeps data elsewhere, asks for more than [`MOST_TENSOR_BYTES`], or has more parts
+/// than any model.
 pub fn inspect(bytes: &[u8]) -> Result<(), InspectError> {
     // ONNX Runtime tells its own format by these bytes, whatever the rest is.
     if bytes.get(4..8) == Some(b"ORTM") {
         return Err(InspectError::OrtFormat);
     }
-    let mut walk = Walk { fields: 0, tensor_bytes: 0 };
+    let mut walk = Walk::default();
     if walk.message(Message::Model, bytes, 0)?.has_graph {
         Ok(())
     } else {
@@ -145,13 +161,19 @@ impl Message {
 struct Said<'a> {
     has_graph: bool,
     name: &'a [u8],
+    sides: u32,
     elements: u64,
     element_bytes: u64,
+    /// What its packed data becomes when it is read.
+    unpacked_bytes: u64,
     is_external: bool,
 }
 
+#[derive(Default)]
 struct Walk {
     fields: u64,
+    nodes: u64,
+    numbers: u64,
     tensor_bytes: u64,
 }
 
@@ -165,20 +187,23 @@ impl Walk {
         if depth > MOST_DEPTH {
             return Err(InspectError::TooDeep);
         }
+        self.nodes += u64::from(kind == Message::Node);
+        if self.nodes > MOST_NODES {
+            return Err(InspectError::TooManyNodes);
+        }
         let mut said = Said {
             has_graph: false,
             name: b"",
+            sides: 0,
             elements: 1,
             element_bytes: WIDEST_ELEMENT,
+            unpacked_bytes: 0,
             is_external: false,
         };
         let mut seen = 0_u64;
         let mut reader = PbDecoder::new(bytes);
         while !reader.as_reader().is_empty() {
-            self.fields += 1;
-            if self.fields > MOST_FIELDS {
-                return Err(InspectError::TooManyFields);
-            }
+            self.count_fields(1)?;
             let tag = reader.decode_tag().map_err(damaged)?;
             let (number, wire_type) = (tag.field_num(), tag.wire_type());
             if number == 0 {
@@ -192,6 +217,7 @@ impl Walk {
                 WIRE_TYPE_LEN => {
                     let content = delimited(&mut reader)?;
                     let Some((child, times)) = kind.child(number) else {
+                        self.count_within(kind, number, content)?;
                         said.bytes(kind, number, content)?;
                         continue;
                     };
@@ -205,6 +231,10 @@ impl Walk {
                     match child {
                         Message::Dimension => said.multiply(inner.elements)?,
                         Message::Shape => said.elements = inner.elements,
+                        // A sparse tensor is made one of its values' type.
+                        Message::Tensor if (kind, number) == (Message::SparseTensor, 1) => {
+                            said.element_bytes = inner.element_bytes;
+                        }
                         _ => {}
                     }
                 }
@@ -218,6 +248,31 @@ impl Walk {
         Ok(said)
     }
 
+    fn count_fields(&mut self, fields: u64) -> Result<(), InspectError> {
+        self.fields = self.fields.saturating_add(fields);
+        if self.fields > MOST_FIELDS { Err(InspectError::TooManyFields) } else { Ok(()) }
+    }
+
+    /// Counts what is in a field that is one here, and many things once it is read.
+    fn count_within(
+        &mut self,
+        kind: Message,
+        number: u32,
+        content: &[u8],
+    ) -> Result<(), InspectError> {
+        match (kind, number) {
+            (Message::Attribute, 7) => self.numbers += content.len() as u64 / 4,
+            (Message::Attribute, 8) => self.numbers += varints(content),
+            // What quantization and several devices are described with: messages in messages that no pack
+            // has, and none is of less than a byte.
+            (Message::Graph, 14) | (Message::Node, 10) | (Message::Model, 26) => {
+                self.count_fields(content.len() as u64)?;
+            }
+            _ => {}
+        }
+        if self.numbers > MOST_NUMBERS { Err(InspectError::TooManyNumbers) } else { Ok(()) }
+    }
+
     /// Whether a message that has been read may stay.
     fn weigh(&mut self, kind: Message, said: &Said<'_>) -> Result<(), InspectError> {
         if said.is_external {
@@ -225,9 +280,11 @@ impl Walk {
             return Err(InspectError::ExternalData { tensor: tensor.into_owned() });
         }
         let bytes = match kind {
-            Message::Tensor => said.elements.saturating_mul(said.element_bytes),
+            Message::Tensor => {
+                said.elements.saturating_mul(said.element_bytes).max(said.unpacked_bytes)
+            }
             // Its values have been counted; this is the room that it takes when it is filled with zeros.
-            Message::SparseTensor => said.elements.saturating_mul(FLOAT),
+            Message::SparseTensor => said.elements.saturating_mul(said.element_bytes),
             // Not stored, so not added up; but nobody may announce what nobody could hold.
             Message::TensorType => {
                 let bytes = said.elements.saturating_mul(FLOAT);
@@ -271,6 +328,9 @@ impl<'a> Said<'a> {
                     self.multiply(reader.decode_varint64().map_err(damaged)?)?;
                 }
             }
+            (Message::Tensor, 4 | 10) => self.unpacked_bytes += content.len() as u64,
+            (Message::Tensor, 5) => self.unpacked_bytes += 4 * varints(content),
+            (Message::Tensor, 7 | 11) => self.unpacked_bytes += 8 * varints(content),
             (Message::Tensor, 8) => self.name = content,
             (Message::Tensor, 13) => self.is_external = true,
             _ => {}
@@ -283,6 +343,10 @@ impl<'a> Said<'a> {
         // Sides are signed in the file: half of the numbers are negative ones.
         if i64::try_from(side).is_err() {
             return Err(InspectError::NotOnnx { what: "a tensor with a negative side" });
+        }
+        self.sides += 1;
+        if self.sides > MOST_SIDES {
+            return Err(InspectError::TooManySides);
         }
         self.elements = self.elements.saturating_mul(side.max(1));
         Ok(())
@@ -304,6 +368,11 @@ fn element_bytes(data_type: u64) -> u64 {
         15 => 16,
         _ => WIDEST_ELEMENT,
     }
+}
+
+/// How many packed numbers these are: the last byte of each has its highest bit clear.
+fn varints(content: &[u8]) -> u64 {
+    content.iter().filter(|byte| **byte < 0x80).count() as u64
 }
 
 /// The content of a field that says its length first.

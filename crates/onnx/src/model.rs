@@ -100,7 +100,7 @@ fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {
     Err(ModelError::Signature {
         name: outlet.name().to_owned(),
         expected: expected.clone(),
-        found: format!("{}", outlet.dtype()),
+        found: outlet.dtype().to_string().escape_debug().to_string(),
     })
 }
 

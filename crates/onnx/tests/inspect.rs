@@ -168,6 +168,87 @@ fn a_file_of_nothing_but_parts_is_refused() {
 }
 
 #[test]
+fn as_many_fields_and_nodes_as_are_read_pass_and_one_more_is_refused() {
+    // Two fields are the model's own.
+    let parts = |count: usize| inspect(&model(&message(5, &[]).repeat(count)));
+    assert_eq!(parts(300_000 - 2), Ok(()));
+    let found = parts(300_000 - 1).unwrap_err();
+    assert_eq!(found, InspectError::TooManyFields);
+    assert!(found.to_string().contains("more than 300000 fields"), "{found}");
+
+    let nodes = |count: usize| inspect(&model(&message(1, &[]).repeat(count)));
+    assert_eq!(nodes(50_000), Ok(()));
+    let found = nodes(50_001).unwrap_err();
+    assert_eq!(found, InspectError::TooManyNodes);
+    assert!(found.to_string().contains("more than 50000 nodes"), "{found}");
+
+    // Messages that are not looked into count as if each of their bytes was one.
+    let annotated = |bytes: usize| inspect(&model(&message(14, &vec![0; bytes])));
+    assert_eq!(annotated(300_000 - 3), Ok(()));
+    assert_eq!(annotated(300_000 - 2), Err(InspectError::TooManyFields));
+}
+
+#[test]
+fn packed_numbers_of_attributes_are_counted_one_by_one() {
+    for (field, bytes_each) in [(7, 4), (8, 1)] {
+        let numbers = |count: usize| {
+            inspect(&model(&graph_with(&message(field, &vec![1; count * bytes_each]))))
+        };
+        assert_eq!(numbers(1_000_000), Ok(()), "{field}");
+        let found = numbers(1_000_001).unwrap_err();
+        assert_eq!(found, InspectError::TooManyNumbers, "{field}");
+        assert!(found.to_string().contains("more than 1000000 numbers"), "{found}");
+    }
+    // Those of several nodes add up.
+    let half = graph_with(&message(8, &vec![1; 500_000]));
+    assert_eq!(inspect(&model(&half.repeat(2))), Ok(()));
+    assert_eq!(inspect(&model(&half.repeat(3))), Err(InspectError::TooManyNumbers));
+}
+
+#[test]
+fn a_tensor_of_more_than_64_sides_is_refused_packed_or_not() {
+    let packed = |sides: usize| message(1, &vec![1; sides]);
+    let one_by_one = |sides: usize| number(1, 1).repeat(sides);
+    let sparse = |sides: usize| message(3, &vec![1; sides]);
+    for (field, dims) in
+        [(5, &packed as &dyn Fn(usize) -> Vec<u8>), (5, &one_by_one), (15, &sparse)]
+    {
+        let of = |sides: usize| inspect(&model(&message(field, &dims(sides))));
+        assert_eq!(of(64), Ok(()));
+        let found = of(65).unwrap_err();
+        assert_eq!(found, InspectError::TooManySides);
+        assert!(found.to_string().contains("more than 64 sides"), "{found}");
+    }
+    let found = inspect(&model(&message(5, &packed(10_000_000))));
+    assert_eq!(found, Err(InspectError::TooManySides));
+}
+
+/// A number of eight bytes may be one byte in the file.
+#[test]
+fn packed_data_counts_as_what_it_becomes() {
+    let rest = message(5, &tensor(&[onnx::MOST_TENSOR_BYTES / 4 - 64]));
+    for (field, bytes) in [(4, 256), (5, 64), (7, 32), (10, 256), (11, 32)] {
+        let with = |bytes: usize| {
+            let data = [number(1, 1), number(2, 1), message(field, &vec![1; bytes])].concat();
+            inspect(&model(&[rest.clone(), message(5, &data)].concat()))
+        };
+        assert_eq!(with(bytes), Ok(()), "{field}");
+        let found = with(bytes + 1);
+        assert!(matches!(found, Err(InspectError::TooLarge { .. })), "{field}: {found:?}");
+    }
+}
+
+#[test]
+fn a_sparse_tensor_weighs_what_its_values_do() {
+    // One value of 16 bytes, and then as many as fit.
+    let complex = message(1, &number(2, 15));
+    let of =
+        |side: u64| inspect(&model(&message(15, &[number(3, side), complex.clone()].concat())));
+    assert_eq!(of(onnx::MOST_TENSOR_BYTES / 16 - 1), Ok(()));
+    assert!(matches!(of(onnx::MOST_TENSOR_BYTES / 16), Err(InspectError::TooLarge { .. })));
+}
+
+#[test]
 fn what_is_no_onnx_is_refused_before_the_runtime_sees_it() {
     for bytes in [&b""[..], b"no model", b"\x89PNG\r\n\x1a\n", &number(1, 7), &[0x3a, 0xff]] {
         assert!(matches!(inspect(bytes), Err(InspectError::NotOnnx { .. })), "{bytes:?}");

@@ -63,11 +63,11 @@ fn a_model_that_is_not_what_is_expected_is_refused_by_name() {
     let wanted = signature(Dim::Is(2), &[None]);
     assert_eq!(
         refused(TWICE, &signature(Dim::Is(4), &[None])),
-        "`picture` of the model is Tensor<f32>(1, 3, 2, 2); expected is float32 [1,3,4,4]"
+        "\"picture\" of the model is Tensor<f32>(1, 3, 2, 2); expected is float32 [1,3,4,4]"
     );
     assert_eq!(
         refused(TWICE, &signature(Dim::Is(2), &[Some("scores")])),
-        "the model has no output scores; it has: same, twice"
+        "the model has no output scores; it has: [\"same\", \"twice\"]"
     );
     assert_eq!(refused(TWO_INPUTS, &wanted), "the model takes 2 inputs; one is expected");
     assert!(refused(DOUBLE, &wanted).contains("f64"));

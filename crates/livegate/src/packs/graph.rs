@@ -10,7 +10,7 @@ use crate::keys::Unusable;
 /// What a scorer's graph must be.
 const INPUT: &str =
     "a scorer takes one input, float32 [1,3,height,width]: one picture, a plane per colour";
-const OUTPUT: &str = "a scorer gives float32 [1,classes], with two classes or more: a logit or a probability of each";
+const OUTPUT: &str = "a scorer has one output, float32 [1,classes], with two classes or more: a logit or a probability of each";
 
 /// What can be read of a graph.
 #[derive(Debug)]
@@ -35,21 +35,22 @@ pub(crate) fn describe(
         return Err(Unusable(format!("the model takes {count} inputs ({names}); {INPUT}")));
     };
     let size = input_size(input, size)?;
-    let Some(output) = graph.outputs.first() else {
-        return Err(Unusable(format!("the model gives nothing; {OUTPUT}")));
+    let [output] = &graph.outputs[..] else {
+        let (count, names) = (graph.outputs.len(), names(&graph.outputs));
+        return Err(Unusable(format!("the model has {count} outputs ({names}); {OUTPUT}")));
     };
     let classes = output_classes(output, classes)?;
     Ok(Described { input: input.name.clone(), output: output.name.clone(), size, classes })
 }
 
 fn names(ports: &[Port]) -> String {
-    ports.iter().map(|port| &*port.name).collect::<Vec<_>>().join(", ")
+    ports.iter().map(|port| format!("{:?}", port.name)).collect::<Vec<_>>().join(", ")
 }
 
 fn input_size(port: &Port, stated: Option<Size>) -> Result<Size, Unusable> {
     let Port { name, declared, shape } = port;
     let wrong =
-        |what: &str| Err(Unusable(format!("the input `{name}` is {declared}: {what}; {INPUT}")));
+        |what: &str| Err(Unusable(format!("the input {name:?} is {declared}: {what}; {INPUT}")));
     let (height, width) = match shape.as_deref() {
         None => {
             return wrong("not a tensor of 32-bit floats; export the model with float32 inputs");
@@ -89,7 +90,7 @@ fn input_size(port: &Port, stated: Option<Size>) -> Result<Size, Unusable> {
 fn output_classes(port: &Port, stated: Option<usize>) -> Result<usize, Unusable> {
     let Port { name, declared, shape } = port;
     let wrong =
-        |what: &str| Err(Unusable(format!("the output `{name}` is {declared}: {what}; {OUTPUT}")));
+        |what: &str| Err(Unusable(format!("the output {name:?} is {declared}: {what}; {OUTPUT}")));
     let declared = match shape.as_deref() {
         None => return wrong("not a tensor of 32-bit floats"),
         Some([None | Some(1), classes]) => *classes,
@@ -110,13 +111,14 @@ fn output_classes(port: &Port, stated: Option<usize>) -> Result<usize, Unusable>
     }
 }
 
-/// Whether the model's numbers look like logits or like probabilities, from two pictures that are none.
+/// Whether the model's numbers look like logits or like probabilities, from two pictures that are none; nothing
+/// where they look like neither.
 pub(crate) fn activation(
     runtime: &Runtime,
     bytes: &[u8],
     device: Device,
     described: &Described,
-) -> Result<Activation, ModelError> {
+) -> Result<Option<Activation>, ModelError> {
     let Size { width, height } = described.size;
     let signature = Signature {
         input: [1, 3, height, width].map(Dim::Is),
@@ -128,15 +130,22 @@ pub(crate) fn activation(
     let mut model = Model::load(runtime, bytes, device, &signature)?;
     let black = vec![0.0; 3 * width * height];
     let stripes: Vec<f32> = (0..black.len()).map(|i| (i % 256) as f32).collect();
+    let mut answers = Vec::new();
     for tensor in [black, stripes] {
         let outputs = model.run([1, 3, height, width], &tensor)?;
-        let numbers = outputs.get(0)?;
-        let are_shares = numbers.iter().all(|number| (0.0..=1.0).contains(number));
-        if !are_shares || (numbers.sum() - 1.0).abs() > 1e-3 {
-            return Ok(Activation::Softmax);
-        }
+        answers.push(outputs.get(0)?.iter().copied().collect());
     }
-    Ok(Activation::Probabilities)
+    Ok(activation_of(&answers))
+}
+
+fn activation_of(answers: &[Vec<f32>]) -> Option<Activation> {
+    let mut numbers = answers.iter().flatten();
+    if !numbers.all(|number| (0.0..=1.0).contains(number)) {
+        return Some(Activation::Softmax);
+    }
+    // Those of a sigmoid for each class do not; taken for logits, they would say next to nothing.
+    let add_up = |numbers: &Vec<f32>| (numbers.iter().sum::<f32>() - 1.0).abs() <= 1e-3;
+    answers.iter().all(add_up).then_some(Activation::Probabilities)
 }
 
 #[cfg(test)]
@@ -183,7 +192,28 @@ mod tests {
         let two = vec![port("picture", PICTURE), port("depth", PICTURE)];
         let graph = Graph { inputs: two, outputs: vec![] };
         let found = describe(&graph, None, None).unwrap_err().to_string();
-        assert!(found.contains("2 inputs (picture, depth); a scorer takes one"), "{found}");
+        assert!(found.contains("2 inputs (\"picture\", \"depth\"); a scorer takes one"), "{found}");
+    }
+
+    #[test]
+    fn a_graph_of_several_outputs_is_refused_with_their_names() {
+        let outputs = vec![port("class", Some(&[1, 3])), port("\u{1b}[2J", Some(&[1, 3]))];
+        let graph = Graph { inputs: vec![port("in", Some(&[1, 3, 80, 80]))], outputs };
+        let found = describe(&graph, None, None).unwrap_err().to_string();
+        assert!(
+            found.contains("2 outputs (\"class\", \"\\u{1b}[2J\"); a scorer has one"),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn numbers_that_are_neither_logits_nor_probabilities_are_not_guessed() {
+        let of = |first: [f32; 2], second: [f32; 2]| activation_of(&[first.into(), second.into()]);
+        assert_eq!(of([0.25, 0.75], [0.5, 0.5]), Some(Activation::Probabilities));
+        assert_eq!(of([0.25, 0.75], [-0.5, 1.5]), Some(Activation::Softmax));
+        assert_eq!(of([3.0, 4.0], [0.2, 0.1]), Some(Activation::Softmax));
+        assert_eq!(of([f32::NAN, 0.5], [0.5, 0.5]), Some(Activation::Softmax));
+        assert_eq!(of([0.25, 0.75], [0.9, 0.8]), None);
     }
 
     #[test]

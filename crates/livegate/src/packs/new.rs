@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use frame::{Size, TensorSpec};
-use liveness::Pipeline;
+use liveness::{GoldenError, LoadError, Pipeline};
 use model_pack::{
-    Activation, Artifact, Calibration, Crop, Digest, Fusion, Home, Installer, Levels, Manifest,
-    Options, Pack, Scorer, ScorerSpec, catalog, inline_toml, is_plain,
+    Activation, Artifact, Calibration, Crop, Digest, Fusion, Home, Installer, Levels,
+    MOST_MODEL_BYTES, Manifest, Options, Pack, Scorer, ScorerSpec, catalog, inline_toml, is_plain,
 };
 use onnx::{Graph, Runtime};
 
@@ -22,8 +22,6 @@ use crate::keys::Unusable;
 use crate::progress::Progress;
 use crate::{engine, print, tell};
 
-/// Longest model file that is read, bytes: where protobuf ends.
-const MOST_MODEL_BYTES: u64 = 1 << 31;
 /// A scorer that is this sure of the drawn face (odds of 1100 to 1) hardly moves with its preprocessing.
 const SURE_LOG_ODDS: f64 = 7.0;
 
@@ -50,10 +48,18 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
     // Flags may say what no manifest may, and models are about to be run by them.
     draft.check_bounds().map_err(|error| Unusable(format!("the flags make no pack: {error}")))?;
     if command.activation.is_none() {
-        draft.scorers[0].spec.activation = activation(&runtime, &model, config.device, &described)
+        let guessed = activation(&runtime, &model, config.device, &described)
             .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?;
+        draft.scorers[0].spec.activation = guessed.ok_or_else(|| {
+            Unusable(format!(
+                "{file}: its numbers are from 0 to 1 and do not add up to 1, as those of a sigmoid for each \
+                 class: say with --activation what they are (`probabilities` takes that of the live class as \
+                 it comes)"
+            ))
+        })?;
     }
-    let manifest = recorded(draft, &donor, &model, &runtime, &config)?;
+    let manifest = recorded(draft, &donor, &model, &runtime, &config)
+        .map_err(|error| Unusable(format!("{file}: {error}")))?;
     let pack = Pack::unsaved(manifest, &models(&donor, &model));
     // In memory first, so that nothing is written that does not serve.
     Pipeline::load(&runtime, &pack, config.device, config.liveness)?;
@@ -107,14 +113,22 @@ fn donor(name: Option<&str>, home: &Home) -> anyhow::Result<Pack> {
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let unreadable = || format!("{} cannot be read", path.display());
-    let file = File::open(path).with_context(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(MOST_MODEL_BYTES + 1).read_to_end(&mut bytes).with_context(unreadable)?;
-    if bytes.len() as u64 > MOST_MODEL_BYTES {
-        let path = path.display();
-        return Err(Unusable(format!("{path} has more than 2 GiB; no ONNX file does")).into());
+    // Before it is opened: a pipe would be waited for, and a device need not end.
+    let metadata = path.metadata().with_context(unreadable)?;
+    if !metadata.is_file() {
+        return Err(Unusable(format!("{} is not a file", path.display())).into());
     }
-    Ok(bytes)
+    let too_long = || {
+        let path = path.display();
+        Unusable(format!("{path} has more than 256 MiB; no model of a pack may"))
+    };
+    if metadata.len() > MOST_MODEL_BYTES {
+        return Err(too_long().into());
+    }
+    let file = File::open(path).with_context(unreadable)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    file.take(MOST_MODEL_BYTES + 1).read_to_end(&mut bytes).with_context(unreadable)?;
+    if bytes.len() as u64 > MOST_MODEL_BYTES { Err(too_long().into()) } else { Ok(bytes) }
 }
 
 /// How the flags and the graph have it fed and read.
@@ -149,10 +163,21 @@ fn draft(
             "`{id}` is no id for a model: use letters, digits, `-`, `_` and `.` (--id)"
         )));
     }
+    let manifest = &donor.manifest;
+    let others = std::iter::once((&manifest.detector.id, &manifest.detector.artifact));
+    let mut others = others.chain(manifest.landmarker.as_ref().map(|it| (&it.id, &it.artifact)));
+    let file = format!("{id}.onnx");
+    if others.any(|(other, artifact)| *other == id || artifact.file == file) {
+        return Err(Unusable(format!(
+            "the pack `{}`, which the face detector is taken from, has a model `{id}` already; call this one \
+             otherwise with --id",
+            manifest.name
+        )));
+    }
     let stated = |text: &Option<String>| text.clone().unwrap_or_else(|| "not stated".to_owned());
     let detector = donor.manifest.detector.clone();
     let artifact = Artifact {
-        file: format!("{id}.onnx"),
+        file,
         sha256: Digest::of(model),
         size_bytes: model.len() as u64,
         licence: stated(&command.licence),
@@ -189,11 +214,22 @@ fn recorded(
     model: &[u8],
     runtime: &Runtime,
     config: &Config,
-) -> anyhow::Result<Manifest> {
+) -> Result<Manifest, Unusable> {
     let pack = Pack::unsaved(draft.clone(), &models(donor, model));
-    draft.golden = vec![liveness::record(runtime, &pack, config.device)?];
-    let read = Manifest::parse(&draft.to_toml());
-    Ok(read.map_err(|error| Unusable(format!("the flags make no pack: {}", chain(&error))))?)
+    let golden = liveness::record(runtime, &pack, config.device).map_err(|error| match error {
+        LoadError::Golden(GoldenError::NoProbability { found, .. }) => Unusable(format!(
+            "for the drawn face the model gives {found}, which is no probability; if its numbers are \
+             logits, say --activation softmax, and else look at --pixel-scale, --mean and --std"
+        )),
+        // Nothing is recorded yet that could be missed.
+        LoadError::Golden(error) => {
+            Unusable(format!("it does not answer for the drawn face: {}", chain(&error)))
+        }
+        error => Unusable(chain(&error)),
+    })?;
+    draft.golden = vec![golden];
+    Manifest::parse(&draft.to_toml())
+        .map_err(|error| Unusable(format!("the flags make no pack: {}", chain(&error))))
 }
 
 fn say_what_is_left(
@@ -205,13 +241,19 @@ fn say_what_is_left(
     let Scorer { id, artifact, spec } = &manifest.scorers[0];
     let Described { input, output, size: Size { width, height }, classes } = described;
     print(&format!(
-        "\nRead from the graph: input `{input}`, {width}x{height} px; output `{output}`, {classes} classes."
+        "\nRead from the graph: input {input:?}, {width}x{height} px; output {output:?}, {classes} classes."
     ))?;
     print("Taken as the flags have it, or by default; the model cannot tell:")?;
     print(&format!("  crop = {}", inline_toml(&spec.crop)))?;
     print(&format!("  resize = {}", inline_toml(&spec.resize)))?;
     print(&format!("  tensor = {}", inline_toml(&spec.tensor)))?;
-    print(&format!("  activation = {}", inline_toml(&spec.activation)))?;
+    let guessed = match command.activation {
+        None => {
+            " (guessed from its numbers for two test pictures; if wrong, make it again with --activation)"
+        }
+        Some(_) => "",
+    };
+    print(&format!("  activation = {}{guessed}", inline_toml(&spec.activation)))?;
     print(&format!("  live_class = {}", spec.live_class))?;
     let fields = [
         ("licence", Some(&artifact.licence)),
@@ -239,7 +281,7 @@ fn say_what_is_left(
     tell(&format!(
         "WARNING: these golden vectors were recorded from this very pack. They show when something changes; \
          they cannot tell whether the preprocessing is right. Check that once: `livegate verify PICTURE --pack \
-         {name} --json` prints the model's raw probability (`models.{id}`) and the face's box; your training \
+         {name} --exact --json` prints the model's raw probability (`models.{id}`) and the face's box; your training \
          code must give that probability for that box, to about 0.01."
     ));
     Ok(())

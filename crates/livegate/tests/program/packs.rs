@@ -1,6 +1,7 @@
-//! `livegate packs`, and the page that walks through it.
+//! `livegate packs`.
 
-use std::collections::BTreeSet;
+mod page;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -86,10 +87,33 @@ fn a_changed_pack_is_listed_as_changed() {
     let list = json(home.path(), &["list", "--json"]);
     assert_eq!(list[1]["state"], "changed");
     assert!(list[1]["problem"].as_str().unwrap().contains("packs install starter"), "{list}");
-    assert_eq!((&list[3]["name"], &list[3]["state"]), (&"own".into(), &"changed".into()));
-    assert!(list[3]["problem"].as_str().unwrap().contains("no pack manifest"), "{list}");
+    assert_eq!((&list[4]["name"], &list[4]["state"]), (&"own".into(), &"changed".into()));
+    assert!(list[4]["problem"].as_str().unwrap().contains("no pack manifest"), "{list}");
     let (out, _, code) = packs(home.path(), &["list"]);
     assert!(code == 0 && out.contains("own: "), "{out}");
+}
+
+/// A pipe would be waited for, and a long file read.
+#[test]
+fn what_is_no_model_file_is_listed_as_changed_and_not_read() {
+    let home = home();
+    let starter = home.path().join("packs/starter");
+    let own = home.path().join("packs/own");
+    copy(&starter, &own);
+    replace(&own.join("pack.toml"), "\"starter\"", "\"own\"");
+    for pack in [&starter, &own] {
+        std::fs::remove_file(pack.join("fr_liveness.onnx")).unwrap();
+        let made = Command::new("mkfifo").arg(pack.join("fr_liveness.onnx")).status().unwrap();
+        assert!(made.success());
+    }
+    let list = json(home.path(), &["list", "--json"]);
+    assert_eq!((&list[1]["state"], &list[4]["state"]), (&"changed".into(), &"changed".into()));
+    assert!(list[4]["problem"].as_str().unwrap().contains("it is not a file"), "{list}");
+
+    let manifest = std::fs::File::options().write(true).open(starter.join("pack.toml")).unwrap();
+    manifest.set_len(8 << 30).unwrap();
+    let list = json(home.path(), &["list", "--json"]);
+    assert_eq!(list[1]["state"], "changed", "{list}");
 }
 
 #[test]
@@ -192,6 +216,23 @@ fn what_is_wrong_with_a_pack_is_told_and_the_others_are_still_checked() {
     assert!(code == 64 && err.contains("not installed"), "{err}");
 }
 
+#[test]
+fn a_pack_of_the_catalogue_with_another_manifest_is_wrong() {
+    let home = home();
+    // It would pass: nothing that the models answer depends on it.
+    replace(&home.path().join("packs/starter/pack.toml"), "offset = 1.0204", "offset = 9.0");
+    let (out, err, code) = packs(home.path(), &["verify"]);
+    assert_eq!(
+        (out.trim(), code),
+        (
+            "starter: WRONG: pack.toml is not the one that this version installs; `livegate packs \
+             install starter` puts it back",
+            1
+        ),
+        "{err}"
+    );
+}
+
 /// An ONNX file whose weights are in another one, as it would come with somebody's pack.
 #[test]
 fn a_model_that_points_elsewhere_makes_no_pack() {
@@ -214,6 +255,11 @@ fn what_makes_no_pack_is_refused_and_leaves_nothing() {
     let data = testbed::workspace().join("crates/onnx/tests/data");
     let two_inputs = data.join("two_inputs.onnx");
     let double = data.join("double.onnx");
+    let (pipe, huge) = (home.path().join("pipe.onnx"), home.path().join("huge.onnx"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // It has no blocks on the disk.
+    std::fs::File::create(&huge).unwrap().set_len((256 << 20) + 1).unwrap();
+    let (pipe, huge) = (pipe.to_str().unwrap(), huge.to_str().unwrap());
     let (two_inputs, double) = (two_inputs.to_str().unwrap(), double.to_str().unwrap());
     for (name, scorer, more, said) in [
         ("starter", &*model, &["--live-class", "0"][..], "is a pack that Livegate knows"),
@@ -230,9 +276,20 @@ fn what_makes_no_pack_is_refused_and_leaves_nothing() {
             "mine",
             two_inputs,
             &["--live-class", "0"],
-            "2 inputs (picture, other); a scorer takes one",
+            "2 inputs (\"picture\", \"other\"); a scorer takes one",
         ),
         ("mine", double, &["--live-class", "0"], "float32 [1,3,height,width]"),
+        (
+            "mine",
+            &model,
+            &["--live-class", "0", "--activation", "probabilities"],
+            "is no probability; if its numbers are logits, say --activation softmax",
+        ),
+        ("mine", &model, &["--live-class", "0", "--id", "fr_detect"], "otherwise with --id"),
+        ("mine", &model, &["--live-class", "0", "--id", "ultralight"], "otherwise with --id"),
+        ("mine", pipe, &["--live-class", "0"], "is not a file"),
+        ("mine", "/dev/zero", &["--live-class", "0"], "is not a file"),
+        ("mine", huge, &["--live-class", "0"], "more than 256 MiB"),
     ] {
         let arguments = [&["new", name, "--scorer", scorer], more].concat();
         let (out, err, code) = packs(home.path(), &arguments);
@@ -257,6 +314,7 @@ fn a_model_that_ends_in_a_softmax_is_known_by_its_answers() {
         let (out, err, code) = packs(home.path(), &[&arguments[..], more].concat());
         assert_eq!(code, 0, "{err}");
         assert!(out.contains("Still to be filled in, in pack.toml: licence, origin"), "{out}");
+        assert_eq!(out.contains("(guessed from its numbers"), name == "told", "{out}");
         let pack = model_pack::Pack::open(&home.path().join("packs").join(name)).unwrap();
         pack.manifest
     };
@@ -266,112 +324,4 @@ fn a_model_that_ends_in_a_softmax_is_known_by_its_answers() {
     let stated = manifest("stated", &["--activation", "softmax", "--id", "v1.2"]);
     assert_eq!(stated.scorers[0].spec.activation, model_pack::Activation::Softmax);
     assert_eq!(stated.scorers[0].artifact.file, "v1.2.onnx");
-}
-
-fn page() -> String {
-    std::fs::read_to_string(testbed::workspace().join("docs/PACKS.md")).unwrap()
-}
-
-/// The page's blocks of a language.
-fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
-    let opening = format!("```{language}\n");
-    page.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
-}
-
-#[test]
-fn the_commands_of_the_page_make_a_pack_that_scores_like_the_one_it_was_taken_from() {
-    let (home, desk) = (home(), tempfile::tempdir().unwrap());
-    own_model(desk.path());
-    std::fs::copy(testbed::portrait(), desk.path().join("portrait.png")).unwrap();
-    let page = page();
-    let script = blocks(&page, "sh").concat();
-    assert!(script.matches("livegate ").count() >= 8, "{script}");
-    let program = Path::new(env!("CARGO_BIN_EXE_livegate")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var_os("PATH").unwrap().display());
-    let output = Command::new("sh")
-        .args(["-euc", &script])
-        .current_dir(desk.path())
-        .env("PATH", path)
-        .env("LIVEGATE_HOME", home.path())
-        .output()
-        .unwrap();
-    let (out, err, code) = finished(&output);
-    assert_eq!(code, 0, "{out}{err}");
-    assert!(err.contains("cannot tell whether the preprocessing is right"), "{err}");
-    assert!(out.contains("livegate evaluate --pack mine"), "{out}");
-    assert!(!out.contains("Still to be filled in"), "{out}");
-
-    let verify = |pack: &str, model: &str| {
-        let mut command = livegate(home.path());
-        command.args(["verify", "--offline", "--exact", "--json", "--pack", pack]);
-        let (out, err, _) = finished(&command.arg(testbed::portrait()).output().unwrap());
-        let report: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{err}"));
-        report["models"][model].as_f64().unwrap()
-    };
-    assert_eq!(verify("mine", "my-model"), verify("starter", "fr_liveness"));
-    // The page shows what the block before it printed.
-    assert!(out.contains("\"models\":{\"my-model\":"), "{out}");
-}
-
-#[test]
-fn the_pages_wrong_colours_are_told_as_it_says() {
-    let home = home();
-    let model = own_model(home.path());
-    let (_, err, code) =
-        packs(home.path(), &["new", "mine", "--scorer", &model, "--live-class", "0"]);
-    assert_eq!(code, 0, "{err}");
-    replace(&home.path().join("packs/mine/pack.toml"), "\"bgr\"", "\"rgb\"");
-    let (out, _, code) = packs(home.path(), &["verify", "mine"]);
-    assert_eq!(code, 1);
-    let page = page();
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        blocks(&page, "text").iter().any(|block| words(block) == words(&out)),
-        "the page does not show: {out}"
-    );
-}
-
-#[test]
-fn the_pages_example_is_a_manifest_and_its_tables_have_every_key() {
-    fn paths(value: &toml::Value, path: &str, found: &mut BTreeSet<String>) {
-        match value {
-            toml::Value::Table(table) => {
-                for (key, value) in table {
-                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    paths(value, &path, found);
-                }
-            }
-            toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
-                for item in items {
-                    paths(item, path, found);
-                }
-            }
-            _ => {
-                found.insert(path.to_owned());
-            }
-        }
-    }
-
-    let page = page();
-    let [example] = blocks(&page, "toml")[..] else { panic!("one example") };
-    model_pack::Manifest::parse(example).unwrap();
-    let mut keys = BTreeSet::new();
-    paths(&toml::from_str(example).unwrap(), "", &mut keys);
-
-    let section = page.split("\n## pack.toml\n").nth(1).unwrap();
-    let rows = section.lines().filter(|line| line.starts_with("| `"));
-    let cells = rows.map(|row| row.split('|').nth(1).unwrap().to_owned()).collect::<String>();
-    let documented: Vec<&str> = cells.split('`').skip(1).step_by(2).collect();
-    let is_below = |key: &str, documented: &str| {
-        key == documented || key.strip_prefix(documented).is_some_and(|rest| rest.starts_with('.'))
-    };
-    for key in &keys {
-        assert!(documented.iter().any(|it| is_below(key, it)), "{key} is not in the tables");
-    }
-    for documented in documented {
-        assert!(
-            keys.iter().any(|key| is_below(key, documented)),
-            "{documented} is not in the example"
-        );
-    }
 }
