@@ -41,7 +41,7 @@ pub struct Settings {
     pub max_roll_degrees: f64,
     /// Least variance of the Laplacian over the face (Pech-Pacheco et al. 2000), its box brought to 128 px wide and its
     /// luma to a mean of 128, in levels squared (`IMAGE_TOO_BLURRY`). As measured: sharp faces had 90 to 400, blurred with
-    /// a deviation of 2 of those pixels 7 to 17, of 3, where living people's scores fall apart, 4 to 8.
+    /// a deviation of 2 of those pixels 8 to 17, of 3, where living people's scores begin to fall apart, 4 to 9.
     pub min_sharpness: f64,
     /// Least mean luma of the face, 0 to 255 (`IMAGE_TOO_DARK`). As measured: scores held at 21 to 49, and
     /// went astray in both directions at 10 to 16.
@@ -102,7 +102,7 @@ impl Default for Settings {
             max_outside_share: 0.15,
             max_yaw_degrees: 45.0,
             max_roll_degrees: 35.0,
-            min_sharpness: 10.0,
+            min_sharpness: 6.0,
             min_luma: 20.0,
             max_luma: 235.0,
             severity: Severities::default(),
