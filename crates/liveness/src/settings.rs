@@ -40,8 +40,8 @@ pub struct Settings {
     /// landmarker's tilts were off by at that angle, 4, rounded up. `YuNet`'s landmarks show only about a third of a tilt.
     pub max_roll_degrees: f64,
     /// Least variance of the Laplacian over the face (Pech-Pacheco et al. 2000), its box brought to 128 px wide and its
-    /// luma to a mean of 128, in levels squared (`IMAGE_TOO_BLURRY`). As measured: sharp faces had 90 to 400, blurred with
-    /// a deviation of 2 of those pixels 8 to 17, of 3, where living people's scores begin to fall apart, 4 to 9.
+    /// luma to a mean of 128, in levels squared (`IMAGE_TOO_BLURRY`). As measured: sharp faces had 88 to 470, blurred with
+    /// a deviation of 2 of those pixels 7 to 18, of 3, where living people's scores begin to fall apart, 4 to 11.
     pub min_sharpness: f64,
     /// Least mean luma of the face, 0 to 255 (`IMAGE_TOO_DARK`). As measured: scores held at 21 to 49, and
     /// went astray in both directions at 10 to 16.
