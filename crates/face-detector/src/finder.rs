@@ -127,7 +127,7 @@ impl Finder {
 
     fn find_upright(&mut self, overview: &Frame) -> Result<Seen, DetectError> {
         let as_sent = self.see(overview, Turn::None)?;
-        if !self.can_tell() || as_sent.doubt <= self.most_doubt() {
+        if as_sent.doubt <= self.most_doubt() {
             return Ok(as_sent);
         }
         let mut best: Option<Seen> = None;
@@ -165,12 +165,7 @@ impl Finder {
         Ok(Some(marked.disagreement))
     }
 
-    /// Whether there is a way to tell an upright face from one that lies on its side.
-    fn can_tell(&self) -> bool {
-        self.landmarker.is_some() || self.detector.spec().upright.is_some()
-    }
-
-    /// Up to here a face is upright without a second look.
+    /// Up to here a face is upright without a second look; without a way to tell, always.
     fn most_doubt(&self) -> f32 {
         match (&self.landmarker, self.detector.spec().upright) {
             (Some(landmarker), _) => landmarker.spec().upright.sure,

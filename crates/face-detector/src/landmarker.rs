@@ -139,7 +139,7 @@ impl Landmarker {
         let small = self.resampler.resample(patch.view(), input, Filter::AreaOrLanczos4);
         self.tensor.clear();
         for y in 0..input.height {
-            self.tensor.extend(small.row(y).chunks_exact(3).map(gray));
+            self.tensor.extend(small.luma_row(y).map(|luma| luma / 255.0));
         }
         let seen = self.points()?;
         for row in self.tensor.chunks_exact_mut(input.width) {
@@ -201,12 +201,6 @@ impl Landmarker {
             .map(|i| Point { x: values[[0, 2 * i]], y: values[[0, 2 * i + 1]] })
             .collect())
     }
-}
-
-/// ITU-R BT.601 luma, 0 to 1.
-fn gray(pixel: &[u8]) -> f32 {
-    let [red, green, blue] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
-    (0.299 * red + 0.587 * green + 0.114 * blue) / 255.0
 }
 
 /// The point that point `i` is in a mirror.

@@ -152,6 +152,14 @@ impl<'a> View<'a> {
     pub fn row(&self, y: usize) -> &'a [u8] {
         &self.pixels[y * self.stride..][..3 * self.size.width]
     }
+
+    /// The luma of row `y` by ITU-R BT.601, 0 to 255.
+    pub fn luma_row(&self, y: usize) -> impl Iterator<Item = f32> + use<'a> {
+        self.row(y).chunks_exact(3).map(|pixel| {
+            let [red, green, blue] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
+            0.299 * red + 0.587 * green + 0.114 * blue
+        })
+    }
 }
 
 #[cfg(test)]

@@ -219,9 +219,7 @@ fn say_which_serves(home: &Home, wanted: &Wanted) {
         tell(&format!("  {}", manifest.summary));
     }
     let measured = packs.iter().filter_map(|(m, _)| Some((&m.name, m.evaluation.as_ref()?)));
-    if let Some((_, first)) = measured.clone().next() {
-        tell(&format!("  At a score of 0.5, on {}:", first.pictures));
-    }
+    tell("  At a score of 0.5 (`livegate packs show NAME` says on which pictures, and of what):");
     tell(&format!(
         "    {:<12} {:>5} {:>7} {:>25} {:>25}",
         "pack", "AUC", "EER", "attacks accepted (APCER)", "people rejected (BPCER)"

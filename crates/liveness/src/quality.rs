@@ -29,13 +29,7 @@ impl Quality {
         let binned = frame.crop(part).binned(factor);
         let view =
             resampler.resample(binned.view(), Size::new(WIDTH_PX, height), Filter::AreaOrLanczos4);
-        let luma: Vec<f32> = (0..height)
-            .flat_map(|y| view.row(y).chunks_exact(3))
-            .map(|pixel| {
-                let [red, green, blue] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
-                0.299 * red + 0.587 * green + 0.114 * blue
-            })
-            .collect();
+        let luma: Vec<f32> = (0..height).flat_map(|y| view.luma_row(y)).collect();
         let laplacian = |x: usize, y: usize| {
             let at = |x: usize, y: usize| luma[y * WIDTH_PX + x];
             at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y)
