@@ -13,6 +13,7 @@ mod error;
 mod graph;
 mod inspect;
 mod model;
+mod rewrite;
 mod runtime;
 mod signature;
 
@@ -21,5 +22,6 @@ pub use error::{ModelError, RuntimeError};
 pub use graph::{Graph, Port};
 pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
 pub use model::{Model, Outputs};
+pub use rewrite::prelu_as_max;
 pub use runtime::Runtime;
 pub use signature::{Dim, OutputSignature, Shape, Signature};
