@@ -13,7 +13,7 @@ pub enum Device {
     #[default]
     Cpu,
     /// `OpenVINOExecutionProvider` on the CPU, one thread a session, in 32-bit floats. Needs an ONNX Runtime
-    /// built with it, and the libraries of `OpenVINO` beside that.
+    /// built with it, and the libraries of OpenVINO beside that.
     OpenVino,
 }
 

@@ -2,7 +2,6 @@
 
 use ort::value::{Outlet, TensorElementType, ValueType};
 
-use crate::device::Device;
 use crate::error::ModelError;
 use crate::model::build;
 use crate::runtime::Runtime;
@@ -35,7 +34,7 @@ impl Graph {
     /// When the bytes are no model that this runtime can build a session from, or are refused
     /// ([`inspect()`](crate::inspect())).
     pub fn read(runtime: &Runtime, bytes: &[u8]) -> Result<Self, ModelError> {
-        let session = build(runtime, bytes, Device::Cpu)?;
+        let session = build(runtime, bytes)?;
         let ports = |outlets: &[Outlet]| outlets.iter().map(port).collect();
         Ok(Self { inputs: ports(session.inputs()), outputs: ports(session.outputs()) })
     }

@@ -10,9 +10,11 @@
 
 mod device;
 mod error;
+mod fields;
 mod graph;
 mod inspect;
 mod model;
+mod openvino;
 mod rewrite;
 mod runtime;
 mod signature;

@@ -1,7 +1,6 @@
 //! One session of one model.
 
 use ndarray::ArrayViewD;
-use ort::ep::OpenVINO;
 use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
@@ -9,7 +8,7 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::inspect::inspect;
-use crate::rewrite::prelu_as_max;
+use crate::openvino;
 use crate::runtime::Runtime;
 use crate::signature::{Shape, Signature};
 
@@ -41,7 +40,10 @@ impl Model {
         device: Device,
         signature: &Signature,
     ) -> Result<Self, ModelError> {
-        let session = build(runtime, bytes, device)?;
+        let session = match device {
+            Device::Cpu => build(runtime, bytes)?,
+            Device::OpenVino => openvino::build(runtime, bytes, &signature.input)?,
+        };
         let [input] = session.inputs() else {
             return Err(ModelError::InputCount { found: session.inputs().len() });
         };
@@ -79,47 +81,20 @@ impl Model {
     }
 }
 
-/// A session for the file in `bytes`, which is read through before.
-pub(crate) fn build(
-    runtime: &Runtime,
-    bytes: &[u8],
-    device: Device,
-) -> Result<Session, ModelError> {
+/// A session on the CPU for the file in `bytes`, which is read through before.
+pub(crate) fn build(runtime: &Runtime, bytes: &[u8]) -> Result<Session, ModelError> {
     inspect(bytes)?;
-    let plain = || {
-        let builder = Session::builder(&runtime.environment)?
-            .with_intra_threads(1)?
-            .with_inter_threads(1)?
-            .with_intra_op_spinning(false)?;
-        Ok(builder.with_inter_op_spinning(false)?)
-    };
-    let mut builder: SessionBuilder = plain().map_err(ModelError::Load)?;
-    match device {
-        Device::Cpu => builder.commit_from_memory(bytes).map_err(ModelError::Load),
-        Device::OpenVino => {
-            let mut builder =
-                on_openvino(builder).map_err(|source| ModelError::Device { device, source })?;
-            // This way round OpenVINO is 1.1 to 1.3 times as fast (fr_liveness 2.7 ms instead of 3.1 to 3.6,
-            // MiniFASNetV2 1.03 instead of 1.15 to 1.2). ONNX Runtime 1.26 on the CPU gains nothing; 1.32
-            // there would (MiniFASNetV2 1.9 ms instead of 4.0), and is still slower than 1.26 as it is (1.7).
-            builder
-                .commit_from_memory(&prelu_as_max(bytes))
-                .map_err(|source| ModelError::NotWhole { device, source })
-        }
-    }
+    let build = || one_thread(runtime)?.commit_from_memory(bytes);
+    build().map_err(ModelError::Load)
 }
 
-/// Has all of a model run on `OpenVINO`, on one thread, and nothing of it elsewhere.
-fn on_openvino(builder: SessionBuilder) -> Result<SessionBuilder, ort::Error> {
-    let provider = OpenVINO::default()
-        .with_device_type("CPU")
-        .with_num_threads(1)
-        .with_num_streams(1)
-        // Its default here, said so that it stays: OpenVINO itself would take 16-bit floats where the
-        // processor has instructions for them (AVX512-BF16, AMX), and scores would depend on the machine.
-        .with_precision("FP32");
-    let builder = builder.with_execution_providers([provider.build().error_on_failure()])?;
-    Ok(builder.with_disable_cpu_fallback()?)
+/// What every session has in common.
+pub(crate) fn one_thread(runtime: &Runtime) -> Result<SessionBuilder, ort::Error> {
+    let builder = Session::builder(&runtime.environment)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?;
+    Ok(builder.with_inter_op_spinning(false)?)
 }
 
 fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {

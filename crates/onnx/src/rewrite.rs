@@ -13,7 +13,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use micropb::{PbDecoder, WIRE_TYPE_LEN, WIRE_TYPE_VARINT};
+use micropb::WIRE_TYPE_LEN;
+
+use crate::fields::{Value, fields};
 
 /// What the names of new tensors begin with. A file with these bytes in it is left as it is.
 const NAME: &str = "livegate/scaled/";
@@ -182,49 +184,6 @@ fn operator_set(model: &[u8]) -> Option<u64> {
         }
     }
     version
-}
-
-/// A field of a message.
-struct Field<'a> {
-    number: u32,
-    value: Value<'a>,
-    /// Tag and all.
-    whole: &'a [u8],
-}
-
-#[derive(Clone, Copy)]
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    /// Of four or eight bytes, which nothing here is made of.
-    Fixed,
-}
-
-/// The fields of `message`, if it is one.
-fn fields(message: &[u8]) -> Option<Vec<Field<'_>>> {
-    let mut fields = Vec::new();
-    let mut reader = PbDecoder::new(message);
-    while !reader.as_reader().is_empty() {
-        let start = message.len() - reader.as_reader().len();
-        let tag = reader.decode_tag().ok()?;
-        let value = match tag.wire_type() {
-            WIRE_TYPE_VARINT => Value::Number(reader.decode_varint64().ok()?),
-            WIRE_TYPE_LEN => {
-                let length = reader.decode_varint32().ok()? as usize;
-                let rest: &[u8] = reader.as_reader();
-                let content = rest.get(..length)?;
-                reader.skip_bytes(length).ok()?;
-                Value::Bytes(content)
-            }
-            other => {
-                reader.skip_wire_value(other).ok()?;
-                Value::Fixed
-            }
-        };
-        let end = message.len() - reader.as_reader().len();
-        fields.push(Field { number: tag.field_num(), value, whole: &message[start..end] });
-    }
-    Some(fields)
 }
 
 /// Appends the field `number` with `content`.
