@@ -106,6 +106,9 @@ pub(crate) struct Setup {
     /// be had].
     #[arg(long = "pack", value_name = "NAME")]
     pub packs: Vec<String>,
+    /// Install what models run on with this device and no other; may be repeated [default: cpu].
+    #[arg(long = "device", value_name = "DEVICE")]
+    pub devices: Vec<Device>,
     #[command(flatten)]
     pub sources: Sources,
 }
@@ -118,7 +121,8 @@ pub(crate) struct Engine {
     /// Model pack [default: the best one installed] [env: `LIVEGATE_PACK`].
     #[arg(long, value_name = "NAME")]
     pub pack: Option<String>,
-    /// What models run on [default: cpu] [env: `LIVEGATE_DEVICE`].
+    /// What models run on: cpu, or openvino (scorers; detectors stay on the CPU) [default: cpu]
+    /// [env: `LIVEGATE_DEVICE`].
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<Device>,
     #[command(flatten)]

@@ -3,18 +3,22 @@
 use anyhow::Context;
 use liveness::{InvalidSetting, LoadError, Pipeline};
 use model_pack::{Home, Pack};
-use onnx::Runtime;
+use onnx::{Device, Runtime};
 
 use crate::cli::Place;
 use crate::config::{Config, ConfigError};
+use crate::setup;
 
 const LEVELS_OF_THE_PACK: &str = "one that the pack has a threshold for: `livegate packs show` lists them, `livegate calibrate` makes them";
 
-/// The library that the flags name, or the installed one, loaded.
-pub(crate) fn runtime(place: &Place, home: &Home) -> anyhow::Result<Runtime> {
-    let library = place.onnxruntime.clone().or_else(|| home.runtime_library());
-    let library = library.context("there is no ONNX Runtime library; run `livegate setup`")?;
-    Ok(Runtime::load(&library)?)
+/// The library that the flags name, or the one installed for `device`, loaded.
+pub(crate) fn runtime(place: &Place, home: &Home, device: Device) -> anyhow::Result<Runtime> {
+    let library = setup::library(device);
+    let file = place.onnxruntime.clone().or_else(|| home.runtime_library(library));
+    let file = file.with_context(|| {
+        format!("{library} is not installed; run `livegate setup --device {device}`")
+    })?;
+    Ok(Runtime::load(&file)?)
 }
 
 /// The runtime library and a pack, both checked; pipelines are made of them, one a thread.
@@ -28,7 +32,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Loads the library and reads the pack that the configuration names, or the best installed.
     pub(crate) fn load(place: &Place, home: &Home, config: &Config) -> anyhow::Result<Self> {
-        let runtime = runtime(place, home)?;
+        let runtime = runtime(place, home, config.device)?;
         let name = config.pack.as_deref().or_else(|| home.default_pack());
         let name = name.context("there is no model pack; run `livegate setup`")?;
         let pack = Pack::open(&home.pack_directory(name))

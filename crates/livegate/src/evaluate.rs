@@ -41,7 +41,14 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
     // Before the models are loaded, so that a second run here ends at once.
     let journal = Locked::take(out)?;
-    setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
+    setup::ensure(
+        &home,
+        place,
+        config.device,
+        config.pack.as_deref(),
+        false,
+        &command.engine.sources,
+    )?;
     let engine = Engine::load(place, &home, &config)?;
     let bar = command.bar.bar().unwrap_or(config.ingress.bar());
     let threshold = threshold(bar, &engine.pack().manifest)?;

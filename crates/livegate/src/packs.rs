@@ -254,7 +254,7 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
         .into());
     }
     let config = configured(on)?;
-    let runtime = engine::runtime(place, home)?;
+    let runtime = engine::runtime(place, home, config.device)?;
     let mut exit = 0;
     for name in if names.is_empty() { &installed } else { names } {
         let device = config.device;

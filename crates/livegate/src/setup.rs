@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use model_pack::{
-    Artifact, Home, InstallError, Installer, Manifest, Options, catalog, preferred,
+    Artifact, Home, InstallError, Installer, Library, Manifest, Options, catalog, preferred,
     runtime_library, sample_portrait,
 };
+use onnx::Device;
 
 use crate::cli::{Place, Setup, Sources};
 use crate::progress::Progress;
@@ -26,9 +27,17 @@ pub(crate) fn home(place: &Place) -> anyhow::Result<Home> {
     Ok(Home::new(platform.data_dir().join("livegate")))
 }
 
+/// The build of ONNX Runtime that has `device`.
+pub(crate) fn library(device: Device) -> Library {
+    match device {
+        Device::Cpu => Library::Cpu,
+        Device::OpenVino => Library::OpenVino,
+    }
+}
+
 /// What is to be installed.
 struct Wanted {
-    runtime: bool,
+    runtimes: Vec<Library>,
     sample: bool,
     /// Packs of the catalogue.
     packs: Vec<(Manifest, &'static str)>,
@@ -38,8 +47,14 @@ struct Wanted {
 
 pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
     let home = home(place)?;
+    let devices = match &command.devices[..] {
+        [] => &[Device::default()],
+        devices => devices,
+    };
+    let mut runtimes: Vec<Library> = devices.iter().copied().map(library).collect();
+    runtimes.dedup();
     let wanted = Wanted {
-        runtime: place.onnxruntime.is_none(),
+        runtimes: if place.onnxruntime.is_none() { runtimes } else { Vec::new() },
         sample: true,
         packs: chosen(&command.packs)?,
         all_packs: !command.packs.is_empty(),
@@ -59,7 +74,7 @@ pub(crate) fn install_packs(
     sources: &Sources,
 ) -> anyhow::Result<()> {
     let wanted = Wanted {
-        runtime: place.onnxruntime.is_none() && home.runtime_library().is_none(),
+        runtimes: missing_runtime(home, place, Device::default()),
         sample: home.sample_portrait().is_none(),
         packs: chosen(names)?,
         all_packs: true,
@@ -71,6 +86,7 @@ pub(crate) fn install_packs(
 pub(crate) fn ensure(
     home: &Home,
     place: &Place,
+    device: Device,
     pack: Option<&str>,
     sample: bool,
     sources: &Sources,
@@ -86,15 +102,22 @@ pub(crate) fn ensure(
         (None, None) => chosen(&[])?,
     };
     let wanted = Wanted {
-        runtime: place.onnxruntime.is_none() && home.runtime_library().is_none(),
+        runtimes: missing_runtime(home, place, device),
         sample: sample && home.sample_portrait().is_none(),
         packs,
         all_packs: serving.is_some(),
     };
-    if !wanted.runtime && !wanted.sample && wanted.packs.is_empty() {
+    if wanted.runtimes.is_empty() && !wanted.sample && wanted.packs.is_empty() {
         return Ok(());
     }
     install(home, &wanted, sources)
+}
+
+/// The library for `device`, unless it is there or another is named.
+fn missing_runtime(home: &Home, place: &Place, device: Device) -> Vec<Library> {
+    let library = library(device);
+    let is_missing = place.onnxruntime.is_none() && home.runtime_library(library).is_none();
+    is_missing.then_some(library).into_iter().collect()
 }
 
 /// The packs called `names`, or those that may serve unasked.
@@ -132,7 +155,10 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
     let show = |event: model_pack::Event<'_>| progress.show(&event);
     let installer = Installer::open(home, &options, &show)?;
     // Everything is tried before anything is given up, so that all that is missing is named at once.
-    let runtime = if wanted.runtime { installer.install_runtime() } else { Ok(()) };
+    let runtimes = wanted.runtimes.iter();
+    let mut runtimes: Vec<_> = runtimes
+        .filter_map(|&library| Some((library, installer.install_runtime(library).err()?)))
+        .collect();
     let mut failures = Vec::new();
     for (manifest, text) in &wanted.packs {
         if let Err(error) = installer.install_pack(manifest, text) {
@@ -151,18 +177,22 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
         let artifacts: Vec<Artifact> = manifest.artifacts().cloned().collect();
         say_by_hand(&artifacts, &home.pack_directory(&manifest.name));
     }
-    if let Err(error) = &runtime {
-        tell("NOT INSTALLED: the ONNX Runtime library");
+    for (library, error) in &runtimes {
+        tell(&format!("NOT INSTALLED: {library}"));
         say_why(error);
-        match runtime_library() {
-            Some(library) => say_by_hand(&[library], &home.runtime_directory()),
+        match runtime_library(*library) {
+            Some(files) => say_by_hand(&files, &home.runtime_directory(*library)),
             None => tell("  name one (1.24 or newer) with --onnxruntime"),
         }
     }
     if !wanted.packs.is_empty() {
         say_which_serves(home, wanted);
     }
-    runtime.context("there is nothing to run models with")?;
+    if let Some((library, error)) = runtimes.pop() {
+        let unusable =
+            format!("there is nothing to run models with: {library} could not be installed");
+        return Err(anyhow::Error::new(error).context(unusable));
+    }
     let none_serves = home.default_pack().is_none() && !wanted.packs.is_empty();
     if let Some((manifest, error)) = failures.pop()
         && (wanted.all_packs || none_serves)

@@ -54,7 +54,7 @@ pub(crate) enum Packs {
 pub(crate) struct On {
     #[command(flatten)]
     pub settings: Settings,
-    /// What models run on [default: cpu] [env: `LIVEGATE_DEVICE`].
+    /// What models run on: cpu or openvino [default: cpu] [env: `LIVEGATE_DEVICE`].
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<Device>,
 }

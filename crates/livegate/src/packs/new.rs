@@ -30,7 +30,7 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
     let donor = donor(command.detector_from.as_deref(), home)?;
     let model = read(&command.scorer)?;
     let config = configured(&command.on)?;
-    let runtime = engine::runtime(place, home)?;
+    let runtime = engine::runtime(place, home, config.device)?;
     let file = command.scorer.display();
     let graph = Graph::read(&runtime, &model)
         .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?;

@@ -33,6 +33,10 @@ save("two_inputs", [helper.make_node("Add", ["picture", "other"], ["sum"])],
 # 64-bit floats.
 save("double", [helper.make_node("Add", ["picture", "picture"], ["twice"])],
      [("picture", DOUBLE, [1, 3, 2, 2])], [("twice", DOUBLE, [1, 3, 2, 2])])
+# Something that OpenVINO does not do, and the CPU does.
+save("determinant", [helper.make_node("Add", ["picture", "picture"], ["twice"]),
+                     helper.make_node("Det", ["twice"], ["determinant"])],
+     [picture], [("determinant", FLOAT, [1, 3])])
 # A scorer of three classes that ends in a softmax: how much of each colour there is.
 save("probabilities", [helper.make_node("GlobalAveragePool", ["picture"], ["pooled"]),
                        helper.make_node("Flatten", ["pooled"], ["colours"]),
