@@ -35,6 +35,14 @@ pub(crate) fn library(device: Device) -> Library {
     }
 }
 
+/// The command that brings `library`.
+fn how(library: Library) -> &'static str {
+    match library {
+        Library::Cpu => "setup",
+        Library::OpenVino => "setup --device openvino",
+    }
+}
+
 /// What is to be installed.
 struct Wanted {
     runtimes: Vec<Library>,
@@ -169,19 +177,19 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
     if let Err(error) = &sample {
         tell("NOT INSTALLED: the sample portrait");
         say_why(error);
-        say_by_hand(&[sample_portrait()], &home.sample_directory());
+        say_by_hand(&[sample_portrait()], &home.sample_directory(), "setup");
     }
     for (manifest, error) in &failures {
         tell(&format!("NOT INSTALLED: the pack `{}`", manifest.name));
         say_why(error);
         let artifacts: Vec<Artifact> = manifest.artifacts().cloned().collect();
-        say_by_hand(&artifacts, &home.pack_directory(&manifest.name));
+        say_by_hand(&artifacts, &home.pack_directory(&manifest.name), "setup");
     }
     for (library, error) in &runtimes {
         tell(&format!("NOT INSTALLED: {library}"));
         say_why(error);
         match runtime_library(*library) {
-            Some(files) => say_by_hand(&files, &home.runtime_directory(*library)),
+            Some(files) => say_by_hand(&files, &home.runtime_directory(*library), how(*library)),
             None => tell("  name one (1.24 or newer) with --onnxruntime"),
         }
     }
@@ -216,7 +224,7 @@ fn say_why(error: &InstallError) {
 }
 
 /// What to put where, and where to get it, for those of `artifacts` that are not there.
-fn say_by_hand(artifacts: &[Artifact], directory: &Path) {
+fn say_by_hand(artifacts: &[Artifact], directory: &Path, then: &str) {
     tell("  by hand:");
     for artifact in artifacts {
         if !artifact.is_in(directory).unwrap_or(false) {
@@ -231,7 +239,7 @@ fn say_by_hand(artifacts: &[Artifact], directory: &Path) {
             }
         }
     }
-    tell("    then run `livegate setup` again");
+    tell(&format!("    then run `livegate {then}` again"));
 }
 
 /// Says which pack serves, and how they were measured to differ.
