@@ -161,7 +161,7 @@ fn install(new: &New<'_>, home: &Home, place: &Place, config: &Config) -> anyhow
         std::fs::write(directory.join("pack.toml"), new.text)
     });
     copied.with_context(|| format!("{} cannot be written", directory.display()))?;
-    let library = home.runtime_library(setup::library(config.device));
+    let library = home.runtime_library(config.device.library(home));
     let place = Place { home: None, onnxruntime: place.onnxruntime.clone().or(library) };
     let config = Config { pack: Some(new.name.to_owned()), ..config.clone() };
     let engine = Engine::load(&place, &beside, &config)?;

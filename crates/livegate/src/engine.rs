@@ -1,5 +1,7 @@
 //! From an installed home to something that checks selfies.
 
+use std::sync::Mutex;
+
 use anyhow::Context;
 use liveness::{InvalidSetting, LoadError, Pipeline};
 use model_pack::{Home, Pack};
@@ -7,16 +9,18 @@ use onnx::{Device, Runtime};
 
 use crate::cli::Place;
 use crate::config::{Config, ConfigError};
+use crate::device::DeviceChoice;
 use crate::setup;
 
 const LEVELS_OF_THE_PACK: &str = "one that the pack has a threshold for: `livegate packs show` lists them, `livegate calibrate` makes them";
 
 /// The library that the flags name, or the one installed for `device`, loaded.
-pub(crate) fn runtime(place: &Place, home: &Home, device: Device) -> anyhow::Result<Runtime> {
-    let library = setup::library(device);
+pub(crate) fn runtime(place: &Place, home: &Home, device: DeviceChoice) -> anyhow::Result<Runtime> {
+    let library = device.library(home);
     let file = place.onnxruntime.clone().or_else(|| home.runtime_library(library));
     let file = file.with_context(|| {
-        format!("{library} is not installed; run `livegate setup --device {device}`")
+        let how = setup::how(library);
+        format!("{library} is not installed; run `livegate {how}`")
     })?;
     Ok(Runtime::load(&file)?)
 }
@@ -26,6 +30,9 @@ pub(crate) fn runtime(place: &Place, home: &Home, device: Device) -> anyhow::Res
 pub(crate) struct Engine {
     runtime: Runtime,
     pack: Pack,
+    device: Device,
+    /// What was loaded to find the device out, until somebody asks for a pipeline.
+    first: Mutex<Option<Pipeline>>,
     config: Config,
 }
 
@@ -42,16 +49,34 @@ impl Engine {
             InvalidSetting::unless(has_level, "ingress.security_level", LEVELS_OF_THE_PACK)
                 .map_err(ConfigError::from)?;
         }
-        Ok(Self { runtime, pack, config: config.clone() })
+        let (first, device) = if let Some(device) = config.device.named() {
+            (None, device)
+        } else {
+            let loaded = config.device.pipeline(&runtime, &pack, config.liveness);
+            let (pipeline, device) =
+                loaded.with_context(|| format!("the pack `{name}` does not serve"))?;
+            (Some(pipeline), device)
+        };
+        Ok(Self { runtime, pack, device, first: Mutex::new(first), config: config.clone() })
     }
 
     /// A pipeline that has reproduced the pack's golden vectors.
     pub(crate) fn pipeline(&self) -> Result<Pipeline, LoadError> {
-        Pipeline::load(&self.runtime, &self.pack, self.config.device, self.config.liveness)
+        // Nobody panics while holding it.
+        let first = self.first.lock().ok().and_then(|mut first| first.take());
+        match first {
+            Some(pipeline) => Ok(pipeline),
+            None => Pipeline::load(&self.runtime, &self.pack, self.device, self.config.liveness),
+        }
     }
 
     pub(crate) fn pack(&self) -> &Pack {
         &self.pack
+    }
+
+    /// What models run on.
+    pub(crate) fn device(&self) -> Device {
+        self.device
     }
 
     pub(crate) fn runtime_build(&self) -> &'static str {

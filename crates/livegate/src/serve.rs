@@ -42,7 +42,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     tracing::info!(
         pack = engine.pack().manifest.name,
         pack.digest = %engine.pack().digest,
-        device = %config.device,
+        device = %engine.device(),
         workers,
         onnxruntime = engine.runtime_build(),
         "ready"

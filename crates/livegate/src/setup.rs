@@ -13,6 +13,7 @@ use model_pack::{
 use onnx::Device;
 
 use crate::cli::{Place, Setup, Sources};
+use crate::device::{DeviceChoice, library};
 use crate::progress::Progress;
 use crate::tell;
 
@@ -27,16 +28,8 @@ pub(crate) fn home(place: &Place) -> anyhow::Result<Home> {
     Ok(Home::new(platform.data_dir().join("livegate")))
 }
 
-/// The build of ONNX Runtime that has `device`.
-pub(crate) fn library(device: Device) -> Library {
-    match device {
-        Device::Cpu => Library::Cpu,
-        Device::OpenVino => Library::OpenVino,
-    }
-}
-
 /// The command that brings `library`.
-fn how(library: Library) -> &'static str {
+pub(crate) fn how(library: Library) -> &'static str {
     match library {
         Library::Cpu => "setup",
         Library::OpenVino => "setup --device openvino",
@@ -82,7 +75,7 @@ pub(crate) fn install_packs(
     sources: &Sources,
 ) -> anyhow::Result<()> {
     let wanted = Wanted {
-        runtimes: missing_runtime(home, place, Device::default()),
+        runtimes: missing_runtime(home, place, DeviceChoice::default()),
         sample: home.sample_portrait().is_none(),
         packs: chosen(names)?,
         all_packs: true,
@@ -94,7 +87,7 @@ pub(crate) fn install_packs(
 pub(crate) fn ensure(
     home: &Home,
     place: &Place,
-    device: Device,
+    device: DeviceChoice,
     pack: Option<&str>,
     sample: bool,
     sources: &Sources,
@@ -122,8 +115,8 @@ pub(crate) fn ensure(
 }
 
 /// The library for `device`, unless it is there or another is named.
-fn missing_runtime(home: &Home, place: &Place, device: Device) -> Vec<Library> {
-    let library = library(device);
+fn missing_runtime(home: &Home, place: &Place, device: DeviceChoice) -> Vec<Library> {
+    let library = device.library(home);
     let is_missing = place.onnxruntime.is_none() && home.runtime_library(library).is_none();
     is_missing.then_some(library).into_iter().collect()
 }

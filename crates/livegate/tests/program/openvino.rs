@@ -138,3 +138,29 @@ fn a_service_answers_from_openvino_and_says_so() {
     });
     assert!((cpu - openvino).abs() <= 1e-4, "{cpu} {openvino}");
 }
+
+#[test]
+fn auto_is_openvino_where_that_is_installed_and_runs_the_pack_and_says_so() {
+    let home = home();
+    // Of `verify`, only what goes wrong is logged unasked.
+    let auto = |arguments: &[&str]| {
+        let mut command = livegate(home.path());
+        command.env("LIVEGATE_LOG", "info,ort=warn").env("LIVEGATE_DEVICE", "auto");
+        command.args(["verify", "--json", "--offline"]).args(arguments);
+        let (out, said, code) = finished(&command.arg(testbed::portrait()).output().unwrap());
+        assert_eq!(code, 0, "{said}");
+        let report: Value = serde_json::from_str(&out).unwrap();
+        (report["device"].as_str().unwrap().to_owned(), said)
+    };
+    let (device, said) = auto(&[]);
+    assert_eq!(device, "cpu");
+    assert!(said.contains("device auto is cpu, as openvino cannot be used"), "{said}");
+    let Some(files) = files() else { return };
+    assert_eq!(setup(home.path(), Some(files)).1, 0);
+    let (device, said) = auto(&[]);
+    assert_eq!(device, "openvino");
+    assert!(said.contains("device auto is openvino"), "{said}");
+    // Part of it is gone: it is not whole, and the CPU's library does what can be done.
+    std::fs::remove_file(home.path().join("runtime/openvino").join(PLUGIN)).unwrap();
+    assert_eq!(auto(&[]).0, "cpu");
+}
