@@ -1,6 +1,6 @@
 //! Sessions on OpenVINO.
 
-use ort::ep::OpenVINO;
+use ort::ep::{ArbitrarilyConfigurableExecutionProvider, OpenVINO};
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 
