@@ -19,6 +19,21 @@ struct Taps {
     far_weight: i32,
 }
 
+impl Taps {
+    /// The same sum over two neighbours that follow each other, where an edge is repeated; `from` is at least 2.
+    fn side_by_side(self, from: usize) -> Self {
+        let Self { near, far, near_weight, far_weight } = self;
+        let both = near_weight + far_weight;
+        if near != far {
+            self
+        } else if near + 1 < from {
+            Self { near, far: near + 1, near_weight: both, far_weight: 0 }
+        } else {
+            Self { near: near - 1, far: near, near_weight: 0, far_weight: both }
+        }
+    }
+}
+
 /// Buffers kept from call to call.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -27,11 +42,12 @@ pub(super) struct Scratch {
     line: Vec<u8>,
 }
 
-/// One source row after the horizontal pass, values times 2048, a channel after the other.
+/// One source row after the horizontal pass, a channel after the other: values times 2048, less the 4 bits that
+/// the vertical pass drops. They fit in 15 bits.
 #[derive(Default)]
 struct Row {
     source: Option<usize>,
-    channels: [Vec<i32>; 3],
+    channels: [Vec<i16>; 3],
 }
 
 /// The taps of output position `i` when `from` pixels become `to`. Outside the picture its edge is
@@ -62,7 +78,8 @@ pub(super) fn resample(
     let from = source.size();
     let Scratch { columns, rows, line } = scratch;
     columns.clear();
-    columns.extend((0..to.width).map(|x| taps(x, from.width, to.width)));
+    let side_by_side = |x| taps(x, from.width, to.width).side_by_side(from.width.max(2));
+    columns.extend((0..to.width).map(side_by_side));
     line.resize(to.width, 0);
     for row in rows.iter_mut() {
         row.source = None;
@@ -83,25 +100,36 @@ pub(super) fn resample(
             }
         }
         let [near, far] = &*rows;
+        // From 0 to 2048, like values 16-bit numbers, of whose product the upper half is taken: what processors
+        // have an instruction for.
+        let (near_weight, far_weight) = (taps.near_weight as i16, taps.far_weight as i16);
+        let share = |weight: i16, value: i16| ((i32::from(weight) * i32::from(value)) >> 16) as i16;
         for (channel, (near, far)) in near.channels.iter().zip(&far.channels).enumerate() {
-            for ((out, near), far) in line.iter_mut().zip(near).zip(far) {
-                let near = (taps.near_weight * (near >> 4)) >> 16;
-                let far = (taps.far_weight * (far >> 4)) >> 16;
-                *out = ((near + far + 2) >> 2) as u8;
+            for ((out, &near), &far) in line.iter_mut().zip(near).zip(far) {
+                *out = ((share(near_weight, near) + share(far_weight, far) + 2) >> 2) as u8;
             }
             put(y, channel, line);
         }
     }
 }
 
-fn blend_columns(row: &[u8], columns: &[Taps], channels: &mut [Vec<i32>; 3]) {
-    let pixels = row.as_chunks::<3>().0;
+fn blend_columns(row: &[u8], columns: &[Taps], channels: &mut [Vec<i16>; 3]) {
+    let doubled: [u8; 6];
+    // A single pixel is its own neighbour.
+    let row = if let [red, green, blue] = *row {
+        doubled = [red, green, blue, red, green, blue];
+        &doubled
+    } else {
+        row
+    };
     let [red, green, blue] = channels;
     let values = red.iter_mut().zip(green).zip(blue);
     for (taps, ((red, green), blue)) in columns.iter().zip(values) {
-        let (near, far) = (pixels[taps.near], pixels[taps.far]);
+        let Some(pixels) = row[3 * taps.near..].first_chunk::<6>() else { continue };
         let blend = |channel: usize| {
-            i32::from(near[channel]) * taps.near_weight + i32::from(far[channel]) * taps.far_weight
+            let near = i32::from(pixels[channel]) * taps.near_weight;
+            let far = i32::from(pixels[channel + 3]) * taps.far_weight;
+            ((near + far) >> 4) as i16
         };
         (*red, *green, *blue) = (blend(0), blend(1), blend(2));
     }
