@@ -1,5 +1,6 @@
 //! Every command and flag. The comments here are the manual: `--help` prints them.
 
+pub(crate) mod bench;
 mod laboratory;
 pub(crate) mod packs;
 
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Fit calibration and levels to what `evaluate` measured, and put them into a copy of the pack.
     Calibrate(Calibrate),
+    /// Measure this host: latency, throughput, CPU and memory, with a test picture made of the sample portrait.
+    /// Exits with 1 if any request failed.
+    Bench(bench::Bench),
     /// Answer POST /v0.1/liveness-verification, /v0.2/liveness-verification and /v1/liveness.
     Serve(Serve),
     /// Look at model packs, check them, and make one of your own model.
