@@ -22,12 +22,12 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use liveness::{Device, Terms};
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::figures::{Picture, Point, Run, Setup};
+use self::figures::{Picture, Point, Position, Run, Setup};
 use self::http::Client;
 use self::in_process::Line;
 use self::interrupt::Interrupt;
@@ -59,8 +59,10 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(30);
 pub(crate) fn run(command: &Bench, place: &Place) -> anyhow::Result<ExitCode> {
     // Whatever cannot be used in the end is refused at the beginning.
     let outputs = Outputs::check(command)?;
-    let old = command.compare.as_deref().map(|file| Ok((file, Run::read(file)?)));
-    let old = old.transpose().map_err(|error: anyhow::Error| error)?;
+    let old = match &command.compare {
+        Some(file) => Some((file, Run::read(file)?)),
+        None => None,
+    };
     let mut run = match &command.show {
         Some(file) => Run::read(file)?,
         None => measure(command, place)?,
@@ -164,14 +166,14 @@ impl Plan<'_> {
             .flat_map(|&number| self.files.iter().map(move |file| (number, file)))
     }
 
-    fn place(&self, mode: &str, concurrency: usize, file: &File) -> figures::Place {
-        figures::Place { mode: mode.to_owned(), picture: file.name.clone(), concurrency }
-    }
-
     fn length(&self, concurrency: usize) -> Length {
         let measured = self.command.seconds;
         Length { warm_up: WARM_UP.min(measured), measured, least_requests: concurrency }
     }
+}
+
+fn position(mode: &str, concurrency: usize, file: &File) -> Position {
+    Position { mode: mode.to_owned(), picture: file.name.clone(), concurrency }
 }
 
 fn measure_in_process(
@@ -188,8 +190,8 @@ fn measure_in_process(
     }
     let own = host::Process::own();
     for (concurrency, file) in plan.points() {
-        let place = plan.place(IN_PROCESS, concurrency, file);
-        progress.begin(&shown::place(&place));
+        let position = position(IN_PROCESS, concurrency, file);
+        progress.begin(&shown::position(&position));
         in_process::grow(&mut pipelines, concurrency.min(plan.workers), plan.engine)?;
         let line = Line::of(concurrency);
         let callers = pipelines.iter_mut();
@@ -201,7 +203,7 @@ fn measure_in_process(
         };
         let length = plan.length(concurrency);
         let measured = load::measure(callers.collect(), length, &own, &mut watch)?;
-        let point = Point::of(place, &measured, host::cores_usable(), false);
+        let point = Point::of(position, &measured, host::cores_usable(), false);
         progress.measured(&shown::point(&point));
         points.push(point);
     }
@@ -228,10 +230,11 @@ fn measure_http(
             ),
         }
     }
+    drop(first);
     let process = service.process();
     for (concurrency, file) in plan.points() {
-        let place = plan.place(HTTP, concurrency, file);
-        progress.begin(&shown::place(&place));
+        let position = position(HTTP, concurrency, file);
+        progress.begin(&shown::position(&position));
         let form = http::form(&file.bytes);
         let callers = (0..concurrency).map(|_| {
             let client = Client::of(service, patience);
@@ -245,7 +248,7 @@ fn measure_http(
             service.check()
         };
         let measured = load::measure(callers, plan.length(concurrency), &process, &mut watch)?;
-        let point = Point::of(place, &measured, host::cores_usable(), true);
+        let point = Point::of(position, &measured, host::cores_usable(), true);
         progress.measured(&shown::point(&point));
         points.push(point);
     }
@@ -278,8 +281,8 @@ impl Told {
         match report {
             Ok(report) => serde_json::from_value(report).context("the report has another shape"),
             Err(code) => {
-                let name = &file.name;
-                Err(Unusable(format!("the picture {name} gets no answer but {code}")).into())
+                let why = format!("the picture {} gets no report but {code}", file.name);
+                if file.is_own { Err(Unusable(why).into()) } else { Err(anyhow!(why)) }
             }
         }
     }

@@ -7,6 +7,8 @@ use super::figure::{Axis, HEIGHT, LEFT, Plot, WIDTH, px};
 /// Room above the axes for the title, and for each line of the legend below them.
 const TITLE_ROOM: f64 = 26.0;
 const LEGEND_ROW: f64 = 17.0;
+/// Room around the legend.
+const LEGEND_MARGIN: f64 = 10.0;
 
 /// Colours that people of every colour vision tell apart (Okabe and Ito, "Color Universal Design", 2008).
 const COLOURS: [&str; 7] =
@@ -61,7 +63,7 @@ impl LinePlot {
     #[must_use]
     pub fn svg(&self) -> String {
         let plot = Plot { x: self.x.clone(), y: self.y.clone() };
-        let height = TITLE_ROOM + HEIGHT + LEGEND_ROW * self.lines.len() as f64 + 8.0;
+        let height = TITLE_ROOM + HEIGHT + LEGEND_ROW * self.lines.len() as f64 + LEGEND_MARGIN;
         html! {
             svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (WIDTH) " " (height) }
                 width=(2.0 * WIDTH) height=(2.0 * height) role="img" aria-label=(self.title) {
@@ -75,7 +77,7 @@ impl LinePlot {
                     @for line in &self.lines { (drawn(&plot, line)) }
                 }
                 @for (row, line) in self.lines.iter().enumerate() {
-                    @let y = TITLE_ROOM + HEIGHT + LEGEND_ROW * row as f64;
+                    @let y = TITLE_ROOM + HEIGHT + LEGEND_MARGIN + LEGEND_ROW * row as f64;
                     line class=(class(line)) stroke=(colour(line)) x1=(px(LEFT)) x2=(px(LEFT + 26.0))
                         y1=(px(y)) y2=(px(y)) {}
                     text x=(px(LEFT + 34.0)) y=(px(y + 4.0)) { (line.name) }
@@ -106,4 +108,42 @@ fn class(line: &Line) -> &'static str {
 
 fn colour(line: &Line) -> &'static str {
     COLOURS[line.colour % COLOURS.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_there_and_escaped() {
+        let axis = |title: &str| Axis {
+            title: title.to_owned(),
+            from: 0.0,
+            to: 1.0,
+            ticks: vec![(0.5, "half".to_owned())],
+        };
+        let point = |x: f64, y: f64| Point { x, y, mark: "<8>".to_owned() };
+        let line = |is_dashed| Line {
+            name: "a & b".to_owned(),
+            // There are fewer colours than that.
+            colour: 100,
+            is_dashed,
+            points: vec![point(0.0, 0.0), point(1.0, f64::NAN)],
+        };
+        let plot = LinePlot {
+            title: "</svg>".to_owned(),
+            subtitle: "of \"this\"".to_owned(),
+            x: axis("x <1>"),
+            y: axis("y <2>"),
+            lines: vec![line(false), line(true)],
+        };
+        let svg = plot.svg();
+        assert!(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>"), "{svg}");
+        assert_eq!(svg.matches("</svg>").count(), 1, "{svg}");
+        for text in ["&lt;/svg&gt;", "x &lt;1&gt;", "y &lt;2&gt;", "half", "a &amp; b", "&lt;8&gt;"]
+        {
+            assert!(svg.contains(text), "{text}: {svg}");
+        }
+        assert!(svg.contains("\"line dashed\"") && !svg.contains("NaN"), "{svg}");
+    }
 }

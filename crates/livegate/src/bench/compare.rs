@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::figures::{Latency, Picture, Place, Run, Setup};
+use super::figures::{Latency, Picture, Position, Run, Setup};
 
 /// A run against an older one: ratios are new to old.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub(super) struct Comparison {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ratios {
     #[serde(flatten)]
-    pub place: Place,
+    pub position: Position,
     pub requests_per_s: Option<f64>,
     pub p50: Option<f64>,
     pub p99: Option<f64>,
@@ -31,12 +31,14 @@ pub(super) struct Ratios {
 pub(super) fn compare(new: &Run, old: &Run, with: String) -> Comparison {
     let mut ratios = Vec::new();
     for point in &new.points {
-        let Some(before) = old.points.iter().find(|old| old.place == point.place) else { continue };
+        let Some(before) = old.points.iter().find(|old| old.position == point.position) else {
+            continue;
+        };
         let latency = |of: fn(&Latency) -> f64| {
             ratio(point.latency.as_ref().map(of), before.latency.as_ref().map(of))
         };
         ratios.push(Ratios {
-            place: point.place.clone(),
+            position: point.position.clone(),
             requests_per_s: ratio(Some(point.requests_per_s), Some(before.requests_per_s)),
             p50: latency(|latency| latency.p50_ms),
             p99: latency(|latency| latency.p99_ms),

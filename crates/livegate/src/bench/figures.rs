@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -72,7 +73,7 @@ pub(super) struct Picture {
 
 /// Where in a sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct Position {
     /// `in-process` or `http`.
     pub mode: String,
     pub picture: String,
@@ -84,7 +85,7 @@ pub(super) struct Place {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Point {
     #[serde(flatten)]
-    pub place: Place,
+    pub position: Position,
     /// How long it was measured.
     pub seconds: f64,
     /// Answered in that time.
@@ -109,6 +110,7 @@ pub(super) struct Point {
 
 /// Percentiles by nearest rank: of all samples, this share took so long or less.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "units belong in the names that the JSON has")]
 pub(super) struct Latency {
     pub p50_ms: f64,
     pub p95_ms: f64,
@@ -129,7 +131,7 @@ impl Latency {
 
 impl Point {
     pub(super) fn of(
-        place: Place,
+        position: Position,
         measured: &Measured,
         cores_usable: usize,
         is_apart: bool,
@@ -137,21 +139,21 @@ impl Point {
         let Measured { answers, errors, elapsed, cpu, own_cpu, peak_memory_bytes } = measured;
         let (requests, seconds) = (answers.len(), elapsed.as_secs_f64());
         let requests_per_s = requests as f64 / seconds;
-        let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+        let milliseconds = |time: Duration| rounded(time.as_secs_f64() * 1e3);
         let stage = |(stage, name): (usize, &&str)| {
             let told = answers.iter().filter_map(|answer| answer.stages.get(stage));
             Some(((*name).to_owned(), Latency::of(told.map(milliseconds).collect())?))
         };
         let per_request =
-            |cpu: std::time::Duration| (requests > 0).then(|| cpu.as_secs_f64() / requests as f64);
+            |cpu: Duration| (requests > 0).then(|| rounded(cpu.as_secs_f64() / requests as f64));
         Self {
-            place,
-            seconds,
+            position,
+            seconds: rounded(seconds),
             requests,
             errors: errors.values().sum(),
             errors_by_kind: errors.clone(),
-            requests_per_s,
-            requests_per_s_per_core: requests_per_s / cores_usable as f64,
+            requests_per_s: rounded(requests_per_s),
+            requests_per_s_per_core: rounded(requests_per_s / cores_usable as f64),
             latency: Latency::of(answers.iter().map(|each| milliseconds(each.latency)).collect()),
             stages: STAGES.iter().enumerate().filter_map(stage).collect(),
             cpu_s_per_request: cpu.and_then(per_request),
@@ -161,18 +163,24 @@ impl Point {
     }
 }
 
+/// To six decimals: what is beyond is the clock's noise.
+fn rounded(figure: f64) -> f64 {
+    (figure * 1e6).round() / 1e6
+}
+
 impl Run {
     pub(super) fn new(setup: Setup, pictures: Vec<Picture>, mut points: Vec<Point>) -> Self {
         points.sort_by_key(|point| {
-            let Place { mode, picture, concurrency } = &point.place;
+            let Position { mode, picture, concurrency } = &point.position;
             let picture = pictures.iter().position(|other| other.name == *picture);
             // The pipeline first, then what HTTP adds.
             (std::cmp::Reverse(mode.clone()), picture, *concurrency)
         });
+        let now = OffsetDateTime::now_utc();
         Self {
             schema: SCHEMA.to_owned(),
             schema_version: SCHEMA_VERSION,
-            measured_at: OffsetDateTime::now_utc(),
+            measured_at: now.replace_nanosecond(0).unwrap_or(now),
             setup,
             pictures,
             points,

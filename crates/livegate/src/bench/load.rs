@@ -36,7 +36,7 @@ pub(super) struct Length {
 
 impl Length {
     /// How much longer than asked for anything is waited for.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
 }
 
 /// What was measured.

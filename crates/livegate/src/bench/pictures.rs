@@ -20,6 +20,8 @@ const DEFAULT_SIZE: Size = Size::new(1280, 960);
 pub(super) struct File {
     pub name: String,
     pub made_of: String,
+    /// The user's.
+    pub is_own: bool,
     pub bytes: Vec<u8>,
 }
 
@@ -40,9 +42,14 @@ pub(super) fn files(command: &Bench, config: &Config, home: &Home) -> anyhow::Re
             .context("the sample portrait is no picture")?;
         for &size in sizes {
             check(size, config)?;
-            let made_of = format!("the sample portrait, as a JPEG of quality {JPEG_QUALITY}");
+            let made_of = format!("the sample portrait, JPEG of quality {JPEG_QUALITY}");
             let bytes = sized(&portrait, size)?.encode_jpeg(JPEG_QUALITY)?;
-            files.push(File { name: format!("{}x{}", size.width, size.height), made_of, bytes });
+            files.push(File {
+                name: format!("{}x{}", size.width, size.height),
+                made_of,
+                is_own: false,
+                bytes,
+            });
         }
     }
     for path in &command.picture {
@@ -69,7 +76,7 @@ fn check(size: Size, config: &Config) -> Result<(), Unusable> {
 fn read(path: &Path, config: &Config) -> Result<File, Unusable> {
     let name = path.display().to_string();
     match verify::read(path, config.ingress.max_body_bytes) {
-        Ok(bytes) => Ok(File { made_of: name.clone(), name, bytes }),
+        Ok(bytes) => Ok(File { made_of: name.clone(), name, is_own: true, bytes }),
         Err(why) => Err(Unusable(format!("--picture {name}: {}", why.message))),
     }
 }
@@ -103,16 +110,16 @@ mod tests {
         let portrait = Frame::from_rgb8(Size::new(side, side), pixels).unwrap();
         for size in [(120, 120), (60, 60), (240, 180), (180, 240), (301, 300), (300, 301), (90, 80)]
         {
-            let size = Size::new(size.0, size.1);
-            let sized = sized(&portrait, size).unwrap();
-            assert_eq!(sized.size(), size);
-            let is_lit = |x: usize, y: usize| sized.pixels()[3 * (y * size.width + x)] > 127;
+            let to = Size::new(size.0, size.1);
+            let sized = sized(&portrait, to).unwrap();
+            assert_eq!(sized.size(), to);
+            let is_lit = |x: usize, y: usize| sized.pixels()[3 * (y * to.width + x)] > 127;
             let extent =
                 |lit: &dyn Fn(usize) -> bool, side: usize| (0..side).filter(|&i| lit(i)).count();
-            let middle_row = size.width.max(size.height) / 4;
-            let across = extent(&|x| is_lit(x, middle_row), size.width);
-            let down = extent(&|y| is_lit(size.width / 2, y), size.height);
-            assert!(across.abs_diff(down) <= 4 && across > 20, "{size:?}: {across} by {down}");
+            let middle_row = to.width.max(to.height) / 4;
+            let across = extent(&|x| is_lit(x, middle_row), to.width);
+            let down = extent(&|y| is_lit(to.width / 2, y), to.height);
+            assert!(across.abs_diff(down) <= 4 && across > 20, "{to:?}: {across} by {down}");
         }
     }
 }

@@ -10,8 +10,8 @@ pub(super) fn svg(run: &Run) -> String {
     let mut groups: Vec<Vec<&figures::Point>> = Vec::new();
     for point in run.points.iter().filter(|point| point.latency.is_some()) {
         let is_of = |group: &&mut Vec<&figures::Point>| {
-            let place = &group[0].place;
-            (&place.mode, &place.picture) == (&point.place.mode, &point.place.picture)
+            let position = &group[0].position;
+            (&position.mode, &position.picture) == (&point.position.mode, &point.position.picture)
         };
         match groups.iter_mut().find(is_of) {
             Some(group) => group.push(point),
@@ -20,15 +20,15 @@ pub(super) fn svg(run: &Run) -> String {
     }
     let mut lines = Vec::new();
     for (colour, group) in groups.iter().enumerate() {
-        let place = &group[0].place;
+        let position = &group[0].position;
         for (name, is_dashed, of) in PERCENTILES {
             let at = |point: &&figures::Point| {
                 let latency = point.latency.as_ref()?;
                 let mark =
-                    if is_dashed { String::new() } else { point.place.concurrency.to_string() };
+                    if is_dashed { String::new() } else { point.position.concurrency.to_string() };
                 Some(Point { x: point.requests_per_s, y: of(latency).log10(), mark })
             };
-            let name = format!("{}, {}: {name}", place.mode, place.picture);
+            let name = format!("{}, {}: {name}", position.mode, position.picture);
             let points = group.iter().filter_map(at).collect();
             lines.push(Line { name, colour, is_dashed, points });
         }

@@ -22,7 +22,7 @@ pub(super) const APP_ID: &str = "bench";
 const SERVER_TIMING: &str = "ingress.server_timing";
 
 /// How long it may take to load its models.
-const START_LIMIT: Duration = Duration::from_secs(300);
+const START_LIMIT: Duration = Duration::from_mins(5);
 /// How much longer than its own grace it may take to end.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(20);

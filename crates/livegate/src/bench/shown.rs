@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table};
 
 use super::compare::{Comparison, Ratios};
-use super::figures::{Latency, Picture, Place, Point, Run, Setup};
+use super::figures::{Latency, Picture, Point, Position, Run, Setup};
 use super::stages::STAGES;
 use crate::keys::table;
 
@@ -23,8 +23,8 @@ pub(super) fn text(run: &Run) -> String {
 }
 
 /// Where in the sweep.
-pub(super) fn place(place: &Place) -> String {
-    let Place { mode, picture, concurrency } = place;
+pub(super) fn position(position: &Position) -> String {
+    let Position { mode, picture, concurrency } = position;
     format!("{mode}, {picture}, {concurrency} at once")
 }
 
@@ -35,7 +35,7 @@ pub(super) fn point(point: &Point) -> String {
     let rate = format!("{:.1} requests/s, p50 {p50}", point.requests_per_s);
     let errors =
         if point.errors > 0 { format!(", {} failed", point.errors) } else { String::new() };
-    format!("{}: {rate}{errors}", place(&point.place))
+    format!("{}: {rate}{errors}", position(&point.position))
 }
 
 fn setup(setup: &Setup) -> String {
@@ -53,7 +53,7 @@ fn picture(picture: &Picture) -> String {
     let reasons =
         if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let unscored = if verdict == "not_assessed" { "; NOTE: no score is made of it" } else { "" };
-    let of = if name == made_of { String::new() } else { format!(" of {made_of}") };
+    let of = if name == made_of { String::new() } else { format!(", made of {made_of}") };
     let kib = *bytes as f64 / 1024.0;
     format!("{name}: {width_px}x{height_px} px, {kib:.0} KiB{of}; {verdict}{reasons}{unscored}")
 }
@@ -74,7 +74,7 @@ fn points(points: &[Point]) -> String {
         "peak MiB",
     ]);
     for point in points {
-        let mut row = of_place(&point.place);
+        let mut row = of_position(&point.position);
         row.extend([point.requests, point.errors].map(|count| count.to_string()));
         row.extend(
             [point.requests_per_s, point.requests_per_s_per_core].map(|rate| format!("{rate:.2}")),
@@ -82,8 +82,9 @@ fn points(points: &[Point]) -> String {
         let latency = |of: fn(&Latency) -> f64| number(point.latency.as_ref().map(of));
         row.extend([latency(|l| l.p50_ms), latency(|l| l.p95_ms), latency(|l| l.p99_ms)]);
         row.push(number(point.cpu_s_per_request.map(|seconds| seconds * 1e3)));
-        let mib =
-            point.peak_memory_bytes.map(|bytes| format!("{:.0}", bytes as f64 / (1 << 20) as f64));
+        let mib = point
+            .peak_memory_bytes
+            .map(|bytes| format!("{:.0}", bytes as f64 / f64::from(1 << 20)));
         row.push(mib.unwrap_or(UNKNOWN.to_owned()));
         rows.add_row(row);
     }
@@ -94,14 +95,14 @@ fn stages(points: &[Point]) -> String {
     let head = STAGES.map(|stage| format!("{stage} ms"));
     let [queue, decode, detect, score, total] = head.each_ref().map(|head| &**head);
     let mut rows = table(["mode", "picture", "at once", queue, decode, detect, score, total]);
-    for point in points {
+    for point in points.iter().filter(|point| !point.stages.is_empty()) {
         let stage = |stage: &&str| {
             let latency = point.stages.get(*stage);
             let told =
                 latency.map(|l| format!("{:.1} / {:.1} / {:.1}", l.p50_ms, l.p95_ms, l.p99_ms));
             told.unwrap_or(UNKNOWN.to_owned())
         };
-        let mut row = of_place(&point.place);
+        let mut row = of_position(&point.position);
         row.extend(STAGES.iter().map(stage));
         rows.add_row(row);
     }
@@ -113,7 +114,7 @@ fn errors(points: &[Point]) -> Option<String> {
     let of_point = |point: &Point| {
         let kinds = point.errors_by_kind.iter().map(|(kind, count)| format!("{count} x {kind}"));
         let kinds = kinds.collect::<Vec<_>>().join(", ");
-        (point.errors > 0).then(|| format!("ERRORS, {}: {kinds}", place(&point.place)))
+        (point.errors > 0).then(|| format!("ERRORS, {}: {kinds}", position(&point.position)))
     };
     let lines: Vec<_> = points.iter().filter_map(of_point).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
@@ -125,8 +126,8 @@ fn comparison(comparison: &Comparison) -> String {
         vec![format!("New to old ({with}); above 1 is more requests/s, and slower answers:")];
     let mut rows = table(["mode", "picture", "at once", "requests/s", "p50", "p99", "CPU/request"]);
     for ratio in ratios {
-        let Ratios { place, requests_per_s, p50, p99, cpu_s_per_request } = ratio;
-        let mut row = of_place(place);
+        let Ratios { position, requests_per_s, p50, p99, cpu_s_per_request } = ratio;
+        let mut row = of_position(position);
         row.extend([requests_per_s, p50, p99, cpu_s_per_request].map(|ratio| number(*ratio)));
         rows.add_row(row);
     }
@@ -139,8 +140,8 @@ fn comparison(comparison: &Comparison) -> String {
     lines.join("\n")
 }
 
-fn of_place(place: &Place) -> Vec<String> {
-    vec![place.mode.clone(), place.picture.clone(), place.concurrency.to_string()]
+fn of_position(position: &Position) -> Vec<String> {
+    vec![position.mode.clone(), position.picture.clone(), position.concurrency.to_string()]
 }
 
 fn number(number: Option<f64>) -> String {
