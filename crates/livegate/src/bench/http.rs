@@ -59,9 +59,14 @@ impl Client {
         // Read to its end, or the connection is not kept.
         let read = response.body_mut().read_to_vec();
         let latency = asked.elapsed();
-        read.map_err(|error| format!("half an answer: {error}"))?;
+        let body = read.map_err(|error| format!("half an answer: {error}"))?;
         if response.status() != 200 {
-            return Err(response.status().as_u16().to_string());
+            let status = response.status().as_u16();
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            return Err(match body["error"]["code"].as_str() {
+                Some(code) => format!("{status} {code}"),
+                None => status.to_string(),
+            });
         }
         let told = response.headers().get("server-timing").and_then(|told| told.to_str().ok());
         let stages = told.map(Stages::in_header).unwrap_or_default();

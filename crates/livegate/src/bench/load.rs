@@ -19,7 +19,7 @@ pub(super) struct Answer {
     pub stages: Stages,
 }
 
-/// An answer, or what went wrong: a status or a code.
+/// An answer, or what went wrong: a status and a code, or a code alone.
 pub(super) type Outcome = Result<Answer, String>;
 
 /// How long a point is measured.
@@ -107,7 +107,7 @@ where
         let (from, to, (cpu, own_cpu), peak_memory_bytes) = measured?;
         let (mut answers, mut errors) = (Vec::new(), BTreeMap::new());
         for outcome in outcomes {
-            for (at, outcome) in outcome.ok().context("the pipeline panicked")? {
+            for (at, outcome) in outcome.ok().context("a thread panicked over a request")? {
                 match outcome {
                     Ok(answer) if (from..=to).contains(&at) => answers.push(answer),
                     Ok(_) => {}
