@@ -41,7 +41,7 @@ use crate::config::{Config, Layers};
 use crate::engine::Engine;
 use crate::keys::Unusable;
 use crate::progress::Sweep;
-use crate::{setup, tell};
+use crate::{evaluate, setup, tell};
 
 /// Some requests failed.
 const SOME_FAILED: u8 = 1;
@@ -129,7 +129,7 @@ fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
     drop(progress);
     let device = told.first().map(|told: &Told| told.device.clone()).unwrap_or_default();
     let pictures = files.iter().zip(told).map(|(file, told)| told.picture_of(file)).collect();
-    Ok(Run::new(setup_of(&plan, device), pictures, points))
+    Ok(Run::new(setup_of(&plan, device)?, pictures, points))
 }
 
 /// The numbers of the sweep, rising.
@@ -273,6 +273,7 @@ struct ToldReason {
 struct ToldSize {
     width: usize,
     height: usize,
+    reduction: usize,
 }
 
 impl Told {
@@ -293,6 +294,7 @@ impl Told {
             width_px: self.picture.width,
             height_px: self.picture.height,
             bytes: file.bytes.len(),
+            reduction: self.picture.reduction,
             made_of: file.made_of.clone(),
             verdict: self.verdict,
             reasons: self.reasons.into_iter().map(|reason| reason.code).collect(),
@@ -300,11 +302,12 @@ impl Told {
     }
 }
 
-fn setup_of(plan: &Plan<'_>, device: String) -> Setup {
+fn setup_of(plan: &Plan<'_>, device: String) -> anyhow::Result<Setup> {
     let pack = plan.engine.pack();
-    Setup {
+    Ok(Setup {
         livegate: env!("CARGO_PKG_VERSION").to_owned(),
         build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+        jpeg_simd: cfg!(feature = "jpeg-simd"),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         cpu_model: host::cpu_model(),
         cores_usable: host::cores_usable(),
@@ -314,8 +317,9 @@ fn setup_of(plan: &Plan<'_>, device: String) -> Setup {
         device,
         onnxruntime: plan.engine.runtime_build().to_owned(),
         workers: plan.workers,
+        settings: evaluate::settings(plan.config)?,
         seconds_per_point: plan.command.seconds.as_secs_f64(),
-    }
+    })
 }
 
 /// ONNX Runtime's name for what models run on.

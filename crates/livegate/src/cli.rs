@@ -182,6 +182,9 @@ pub(crate) struct Serve {
     /// The demo's app id.
     #[arg(long, env = "LIVEGATE_DEMO_APP_ID", default_value = "demo", value_name = "ID")]
     pub demo_app_id: String,
+    /// End when the process that started this one ends, however it does (Linux): for `bench`.
+    #[arg(long, hide = true)]
+    pub end_with_parent: bool,
     #[command(flatten)]
     pub engine: Engine,
 }

@@ -11,7 +11,7 @@ use liveness::InvalidSetting;
 use model_pack::Home;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::layers::{Layers, Origin, keys};
+pub(crate) use self::layers::{Layers, Origin};
 pub(crate) use self::show::run;
 use crate::device::DeviceChoice;
 

@@ -25,6 +25,11 @@ struct Demo {
 }
 
 pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
+    #[cfg(target_os = "linux")]
+    if command.end_with_parent {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+    }
     let home = setup::home(place)?;
     let layers = Layers::load(&command.engine.settings, &command.flags())?;
     let config = layers.config()?;

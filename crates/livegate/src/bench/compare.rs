@@ -59,18 +59,22 @@ fn of_setups(new: &Setup, old: &Setup) -> Vec<String> {
     let facts = |setup: &Setup| {
         let Setup { livegate, build, platform, cpu_model, cores_usable, .. } = setup.clone();
         let Setup { pack, pack_digest, device, provider, onnxruntime, workers, .. } = setup.clone();
+        let Setup { jpeg_simd, settings, .. } = setup.clone();
+        let settings = settings.iter().map(|(key, value)| format!("{key} = {value}"));
         [
             ("CPU", cpu_model),
             ("cores", cores_usable.to_string()),
             ("platform", platform),
             ("livegate", livegate),
             ("build", build),
+            ("jpeg-simd", jpeg_simd.to_string()),
             ("pack", pack),
             ("pack digest", pack_digest),
             ("device", device),
             ("provider", provider),
             ("ONNX Runtime", onnxruntime),
             ("workers", workers.to_string()),
+            ("settings", settings.collect::<Vec<_>>().join(", ")),
         ]
     };
     let pairs = facts(new).into_iter().zip(facts(old));

@@ -40,6 +40,8 @@ pub(super) struct Setup {
     pub livegate: String,
     /// `release` or `debug`.
     pub build: String,
+    /// Whether it decodes JPEG with the machine's vector instructions.
+    pub jpeg_simd: bool,
     pub platform: String,
     pub cpu_model: String,
     /// Cores that the program may use.
@@ -53,6 +55,8 @@ pub(super) struct Setup {
     /// ONNX Runtime's own description of its build.
     pub onnxruntime: String,
     pub workers: usize,
+    /// Limits on pictures and bodies, and what is not the default in `liveness`.
+    pub settings: BTreeMap<String, String>,
     pub seconds_per_point: f64,
 }
 
@@ -63,6 +67,8 @@ pub(super) struct Picture {
     pub width_px: usize,
     pub height_px: usize,
     pub bytes: usize,
+    /// Its pixels, across and down, for one that was looked at.
+    pub reduction: usize,
     /// What it was made of.
     pub made_of: String,
     /// `live`, `spoof` or `not_assessed`: then models were not asked for a score.

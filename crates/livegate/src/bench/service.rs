@@ -14,12 +14,10 @@ use super::host::Process;
 use super::interrupt::Interrupt;
 use crate::cli::Place;
 use crate::cli::bench::Bench;
-use crate::config::{Config, keys};
+use crate::config::Config;
 
 /// Who asks.
 pub(super) const APP_ID: &str = "bench";
-/// The setting that has every answer tell what its time went into.
-const SERVER_TIMING: &str = "ingress.server_timing";
 
 /// How long it may take to load its models.
 const START_LIMIT: Duration = Duration::from_mins(5);
@@ -52,7 +50,7 @@ impl Service {
         let log = tempfile::tempfile().context("there is no room for a log")?;
         let key = Key::generate();
         let mut serve = Command::new(program);
-        serve.args(["serve", "--demo", "--offline", "--demo-app-id", APP_ID]);
+        serve.args(["serve", "--demo", "--offline", "--demo-app-id", APP_ID, "--end-with-parent"]);
         serve.arg("--home").arg(home.root());
         if let Some(library) = &place.onnxruntime {
             serve.arg("--onnxruntime").arg(library);
@@ -66,12 +64,11 @@ impl Service {
             ("pack", pack.to_owned()),
             ("device", config.device.to_string()),
             ("workers", workers.to_string()),
+            // What each answer's time went into.
+            ("ingress.server_timing", "true".to_owned()),
         ];
         let mut settings = command.engine.settings.set.clone();
         settings.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        if keys().contains_key(SERVER_TIMING) {
-            settings.push((SERVER_TIMING.to_owned(), "true".to_owned()));
-        }
         for (name, value) in settings {
             serve.arg("--set").arg(format!("{name}={value}"));
         }

@@ -39,23 +39,32 @@ pub(super) fn point(point: &Point) -> String {
 }
 
 fn setup(setup: &Setup) -> String {
-    let Setup { livegate, build, platform, cpu_model, cores_usable, pack, .. } = setup;
+    let Setup { livegate, build, jpeg_simd, platform, cpu_model, cores_usable, pack, .. } = setup;
     let Setup { pack_digest, device, provider, workers, seconds_per_point, .. } = setup;
+    let simd = if *jpeg_simd { ", jpeg-simd" } else { "" };
     let digest = pack_digest.get(..12).unwrap_or(pack_digest);
     format!(
-        "livegate {livegate} ({build} build), pack {pack} ({digest}), {device} ({provider}), workers: {workers}\n\
+        "livegate {livegate} ({build} build{simd}), pack {pack} ({digest}), {device} ({provider}), workers: {workers}\n\
          {cpu_model}, cores: {cores_usable}, {platform}; {seconds_per_point} s a point"
     )
 }
 
 fn picture(picture: &Picture) -> String {
-    let Picture { name, width_px, height_px, bytes, made_of, verdict, reasons } = picture;
+    let Picture { name, width_px, height_px, bytes, made_of, .. } = picture;
+    let Picture { reduction, verdict, reasons, .. } = picture;
     let reasons =
         if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let unscored = if verdict == "not_assessed" { "; NOTE: no score is made of it" } else { "" };
     let of = if name == made_of { String::new() } else { format!(", made of {made_of}") };
+    let reduced = if *reduction > 1 {
+        format!(", decoded to 1/{reduction} of its width")
+    } else {
+        String::new()
+    };
     let kib = *bytes as f64 / 1024.0;
-    format!("{name}: {width_px}x{height_px} px, {kib:.0} KiB{of}; {verdict}{reasons}{unscored}")
+    format!(
+        "{name}: {width_px}x{height_px} px, {kib:.0} KiB{of}{reduced}; {verdict}{reasons}{unscored}"
+    )
 }
 
 fn points(points: &[Point]) -> String {
