@@ -110,6 +110,8 @@ pub(super) struct Point {
     pub cpu_s_per_request: Option<f64>,
     /// Of the process that asks, where that is another.
     pub client_cpu_s_per_request: Option<f64>,
+    /// How many cores of the machine worked for others than the two processes.
+    pub cores_busy_elsewhere: Option<f64>,
     /// Of the process that serves.
     pub peak_memory_bytes: Option<u64>,
 }
@@ -142,7 +144,9 @@ impl Point {
         cores_usable: usize,
         is_apart: bool,
     ) -> Self {
-        let Measured { answers, errors, elapsed, cpu, own_cpu, peak_memory_bytes } = measured;
+        let Measured { answers, errors, elapsed, peak_memory_bytes, .. } = measured;
+        let Measured { cpu, own_cpu, machine_cpu, .. } = *measured;
+        let client_cpu = own_cpu.filter(|_| is_apart);
         let (requests, seconds) = (answers.len(), elapsed.as_secs_f64());
         let requests_per_s = requests as f64 / seconds;
         let milliseconds = |time: Duration| rounded(time.as_secs_f64() * 1e3);
@@ -152,6 +156,8 @@ impl Point {
         };
         let per_request =
             |cpu: Duration| (requests > 0).then(|| rounded(cpu.as_secs_f64() / requests as f64));
+        let ours = cpu.map(|cpu| cpu + client_cpu.unwrap_or_default());
+        let elsewhere = machine_cpu.zip(ours).map(|(all, ours)| all.saturating_sub(ours));
         Self {
             position,
             seconds: rounded(seconds),
@@ -163,7 +169,8 @@ impl Point {
             latency: Latency::of(answers.iter().map(|each| milliseconds(each.latency)).collect()),
             stages: STAGES.iter().enumerate().filter_map(stage).collect(),
             cpu_s_per_request: cpu.and_then(per_request),
-            client_cpu_s_per_request: own_cpu.filter(|_| is_apart).and_then(per_request),
+            client_cpu_s_per_request: client_cpu.and_then(per_request),
+            cores_busy_elsewhere: elsewhere.map(|cpu| rounded(cpu.as_secs_f64() / seconds)),
             peak_memory_bytes: *peak_memory_bytes,
         }
     }

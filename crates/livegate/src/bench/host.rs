@@ -14,6 +14,20 @@ pub(super) fn cores_usable() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// What all cores of the machine have worked so far, for anyone; in a container, for its neighbours too.
+pub(super) fn machine_cpu() -> Option<Duration> {
+    let ticks = busy_in(&std::fs::read_to_string("/proc/stat").ok()?)?;
+    Some(Duration::from_secs_f64(ticks as f64 / ticks_per_second()?))
+}
+
+/// All but what was idle, or waited for a disk (proc(5)): user, nice, system, then interrupts, and what a hypervisor
+/// took for others.
+fn busy_in(stat: &str) -> Option<u64> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace();
+    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
+    Some(ticks.get(..3)?.iter().sum::<u64>() + ticks.get(5..8)?.iter().sum::<u64>())
+}
+
 fn model_in(cpuinfo: &str) -> Option<String> {
     let fields = cpuinfo.lines().filter_map(|line| line.split_once(':'));
     let model = fields.into_iter().find(|(name, _)| name.trim() == "model name")?;
@@ -94,6 +108,8 @@ mod tests {
         assert_eq!(ticks_in("7 (a) S 1"), None);
         assert_eq!(peak_in("Name:\ta\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n"), Some(2 << 20));
         assert_eq!(peak_in("Name:\ta\n"), None);
+        assert_eq!(busy_in("cpu  1 2 4 1000 1000 8 16 32 5 5\ncpu0 9"), Some(63));
+        assert_eq!(busy_in("cpu  1 2 4 1000"), None);
         let cpuinfo = "processor\t: 0\nmodel\t\t: 17\nmodel name\t: A CPU: fast\n";
         assert_eq!(model_in(cpuinfo).as_deref(), Some("A CPU: fast"));
         assert_eq!(model_in("processor\t: 0\nCPU part\t: 0xd0c\n"), None);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::host::Process;
+use super::host::{Process, machine_cpu};
 use super::stages::Stages;
 
 /// One request that was answered.
@@ -52,6 +52,8 @@ pub(super) struct Measured {
     pub cpu: Option<Duration>,
     /// What this process worked meanwhile.
     pub own_cpu: Option<Duration>,
+    /// What the machine worked meanwhile, for anyone.
+    pub machine_cpu: Option<Duration>,
     /// The most memory that the server's process had.
     pub peak_memory_bytes: Option<u64>,
 }
@@ -94,17 +96,18 @@ where
         let mut measured = || -> anyhow::Result<_> {
             wait(length.warm_up)?;
             server.forget_peak();
-            let (from, cpu, own_cpu) = (Instant::now(), server.cpu(), own.cpu());
+            let used = || [server.cpu(), own.cpu(), machine_cpu()];
+            let (from, before) = (Instant::now(), used());
             wait(length.measured)?;
             let to = Instant::now();
-            let since = |now: Option<Duration>, before| Some(now?.saturating_sub(before?));
-            let used = (since(server.cpu(), cpu), since(own.cpu(), own_cpu));
+            let after = used();
+            let used: [_; 3] = std::array::from_fn(|i| Some(after[i]?.saturating_sub(before[i]?)));
             Ok((from, to, used, server.peak_memory_bytes()))
         };
         let measured = measured();
         is_over.store(true, Ordering::Relaxed);
         let outcomes: Vec<_> = threads.into_iter().map(thread::ScopedJoinHandle::join).collect();
-        let (from, to, (cpu, own_cpu), peak_memory_bytes) = measured?;
+        let (from, to, [cpu, own_cpu, machine_cpu], peak_memory_bytes) = measured?;
         let (mut answers, mut errors) = (Vec::new(), BTreeMap::new());
         for outcome in outcomes {
             for (at, outcome) in outcome.ok().context("a thread panicked over a request")? {
@@ -116,7 +119,7 @@ where
             }
         }
         let elapsed = to - from;
-        Ok(Measured { answers, errors, elapsed, cpu, own_cpu, peak_memory_bytes })
+        Ok(Measured { answers, errors, elapsed, cpu, own_cpu, machine_cpu, peak_memory_bytes })
     })
 }
 

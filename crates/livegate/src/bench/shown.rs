@@ -8,6 +8,8 @@ use super::stages::STAGES;
 use crate::keys::table;
 
 const UNKNOWN: &str = "-";
+/// Of the usable cores; with more busy elsewhere, figures are not the host's alone.
+const DISTURBING_SHARE: f64 = 0.1;
 
 /// All of it.
 pub(super) fn text(run: &Run) -> String {
@@ -18,6 +20,7 @@ pub(super) fn text(run: &Run) -> String {
         parts.push(stages(&run.points));
     }
     parts.extend(errors(&run.points));
+    parts.extend(disturbance(run));
     parts.extend(run.comparison.as_ref().map(comparison));
     parts.join("\n\n")
 }
@@ -127,6 +130,15 @@ fn errors(points: &[Point]) -> Option<String> {
     };
     let lines: Vec<_> = points.iter().filter_map(of_point).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Whether the machine was busy with something else.
+fn disturbance(run: &Run) -> Option<String> {
+    let busy = run.points.iter().filter_map(|point| point.cores_busy_elsewhere).fold(0.0, f64::max);
+    let is_much = busy > DISTURBING_SHARE * run.setup.cores_usable as f64;
+    is_much.then(|| {
+        format!("NOTE: up to {busy:.1} cores of this machine were busy with something else: measure when it is quiet")
+    })
 }
 
 fn comparison(comparison: &Comparison) -> String {

@@ -80,6 +80,7 @@ fn assert_sane(point: &Value) {
     let is_in_process = point["mode"] == "in-process";
     if cfg!(target_os = "linux") {
         ["cpu_s_per_request", "peak_memory_bytes"].iter().for_each(positive);
+        assert!(point["cores_busy_elsewhere"].as_f64().unwrap() >= 0.0, "{point}");
         assert_eq!(point["client_cpu_s_per_request"].is_f64(), !is_in_process, "{point}");
     }
 }
@@ -151,7 +152,11 @@ fn both_modes_are_measured_shown_drawn_and_compared() {
     old["points"][0]["requests_per_s"] =
         (run["points"][0]["requests_per_s"].as_f64().unwrap() / 4.0).into();
     old["points"][1]["concurrency"] = 7.into();
+    old["points"][2]["cores_busy_elsewhere"] = 5000.into();
     bench.put("old.json", old.to_string());
+    let (out, err, code) = bench.run(&["--show", "old.json"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("NOTE: up to 5000.0 cores"), "{out}");
     let (out, err, code) = bench.run(&["--show", "new.json", "--compare", "old.json", "--json"]);
     assert_eq!(code, 0, "{err}");
     let compared: Value = serde_json::from_str(&out).unwrap();
