@@ -59,7 +59,7 @@ const PERCENTILES: [Percentile; 2] =
 /// From zero to a round number above `most`.
 fn rates(most: f64) -> Axis {
     let step = round_step(most / 5.0);
-    let steps = (most / step).ceil().clamp(1.0, 10.0) as usize;
+    let steps = ((most / step).ceil() as usize).clamp(1, 10);
     let tick = |i: usize| (i as f64 * step, short(i as f64 * step));
     Axis {
         title: "requests/s".to_owned(),
