@@ -98,7 +98,8 @@ fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
     // The service wants its demo's portrait.
     let sample =
         command.mode != Mode::InProcess || command.picture.is_empty() || !command.size.is_empty();
-    setup::ensure(&home, place, config.pack.as_deref(), sample, &command.engine.sources)?;
+    let sources = &command.engine.sources;
+    setup::ensure(&home, place, config.device, config.pack.as_deref(), sample, sources)?;
     let files = pictures::files(command, &config, &home)?;
     let engine = Engine::load(place, &home, &config)?;
     let interrupt = Interrupt::listen()?;
@@ -322,9 +323,12 @@ fn setup_of(plan: &Plan<'_>, device: String) -> anyhow::Result<Setup> {
     })
 }
 
-/// ONNX Runtime's name for what models run on.
+/// ONNX Runtime's names for what models run on.
 fn provider(device: Device) -> &'static str {
     match device {
         Device::Cpu => "CPUExecutionProvider",
+        Device::OpenVino => {
+            "OpenVINOExecutionProvider for scorers, CPUExecutionProvider for the others"
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 mod laboratory;
 pub(crate) mod packs;
+mod usage;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
@@ -12,9 +13,9 @@ use std::str::FromStr;
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use liveness::Device;
-use time::Date;
 
 pub(crate) use self::laboratory::{Calibrate, Evaluate, Output, ScoreBar};
+pub(crate) use self::usage::Usage;
 use crate::config::Flag;
 use crate::device::DeviceChoice;
 
@@ -318,29 +319,6 @@ pub(crate) struct Limit<T>(pub Option<T>);
 
 fn number_or_none<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<Limit<T>, ParseIntError> {
     if text == "none" { Ok(Limit(None)) } else { text.parse().map(|number| Limit(Some(number))) }
-}
-
-#[derive(Args)]
-pub(crate) struct Usage {
-    /// Of this app alone.
-    #[arg(long, value_name = "ID")]
-    pub app: Option<String>,
-    /// From this day on, as in 2026-11-23 [default: the first of this month].
-    #[arg(long, value_name = "DAY", value_parser = day)]
-    pub from: Option<Date>,
-    /// To this day, which is included [default: today].
-    #[arg(long, value_name = "DAY", value_parser = day)]
-    pub to: Option<Date>,
-    /// Print CSV.
-    #[arg(long, conflicts_with = "json")]
-    pub csv: bool,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-fn day(text: &str) -> Result<Date, &'static str> {
-    let format = time::macros::format_description!("[year]-[month]-[day]");
-    Date::parse(text, format).map_err(|_| "a day is YEAR-MONTH-DAY")
 }
 
 #[derive(Subcommand)]
