@@ -5,6 +5,7 @@ mod det;
 mod figure;
 mod format;
 mod histogram;
+mod line_plot;
 mod method;
 mod metrics;
 mod over_threshold;
@@ -16,6 +17,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::report::Report;
 use crate::share::Share;
+
+pub use figure::Axis;
+pub use line_plot::{Line, LinePlot, Point};
 
 const STYLE: &str = include_str!("html/page.css");
 

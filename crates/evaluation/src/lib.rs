@@ -14,6 +14,8 @@
 //! Since those who refuse to answer would win by the first two, [`Evaluation`] also counts all attacks that
 //! were accepted and all people who were not let in.
 //!
+//! The drawing of its plots is there for other figures too, as a file of its own: [`LinePlot`].
+//!
 //! What it does not do: it knows no picture, no model, no pipeline and no other crate of ours.
 
 mod attack_type;
@@ -47,7 +49,7 @@ pub use curves::{Bin, Curves, DetPoint, MOST_POINTS, ThresholdPoint};
 pub use equal_error::EqualError;
 pub use evaluation::Evaluation;
 pub use group::{GroupColumn, GroupValue, NOT_GIVEN};
-pub use html::html;
+pub use html::{Axis, Line, LinePlot, Point, html};
 pub use levels::{Level, LevelRates, Levels};
 pub use operating_point::OperatingPoint;
 pub use presentation::{Label, Outcome, Presentation, UnknownLabel};

@@ -1,7 +1,9 @@
 //! Every command and flag. The comments here are the manual: `--help` prints them.
 
+pub(crate) mod bench;
 mod laboratory;
 pub(crate) mod packs;
+mod usage;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize, ParseIntError};
@@ -11,9 +13,9 @@ use std::str::FromStr;
 use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use liveness::Device;
-use time::Date;
 
 pub(crate) use self::laboratory::{Calibrate, Evaluate, Output, ScoreBar};
+pub(crate) use self::usage::Usage;
 use crate::config::Flag;
 use crate::device::DeviceChoice;
 
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Fit calibration and levels to what `evaluate` measured, and put them into a copy of the pack.
     Calibrate(Calibrate),
+    /// Measure this host: latency, throughput, CPU and memory, with a test picture made of the sample portrait.
+    /// Exits with 1 if any request failed.
+    Bench(bench::Bench),
     /// Answer POST /v0.1/liveness-verification, /v0.2/liveness-verification and /v1/liveness.
     Serve(Serve),
     /// Look at model packs, check them, and make one of your own model.
@@ -178,6 +183,9 @@ pub(crate) struct Serve {
     /// The demo's app id.
     #[arg(long, env = "LIVEGATE_DEMO_APP_ID", default_value = "demo", value_name = "ID")]
     pub demo_app_id: String,
+    /// End when the process that started this one ends, however it does (Linux): for `bench`.
+    #[arg(long, hide = true)]
+    pub end_with_parent: bool,
     #[command(flatten)]
     pub engine: Engine,
 }
@@ -311,29 +319,6 @@ pub(crate) struct Limit<T>(pub Option<T>);
 
 fn number_or_none<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<Limit<T>, ParseIntError> {
     if text == "none" { Ok(Limit(None)) } else { text.parse().map(|number| Limit(Some(number))) }
-}
-
-#[derive(Args)]
-pub(crate) struct Usage {
-    /// Of this app alone.
-    #[arg(long, value_name = "ID")]
-    pub app: Option<String>,
-    /// From this day on, as in 2026-11-23 [default: the first of this month].
-    #[arg(long, value_name = "DAY", value_parser = day)]
-    pub from: Option<Date>,
-    /// To this day, which is included [default: today].
-    #[arg(long, value_name = "DAY", value_parser = day)]
-    pub to: Option<Date>,
-    /// Print CSV.
-    #[arg(long, conflicts_with = "json")]
-    pub csv: bool,
-    #[command(flatten)]
-    pub common: Common,
-}
-
-fn day(text: &str) -> Result<Date, &'static str> {
-    let format = time::macros::format_description!("[year]-[month]-[day]");
-    Date::parse(text, format).map_err(|_| "a day is YEAR-MONTH-DAY")
 }
 
 #[derive(Subcommand)]

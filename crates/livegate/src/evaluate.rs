@@ -169,7 +169,7 @@ fn of_engine(engine: &Engine) -> Run {
 }
 
 /// What scores and refusals hang on: the limits of `ingress`, and what is not the default in `liveness`.
-fn settings(config: &Config) -> anyhow::Result<BTreeMap<String, String>> {
+pub(crate) fn settings(config: &Config) -> anyhow::Result<BTreeMap<String, String>> {
     let here = serde_json::to_value(config.liveness)?;
     let default = serde_json::to_value(liveness::Settings::default())?;
     let liveness = here.as_object().into_iter().flatten();

@@ -4,6 +4,7 @@
 //! it is asked over HTTP in `ingress`, what it is made of in `model-pack`.
 
 mod annotate;
+mod bench;
 mod calibrate;
 mod cli;
 mod config;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         Command::Verify(command) => verify::run(&command, &cli.place),
         Command::Evaluate(command) => evaluate::run(&command, &cli.place),
         Command::Calibrate(command) => calibrate::run(&command, &cli.place),
+        Command::Bench(command) => bench::run(&command, &cli.place),
         Command::Serve(command) => serve::run(&command, &cli.place),
         Command::Packs(command) => packs::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),

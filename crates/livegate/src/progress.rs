@@ -111,3 +111,60 @@ impl Count {
         }
     }
 }
+
+/// Shows where a sweep of measured points is, on standard error.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    /// Where there is a terminal.
+    bar: Option<ProgressBar>,
+    done: usize,
+    total: usize,
+}
+
+impl Sweep {
+    /// Steps of the bar in one point.
+    const STEPS: usize = 1000;
+
+    pub(crate) fn new(total: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new((total * Self::STEPS) as u64);
+            if let Ok(style) = ProgressStyle::with_template("  {msg} {wide_bar} {eta} left") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { bar, done: 0, total }
+    }
+
+    /// The next point is `what`.
+    pub(crate) fn begin(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
+    }
+
+    /// This share of the point, 0 to 1, is measured.
+    pub(crate) fn at(&self, share: f64) {
+        if let Some(bar) = &self.bar {
+            let step = (share * Self::STEPS as f64) as usize;
+            bar.set_position((self.done * Self::STEPS + step) as u64);
+        }
+    }
+
+    /// The point is measured, and this is what came of it.
+    pub(crate) fn measured(&mut self, what: &str) {
+        self.done += 1;
+        match &self.bar {
+            Some(bar) => bar.set_position((self.done * Self::STEPS) as u64),
+            None => tell(&format!("  {} of {}: {what}", self.done, self.total)),
+        }
+    }
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

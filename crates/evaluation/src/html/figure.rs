@@ -3,15 +3,16 @@
 use maud::{Markup, html};
 
 /// Size of a plot in its own units; the page scales it to the width there is.
-const WIDTH: f64 = 480.0;
-const HEIGHT: f64 = 330.0;
-const LEFT: f64 = 52.0;
+pub(super) const WIDTH: f64 = 480.0;
+pub(super) const HEIGHT: f64 = 330.0;
+pub(super) const LEFT: f64 = 52.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
 
 /// Where a value is: the ends of an axis, in values that grow evenly along it, and its ticks.
-pub(super) struct Axis {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
     /// What it shows.
     pub title: String,
     /// The value at its beginning.
@@ -73,26 +74,11 @@ impl Plot {
         legend: &[(&str, &str)],
         words: &Markup,
     ) -> Markup {
-        let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
         html! {
             figure {
                 h3 { (title) }
                 svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(title) {
-                    @for (value, label) in &self.x.ticks {
-                        @let x = px(self.x(*value));
-                        line class="grid" x1=(x) x2=(x) y1=(px(TOP)) y2=(px(bottom)) {}
-                        text x=(x) y=(px(bottom + 16.0)) text-anchor="middle" { (label) }
-                    }
-                    @for (value, label) in &self.y.ticks {
-                        @let y = self.y(*value);
-                        line class="grid" x1=(px(LEFT)) x2=(px(right)) y1=(px(y)) y2=(px(y)) {}
-                        text x=(px(LEFT - 6.0)) y=(px(y + 4.0)) text-anchor="end" { (label) }
-                    }
-                    line class="axis" x1=(px(LEFT)) x2=(px(right)) y1=(px(bottom)) y2=(px(bottom)) {}
-                    line class="axis" x1=(px(LEFT)) x2=(px(LEFT)) y1=(px(TOP)) y2=(px(bottom)) {}
-                    text x=(px(f64::midpoint(LEFT, right))) y=(px(HEIGHT - 10.0)) text-anchor="middle" { (self.x.title) }
-                    text x="13" y=(px(f64::midpoint(TOP, bottom))) text-anchor="middle"
-                        transform={ "rotate(-90 13 " (px(f64::midpoint(TOP, bottom))) ")" } { (self.y.title) }
+                    (self.axes())
                     (drawing)
                 }
                 @if !legend.is_empty() {
@@ -100,6 +86,28 @@ impl Plot {
                 }
                 figcaption { (words) }
             }
+        }
+    }
+
+    /// Both axes, with their ticks and what they show.
+    pub(super) fn axes(&self) -> Markup {
+        let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
+        html! {
+            @for (value, label) in &self.x.ticks {
+                @let x = px(self.x(*value));
+                line class="grid" x1=(x) x2=(x) y1=(px(TOP)) y2=(px(bottom)) {}
+                text x=(x) y=(px(bottom + 16.0)) text-anchor="middle" { (label) }
+            }
+            @for (value, label) in &self.y.ticks {
+                @let y = self.y(*value);
+                line class="grid" x1=(px(LEFT)) x2=(px(right)) y1=(px(y)) y2=(px(y)) {}
+                text x=(px(LEFT - 6.0)) y=(px(y + 4.0)) text-anchor="end" { (label) }
+            }
+            line class="axis" x1=(px(LEFT)) x2=(px(right)) y1=(px(bottom)) y2=(px(bottom)) {}
+            line class="axis" x1=(px(LEFT)) x2=(px(LEFT)) y1=(px(TOP)) y2=(px(bottom)) {}
+            text x=(px(f64::midpoint(LEFT, right))) y=(px(HEIGHT - 10.0)) text-anchor="middle" { (self.x.title) }
+            text x="13" y=(px(f64::midpoint(TOP, bottom))) text-anchor="middle"
+                transform={ "rotate(-90 13 " (px(f64::midpoint(TOP, bottom))) ")" } { (self.y.title) }
         }
     }
 }

@@ -21,7 +21,7 @@ const OURS: [(&str, &[&str]); 11] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 27] = [
+const FENCED: [(&str, &[&str]); 28] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
@@ -42,13 +42,14 @@ const FENCED: [(&str, &[&str]); 27] = [
     ("maud", &["evaluation"]),
     ("statrs", &["evaluation"]),
     ("toml_edit", &["livegate"]),
-    ("ureq", &["model-pack"]),
+    ("ureq", &["livegate", "model-pack"]),
     ("zip", &["model-pack"]),
     ("tar", &["model-pack"]),
     ("flate2", &["model-pack"]),
     ("clap", &["livegate"]),
     ("anyhow", &["livegate"]),
     ("indicatif", &["livegate"]),
+    ("rustix", &["livegate"]),
 ];
 
 /// Which of our crates the tests of each may use beside those. `testbed` has the real parts.

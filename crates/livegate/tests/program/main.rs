@@ -4,6 +4,7 @@
 
 mod accounts;
 mod architecture;
+mod bench;
 mod calibrate;
 mod config;
 mod evaluate;

@@ -1,0 +1,178 @@
+//! A run in words and tables.
+
+use comfy_table::{CellAlignment, Table};
+
+use super::compare::{Comparison, Ratios};
+use super::figures::{Latency, Picture, Point, Position, Run, Setup};
+use super::stages::STAGES;
+use crate::keys::table;
+
+const UNKNOWN: &str = "-";
+/// Of the usable cores; with more busy elsewhere, figures are not the host's alone.
+const DISTURBING_SHARE: f64 = 0.1;
+
+/// All of it.
+pub(super) fn text(run: &Run) -> String {
+    let mut parts =
+        vec![setup(&run.setup), run.pictures.iter().map(picture).collect::<Vec<_>>().join("\n")];
+    parts.push(points(&run.points));
+    if run.points.iter().any(|point| !point.stages.is_empty()) {
+        parts.push(stages(&run.points));
+    }
+    parts.extend(errors(&run.points));
+    parts.extend(disturbance(run));
+    parts.extend(run.comparison.as_ref().map(comparison));
+    parts.join("\n\n")
+}
+
+/// Where in the sweep.
+pub(super) fn position(position: &Position) -> String {
+    let Position { mode, picture, concurrency } = position;
+    format!("{mode}, {picture}, {concurrency} at once")
+}
+
+/// One point in a line.
+pub(super) fn point(point: &Point) -> String {
+    let latency = point.latency.as_ref();
+    let p50 = latency.map_or(UNKNOWN.to_owned(), |latency| format!("{:.1} ms", latency.p50_ms));
+    let rate = format!("{:.1} requests/s, p50 {p50}", point.requests_per_s);
+    let errors =
+        if point.errors > 0 { format!(", {} failed", point.errors) } else { String::new() };
+    format!("{}: {rate}{errors}", position(&point.position))
+}
+
+fn setup(setup: &Setup) -> String {
+    let Setup { livegate, build, jpeg_simd, platform, cpu_model, cores_usable, pack, .. } = setup;
+    let Setup { pack_digest, device, provider, workers, seconds_per_point, .. } = setup;
+    let simd = if *jpeg_simd { ", jpeg-simd" } else { "" };
+    let digest = pack_digest.get(..12).unwrap_or(pack_digest);
+    format!(
+        "livegate {livegate} ({build} build{simd}), pack {pack} ({digest}), {device} ({provider}), workers: {workers}\n\
+         {cpu_model}, cores: {cores_usable}, {platform}; {seconds_per_point} s a point"
+    )
+}
+
+fn picture(picture: &Picture) -> String {
+    let Picture { name, width_px, height_px, bytes, made_of, .. } = picture;
+    let Picture { reduction, verdict, reasons, .. } = picture;
+    let reasons =
+        if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let unscored = if verdict == "not_assessed" { "; NOTE: no score is made of it" } else { "" };
+    let of = if name == made_of { String::new() } else { format!(", made of {made_of}") };
+    let reduced = if *reduction > 1 {
+        format!(", decoded to 1/{reduction} of its width")
+    } else {
+        String::new()
+    };
+    let kib = *bytes as f64 / 1024.0;
+    format!(
+        "{name}: {width_px}x{height_px} px, {kib:.0} KiB{of}{reduced}; {verdict}{reasons}{unscored}"
+    )
+}
+
+fn points(points: &[Point]) -> String {
+    let mut rows = table([
+        "mode",
+        "picture",
+        "at once",
+        "requests",
+        "errors",
+        "requests/s",
+        "per core",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "CPU ms/request",
+        "peak MiB",
+    ]);
+    for point in points {
+        let mut row = of_position(&point.position);
+        row.extend([point.requests, point.errors].map(|count| count.to_string()));
+        row.extend(
+            [point.requests_per_s, point.requests_per_s_per_core].map(|rate| format!("{rate:.2}")),
+        );
+        let latency = |of: fn(&Latency) -> f64| number(point.latency.as_ref().map(of));
+        row.extend([latency(|l| l.p50_ms), latency(|l| l.p95_ms), latency(|l| l.p99_ms)]);
+        row.push(number(point.cpu_s_per_request.map(|seconds| seconds * 1e3)));
+        let mib = point
+            .peak_memory_bytes
+            .map(|bytes| format!("{:.0}", bytes as f64 / f64::from(1 << 20)));
+        row.push(mib.unwrap_or(UNKNOWN.to_owned()));
+        rows.add_row(row);
+    }
+    aligned(rows)
+}
+
+fn stages(points: &[Point]) -> String {
+    let head = STAGES.map(|stage| format!("{stage} ms"));
+    let [queue, decode, detect, score, total] = head.each_ref().map(|head| &**head);
+    let mut rows = table(["mode", "picture", "at once", queue, decode, detect, score, total]);
+    for point in points.iter().filter(|point| !point.stages.is_empty()) {
+        let stage = |stage: &&str| {
+            let latency = point.stages.get(*stage);
+            let told =
+                latency.map(|l| format!("{:.1} / {:.1} / {:.1}", l.p50_ms, l.p95_ms, l.p99_ms));
+            told.unwrap_or(UNKNOWN.to_owned())
+        };
+        let mut row = of_position(&point.position);
+        row.extend(STAGES.iter().map(stage));
+        rows.add_row(row);
+    }
+    format!("What the time went into, p50 / p95 / p99:\n{}", aligned(rows))
+}
+
+/// What failed, if anything did.
+fn errors(points: &[Point]) -> Option<String> {
+    let of_point = |point: &Point| {
+        let kinds = point.errors_by_kind.iter().map(|(kind, count)| format!("{count} x {kind}"));
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
+        (point.errors > 0).then(|| format!("ERRORS, {}: {kinds}", position(&point.position)))
+    };
+    let lines: Vec<_> = points.iter().filter_map(of_point).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Whether the machine was busy with something else.
+fn disturbance(run: &Run) -> Option<String> {
+    let busy = run.points.iter().filter_map(|point| point.cores_busy_elsewhere).fold(0.0, f64::max);
+    let is_much = busy > DISTURBING_SHARE * run.setup.cores_usable as f64;
+    is_much.then(|| {
+        format!("NOTE: up to {busy:.1} cores of this machine were busy with something else: measure when it is quiet")
+    })
+}
+
+fn comparison(comparison: &Comparison) -> String {
+    let Comparison { with, differences, ratios, points_in_one_only } = comparison;
+    let mut lines =
+        vec![format!("New to old ({with}); above 1 is more requests/s, and slower answers:")];
+    let mut rows = table(["mode", "picture", "at once", "requests/s", "p50", "p99", "CPU/request"]);
+    for ratio in ratios {
+        let Ratios { position, requests_per_s, p50, p99, cpu_s_per_request } = ratio;
+        let mut row = of_position(position);
+        row.extend([requests_per_s, p50, p99, cpu_s_per_request].map(|ratio| number(*ratio)));
+        rows.add_row(row);
+    }
+    lines.push(if ratios.is_empty() { "no point is in both".to_owned() } else { aligned(rows) });
+    if *points_in_one_only > 0 {
+        lines.push(format!("points that only one of them has: {points_in_one_only}"));
+    }
+    lines
+        .extend(differences.iter().map(|difference| format!("WARNING: not the same {difference}")));
+    lines.join("\n")
+}
+
+fn of_position(position: &Position) -> Vec<String> {
+    vec![position.mode.clone(), position.picture.clone(), position.concurrency.to_string()]
+}
+
+fn number(number: Option<f64>) -> String {
+    number.map_or(UNKNOWN.to_owned(), |number| format!("{number:.2}"))
+}
+
+/// Numbers to the right.
+fn aligned(mut rows: Table) -> String {
+    for column in rows.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    rows.trim_fmt()
+}
