@@ -15,6 +15,7 @@ pub struct Classifier {
     id: Arc<str>,
     model: Model,
     spec: Spec,
+    square: Frame,
     resampler: Resampler,
     tensor: Vec<f32>,
 }
@@ -57,6 +58,7 @@ impl Classifier {
             id,
             model,
             spec: spec.clone(),
+            square: Frame::default(),
             resampler: Resampler::default(),
             tensor: Vec::new(),
         })
@@ -91,12 +93,11 @@ impl Classifier {
 
     fn fill_tensor(&mut self, frame: &Frame, face: &Rect) {
         let &Spec { crop, input, resize, tensor, .. } = &self.spec;
-        let mirrored;
         let region = match crop.region(frame.size(), face) {
             Region::Inside(rect) => frame.crop(rect),
-            Region::Square { left, top, side } => {
-                mirrored = frame.square_reflected(left, top, side);
-                mirrored.view()
+            Region::Square(part) => {
+                frame.copy_reflected(part, &mut self.square);
+                self.square.view()
             }
         };
         let resized = self.resampler.resample(region, input, resize);

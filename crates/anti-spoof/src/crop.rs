@@ -1,6 +1,6 @@
 //! The region around a face that a model was trained on.
 
-use frame::{PixelRect, Rect, Size};
+use frame::{Part, PixelRect, Rect, Size};
 use serde::{Deserialize, Serialize};
 
 /// The region around a face box that a model sees.
@@ -27,7 +27,7 @@ pub(crate) enum Region {
     /// Inside the picture.
     Inside(PixelRect),
     /// A square that may reach outside.
-    Square { left: i64, top: i64, side: usize },
+    Square(Part),
 }
 
 impl Crop {
@@ -107,11 +107,12 @@ fn square(picture: Size, face: &Rect, scale: f64) -> Region {
     let side = width.max(height) * scale;
     // A box beyond any reason (a broken model's) may not ask for memory beyond any reason.
     let most = 2 * picture.longer_side();
-    Region::Square {
+    let pixels = (side as usize).clamp(1, most);
+    Region::Square(Part {
         left: (x + width / 2.0 - side / 2.0) as i64,
         top: (y + height / 2.0 - side / 2.0) as i64,
-        side: (side as usize).clamp(1, most),
-    }
+        size: Size::new(pixels, pixels),
+    })
 }
 
 #[cfg(test)]
@@ -123,7 +124,7 @@ mod tests {
     fn inside(crop: Crop, size: Size, face: Rect) -> PixelRect {
         match crop.region(size, &face) {
             Region::Inside(rect) => rect,
-            Region::Square { .. } => panic!("a shifted crop lies inside"),
+            Region::Square(_) => panic!("a shifted crop lies inside"),
         }
     }
 
@@ -161,7 +162,7 @@ mod tests {
     fn a_square_may_leave_the_picture() {
         let region = Crop::SquareReflected { scale: 1.5 }
             .region(Size::new(100, 100), &Rect::new(-10.0, 60.0, 40.0, 60.0));
-        assert_eq!(region, Region::Square { left: -35, top: 45, side: 90 });
+        assert_eq!(region, Region::Square(Part { left: -35, top: 45, size: Size::new(90, 90) }));
     }
 
     /// Cut by the functions of the Python reference out of pictures whose pixels tell their place.
@@ -185,7 +186,9 @@ mod tests {
                 Region::Inside(PixelRect { left, top, size }) => {
                     (left as i64, top as i64, size.width as i64, size.height as i64)
                 }
-                Region::Square { left, top, side } => (left, top, side as i64, side as i64),
+                Region::Square(Part { left, top, size }) => {
+                    (left, top, size.width as i64, size.height as i64)
+                }
             };
             assert_eq!(found, (left, top, columns, rows), "{line}");
             cases += 1;
@@ -213,8 +216,9 @@ mod tests {
         ) {
             let region = Crop::SquareReflected { scale: 1.5 }
                 .region(Size::new(width, height), &Rect::new(x, x, w, w));
-            let Region::Square { side, .. } = region else { panic!("a square") };
-            prop_assert!(side >= 1 && side <= 2 * width.max(height));
+            let Region::Square(Part { size: square, .. }) = region else { panic!("a square") };
+            prop_assert!(square.width == square.height && square.width >= 1);
+            prop_assert!(square.width <= 2 * width.max(height));
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Faces as selfies have them: near, filling the frame, and in pictures that lie on their side.
 
-use std::borrow::Cow;
-
-use frame::{Frame, Size, Turn};
+use frame::{Frame, Picture, Size, Turn};
 
 use crate::detector::Detector;
 use crate::error::DetectError;
@@ -10,11 +8,14 @@ use crate::face::Face;
 use crate::landmarker::Landmarker;
 use crate::pose::Pose;
 
-/// A detector, and a landmarker where the detector gives no landmarks. Owned by one thread.
+/// A detector, and a landmarker where the detector gives no landmarks. Owned by one thread; keeps its buffers
+/// from frame to frame.
 #[derive(Debug)]
 pub struct Finder {
     detector: Detector,
     landmarker: Option<Landmarker>,
+    overview: Frame,
+    turned: Frame,
 }
 
 /// The faces of a picture, and how it had to be turned for them to be upright.
@@ -27,20 +28,22 @@ pub struct Found {
 }
 
 impl Found {
-    /// `frame` turned so that its faces are upright.
+    /// `frame` turned so that its faces are upright; made in `turned` where that is another frame.
     #[must_use]
-    pub fn upright<'a>(&self, frame: &'a Frame) -> Cow<'a, Frame> {
-        match self.turn {
-            Turn::None => Cow::Borrowed(frame),
-            turn => Cow::Owned(frame.turned(turn)),
+    pub fn upright<'a>(&self, frame: &'a Frame, turned: &'a mut Frame) -> &'a Frame {
+        if self.turn == Turn::None {
+            return frame;
         }
+        frame.turn_into(self.turn, turned);
+        turned
     }
 
-    /// The faces in the picture as it was sent, which is of `size`, largest first.
+    /// The faces in `picture` as it was sent, neither turned nor reduced, largest first.
     #[must_use]
-    pub fn faces_as_sent(&self, size: Size) -> Vec<Face> {
-        let mut faces: Vec<Face> =
-            self.faces.iter().map(|face| face.turned_back(self.turn, size)).collect();
+    pub fn faces_as_sent(&self, picture: &Picture) -> Vec<Face> {
+        let (size, times) = (picture.frame.size(), picture.reduction as f32);
+        let as_sent = |face: &Face| face.turned_back(self.turn, size).stretched(times, times);
+        let mut faces: Vec<Face> = self.faces.iter().map(as_sent).collect();
         largest_first(&mut faces);
         faces
     }
@@ -50,9 +53,9 @@ fn largest_first(faces: &mut [Face]) {
     faces.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
 }
 
-/// A longer side of this many pixels, or up to twice as many, is enough to look for faces in: on 62 selfies and
-/// 93 attacks, a longer side of 640 found as many faces as the pictures themselves.
-const OVERVIEW_SIDE_PX: usize = 640;
+/// A longer side of this many pixels, or up to twice as many, is enough to look for faces in: as many as JPEGs are
+/// decoded to at least. On 62 selfies and 93 attacks, 640 found as many faces as the pictures themselves.
+const OVERVIEW_SIDE_PX: usize = 900;
 /// A head further from upright than this lies on its side; one that is less is tilted, and stays.
 const LEAST_TURN_DEGREES: f32 = 50.0;
 
@@ -85,7 +88,7 @@ impl Finder {
     /// Puts a detector and a landmarker together.
     #[must_use]
     pub fn new(detector: Detector, landmarker: Option<Landmarker>) -> Self {
-        Self { detector, landmarker }
+        Self { detector, landmarker, overview: Frame::default(), turned: Frame::default() }
     }
 
     /// The detector alone.
@@ -106,9 +109,15 @@ impl Finder {
     pub fn find(&mut self, frame: &Frame) -> Result<Found, DetectError> {
         let factor = (frame.size().longer_side() / OVERVIEW_SIDE_PX).clamp(1, 255);
         let factor = factor.min(frame.size().shorter_side());
-        let overview =
-            if factor == 1 { Cow::Borrowed(frame) } else { Cow::Owned(frame.binned(factor)) };
-        let seen = self.find_upright(&overview)?;
+        let seen = if factor == 1 {
+            self.find_upright(frame)?
+        } else {
+            let mut overview = std::mem::take(&mut self.overview);
+            frame.view().bin(factor, &mut overview);
+            let seen = self.find_upright(&overview);
+            self.overview = overview;
+            seen?
+        };
         let Found { turn, faces } = seen.found;
         let faces =
             faces.into_iter().map(|face| face.stretched(factor as f32, factor as f32)).collect();
@@ -132,7 +141,11 @@ impl Finder {
         }
         let mut best: Option<Seen> = None;
         for turn in Turn::OTHERS {
-            let seen = self.see(&overview.turned(turn), turn)?;
+            let mut turned = std::mem::take(&mut self.turned);
+            overview.turn_into(turn, &mut turned);
+            let seen = self.see(&turned, turn);
+            self.turned = turned;
+            let seen = seen?;
             if best.as_ref().is_none_or(|best| seen.doubt < best.doubt) {
                 best = Some(seen);
             }

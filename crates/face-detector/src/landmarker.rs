@@ -4,7 +4,7 @@
 //! the mirrored patch is then another one: on upright faces both agree to a twentieth of the distance
 //! between the eyes, on others they are three to eight times further apart (docs/EVALUATION.md).
 
-use frame::{Filter, Frame, Point, Rect, Resampler, Size};
+use frame::{Frame, LumaSampler, Part, Point, Rect, Size};
 use onnx::{Device, Dim, Model, OutputSignature, Runtime, Signature};
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,7 @@ const POINTS: usize = 68;
 pub struct Landmarker {
     model: Model,
     spec: LandmarkerSpec,
-    resampler: Resampler,
+    sampler: LumaSampler,
     tensor: Vec<f32>,
 }
 
@@ -120,7 +120,7 @@ impl Landmarker {
         };
         let model =
             Model::load(runtime, model, device, &signature).map_err(DetectError::Landmarker)?;
-        Ok(Self { model, spec, resampler: Resampler::default(), tensor: Vec::new() })
+        Ok(Self { model, spec, sampler: LumaSampler::default(), tensor: Vec::new() })
     }
 
     /// How this landmarker is fed and read.
@@ -133,14 +133,12 @@ impl Landmarker {
     /// # Errors
     /// When the model fails or answers with something else than numbers.
     pub fn mark(&mut self, frame: &Frame, face: &Rect) -> Result<Marked, DetectError> {
-        let (left, top, side) = self.square(frame.size(), face);
-        let patch = frame.square_reflected(left, top, side);
+        let part = self.part(frame.size(), face);
+        let (left, top, side) = (part.left, part.top, part.size.width);
         let input = Size::new(self.spec.input_side_px, self.spec.input_side_px);
-        let small = self.resampler.resample(patch.view(), input, Filter::AreaOrLanczos4);
+        let luma = self.sampler.sample(frame, part, input);
         self.tensor.clear();
-        for y in 0..input.height {
-            self.tensor.extend(small.luma_row(y).map(|luma| luma / 255.0));
-        }
+        self.tensor.extend(luma.iter().map(|luma| luma / 255.0));
         let seen = self.points()?;
         for row in self.tensor.chunks_exact_mut(input.width) {
             row.reverse();
@@ -177,15 +175,15 @@ impl Landmarker {
         Ok(Marked { landmarks, disagreement })
     }
 
-    /// Corner and side of the square that the model sees, in pixels of a picture of size `picture`.
-    fn square(&self, picture: Size, face: &Rect) -> (i64, i64, usize) {
+    /// The square that the model sees of a picture of size `picture`.
+    fn part(&self, picture: Size, face: &Rect) -> Part {
         let Rect { top_left, delta } = face;
         let side = delta.x.max(delta.y) * self.spec.crop_scale;
         let left = top_left.x + delta.x / 2.0 - side / 2.0;
         let top = top_left.y + delta.y / 2.0 - side / 2.0 + self.spec.crop_shift * side;
         // A box beyond any reason (a broken model's) may not ask for memory beyond any reason.
         let side = (side.ceil() as usize).clamp(1, 2 * picture.longer_side());
-        (left.floor() as i64, top.floor() as i64, side)
+        Part { left: left.floor() as i64, top: top.floor() as i64, size: Size::new(side, side) }
     }
 
     /// All points, from 0 to 1 of the square.

@@ -3,32 +3,23 @@
 use crate::frame::{Frame, View};
 use crate::geometry::Size;
 
-impl Frame {
+impl View<'_> {
     /// The picture at one `factor`-th of its size: each pixel is the mean of a square of `factor` by
     /// `factor` pixels. Up to `factor - 1` pixels at the right and at the bottom are left out, so that
-    /// places in it times `factor` are exactly the places in the picture.
+    /// places in it times `factor` are exactly the places in the picture. It is made in `binned`, whatever
+    /// that was.
     ///
     /// # Panics
     /// When `factor` is zero, above 255, or larger than a side of the picture.
-    #[must_use]
-    pub fn binned(&self, factor: usize) -> Frame {
-        self.view().binned(factor)
-    }
-}
-
-impl View<'_> {
-    /// [`Frame::binned`] of this part of a picture.
-    ///
-    /// # Panics
-    /// As there.
-    #[must_use]
-    pub fn binned(&self, factor: usize) -> Frame {
+    pub fn bin(&self, factor: usize, binned: &mut Frame) {
         let from = self.size();
         let to = Size::new(from.width / factor, from.height / factor);
         assert!(factor < 256 && to.area() > 0, "{from:?} by {factor}");
         let count = u32::try_from(factor * factor).expect("at most 65025");
         let mut sums = vec![0_u32; 3 * to.width];
-        let mut pixels = Vec::with_capacity(3 * to.area());
+        let mut pixels = std::mem::take(binned).into_pixels();
+        pixels.clear();
+        pixels.reserve(3 * to.area());
         for band in 0..to.height {
             sums.fill(0);
             for y in band * factor..(band + 1) * factor {
@@ -43,7 +34,7 @@ impl View<'_> {
             }
             pixels.extend(sums.iter().map(|sum| ((sum + count / 2) / count) as u8));
         }
-        Frame::from_rgb8(to, pixels).expect("a pixel was made for each place")
+        *binned = Frame::from_rgb8(to, pixels).expect("a pixel was made for each place");
     }
 }
 
@@ -56,11 +47,16 @@ mod tests {
         let level = |x: usize, y: usize| (10 * x + y) as u8;
         let pixels = (0..4).flat_map(|y| (0..5).flat_map(move |x| [level(x, y), x as u8, 255]));
         let frame = Frame::from_rgb8(Size::new(5, 4), pixels.collect()).unwrap();
-        let binned = frame.binned(2);
-        assert_eq!(binned.size(), Size::new(2, 2));
+        let binned = |factor| {
+            let mut binned = Frame::default();
+            frame.view().bin(factor, &mut binned);
+            binned
+        };
+        let halved = binned(2);
+        assert_eq!(halved.size(), Size::new(2, 2));
         // (0 + 10 + 1 + 11) / 4 = 5.5, rounded up; (0 + 1 + 0 + 1) / 4 = 0.5, rounded up.
-        assert_eq!(binned.pixels()[..6], [6, 1, 255, 26, 3, 255]);
-        assert_eq!(frame.binned(1).pixels(), frame.pixels());
-        assert_eq!(frame.binned(4).size(), Size::new(1, 1));
+        assert_eq!(halved.pixels()[..6], [6, 1, 255, 26, 3, 255]);
+        assert_eq!(binned(1).pixels(), frame.pixels());
+        assert_eq!(binned(4).size(), Size::new(1, 1));
     }
 }

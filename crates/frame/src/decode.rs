@@ -1,17 +1,17 @@
 //! Bytes to a [`Frame`]: format from the first bytes, size from the header, then pixels, then
-//! orientation.
+//! orientation. [`Decoder`] keeps its buffers; [`decode()`] is for those who decode now and then.
 
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use crate::error::{CodecError, DecodeError};
 use crate::frame::Frame;
 use crate::geometry::Size;
-use crate::jpeg;
 use crate::limits::Limits;
-use crate::{tiff, webp};
+use crate::turn::{Turn, turn_pixels};
+use crate::{jpeg, tiff, webp};
 
 /// The picture formats read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,33 +59,173 @@ impl Format {
     }
 }
 
-/// The picture in `bytes`, upright, in 8-bit RGB. Transparency is laid over white; 16-bit samples
-/// are reduced to 8; of several pictures in a file the first is taken.
+/// The picture in `bytes`, upright, in 8-bit RGB and in all its pixels. Transparency is laid over white;
+/// 16-bit samples are reduced to 8; of several pictures in a file the first is taken.
 ///
 /// # Errors
 /// [`DecodeError`] says which of the facts about the bytes stood in the way. A picture over the
 /// limits is refused from its header.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Frame, DecodeError> {
-    if bytes.is_empty() {
-        return Err(DecodeError::Empty);
+    let mut decoder = Decoder::new(*limits);
+    decoder.decode(bytes, &Reduction::NONE)?;
+    Ok(decoder.picture.frame)
+}
+
+/// How much smaller than it is a picture may be decoded. Only JPEG can be, by halves up to an eighth: its
+/// blocks are then turned into fewer pixels, which saves most of the work behind the entropy decoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reduction {
+    /// At most to one pixel for so many across and down.
+    pub most: usize,
+    /// Nor further than to this many pixels on the longer side.
+    pub min_longer_side_px: usize,
+}
+
+impl Reduction {
+    /// In all its pixels.
+    pub const NONE: Self = Self { most: 1, min_longer_side_px: 0 };
+
+    /// Pixels of a picture of `size` for one of the frame, across and down: 1, 2, 4 or 8.
+    pub(crate) fn of(&self, size: Size) -> usize {
+        let fits =
+            |by: &usize| *by <= self.most && size.longer_side() / by >= self.min_longer_side_px;
+        [8, 4, 2].into_iter().find(fits).unwrap_or(1)
     }
-    let format = Format::sniff(bytes).ok_or(DecodeError::UnknownFormat)?;
-    let (mut picture, orientation) = match format {
-        Format::Jpeg => jpeg::decode(bytes, limits)?,
-        Format::Png => still(bytes, format, ImageFormat::Png, limits)?,
-        Format::WebP => {
-            webp::check_frames(bytes, limits)?;
-            still(bytes, format, ImageFormat::WebP, limits)?
+}
+
+/// A decoded picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Its pixels, upright.
+    pub frame: Frame,
+    /// Its size before it was reduced, upright.
+    pub size: Size,
+    /// Pixels of the picture for one of the frame, across and down; the last of a row or column may stand for
+    /// fewer.
+    pub reduction: usize,
+}
+
+impl Default for Picture {
+    /// One black pixel.
+    fn default() -> Self {
+        Self { frame: Frame::default(), size: Size::new(1, 1), reduction: 1 }
+    }
+}
+
+/// Decodes one picture after the other into the same buffers. Owned by one thread.
+///
+/// The buffers stay as large as the largest picture so far: a 12-megapixel JPEG decoded into memory that the
+/// system has to hand out anew takes a third longer.
+#[derive(Default)]
+pub struct Decoder {
+    limits: Limits,
+    picture: Picture,
+    /// Pixels on their way: of another colour type, or not upright yet.
+    samples: Vec<u8>,
+}
+
+impl std::fmt::Debug for Decoder {
+    /// Without the buffers: there is a picture in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    /// A decoder that refuses pictures over `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// What is refused from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// The picture in `bytes` as [`decode()`] gives it, but reduced where `reduction` and the format allow it.
+    /// It lives until the next call.
+    ///
+    /// # Errors
+    /// As [`decode()`].
+    ///
+    /// # Panics
+    /// Never: what was read has as many pixels as its size says.
+    pub fn decode(&mut self, bytes: &[u8], reduction: &Reduction) -> Result<&Picture, DecodeError> {
+        if bytes.is_empty() {
+            return Err(DecodeError::Empty);
         }
-        Format::Bmp => still(bytes, format, ImageFormat::Bmp, limits)?,
-        Format::Tiff => {
-            tiff::check_compression(bytes)?;
-            still(bytes, format, ImageFormat::Tiff, limits)?
+        let format = Format::sniff(bytes).ok_or(DecodeError::UnknownFormat)?;
+        let mut pixels = std::mem::take(&mut self.picture.frame).into_pixels();
+        let read = self.read(format, bytes, reduction, &mut pixels);
+        let Raw { size, full_size, reduction, orientation } = match read {
+            Ok(raw) => raw,
+            Err(error) => {
+                self.picture.frame = Frame::reusing(pixels);
+                return Err(error);
+            }
+        };
+        let (turn, mirror) = upright(orientation);
+        if turn != Turn::None || mirror {
+            std::mem::swap(&mut pixels, &mut self.samples);
+            turn_pixels(&self.samples, size, turn, mirror, &mut pixels);
         }
-        Format::Gif => still(bytes, format, ImageFormat::Gif, limits)?,
-    };
-    picture.apply_orientation(orientation);
-    Ok(opaque(picture))
+        let frame = Frame::from_rgb8(turn.size(size), pixels)
+            .expect("the decoder gave as many pixels as its header said, and at least one");
+        self.picture = Picture { frame, size: turn.size(full_size), reduction };
+        Ok(&self.picture)
+    }
+
+    fn read(
+        &mut self,
+        format: Format,
+        bytes: &[u8],
+        reduction: &Reduction,
+        pixels: &mut Vec<u8>,
+    ) -> Result<Raw, DecodeError> {
+        let codec = match format {
+            Format::Jpeg => {
+                return jpeg::decode(bytes, &self.limits, reduction, pixels, &mut self.samples);
+            }
+            Format::Png => ImageFormat::Png,
+            Format::WebP => {
+                webp::check_frames(bytes, &self.limits)?;
+                ImageFormat::WebP
+            }
+            Format::Bmp => ImageFormat::Bmp,
+            Format::Tiff => {
+                tiff::check_compression(bytes)?;
+                ImageFormat::Tiff
+            }
+            Format::Gif => ImageFormat::Gif,
+        };
+        still(bytes, format, codec, &self.limits, pixels, &mut self.samples)
+    }
+}
+
+/// What there is to know of pixels that were just read.
+pub(crate) struct Raw {
+    /// As read, before it is turned upright.
+    pub size: Size,
+    /// As it would be without reduction.
+    pub full_size: Size,
+    pub reduction: usize,
+    pub orientation: Orientation,
+}
+
+/// By how much a picture of this orientation is turned to be upright, and whether it is mirrored left to right
+/// before that.
+fn upright(orientation: Orientation) -> (Turn, bool) {
+    match orientation {
+        Orientation::NoTransforms => (Turn::None, false),
+        Orientation::Rotate90 => (Turn::Quarter, false),
+        Orientation::Rotate180 => (Turn::Half, false),
+        Orientation::Rotate270 => (Turn::ThreeQuarters, false),
+        Orientation::FlipHorizontal => (Turn::None, true),
+        Orientation::FlipVertical => (Turn::Half, true),
+        Orientation::Rotate90FlipH => (Turn::ThreeQuarters, true),
+        Orientation::Rotate270FlipH => (Turn::Quarter, true),
+    }
 }
 
 /// Refuses a size from the header: no pixels at all, or more than the limits allow.
@@ -116,7 +256,9 @@ fn still(
     format: Format,
     codec: ImageFormat,
     limits: &Limits,
-) -> Result<(DynamicImage, Orientation), DecodeError> {
+    pixels: &mut Vec<u8>,
+    samples: &mut Vec<u8>,
+) -> Result<Raw, DecodeError> {
     let refuse = |source: ImageError| match source {
         ImageError::Unsupported(_) => {
             DecodeError::UnsupportedKind { format, source: source.into() }
@@ -141,27 +283,36 @@ fn still(
     codec_limits.max_alloc = Some(needed.min(limits.max_decoder_bytes));
     decoder.set_limits(codec_limits).map_err(refuse)?;
     let orientation = decoder.orientation().map_err(refuse)?;
-    let picture = DynamicImage::from_decoder(decoder).map_err(refuse)?;
-    Ok((picture, orientation))
+    let size = Size::new(width as usize, height as usize);
+    match decoder.color_type() {
+        ColorType::Rgb8 => {
+            pixels.resize(3 * size.area(), 0);
+            decoder.read_image(pixels).map_err(refuse)?;
+        }
+        ColorType::Rgba8 => {
+            samples.resize(4 * size.area(), 0);
+            decoder.read_image(samples).map_err(refuse)?;
+            over_white(samples, pixels);
+        }
+        // Rarely sent; these are made anew.
+        _ => {
+            let picture = DynamicImage::from_decoder(decoder).map_err(refuse)?;
+            if picture.color().has_alpha() {
+                over_white(picture.into_rgba8().as_raw(), pixels);
+            } else {
+                *pixels = picture.into_rgb8().into_raw();
+            }
+        }
+    }
+    Ok(Raw { size, full_size: size, reduction: 1, orientation })
 }
 
-/// 8-bit RGB, with transparent pixels laid over white.
-fn opaque(picture: DynamicImage) -> Frame {
-    let rgb = if picture.color().has_alpha() {
-        let rgba = picture.into_rgba8();
-        let (width, height) = rgba.dimensions();
-        let over_white = |pixel: &[u8]| {
-            let alpha = u32::from(pixel[3]);
-            [0, 1, 2]
-                .map(|c| ((u32::from(pixel[c]) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
-        };
-        let pixels = rgba.as_raw().chunks_exact(4).flat_map(over_white).collect();
-        (width, height, pixels)
-    } else {
-        let rgb = picture.into_rgb8();
-        (rgb.width(), rgb.height(), rgb.into_raw())
+/// Pixels with transparency laid over white.
+fn over_white(rgba: &[u8], rgb: &mut Vec<u8>) {
+    let pixel = |pixel: &[u8; 4]| {
+        let alpha = u32::from(pixel[3]);
+        [0, 1, 2].map(|c| ((u32::from(pixel[c]) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
     };
-    let (width, height, pixels) = rgb;
-    Frame::from_rgb8(Size::new(width as usize, height as usize), pixels)
-        .expect("the decoder gave as many pixels as its header said, and at least one")
+    rgb.clear();
+    rgb.extend(rgba.as_chunks().0.iter().flat_map(pixel));
 }

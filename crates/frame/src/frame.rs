@@ -1,7 +1,7 @@
 //! The picture itself, and a look at a part of it.
 
 use crate::error::PixelCountError;
-use crate::geometry::{PixelRect, Size};
+use crate::geometry::{Part, PixelRect, Size};
 
 /// A picture as a person sees it: RGB8, rows from the top, no gaps between them.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,6 +17,13 @@ impl std::fmt::Debug for Frame {
     }
 }
 
+impl Default for Frame {
+    /// One black pixel: a buffer for other frames to be made in.
+    fn default() -> Self {
+        Self::reusing(Vec::new())
+    }
+}
+
 impl Frame {
     /// A frame from its pixels, three bytes each, red first.
     ///
@@ -28,6 +35,18 @@ impl Frame {
             return Err(PixelCountError { expected, found: pixels.len() });
         }
         Ok(Self { size, pixels })
+    }
+
+    /// A frame of one black pixel that keeps the buffer of `pixels` for a larger one.
+    pub(crate) fn reusing(mut pixels: Vec<u8>) -> Self {
+        pixels.clear();
+        pixels.resize(3, 0);
+        Self { size: Size::new(1, 1), pixels }
+    }
+
+    /// The pixels, for another frame to be made in their buffer.
+    pub(crate) fn into_pixels(self) -> Vec<u8> {
+        self.pixels
     }
 
     /// Width and height.
@@ -70,26 +89,27 @@ impl Frame {
         View { pixels: &self.pixels[part.top * stride + 3 * part.left..], stride, size: part.size }
     }
 
-    /// A copy of the square with its corner at (`left`, `top`), which may reach outside: there the
-    /// picture is mirrored about its edge pixels, which are not repeated (OpenCV's
-    /// `BORDER_REFLECT_101`).
+    /// A copy of `part`; outside, the picture is mirrored about its edge pixels, which are not repeated (OpenCV's
+    /// `BORDER_REFLECT_101`). It is made in `copy`, whatever that was.
     ///
     /// # Panics
-    /// When `side` is zero.
-    #[must_use]
-    pub fn square_reflected(&self, left: i64, top: i64, side: usize) -> Frame {
-        assert!(side > 0, "a square has a side");
+    /// When the part has no pixels.
+    pub fn copy_reflected(&self, part: Part, copy: &mut Frame) {
+        let Part { left, top, size } = part;
+        assert!(size.area() > 0, "{size:?} has pixels");
         let column = |i: usize| 3 * reflect_101(left + i as i64, self.size.width);
-        let columns: Vec<usize> = (0..side).map(column).collect();
-        let mut pixels = Vec::with_capacity(3 * side * side);
-        for row in 0..side {
+        let columns: Vec<usize> = (0..size.width).map(column).collect();
+        let mut pixels = std::mem::take(copy).into_pixels();
+        pixels.clear();
+        pixels.reserve(3 * size.area());
+        for row in 0..size.height {
             let start = 3 * self.size.width * reflect_101(top + row as i64, self.size.height);
             let row = &self.pixels[start..start + 3 * self.size.width];
             for &column in &columns {
                 pixels.extend_from_slice(&row[column..column + 3]);
             }
         }
-        Frame { size: Size::new(side, side), pixels }
+        *copy = Frame { size, pixels };
     }
 
     /// The picture as a PNG file, for people to look at.
@@ -110,7 +130,7 @@ impl Frame {
 }
 
 /// `i` brought into `0..len` by mirroring about the first and the last pixel.
-fn reflect_101(i: i64, len: usize) -> usize {
+pub(crate) fn reflect_101(i: i64, len: usize) -> usize {
     let period = 2 * (len as i64 - 1);
     if period == 0 {
         return 0;
@@ -151,14 +171,6 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn row(&self, y: usize) -> &'a [u8] {
         &self.pixels[y * self.stride..][..3 * self.size.width]
-    }
-
-    /// The luma of row `y` by ITU-R BT.601, 0 to 255.
-    pub fn luma_row(&self, y: usize) -> impl Iterator<Item = f32> + use<'a> {
-        self.row(y).chunks_exact(3).map(|pixel| {
-            let [red, green, blue] = [0, 1, 2].map(|channel| f32::from(pixel[channel]));
-            0.299 * red + 0.587 * green + 0.114 * blue
-        })
     }
 }
 

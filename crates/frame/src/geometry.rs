@@ -130,3 +130,13 @@ pub struct PixelRect {
     /// Columns and rows.
     pub size: Size,
 }
+/// A part of a picture in whole pixels, which may reach outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Columns from the left edge of the picture to that of the part.
+    pub left: i64,
+    /// Rows from the top edge of the picture to that of the part.
+    pub top: i64,
+    /// Its width and height.
+    pub size: Size,
+}

@@ -10,13 +10,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, RgbImage};
 use mozjpeg::decompress::DecompressBuilder;
 use mozjpeg::{ColorSpace, ColorSpaceExt, DctMethod, Decompress, Marker};
 use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr, msg_parm_union};
 
-use crate::decode::{Format, check_size};
+use crate::decode::{Format, Raw, Reduction, check_size};
 use crate::error::{CodecError, DecodeError};
+use crate::geometry::Size;
 use crate::jpeg_markers::{Extent, extent, without_padding};
 use crate::limits::Limits;
 
@@ -25,27 +25,30 @@ const MAX_SCANS: usize = 100;
 /// Where EXIF is kept, and where Adobe says that it was there.
 const MARKERS: [Marker; 2] = [Marker::APP(1), Marker::APP(14)];
 
+/// Reads the JPEG in `bytes` into `pixels`. `samples` is a buffer for those of other colours.
 pub(crate) fn decode(
     bytes: &[u8],
     limits: &Limits,
-) -> Result<(DynamicImage, Orientation), DecodeError> {
-    match attempt(bytes, limits) {
+    reduction: &Reduction,
+    pixels: &mut Vec<u8>,
+    samples: &mut Vec<u8>,
+) -> Result<Raw, DecodeError> {
+    let mut attempt = |bytes: &[u8]| {
+        // libjpeg leaves by unwinding when it meets an error, through frames made for it.
+        let read = AssertUnwindSafe(|| decode_or_unwind(bytes, limits, reduction, pixels, samples));
+        catch_unwind(read).unwrap_or_else(|_| Err(corrupt(CodecError::Jpeg)))
+    };
+    match attempt(bytes) {
         // Data left over behind the last row mean that some were lost before. Zeros left over may be
         // padding: then it decodes as strictly without them.
         Err(DecodeError::Corrupt { source: CodecError::Jpeg, .. }) => {
             match without_padding(bytes) {
-                Some(unpadded) => attempt(&unpadded, limits),
+                Some(unpadded) => attempt(&unpadded),
                 None => Err(corrupt(CodecError::Jpeg)),
             }
         }
         outcome => outcome,
     }
-}
-
-fn attempt(bytes: &[u8], limits: &Limits) -> Result<(DynamicImage, Orientation), DecodeError> {
-    // libjpeg leaves by unwinding when it meets an error, through frames made for it.
-    catch_unwind(AssertUnwindSafe(|| decode_or_unwind(bytes, limits)))
-        .unwrap_or_else(|_| Err(corrupt(CodecError::Jpeg)))
 }
 
 fn corrupt(source: CodecError) -> DecodeError {
@@ -55,11 +58,14 @@ fn corrupt(source: CodecError) -> DecodeError {
 fn decode_or_unwind(
     bytes: &[u8],
     limits: &Limits,
-) -> Result<(DynamicImage, Orientation), DecodeError> {
+    reduction: &Reduction,
+    pixels: &mut Vec<u8>,
+    samples: &mut Vec<u8>,
+) -> Result<Raw, DecodeError> {
     let builder = DecompressBuilder::new().with_err(strict()).with_markers(&MARKERS);
     let mut decoder = builder.from_mem(bytes).map_err(|_| corrupt(CodecError::Jpeg))?;
-    let (width, height) = (decoder.width() as u32, decoder.height() as u32);
-    check_size(Format::Jpeg, (width, height), limits)?;
+    let (width, height) = (decoder.width(), decoder.height());
+    check_size(Format::Jpeg, (width as u32, height as u32), limits)?;
     match extent(bytes) {
         Extent::CutShort => return Err(DecodeError::CutShort { format: Format::Jpeg }),
         Extent::Complete { scans, .. } if scans > MAX_SCANS => {
@@ -69,51 +75,55 @@ fn decode_or_unwind(
     }
     let orientation = orientation(&decoder);
     let is_adobe = marker_data(&decoder, 14, b"Adobe").is_some();
+    let full_size = Size::new(width, height);
+    let reduction = reduction.of(full_size);
+    // As eighths, and 1, 2, 4 or 8 of them.
+    decoder.scale((8 / reduction) as u8);
     decoder.dct_method(DctMethod::IntegerSlow);
-    let picture = match decoder.color_space() {
-        ColorSpace::JCS_GRAYSCALE => {
-            let pixels = samples(decoder, ColorSpace::JCS_GRAYSCALE)?;
-            GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
-        }
-        ColorSpace::JCS_RGB | ColorSpace::JCS_YCbCr => {
-            let pixels = samples(decoder, ColorSpace::JCS_RGB)?;
-            RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+    let size = match decoder.color_space() {
+        ColorSpace::JCS_GRAYSCALE | ColorSpace::JCS_RGB | ColorSpace::JCS_YCbCr => {
+            read(decoder, ColorSpace::JCS_RGB, pixels)?
         }
         ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => {
-            let pixels = rgb_of_cmyk(&samples(decoder, ColorSpace::JCS_CMYK)?, is_adobe);
-            RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+            let size = read(decoder, ColorSpace::JCS_CMYK, samples)?;
+            rgb_of_cmyk(samples, is_adobe, pixels);
+            size
         }
         _ => {
             let source = CodecError::Colours;
             return Err(DecodeError::UnsupportedKind { format: Format::Jpeg, source });
         }
     };
-    let picture = picture.ok_or(DecodeError::CutShort { format: Format::Jpeg })?;
-    Ok((picture, orientation))
+    Ok(Raw { size, full_size, reduction, orientation })
 }
 
-/// All samples, in the colour space `space`.
-fn samples(decoder: Decompress<&[u8]>, space: ColorSpace) -> Result<Vec<u8>, DecodeError> {
+/// Reads all samples, in the colour space `space`; comes back with how many there are across and down.
+fn read(
+    decoder: Decompress<&[u8]>,
+    space: ColorSpace,
+    samples: &mut Vec<u8>,
+) -> Result<Size, DecodeError> {
     let read = || {
         let mut started = decoder.to_colorspace(space)?;
-        let channels = started.color_space().num_components();
-        let mut samples = vec![0; started.width() * started.height() * channels];
-        started.read_scanlines_into(&mut samples)?;
+        let size = Size::new(started.width(), started.height());
+        samples.resize(size.area() * started.color_space().num_components(), 0);
+        started.read_scanlines_into(samples)?;
         // Reads to the end of the image: a fault behind the last row counts too.
         started.finish()?;
-        Ok(samples)
+        Ok(size)
     };
     read().map_err(|_: std::io::Error| corrupt(CodecError::Jpeg))
 }
 
 /// Ink to light, each ink dimmed by black. Adobe's programs keep the inverse of ink.
-fn rgb_of_cmyk(samples: &[u8], is_adobe: bool) -> Vec<u8> {
+fn rgb_of_cmyk(samples: &[u8], is_adobe: bool, pixels: &mut Vec<u8>) {
     let light = |ink: u8| u32::from(if is_adobe { ink } else { 255 - ink });
-    let pixel = |cmyk: &[u8]| {
+    let pixel = |cmyk: &[u8; 4]| {
         let black = light(cmyk[3]);
         [0, 1, 2].map(|c| ((light(cmyk[c]) * black + 127) / 255) as u8)
     };
-    samples.chunks_exact(4).flat_map(pixel).collect()
+    pixels.clear();
+    pixels.extend(samples.as_chunks().0.iter().flat_map(pixel));
 }
 
 fn orientation(decoder: &Decompress<&[u8]>) -> Orientation {

@@ -15,7 +15,9 @@ use crate::envelope::Arrival;
 use crate::kairos::KairosAnswer;
 use crate::problem::Problem;
 use crate::router::{Service, json};
+use crate::server_timing;
 use crate::v1::V1Answer;
+use crate::workers::Checked;
 
 /// Which path was called.
 #[derive(Debug, Clone, Copy)]
@@ -62,13 +64,18 @@ async fn check(
     let takes_level = matches!(endpoint, Endpoint::V1);
     let submission = body::read(headers, body, config.max_body_bytes, takes_level).await?;
     let terms = terms(endpoint, &submission, config)?;
-    let report = service.workers.check(submission.selfie, terms, deadline).await?;
-    let answer = match endpoint {
+    let Checked { report, queued } =
+        service.workers.check(submission.selfie, terms, deadline).await?;
+    let mut answer = match endpoint {
         Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => {
             json(&KairosAnswer::new(arrival, &report, &config.response_codes)).into_response()
         }
         Endpoint::V1 => json(&V1Answer::new(arrival, &report)).into_response(),
     };
+    if config.server_timing {
+        let timing = server_timing::header(queued, &report.timings, arrival.instant.elapsed());
+        answer.headers_mut().insert(server_timing::NAME, timing);
+    }
     // From here on it is answered 200. Anything that ended earlier has given its hold back.
     hold.count();
     Ok(answer)

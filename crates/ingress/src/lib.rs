@@ -22,6 +22,7 @@ mod linger;
 mod problem;
 mod router;
 mod serve;
+mod server_timing;
 mod v1;
 mod workers;
 

@@ -45,6 +45,7 @@ struct Picture {
     width: usize,
     height: usize,
     turned_degrees: u16,
+    reduction: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,6 +80,7 @@ impl<'a> ReportFields<'a> {
                 width: report.picture.width,
                 height: report.picture.height,
                 turned_degrees: report.turn.degrees(),
+                reduction: report.reduction,
             },
             faces: &report.faces,
             models: report.models.iter().map(|model| (&*model.id, model.live.get())).collect(),

@@ -48,12 +48,21 @@ pub enum WorkerError {
 /// How long a worker that could not be rebuilt waits before it tries again.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
+/// What a worker made of a selfie.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub report: Report,
+    /// How long the selfie waited for a worker.
+    pub queued: Duration,
+}
+
 struct Job {
     /// Held by the request alone: when that is given up, the picture is gone from the queue too.
     selfie: Weak<Vec<u8>>,
+    since: Instant,
     terms: Terms,
     deadline: Instant,
-    answer: oneshot::Sender<Result<Report, Fault>>,
+    answer: oneshot::Sender<Result<Checked, Fault>>,
 }
 
 /// What a worker sends back when it has no report.
@@ -109,16 +118,17 @@ impl Workers {
         selfie: Vec<u8>,
         terms: Terms,
         deadline: Instant,
-    ) -> Result<Report, Problem> {
+    ) -> Result<Checked, Problem> {
         let (answer, answered) = oneshot::channel();
         let selfie = Arc::new(selfie);
-        let job = Job { selfie: Arc::downgrade(&selfie), terms, deadline, answer };
+        let job =
+            Job { selfie: Arc::downgrade(&selfie), since: Instant::now(), terms, deadline, answer };
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Problem::Overloaded,
             TrySendError::Disconnected(_) => Problem::Worker(WorkerError::Gone),
         })?;
         match answered.await {
-            Ok(Ok(report)) => Ok(report),
+            Ok(Ok(checked)) => Ok(checked),
             Ok(Err(Fault::Check(error))) => Err(Problem::Check(error)),
             Ok(Err(Fault::Panicked(said))) => Err(Problem::Worker(WorkerError::Panicked(said))),
             Err(_) if Instant::now() >= deadline => Err(Problem::DeadlineExceeded),
@@ -133,7 +143,8 @@ fn work<C: Check, E: std::error::Error>(
     jobs: &Receiver<Job>,
     load: impl Fn() -> Result<C, E>,
 ) {
-    for Job { selfie, terms, deadline, answer } in jobs {
+    for Job { selfie, since, terms, deadline, answer } in jobs {
+        let queued = since.elapsed();
         let Some(selfie) = selfie.upgrade().filter(|_| Instant::now() < deadline) else {
             continue;
         };
@@ -141,7 +152,10 @@ fn work<C: Check, E: std::error::Error>(
         let outcome = catch_unwind(AssertUnwindSafe(|| check.check(&selfie, &terms)));
         drop(selfie);
         let (outcome, panicked) = match outcome {
-            Ok(outcome) => (outcome.map_err(Fault::Check), false),
+            Ok(outcome) => {
+                let checked = outcome.map(|report| Checked { report, queued });
+                (checked.map_err(Fault::Check), false)
+            }
             Err(payload) => (Err(Fault::Panicked(said(&*payload))), true),
         };
         // The caller may have gone meanwhile.

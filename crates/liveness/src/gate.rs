@@ -1,7 +1,7 @@
 //! What must hold of a picture and its face before a score means anything.
 
 use face_detector::{Face, Pose};
-use frame::{Frame, Point, Rect, Resampler, Size};
+use frame::{Frame, LumaSampler, Picture, Point, Rect, Size};
 
 use crate::quality::Quality;
 use crate::reason::{Reason, ReasonCode, Severity};
@@ -16,29 +16,30 @@ pub(crate) struct Gated {
     pub unchecked: Vec<ReasonCode>,
 }
 
-/// Everything that stands in the way of scoring `face` in `frame`, in which it is upright. The scorers need a
-/// face of `max_face_share` at most.
+/// Everything that stands in the way of scoring `face` in `upright`, which is `picture` turned so that the face
+/// is upright in it. The scorers need a face of `max_face_share` at most.
 pub(crate) fn gate(
-    frame: &Frame,
+    picture: &Picture,
+    upright: &Frame,
     face: Option<&Face>,
     settings: &Settings,
     max_face_share: f64,
     terms: &Terms,
-    resampler: &mut Resampler,
+    sampler: &mut LumaSampler,
 ) -> Gated {
     let settings =
         Settings { max_face_share: settings.max_face_share.min(max_face_share), ..*settings };
     let mut gates = Gates { settings, gated: Gated::default() };
-    gates.picture(frame.size(), terms);
+    gates.picture(picture.size, terms);
     if let Some(face) = face {
-        gates.place(frame.size(), face);
+        gates.place(upright.size(), picture.reduction, face);
         gates.pose(face);
         // Of a face too small or half outside, these would tell nothing.
         let tells_nothing = [ReasonCode::FaceTooSmall, ReasonCode::FaceCropped];
         if !gates.gated.reasons.iter().any(|reason| {
             reason.severity == Severity::Reject && tells_nothing.contains(&reason.code)
         }) {
-            gates.quality(frame, &face.rect, resampler);
+            gates.quality(upright, &face.rect, sampler);
         }
     } else {
         gates.unchecked_pose();
@@ -72,7 +73,7 @@ impl Gates {
         self.at_least(ReasonCode::ImageTooSmall, limit, side);
     }
 
-    fn place(&mut self, picture: Size, face: &Face) {
+    fn place(&mut self, picture: Size, reduction: usize, face: &Face) {
         let Settings {
             min_face_side_px, max_face_share, min_border_share, max_outside_share, ..
         } = self.settings;
@@ -92,7 +93,8 @@ impl Gates {
             points.map_or(0, |points| points.iter().filter(|p| is_outside(p)).count());
         // Detectors like to keep a box inside the picture; their landmarks go where the face would.
         let outside = (1.0 - inside / face.rect.area()).max(points_outside as f32 / 5.0);
-        self.at_least(ReasonCode::FaceTooSmall, min_face_side_px, side.into());
+        let side_px = f64::from(side) * reduction as f64;
+        self.at_least(ReasonCode::FaceTooSmall, min_face_side_px, side_px);
         self.at_most(ReasonCode::FaceTooClose, max_face_share, share.into());
         self.at_least(ReasonCode::FaceCloseToBorder, min_border_share, room.into());
         self.at_most(ReasonCode::FaceCropped, max_outside_share, outside.into());
@@ -121,7 +123,7 @@ impl Gates {
         }
     }
 
-    fn quality(&mut self, frame: &Frame, face: &Rect, resampler: &mut Resampler) {
+    fn quality(&mut self, frame: &Frame, face: &Rect, sampler: &mut LumaSampler) {
         let Settings { min_sharpness, min_luma, max_luma, severity, .. } = self.settings;
         let codes =
             [ReasonCode::ImageTooBlurry, ReasonCode::ImageTooDark, ReasonCode::ImageTooBright];
@@ -129,7 +131,7 @@ impl Gates {
             return;
         }
         let nothing = Quality { sharpness: f32::NAN, luma: f32::NAN };
-        let Quality { sharpness, luma } = Quality::of(frame, face, resampler).unwrap_or(nothing);
+        let Quality { sharpness, luma } = Quality::of(frame, face, sampler).unwrap_or(nothing);
         self.at_least(ReasonCode::ImageTooBlurry, min_sharpness, sharpness.into());
         self.at_least(ReasonCode::ImageTooDark, min_luma, luma.into());
         self.at_most(ReasonCode::ImageTooBright, max_luma, luma.into());
@@ -170,7 +172,11 @@ mod tests {
 
     fn gated(frame: &Frame, face: &Face, settings: &Settings) -> Gated {
         let terms = Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false };
-        gate(frame, Some(face), settings, 1.0, &terms, &mut Resampler::default())
+        gate(&whole(frame), frame, Some(face), settings, 1.0, &terms, &mut LumaSampler::default())
+    }
+
+    fn whole(frame: &Frame) -> Picture {
+        Picture { frame: frame.clone(), size: frame.size(), reduction: 1 }
     }
 
     fn codes(frame: &Frame, face: &Face) -> Vec<ReasonCode> {
@@ -217,6 +223,22 @@ mod tests {
     }
 
     #[test]
+    fn of_a_reduced_picture_the_pixels_count_that_were_sent() {
+        let frame = drawn(|level| level);
+        let face = face([400.0, 400.0, 47.9, 60.0]);
+        let codes = |size, reduction, min_picture_side_px| -> Vec<ReasonCode> {
+            let picture = Picture { frame: frame.clone(), size, reduction };
+            let terms = Terms { bar: Bar::default(), min_picture_side_px, exact: false };
+            let (settings, sampler) = (Settings::default(), &mut LumaSampler::default());
+            let gated = gate(&picture, &frame, Some(&face), &settings, 1.0, &terms, sampler);
+            gated.reasons.into_iter().map(|reason| reason.code).collect()
+        };
+        assert_eq!(codes(Size::new(1599, 1600), 2, 1599), []);
+        assert_eq!(codes(Size::new(1599, 1600), 2, 1600), [ReasonCode::ImageTooSmall]);
+        assert_eq!(codes(Size::new(800, 800), 1, 300), [ReasonCode::FaceTooSmall]);
+    }
+
+    #[test]
     fn a_landmark_outside_the_picture_is_a_face_cut_off() {
         let mut landmarks = posed(0.0, 0.0);
         landmarks.mouth_left.y = 800.5;
@@ -231,8 +253,9 @@ mod tests {
         let terms = Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false };
         let codes = |max_face_share| -> Vec<ReasonCode> {
             let settings = Settings::default();
-            let resampler = &mut Resampler::default();
-            let gated = gate(&frame, Some(&face), &settings, max_face_share, &terms, resampler);
+            let (picture, sampler) = (whole(&frame), &mut LumaSampler::default());
+            let gated =
+                gate(&picture, &frame, Some(&face), &settings, max_face_share, &terms, sampler);
             gated.reasons.into_iter().map(|reason| reason.code).collect()
         };
         assert_eq!(codes(1.0), []);
@@ -308,7 +331,8 @@ mod tests {
         let terms = Terms { bar: Bar::default(), min_picture_side_px: 801, exact: false };
         let gated = |severity| {
             let settings = Settings { severity, ..impossible };
-            gate(&frame, Some(&face), &settings, 1.0, &terms, &mut Resampler::default())
+            let sampler = &mut LumaSampler::default();
+            gate(&whole(&frame), &frame, Some(&face), &settings, 1.0, &terms, sampler)
         };
         let warned = gated(all(warn)).reasons;
         assert!(warned.iter().all(|reason| reason.severity == Severity::Warn));

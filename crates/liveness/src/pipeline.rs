@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use anti_spoof::{Classifier, ScoreError, Scorer};
-use face_detector::{Detector, Finder, Landmarker};
-use frame::{Limits, Resampler};
+use face_detector::{DetectError, Detector, Finder, Found, Landmarker};
+use frame::{Decoder, Frame, Limits, LumaSampler, Picture};
 use model_pack::{GoldenPicture, Levels, Pack};
 use onnx::{Device, Runtime};
 
@@ -22,13 +22,14 @@ use crate::settings::{Bar, Settings, Terms};
 /// there are cores have one each.
 #[derive(Debug)]
 pub struct Pipeline {
+    decoder: Decoder,
     finder: Finder,
+    upright: Frame,
+    sampler: LumaSampler,
     scorer: Scorer,
     levels: Levels,
     max_face_share: f64,
-    resampler: Resampler,
     settings: Settings,
-    limits: Limits,
     pack: Arc<PackIdentity>,
     device: Device,
 }
@@ -51,19 +52,21 @@ impl Pipeline {
             .map_err(|error| explain(error, runtime, pack, device))?;
         let pack = Arc::new(PackIdentity { name: manifest.name.clone(), digest: pack.digest });
         let mut pipeline = Self {
+            decoder: Decoder::default(),
             finder,
+            upright: Frame::default(),
+            sampler: LumaSampler::default(),
             scorer,
             levels: manifest.levels,
             max_face_share: manifest.max_face_share,
-            resampler: Resampler::default(),
             settings: Settings::default(),
-            limits: Limits::default(),
             pack,
             device,
         };
         // Before the operator's settings, under which this picture might not be scored.
         pipeline.warm_up()?;
-        pipeline.limits.max_side_px = settings.max_picture_side_px;
+        let limits = Limits { max_side_px: settings.max_picture_side_px, ..Limits::default() };
+        pipeline.decoder.set_limits(limits);
         pipeline.settings = settings;
         Ok(pipeline)
     }
@@ -75,24 +78,33 @@ impl Pipeline {
     pub fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
         let threshold = self.threshold(terms.bar)?;
         let mut clock = Clock::start();
-        let frame = frame::decode(selfie, &self.limits)?;
-        let decode = clock.lap();
+        let mut picture = self.decoder.decode(selfie, &self.settings.reduction(terms))?;
+        let mut decode = clock.lap();
+        let mut found = find(&mut self.finder, picture, terms)?;
+        let mut detect = clock.lap();
+        // Rare: a face so small in its picture that too little is left of it.
+        if let Some(reduction) = self.settings.finer(picture.reduction, &found.faces) {
+            picture = self.decoder.decode(selfie, &reduction)?;
+            decode += clock.lap();
+            found = find(&mut self.finder, picture, terms)?;
+            detect += clock.lap();
+        }
 
-        let found = if terms.exact {
-            self.finder.find_exactly(&frame)?
-        } else {
-            self.finder.find(&frame)?
-        };
-        let upright = found.upright(&frame);
-        let detect = clock.lap();
-
+        let upright = found.upright(&picture.frame, &mut self.upright);
         let (face, choice) = select(&found.faces, &self.settings);
-        let Gated { mut reasons, unchecked } =
-            gate(&upright, face, &self.settings, self.max_face_share, terms, &mut self.resampler);
+        let Gated { mut reasons, unchecked } = gate(
+            picture,
+            upright,
+            face,
+            &self.settings,
+            self.max_face_share,
+            terms,
+            &mut self.sampler,
+        );
         reasons.extend(choice);
         let is_rejected = reasons.iter().any(|reason| reason.severity == Severity::Reject);
         let assessment = match face.filter(|_| !is_rejected) {
-            Some(face) => Some(self.scorer.score(&upright, &face.rect)?),
+            Some(face) => Some(self.scorer.score(upright, &face.rect)?),
             None => None,
         };
         let score = assessment.as_ref().map(|assessment| assessment.score);
@@ -107,9 +119,10 @@ impl Pipeline {
             level: terms.bar.level(),
             reasons,
             unchecked,
-            picture: frame.size(),
+            picture: picture.size,
+            reduction: picture.reduction,
             turn: found.turn,
-            faces: found.faces_as_sent(frame.size()),
+            faces: found.faces_as_sent(picture),
             models: assessment.map(|assessment| assessment.models).unwrap_or_default(),
             pack: Arc::clone(&self.pack),
             device: self.device,
@@ -141,6 +154,11 @@ impl Pipeline {
         let report = self.check(&picture, &terms).map_err(LoadError::WarmUp)?;
         report.score.map(drop).ok_or(LoadError::NoScore)
     }
+}
+
+/// The faces of `picture`, in pixels of its frame.
+fn find(finder: &mut Finder, picture: &Picture, terms: &Terms) -> Result<Found, DetectError> {
+    if terms.exact { finder.find_exactly(&picture.frame) } else { finder.find(&picture.frame) }
 }
 
 /// The models of `pack`, with their graphs checked.

@@ -31,6 +31,8 @@ pub struct Report {
     pub unchecked: Vec<ReasonCode>,
     /// The picture's size as a person sees it.
     pub picture: Size,
+    /// Pixels of the picture, across and down, for one that was looked at: 1 if it was decoded in full.
+    pub reduction: usize,
     /// By how much the picture was turned so that its face is upright; models see it so.
     pub turn: Turn,
     /// Every face found, largest first, in the picture as it was sent; the score is that of the first.

@@ -1,5 +1,7 @@
 //! What may be set, and what comes with each request.
 
+use face_detector::Face;
+use frame::Reduction;
 use model_pack::SecurityLevel;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,13 @@ use crate::reason::{ReasonCode, Severity};
 pub struct Settings {
     /// Longest longer side of a picture, pixels; refused from the header. Kairos documents 5000.
     pub max_picture_side_px: u32,
+    /// Least pixels on the longer side that a JPEG is decoded to, where it has more: at most to a half, a fourth or
+    /// an eighth of its size. As measured (docs/PERFORMANCE.md): from 900 on no decision changed.
+    pub min_decoded_side_px: usize,
+    /// Least pixels on the shorter side of the face in that; with fewer the picture is decoded again, less reduced.
+    /// 160 is nearly twice the 85 px below which the scorer that sees faces largest (128 pixels for 1.5 times the
+    /// face) would have to invent some.
+    pub min_decoded_face_px: f64,
     /// How many times the area of the second largest face the largest must have to be the one that
     /// is meant (`TOO_MANY_FACES`).
     pub min_face_lead: f64,
@@ -95,6 +104,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_picture_side_px: 5000,
+            min_decoded_side_px: 900,
+            min_decoded_face_px: 160.0,
             min_face_lead: 2.0,
             min_face_side_px: 48.0,
             max_face_share: 0.95,
@@ -174,6 +185,22 @@ impl InvalidSetting {
 }
 
 impl Settings {
+    /// How far a picture is reduced at first.
+    pub(crate) fn reduction(&self, terms: &Terms) -> Reduction {
+        let Self { min_decoded_side_px: min_longer_side_px, .. } = *self;
+        if terms.exact { Reduction::NONE } else { Reduction { most: 8, min_longer_side_px } }
+    }
+
+    /// How far instead, if the first of `faces`, found in a frame reduced by `reduction`, has too few pixels there.
+    pub(crate) fn finer(&self, reduction: usize, faces: &[Face]) -> Option<Reduction> {
+        let side_px = f64::from(faces.first()?.rect.shorter_side());
+        if reduction == 1 || side_px >= self.min_decoded_face_px {
+            return None;
+        }
+        let most = (reduction as f64 * side_px / self.min_decoded_face_px) as usize;
+        Some(Reduction { most, min_longer_side_px: self.min_decoded_side_px })
+    }
+
     /// Whether every setting can be what it is set to. A limit that is no number would switch its gate
     /// off.
     ///
@@ -187,6 +214,7 @@ impl Settings {
             "from 1 to 65535",
         )?;
         for (limit, range, key, must_be) in [
+            (self.min_decoded_face_px, 0.0..=f64::MAX, "liveness.min_decoded_face_px", AT_LEAST_0),
             (
                 self.min_face_lead,
                 1.0..=f64::MAX,

@@ -58,7 +58,7 @@ fn a_pipeline_does_not_show_the_pictures_in_its_buffers() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
     pipeline.check(&faces_in_a_row(1).encode_png().unwrap(), &terms()).unwrap();
     let shown = format!("{pipeline:?}");
-    assert!(shown.len() < 2000, "{}", &shown[..2000]);
+    assert!(shown.len() < 3000, "{}", &shown[..3000]);
 }
 
 #[test]
@@ -76,6 +76,79 @@ fn two_like_faces_are_not_assessed() {
     assert_eq!((report.verdict, report.score), (Verdict::NotAssessed, None));
     assert_eq!(codes(&report), [ReasonCode::TooManyFaces]);
     assert!(report.models.is_empty());
+}
+
+/// The drawn face, enlarged by whole pixels, in the top left corner of a gray picture.
+fn face_in_the_corner(times: usize, size: Size) -> Frame {
+    let face = GoldenPicture::DrawnFace.frame();
+    let mut frame = Frame::from_rgb8(size, vec![128; 3 * size.area()]).unwrap();
+    for y in 0..(times * face.size().height).min(size.height) {
+        let row = face.view().row(y / times);
+        for x in 0..(times * face.size().width).min(size.width) {
+            let pixel = &row[3 * (x / times)..][..3];
+            frame.pixels_mut()[3 * (y * size.width + x)..][..3].copy_from_slice(pixel);
+        }
+    }
+    frame
+}
+
+#[test]
+fn a_large_jpeg_is_reduced_as_far_as_its_face_allows_and_answers_in_its_own_pixels() {
+    let mut pipeline = load(&testbed::pack("starter")).unwrap();
+    let mut check = |times, size, exact| {
+        let bytes = face_in_the_corner(times, size).encode_jpeg(90).unwrap();
+        pipeline.check(&bytes, &Terms { exact, ..terms() }).unwrap()
+    };
+    // The face is 150 by 172 px as drawn: here 600 px wide, 150 of them left at a fourth.
+    for (times, size, reduction) in [
+        (1, Size::new(800, 800), 1),
+        (2, Size::new(1700, 1700), 1),
+        (3, Size::new(2400, 2400), 2),
+        (5, Size::new(4000, 4000), 4),
+        (4, Size::new(4000, 4000), 2),
+        (1, Size::new(1900, 1900), 1),
+    ] {
+        let report = check(times, size, false);
+        assert_eq!((report.reduction, report.picture), (reduction, size), "{times} {size:?}");
+        let exact = check(times, size, true);
+        assert_eq!((exact.reduction, exact.picture), (1, size));
+        let (face, exactly) = (report.faces[0].rect, exact.faces[0].rect);
+        assert!(face.iou(&exactly) > 0.8, "{times} {size:?}: {face:?} {exactly:?}");
+    }
+}
+
+#[test]
+fn shared_pictures_are_judged_like_the_whole_ones_and_like_the_reference_does() {
+    let Some(shared) = testbed::shared() else {
+        testbed::left_out("verdicts on reduced pictures against whole ones");
+        return;
+    };
+    // Where one look at 192 px and one at 640 px lead to other decisions. The first is on its side, which the
+    // reference does not see; of the second it is unsure (0.48 against 0.80).
+    let known = ["live_1_sideways_no_exif.jpg", "live_1_gray.jpg"];
+    for &pack in testbed::packs() {
+        let mut pipeline = load(&testbed::pack(pack)).unwrap();
+        let whole = Settings { min_decoded_side_px: 65_535, ..Settings::default() };
+        let mut in_full =
+            Pipeline::load(testbed::runtime(), &testbed::pack(pack), Device::Cpu, whole).unwrap();
+        for entry in std::fs::read_dir(shared.join("selfies")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let bytes = std::fs::read(&path).unwrap();
+            let Ok(fast) = pipeline.check(&bytes, &terms()) else { continue };
+            let whole = in_full.check(&bytes, &terms()).unwrap();
+            assert_eq!((fast.verdict, whole.reduction), (whole.verdict, 1), "{pack} {name}");
+            let score = |report: &Report| report.score.map_or(0.0, |score| score.get());
+            assert!((score(&fast) - score(&whole)).abs() < 0.03, "{pack} {name}");
+            let exact = pipeline.check(&bytes, &Terms { exact: true, ..terms() }).unwrap();
+            if !known.contains(&&*name) {
+                assert_eq!(fast.verdict, exact.verdict, "{pack} {name}");
+                assert_eq!(fast.faces.len(), exact.faces.len(), "{pack} {name}");
+            }
+        }
+        let large = testbed::selfie("live_1_12mp.jpg").unwrap();
+        assert_eq!(pipeline.check(&large, &terms()).unwrap().reduction, 4, "{pack}");
+    }
 }
 
 #[test]

@@ -85,6 +85,7 @@ impl Check for Obedient {
             unchecked,
             turn: Turn::None,
             picture: Size::new(95, 71),
+            reduction: 1,
             faces: if score.is_some() { vec![face] } else { Vec::new() },
             models,
             pack: Arc::new(PackIdentity {

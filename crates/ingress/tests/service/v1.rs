@@ -15,6 +15,27 @@ fn a_picture_that_is_not_assessed_has_no_score() {
 }
 
 #[test]
+fn how_long_each_step_took_is_told_where_it_is_asked_for_and_only_of_answers() {
+    let timed = Server::start(|config| config.server_timing = true);
+    for path in [V1, "/v0.2/liveness-verification", "/v0.1/liveness-verification"] {
+        let request = Request::form(&[selfie(LIVE)]).to(path);
+        assert_eq!(server().send(&request.bytes()).header("server-timing"), None);
+        let answer = timed.send(&request.bytes());
+        let header = answer.header("server-timing").unwrap();
+        let metrics: Vec<(&str, f64)> = header
+            .split(", ")
+            .map(|metric| metric.split_once(";dur=").unwrap())
+            .map(|(name, milliseconds)| (name, milliseconds.parse().unwrap()))
+            .collect();
+        let names = ["queue", "decode", "detect", "score", "total"];
+        assert_eq!(metrics.iter().map(|metric| metric.0).collect::<Vec<_>>(), names);
+        assert!(metrics[0].1 <= metrics[4].1, "{header}");
+    }
+    let refused = timed.send(&Request::form(&[]).to(V1).bytes());
+    assert_eq!((refused.status, refused.header("server-timing")), (400, None));
+}
+
+#[test]
 fn a_level_takes_the_place_of_a_threshold() {
     let server = server();
     let with_level =

@@ -1,0 +1,178 @@
+//! JPEGs decoded to fewer pixels than they have, and one decoder for one picture after the other.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use frame::{DecodeError, Decoder, Frame, Limits, Picture, Reduction, Size, decode};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use proptest::prelude::*;
+use testbed::pictures::{self, ColorSpace, Jpeg, crc32, encoded, exif};
+
+/// A smooth picture without any symmetry.
+fn scene(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let corner = x < width / 3 && y < height / 4;
+        let blue = if corner { 250 } else { 40 };
+        Rgb([(255 * x / width) as u8, (255 * y / height) as u8, blue])
+    })
+}
+
+fn by(most: usize) -> Reduction {
+    Reduction { most, min_longer_side_px: 0 }
+}
+
+fn decoded(bytes: &[u8], reduction: &Reduction) -> Picture {
+    Decoder::new(Limits::default()).decode(bytes, reduction).unwrap().clone()
+}
+
+/// JPEGs of every colour space, baseline and progressive.
+fn every_jpeg() -> Vec<(&'static str, Vec<u8>)> {
+    let scene = scene(203, 149);
+    let gray = DynamicImage::ImageRgb8(scene.clone()).into_luma8();
+    let cmyk: Vec<u8> = scene.pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 200]).collect();
+    vec![
+        ("baseline", Jpeg::default().of(&scene)),
+        ("progressive", Jpeg { progressive: true, ..Jpeg::default() }.of(&scene)),
+        (
+            "gray",
+            Jpeg::default().of_samples(gray.as_raw(), gray.dimensions(), ColorSpace::JCS_GRAYSCALE),
+        ),
+        ("cmyk", Jpeg::default().of_samples(&cmyk, scene.dimensions(), ColorSpace::JCS_CMYK)),
+    ]
+}
+
+#[test]
+fn every_decoder_gives_the_pixels_of_libjpeg_turbo() {
+    let mut cases = 0;
+    for line in include_str!("data/jpeg.txt").lines().skip(1) {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let number = |i: usize| fields[i].parse::<usize>().unwrap();
+        let file = format!("{}/tests/data/{}.jpg", env!("CARGO_MANIFEST_DIR"), fields[0]);
+        let picture = decoded(&std::fs::read(file).unwrap(), &by(number(1)));
+        assert_eq!(picture.size, Size::new(203, 149));
+        assert_eq!(picture.reduction, number(1));
+        assert_eq!(picture.frame.size(), Size::new(number(2), number(3)));
+        assert_eq!(crc32(picture.frame.pixels()).to_string(), fields[4], "{line}");
+        cases += 1;
+    }
+    assert_eq!(cases, 20);
+}
+
+#[test]
+fn a_reduced_picture_is_the_whole_one_at_a_smaller_size() {
+    for (name, bytes) in every_jpeg() {
+        let whole = decoded(&bytes, &Reduction::NONE).frame;
+        for reduction in [2, 4, 8] {
+            let Picture { frame, size, reduction: found } = decoded(&bytes, &by(reduction));
+            assert_eq!((size, found), (whole.size(), reduction), "{name}");
+            assert_eq!(
+                frame.size(),
+                Size::new(203_usize.div_ceil(reduction), 149_usize.div_ceil(reduction))
+            );
+            let mut means = Frame::default();
+            whole.view().bin(reduction, &mut means);
+            let rows = 0..means.size().height;
+            let pairs = rows.flat_map(|y| frame.view().row(y).iter().zip(means.view().row(y)));
+            let apart: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+            let apart = apart as f64 / means.pixels().len() as f64;
+            assert!(apart < 2.5, "{name} by {reduction}: {apart} levels");
+        }
+    }
+}
+
+#[test]
+fn a_picture_is_reduced_as_far_as_enough_is_left_of_its_longer_side() {
+    let bytes = Jpeg::default().of(&scene(200, 300));
+    let reduction = |most, min_longer_side_px| {
+        decoded(&bytes, &Reduction { most, min_longer_side_px }).reduction
+    };
+    assert_eq!(reduction(8, 0), 8);
+    assert_eq!(reduction(8, 37), 8);
+    assert_eq!(reduction(8, 38), 4);
+    assert_eq!(reduction(8, 75), 4);
+    assert_eq!(reduction(8, 76), 2);
+    assert_eq!(reduction(8, 151), 1);
+    assert_eq!(reduction(7, 0), 4);
+    assert_eq!(reduction(3, 0), 2);
+    assert_eq!(reduction(1, 0), 1);
+    assert_eq!(reduction(0, 0), 1);
+    // What cannot be reduced is decoded in full.
+    let png = encoded(&DynamicImage::ImageRgb8(scene(200, 300)), ImageFormat::Png);
+    assert_eq!(decoded(&png, &by(8)).frame.size(), Size::new(200, 300));
+}
+
+#[test]
+fn a_reduced_picture_is_upright_too() {
+    let upright = DynamicImage::ImageRgb8(scene(96, 64));
+    let expected = decoded(&Jpeg::default().of(upright.as_rgb8().unwrap()), &by(4)).frame;
+    for (orientation, stored) in pictures::stored_for_every_orientation(&upright) {
+        let how = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
+        let picture = decoded(&how.of(&stored), &by(4));
+        assert_eq!(picture.size, Size::new(96, 64), "{orientation}");
+        assert_eq!(picture.frame.size(), expected.size());
+        let pairs = picture.frame.pixels().iter().zip(expected.pixels());
+        let apart: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        assert!(apart as f64 / (expected.pixels().len() as f64) < 3.0, "{orientation}");
+    }
+}
+
+#[test]
+fn what_is_damaged_is_refused_however_much_it_is_reduced() {
+    for (name, bytes) in every_jpeg() {
+        let middle = bytes.len() / 2;
+        let holed = [&bytes[..middle], &bytes[middle + 200..]].concat();
+        let cut = &bytes[..middle];
+        for reduction in [1, 2, 4, 8] {
+            let mut decoder = Decoder::new(Limits::default());
+            let error = decoder.decode(&holed, &by(reduction)).unwrap_err();
+            assert!(matches!(error, DecodeError::Corrupt { .. }), "{name}: {error:?}");
+            let error = decoder.decode(cut, &by(reduction)).unwrap_err();
+            assert!(matches!(error, DecodeError::CutShort { .. }), "{name}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn limits_are_those_of_the_whole_picture() {
+    let bytes = Jpeg::default().of(&scene(200, 160));
+    let mut decoder = Decoder::new(Limits { max_side_px: 199, ..Limits::default() });
+    let error = decoder.decode(&bytes, &by(8)).unwrap_err();
+    assert!(matches!(error, DecodeError::TooLarge { width: 200, .. }), "{error:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// Nothing of one picture is left in the next, whatever came before it and however it ended.
+    #[test]
+    fn a_decoder_gives_what_a_new_one_gives(
+        sequence in prop::collection::vec((0_usize..7, 1_usize..=8, 20_u32..90, any::<u16>()), 2..6),
+    ) {
+        let mut decoder = Decoder::new(Limits::default());
+        for (kind, most, side, damage) in sequence {
+            let scene = scene(side, 110 - side);
+            let picture = DynamicImage::ImageRgb8(scene.clone());
+            let mut bytes = match kind {
+                0 => Jpeg::default().of(&scene),
+                1 => Jpeg { exif: Some(exif(6)), ..Jpeg::default() }.of(&scene),
+                2 => encoded(&picture, ImageFormat::Png),
+                3 => encoded(&DynamicImage::ImageRgba8(picture.to_rgba8()), ImageFormat::Png),
+                4 => encoded(&DynamicImage::ImageLuma8(picture.to_luma8()), ImageFormat::Png),
+                5 => encoded(&picture, ImageFormat::Tiff),
+                _ => encoded(&picture, ImageFormat::WebP),
+            };
+            if damage % 3 == 0 {
+                let place = usize::from(damage) % bytes.len();
+                bytes[place] ^= 0x55;
+            }
+            let found = decoder.decode(&bytes, &by(most)).map(Clone::clone);
+            let fresh = Decoder::new(Limits::default()).decode(&bytes, &by(most)).map(Clone::clone);
+            prop_assert_eq!(format!("{:?}", found), format!("{:?}", fresh));
+            if let (Ok(found), Ok(fresh)) = (found, fresh) {
+                prop_assert!(found == fresh);
+                if most == 1 {
+                    prop_assert!(decode(&bytes, &Limits::default()).unwrap() == found.frame);
+                }
+            }
+        }
+    }
+}
