@@ -1,7 +1,8 @@
 //! The pictures that are measured on: one portrait in several sizes, as phones would store it.
 
 use fastrand::Rng;
-use frame::{Filter, Frame, Limits, PixelRect, Resampler, Size};
+use frame::{Decoder, Filter, Frame, PixelRect, Reduction, Resampler, Size};
+use liveness::Settings;
 
 /// Rows of the portrait that are kept. Its face then takes 29% of the height; in selfies it is 24 to 58%.
 const KEPT_ROWS: usize = 384;
@@ -18,7 +19,7 @@ pub(crate) struct Picture {
     pub(crate) name: &'static str,
     /// The file.
     pub(crate) jpeg: Vec<u8>,
-    /// What a decoder makes of the file.
+    /// What the walk decodes it to: reduced, if it is large.
     pub(crate) frame: Frame,
     /// Whether no other has the same pixels.
     pub(crate) is_only_one_of_its_size: bool,
@@ -28,7 +29,9 @@ impl Picture {
     /// All of them.
     pub(crate) fn all() -> Vec<Self> {
         let portrait = std::fs::read(testbed::portrait()).expect("the portrait can be read");
-        let portrait = decoded(&portrait);
+        let portrait = decoded(&portrait, Reduction::NONE);
+        let as_served =
+            Reduction { most: 8, min_longer_side_px: Settings::default().min_decoded_side_px };
         [
             ("640x480", Size::new(640, 480), false),
             ("1280x960", Size::new(1280, 960), false),
@@ -40,16 +43,17 @@ impl Picture {
         .map(|(name, size, is_progressive)| {
             let picture = with_grain(enlarged(&portrait, size));
             let jpeg = if is_progressive { progressive(&picture) } else { baseline(&picture) };
-            let frame = decoded(&jpeg);
+            let frame = decoded(&jpeg, as_served);
             Self { name, jpeg, frame, is_only_one_of_its_size: !is_progressive }
         })
         .collect()
     }
 }
 
-/// The picture in `file`, in full: the one place here that decodes but does not measure it.
-fn decoded(file: &[u8]) -> Frame {
-    frame::decode(file, &Limits::default()).expect("it is a picture")
+/// The picture in `file`: the one place here that decodes and does not measure it.
+fn decoded(file: &[u8], reduction: Reduction) -> Frame {
+    let mut decoder = Decoder::default();
+    decoder.decode(file, &reduction).expect("it is a picture").frame.clone()
 }
 
 /// The middle columns of the portrait's upper rows, as many as `size` has the shape of, brought to that size.
