@@ -1,6 +1,7 @@
 """What Livegate means to be beside the peer, and how what was measured compares: the part of benches/peer.py
 that judges and writes."""
 import statistics
+import textwrap
 
 # Requests a second as a multiple of the peer's, at least.
 LEAST_REQUESTS = {
@@ -84,15 +85,21 @@ def rows(heads, lines):
         yield "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
 
 
+def prose(text):
+    return textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)
+
+
 def page(result):
     packs, sizes = result["packs"], list(result["pictures"])
     versions = ", ".join(f"{name} {number}" for name, number in result["peer_packages"].items())
     one = result["rounds"][0]
     count = len(of(result, sizes[0], "peer"))
-    yield f"{result['cpu']}; {result['livegate']}, {result['device']}, {result['workers'] or 'its own number of'} " \
-          f"workers; the peer with {versions}, one process."
-    yield f"{result['connections']} connections, {count} rounds of {one['seconds']} s and more, in turn. Ratios are the " \
-          "median of those within a round."
+    yield from prose(
+        f"{result['cpu']}; {result['livegate']}, {result['device']}, {result['workers'] or 'its own number of'} "
+        f"workers; the peer with {versions}, one process.")
+    yield from prose(
+        f"{result['connections']} connections, {count} rounds of {one['seconds']} s and more, in turn. Ratios are the "
+        "median of those within a round.")
     yield ""
     yield from rows(
         ["picture", "server", "requests/s", "p50 ms", "p99 ms", "requests/s : peer", "p99 : peer"],
@@ -102,18 +109,20 @@ def page(result):
             [f"{ratio(result, size, server, key):.2f}" for key in ("rps", "p99_ms")])
          for size in sizes for server in ["peer", *packs]])
     yield ""
-    yield "Memory is that of all its processes (peak: `VmHWM` after all of the above; idle: `VmRSS` as it listens), " \
-          "start the median time from the start of the process."
+    yield from prose(
+        "Memory is that of all its processes (peak: `VmHWM` after all of the above; idle: `VmRSS` as it listens), "
+        "start the median time from the start of the process.")
     yield ""
     yield from rows(
         ["server", "peak MiB", "idle MiB", "listens after s", "first 200 after s"],
         [[server, f"{result['peak_mib'][server]:.0f}", f"{start['idle_mib']:.0f}", f"{start['listening_s']:.2f}",
           f"{start['first_200_s']:.2f}"] for server, start in result["starts"].items()])
     yield ""
-    yield "What is around the stages, one request after the other: CPU of the threads that read, queue and answer, " \
-          "as a share of the CPU of the worker threads, which do the stages and nothing else. Beside it, medians of " \
-          "the time on the clock: what the answers say that the stages took (`timings_ms`), and how long the caller " \
-          "waited."
+    yield from prose(
+        "What is around the stages, one request after the other: CPU of the threads that read, queue and answer, "
+        "as a share of the CPU of the worker threads, which do the stages and nothing else. Beside it, medians of "
+        "the time on the clock: what the answers say that the stages took (`timings_ms`), and how long the caller "
+        "waited.")
     yield ""
     yield from rows(
         ["server", "picture", "around : stages", "around, CPU ms", "stages, CPU ms", "stages ms", "caller waited ms"],
@@ -122,8 +131,9 @@ def page(result):
          for pack in packs for size, alone in result["one_by_one"][pack].items()])
     yield ""
     for pack, pace in result["pace"].items():
-        yield f"`{pack}` at {pace['per_second']} requests/s of the smallest picture: p50 {pace['p50_ms']:.1f} ms, " \
-              f"p99 {pace['p99_ms']:.1f} ms, of {pace['requests']} requests."
+        yield from prose(
+            f"`{pack}` at {pace['per_second']} requests/s of the smallest picture: p50 {pace['p50_ms']:.1f} ms, "
+            f"p99 {pace['p99_ms']:.1f} ms, of {pace['requests']} requests.")
     yield ""
     yield from rows(
         ["target", "measured", "limit", ""],
