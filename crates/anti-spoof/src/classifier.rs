@@ -100,8 +100,7 @@ impl Classifier {
                 self.square.view()
             }
         };
-        let resized = self.resampler.resample(region, input, resize);
-        tensor.fill(resized, input, &mut self.tensor);
+        self.resampler.fill(region, (input, resize), &tensor, input, &mut self.tensor);
     }
 
     fn live_probability(&mut self) -> Result<f64, ModelError> {

@@ -91,7 +91,12 @@ impl Detector {
         let placed = self.spec.fit.place(frame.size(), look);
         placed.fill(frame, &mut self.resampler, &self.spec.tensor, &mut self.tensor);
         let shape = [1, 3, placed.canvas.height, placed.canvas.width];
-        let outputs = self.model.run(shape, &self.tensor)?;
+        // Kept, the memory of one look at 640 pixels would be half of all that a worker has.
+        let outputs = if look > self.spec.looks[0] {
+            self.model.run_and_give_back(shape, &self.tensor)?
+        } else {
+            self.model.run(shape, &self.tensor)?
+        };
         let candidates = match self.spec.family {
             Family::Ultralight => {
                 ultralight::candidates(&outputs, placed.canvas, self.spec.min_confidence)?

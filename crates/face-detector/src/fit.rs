@@ -63,12 +63,8 @@ impl Placement {
         spec: &TensorSpec,
         tensor: &mut Vec<f32>,
     ) {
-        let view = if self.picture == frame.size() {
-            frame.view()
-        } else {
-            resampler.resample(frame.view(), self.picture, Filter::Linear)
-        };
-        spec.fill(view, self.canvas, tensor);
+        let how = (self.picture, Filter::Linear);
+        resampler.fill(frame.view(), how, spec, self.canvas, tensor);
     }
 }
 

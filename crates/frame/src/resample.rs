@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::View;
 use crate::geometry::Size;
+use crate::tensor::TensorSpec;
 
 /// How pixels between pixels are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +48,48 @@ impl Resampler {
         assert!(from.area() > 0 && to.area() > 0, "{from:?} to {to:?}");
         self.pixels.resize(3 * to.area(), 0);
         match filter {
-            Filter::Linear => linear::resample(source, to, &mut self.linear, &mut self.pixels),
+            Filter::Linear => {
+                let pixels = &mut self.pixels;
+                linear::resample(source, to, &mut self.linear, |y, channel, line| {
+                    let row = pixels[3 * y * to.width..].as_chunks_mut::<3>().0;
+                    for (pixel, &value) in row.iter_mut().zip(line) {
+                        pixel[channel] = value;
+                    }
+                });
+            }
             Filter::AreaOrLanczos4 if from.height > to.height => {
                 area::resample(source, to, &mut self.pixels);
             }
             Filter::AreaOrLanczos4 => lanczos4::resample(source, to, &mut self.pixels),
         }
         View::packed(&self.pixels, to)
+    }
+
+    /// [`Resampler::resample`] and [`TensorSpec::fill`] in one; with [`Filter::Linear`] straight into the tensor, and
+    /// not at all where the size stays.
+    ///
+    /// # Panics
+    /// When either size has no pixels, or `to` is larger than `canvas`.
+    pub fn fill(
+        &mut self,
+        source: View<'_>,
+        (to, filter): (Size, Filter),
+        spec: &TensorSpec,
+        canvas: Size,
+        tensor: &mut Vec<f32>,
+    ) {
+        if source.size() == to {
+            return spec.fill(source, canvas, tensor);
+        }
+        match filter {
+            Filter::Linear => {
+                assert!(source.size().area() > 0 && to.area() > 0, "{source:?} to {to:?}");
+                spec.blank(to, canvas, tensor);
+                linear::resample(source, to, &mut self.linear, |y, channel, line| {
+                    spec.put(y, channel, line, canvas, tensor);
+                });
+            }
+            Filter::AreaOrLanczos4 => spec.fill(self.resample(source, to, filter), canvas, tensor),
+        }
     }
 }

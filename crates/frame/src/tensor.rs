@@ -51,33 +51,53 @@ impl TensorSpec {
     /// When `view` is larger than `canvas`.
     pub fn fill(&self, view: View<'_>, canvas: Size, tensor: &mut Vec<f32>) {
         let size = view.size();
+        self.blank(size, canvas, tensor);
+        let mut line = Vec::with_capacity(size.width);
+        for y in 0..size.height {
+            for channel in 0..3 {
+                line.clear();
+                line.extend(view.row(y).as_chunks::<3>().0.iter().map(|pixel| pixel[channel]));
+                self.put(y, channel, &line, canvas, tensor);
+            }
+        }
+    }
+
+    /// Makes `tensor` one of `canvas` pixels, black where a picture of `size` will not cover it.
+    pub(crate) fn blank(&self, size: Size, canvas: Size, tensor: &mut Vec<f32>) {
         assert!(
             size.width <= canvas.width && size.height <= canvas.height,
             "{size:?} in {canvas:?}"
         );
-        let values: [[f32; 256]; 3] = std::array::from_fn(|plane| {
-            std::array::from_fn(|pixel| {
-                (pixel as f32 * self.scale - self.mean[plane]) / self.std[plane]
-            })
-        });
-        let source_channel = match self.channels {
-            Channels::Rgb => [0, 1, 2],
-            Channels::Bgr => [2, 1, 0],
-        };
         tensor.resize(3 * canvas.area(), 0.0);
         for (plane, out) in tensor.chunks_exact_mut(canvas.area()).enumerate() {
-            let (values, channel) = (&values[plane], source_channel[plane]);
+            let black = self.value(0, plane);
             for (y, row) in out.chunks_exact_mut(canvas.width).enumerate() {
-                let covered = if y < size.height { size.width } else { 0 };
-                let (inside, padding) = row.split_at_mut(covered);
-                if covered > 0 {
-                    for (value, pixel) in inside.iter_mut().zip(view.row(y).chunks_exact(3)) {
-                        *value = values[usize::from(pixel[channel])];
-                    }
-                }
-                padding.fill(values[0]);
+                row[if y < size.height { size.width } else { 0 }..].fill(black);
             }
         }
+    }
+
+    /// Writes the values of `channel` (red is 0) in row `y`.
+    pub(crate) fn put(
+        &self,
+        y: usize,
+        channel: usize,
+        line: &[u8],
+        canvas: Size,
+        tensor: &mut [f32],
+    ) {
+        let plane = match self.channels {
+            Channels::Rgb => channel,
+            Channels::Bgr => 2 - channel,
+        };
+        let row = &mut tensor[plane * canvas.area() + y * canvas.width..][..line.len()];
+        for (value, &pixel) in row.iter_mut().zip(line) {
+            *value = self.value(pixel, plane);
+        }
+    }
+
+    fn value(&self, pixel: u8, plane: usize) -> f32 {
+        (f32::from(pixel) * self.scale - self.mean[plane]) / self.std[plane]
     }
 }
 

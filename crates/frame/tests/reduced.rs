@@ -164,8 +164,8 @@ proptest! {
                 let place = usize::from(damage) % bytes.len();
                 bytes[place] ^= 0x55;
             }
-            let found = decoder.decode(&bytes, &by(most)).map(Clone::clone);
-            let fresh = Decoder::new(Limits::default()).decode(&bytes, &by(most)).map(Clone::clone);
+            let found = decoder.decode(&bytes, &by(most)).cloned();
+            let fresh = Decoder::new(Limits::default()).decode(&bytes, &by(most)).cloned();
             prop_assert_eq!(format!("{:?}", found), format!("{:?}", fresh));
             if let (Ok(found), Ok(fresh)) = (found, fresh) {
                 prop_assert!(found == fresh);

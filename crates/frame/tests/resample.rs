@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-use frame::{Filter, Frame, PixelRect, Resampler, Size};
+use frame::{Channels, Filter, Frame, PixelRect, Resampler, Size, TensorSpec};
 use testbed::pictures::crc32;
 
 /// The same formula as in `data/record.py`.
@@ -48,6 +48,28 @@ fn linear_equals_opencv_to_the_bit() {
     for Recorded { from, to, outcome } in recorded("linear") {
         let pixels = resampled(&picture(from), to, Filter::Linear, &mut resampler);
         assert_eq!(crc32(&pixels).to_string(), outcome, "{from:?} to {to:?}");
+    }
+}
+
+#[test]
+fn straight_into_a_tensor_is_the_same_as_by_way_of_pixels() {
+    let (mut direct, mut by_way) = (Resampler::default(), Resampler::default());
+    let (mut tensor, mut expected) = (vec![9.0; 7], Vec::new());
+    let spec = TensorSpec {
+        channels: Channels::Bgr,
+        scale: 0.5,
+        mean: [1.0, 2.0, 3.0],
+        std: [4.0, 5.0, 6.0],
+    };
+    for filter in ["linear", "area-or-lanczos4"] {
+        for Recorded { from, to, .. } in recorded(filter) {
+            let filter = if filter == "linear" { Filter::Linear } else { Filter::AreaOrLanczos4 };
+            let picture = picture(from);
+            let canvas = Size::new(to.width + 3, to.height + 2);
+            direct.fill(picture.view(), (to, filter), &spec, canvas, &mut tensor);
+            spec.fill(by_way.resample(picture.view(), to, filter), canvas, &mut expected);
+            assert!(tensor == expected, "{from:?} to {to:?}");
+        }
     }
 }
 

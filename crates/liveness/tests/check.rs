@@ -138,7 +138,7 @@ fn shared_pictures_are_judged_like_the_whole_ones_and_like_the_reference_does() 
             let Ok(fast) = pipeline.check(&bytes, &terms()) else { continue };
             let whole = in_full.check(&bytes, &terms()).unwrap();
             assert_eq!((fast.verdict, whole.reduction), (whole.verdict, 1), "{pack} {name}");
-            let score = |report: &Report| report.score.map_or(0.0, |score| score.get());
+            let score = |report: &Report| report.score.map_or(0.0, liveness::Score::get);
             assert!((score(&fast) - score(&whole)).abs() < 0.03, "{pack} {name}");
             let exact = pipeline.check(&bytes, &Terms { exact: true, ..terms() }).unwrap();
             if !known.contains(&&*name) {

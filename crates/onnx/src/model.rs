@@ -1,7 +1,7 @@
 //! One session of one model.
 
 use ndarray::ArrayViewD;
-use ort::session::{Session, SessionOutputs};
+use ort::session::{RunOptions, Session, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::device::Device;
@@ -12,10 +12,16 @@ use crate::signature::{Shape, Signature};
 
 /// One session of one model, checked against its [`Signature`]. Owned by one thread: running it
 /// takes `&mut self`, as ONNX Runtime's own interface does.
-#[derive(Debug)]
 pub struct Model {
     session: Session,
     outputs: Vec<Expected>,
+    giving_back: RunOptions,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("outputs", &self.outputs).finish_non_exhaustive()
+    }
 }
 
 /// An output that is read: where it is among the graph's, and its shape.
@@ -63,10 +69,25 @@ impl Model {
                 Ok(Expected { index, shape })
             })
             .collect::<Result<_, ModelError>>()?;
-        Ok(Self { session, outputs })
+        Ok(Self { session, outputs, giving_back: giving_back().map_err(ModelError::Load)? })
     }
 
-    /// Runs the model on one float32 tensor of `shape`.
+    /// [`Model::run`] for a tensor that is larger than usual: the memory that was needed for it is given back
+    /// to the system, which takes about a millisecond.
+    ///
+    /// # Errors
+    /// When the runtime refuses the tensor or fails.
+    pub fn run_and_give_back(
+        &mut self,
+        shape: [usize; 4],
+        tensor: &[f32],
+    ) -> Result<Outputs<'_>, ModelError> {
+        let input = TensorRef::from_array_view((shape, tensor)).map_err(ModelError::Run)?;
+        let run = self.session.run_with_options(ort::inputs![input], &self.giving_back);
+        Ok(Outputs { values: run.map_err(ModelError::Run)?, expected: &self.outputs })
+    }
+
+    /// Runs the model on one float32 tensor of `shape`. The memory that it needs is kept for the next run.
     ///
     /// # Errors
     /// When the runtime refuses the tensor or fails.
@@ -89,6 +110,13 @@ pub(crate) fn build(runtime: &Runtime, bytes: &[u8]) -> Result<Session, ModelErr
             .commit_from_memory(bytes)
     };
     build().map_err(ModelError::Load)
+}
+
+/// Has ONNX Runtime's arena of CPU memory shrink at the end of a run to what is in use.
+fn giving_back() -> ort::Result<RunOptions> {
+    let mut options = RunOptions::new()?;
+    options.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
+    Ok(options)
 }
 
 fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {

@@ -24,13 +24,14 @@ struct Taps {
 pub(super) struct Scratch {
     columns: Vec<Taps>,
     rows: [Row; 2],
+    line: Vec<u8>,
 }
 
-/// One source row after the horizontal pass, values times 2048.
+/// One source row after the horizontal pass, values times 2048, a channel after the other.
 #[derive(Default)]
 struct Row {
     source: Option<usize>,
-    values: Vec<i32>,
+    channels: [Vec<i32>; 3],
 }
 
 /// The taps of output position `i` when `from` pixels become `to`. Outside the picture its edge is
@@ -51,16 +52,25 @@ fn taps(i: usize, from: usize, to: usize) -> Taps {
     }
 }
 
-pub(super) fn resample(source: View<'_>, to: Size, scratch: &mut Scratch, out: &mut [u8]) {
+/// Hands each row of the result to `put`, a channel at a time: row, channel, its values from left to right.
+pub(super) fn resample(
+    source: View<'_>,
+    to: Size,
+    scratch: &mut Scratch,
+    mut put: impl FnMut(usize, usize, &[u8]),
+) {
     let from = source.size();
-    let Scratch { columns, rows } = scratch;
+    let Scratch { columns, rows, line } = scratch;
     columns.clear();
     columns.extend((0..to.width).map(|x| taps(x, from.width, to.width)));
+    line.resize(to.width, 0);
     for row in rows.iter_mut() {
         row.source = None;
-        row.values.resize(3 * to.width, 0);
+        for channel in &mut row.channels {
+            channel.resize(to.width, 0);
+        }
     }
-    for (y, out) in out.chunks_exact_mut(3 * to.width).enumerate() {
+    for y in 0..to.height {
         let taps = taps(y, from.height, to.height);
         // Going down, the far row of one output row is often the near row of the next.
         if rows[0].source != Some(taps.near) && rows[1].source == Some(taps.near) {
@@ -69,23 +79,30 @@ pub(super) fn resample(source: View<'_>, to: Size, scratch: &mut Scratch, out: &
         for (row, wanted) in rows.iter_mut().zip([taps.near, taps.far]) {
             if row.source != Some(wanted) {
                 row.source = Some(wanted);
-                blend_columns(source.row(wanted), columns, &mut row.values);
+                blend_columns(source.row(wanted), columns, &mut row.channels);
             }
         }
-        for ((out, near), far) in out.iter_mut().zip(&rows[0].values).zip(&rows[1].values) {
-            let near = (taps.near_weight * (near >> 4)) >> 16;
-            let far = (taps.far_weight * (far >> 4)) >> 16;
-            *out = ((near + far + 2) >> 2) as u8;
+        let [near, far] = &*rows;
+        for (channel, (near, far)) in near.channels.iter().zip(&far.channels).enumerate() {
+            for ((out, near), far) in line.iter_mut().zip(near).zip(far) {
+                let near = (taps.near_weight * (near >> 4)) >> 16;
+                let far = (taps.far_weight * (far >> 4)) >> 16;
+                *out = ((near + far + 2) >> 2) as u8;
+            }
+            put(y, channel, line);
         }
     }
 }
 
-fn blend_columns(row: &[u8], columns: &[Taps], values: &mut [i32]) {
-    for (taps, value) in columns.iter().zip(values.chunks_exact_mut(3)) {
-        let (near, far) = (&row[3 * taps.near..][..3], &row[3 * taps.far..][..3]);
-        for channel in 0..3 {
-            value[channel] = i32::from(near[channel]) * taps.near_weight
-                + i32::from(far[channel]) * taps.far_weight;
-        }
+fn blend_columns(row: &[u8], columns: &[Taps], channels: &mut [Vec<i32>; 3]) {
+    let pixels = row.as_chunks::<3>().0;
+    let [red, green, blue] = channels;
+    let values = red.iter_mut().zip(green).zip(blue);
+    for (taps, ((red, green), blue)) in columns.iter().zip(values) {
+        let (near, far) = (pixels[taps.near], pixels[taps.far]);
+        let blend = |channel: usize| {
+            i32::from(near[channel]) * taps.near_weight + i32::from(far[channel]) * taps.far_weight
+        };
+        (*red, *green, *blue) = (blend(0), blend(1), blend(2));
     }
 }
