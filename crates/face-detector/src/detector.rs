@@ -91,9 +91,11 @@ impl Detector {
         let placed = self.spec.fit.place(frame.size(), look);
         placed.fill(frame, &mut self.resampler, &self.spec.tensor, &mut self.tensor);
         let shape = [1, 3, placed.canvas.height, placed.canvas.width];
+        let is_rare = look > self.spec.looks[0];
         // Kept, the memory of one look at 640 pixels would be half of all that a worker has.
-        let outputs = if look > self.spec.looks[0] {
-            self.model.run_and_give_back(shape, &self.tensor)?
+        let outputs = if is_rare {
+            let tensor = std::mem::take(&mut self.tensor);
+            self.model.run_and_give_back(shape, &tensor)?
         } else {
             self.model.run(shape, &self.tensor)?
         };

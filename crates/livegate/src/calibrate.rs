@@ -36,7 +36,7 @@ pub(crate) fn run(command: &Calibrate, place: &Place) -> anyhow::Result<ExitCode
     let source = command.engine.pack.as_deref();
     let source = source.or(measured.as_ref().map(|measured| measured.pack.as_str()));
     let source = source.or(config.pack.as_deref()).or_else(|| home.default_pack());
-    setup::ensure(&home, place, source, false, &command.engine.sources)?;
+    setup::ensure(&home, place, config.device, source, false, &command.engine.sources)?;
     let source = source.or_else(|| home.default_pack()).context("there is no pack to copy")?;
     let from = home.pack_directory(source);
     let pack = Pack::open(&from).with_context(|| format!("the pack `{source}` cannot be used"))?;
@@ -161,10 +161,8 @@ fn install(new: &New<'_>, home: &Home, place: &Place, config: &Config) -> anyhow
         std::fs::write(directory.join("pack.toml"), new.text)
     });
     copied.with_context(|| format!("{} cannot be written", directory.display()))?;
-    let place = Place {
-        home: None,
-        onnxruntime: place.onnxruntime.clone().or_else(|| home.runtime_library()),
-    };
+    let library = home.runtime_library(config.device.library(home));
+    let place = Place { home: None, onnxruntime: place.onnxruntime.clone().or(library) };
     let config = Config { pack: Some(new.name.to_owned()), ..config.clone() };
     let engine = Engine::load(&place, &beside, &config)?;
     engine.pipeline().with_context(|| format!("the pack `{}` does not serve", new.name))?;

@@ -15,6 +15,7 @@ use time::Date;
 
 pub(crate) use self::laboratory::{Calibrate, Evaluate, Output, ScoreBar};
 use crate::config::Flag;
+use crate::device::DeviceChoice;
 
 /// Self-hosted face liveness behind the Kairos liveness endpoint.
 ///
@@ -106,6 +107,9 @@ pub(crate) struct Setup {
     /// be had].
     #[arg(long = "pack", value_name = "NAME")]
     pub packs: Vec<String>,
+    /// Install what models run on with this device and no other; may be repeated [default: cpu].
+    #[arg(long = "device", value_name = "DEVICE")]
+    pub devices: Vec<Device>,
     #[command(flatten)]
     pub sources: Sources,
 }
@@ -118,9 +122,10 @@ pub(crate) struct Engine {
     /// Model pack [default: the best one installed] [env: `LIVEGATE_PACK`].
     #[arg(long, value_name = "NAME")]
     pub pack: Option<String>,
-    /// What models run on [default: cpu] [env: `LIVEGATE_DEVICE`].
+    /// What models run on: cpu, openvino, or auto (openvino where it is installed and works) [default: cpu]
+    /// [env: `LIVEGATE_DEVICE`].
     #[arg(long, value_name = "DEVICE")]
-    pub device: Option<Device>,
+    pub device: Option<DeviceChoice>,
     #[command(flatten)]
     pub sources: Sources,
 }

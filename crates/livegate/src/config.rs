@@ -7,12 +7,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use liveness::{Device, InvalidSetting};
+use liveness::InvalidSetting;
 use model_pack::Home;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::layers::{Layers, Origin};
 pub(crate) use self::show::run;
+use crate::device::DeviceChoice;
 
 /// All that can be configured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub(crate) struct Config {
     /// Model pack; without one, the best that is installed.
     pub pack: Option<String>,
     /// What models run on.
-    pub device: Device,
+    pub device: DeviceChoice,
     /// Worker threads; without a number, one per core.
     pub workers: Option<NonZeroUsize>,
     /// What a picture must be like.
@@ -39,7 +40,7 @@ impl Default for Config {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 8080).into(),
             pack: None,
-            device: Device::default(),
+            device: DeviceChoice::default(),
             workers: None,
             liveness: liveness::Settings::default(),
             ingress: ingress::Config::default(),

@@ -41,7 +41,14 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
     std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
     // Before the models are loaded, so that a second run here ends at once.
     let journal = Locked::take(out)?;
-    setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
+    setup::ensure(
+        &home,
+        place,
+        config.device,
+        config.pack.as_deref(),
+        false,
+        &command.engine.sources,
+    )?;
     let engine = Engine::load(place, &home, &config)?;
     let bar = command.bar.bar().unwrap_or(config.ingress.bar());
     let threshold = threshold(bar, &engine.pack().manifest)?;
@@ -63,7 +70,7 @@ pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode>
         source: source(command),
         exact: command.exact,
         settings: settings(&config)?,
-        ..of_engine(&config, &engine)
+        ..of_engine(&engine)
     };
     let (mut report, presentations) = outputs::report(described, &inputs, &results, alterations);
     if *thumbnails {
@@ -130,7 +137,7 @@ fn fingerprint(command: &Evaluate, config: &Config, engine: &Engine) -> Fingerpr
         onnxruntime: engine.runtime_build().to_owned(),
         pack: engine.pack().manifest.name.clone(),
         pack_digest: engine.pack().digest.to_string(),
-        device: config.device.to_string(),
+        device: engine.device().to_string(),
         exact: command.exact,
         liveness: config.liveness,
         min_picture_side_px: config.ingress.min_picture_side_px,
@@ -139,7 +146,7 @@ fn fingerprint(command: &Evaluate, config: &Config, engine: &Engine) -> Fingerpr
 }
 
 /// What ran, without what was asked of it.
-fn of_engine(config: &Config, engine: &Engine) -> Run {
+fn of_engine(engine: &Engine) -> Run {
     let manifest = &engine.pack().manifest;
     let level = |level: SecurityLevel| {
         let threshold = manifest.levels.get(level)?.threshold;
@@ -149,7 +156,7 @@ fn of_engine(config: &Config, engine: &Engine) -> Run {
         program_version: format!("livegate {PROGRAM_VERSION}"),
         pack: manifest.name.clone(),
         pack_digest: engine.pack().digest.to_string(),
-        device: config.device.to_string(),
+        device: engine.device().to_string(),
         onnxruntime: engine.runtime_build().to_owned(),
         exact: false,
         settings: BTreeMap::new(),

@@ -7,6 +7,7 @@ mod annotate;
 mod calibrate;
 mod cli;
 mod config;
+mod device;
 mod engine;
 mod evaluate;
 mod keys;
@@ -96,4 +97,10 @@ fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 #[expect(clippy::print_stderr, reason = "this is where the program speaks to its user")]
 fn tell(line: &str) {
     eprintln!("{line}");
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

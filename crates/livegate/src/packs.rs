@@ -6,7 +6,7 @@ mod show;
 
 use std::process::ExitCode;
 
-use liveness::{LoadError, Pipeline};
+use liveness::LoadError;
 use model_pack::{Digest, Golden, Home, Manifest, Pack, PackError, catalog};
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::cli::Place;
 use crate::cli::packs::{On, Packs};
 use crate::config::{Config, Layers};
 use crate::keys::{self, Unusable};
-use crate::{engine, print, print_json, setup};
+use crate::{chain, engine, print, print_json, setup};
 
 /// Some pack is not in order.
 const SOME_WRONG: u8 = 1;
@@ -254,10 +254,9 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
         .into());
     }
     let config = configured(on)?;
-    let runtime = engine::runtime(place, home)?;
-    let mut exit = 0;
+    let runtime = engine::runtime(place, home, config.device)?;
+    let (device, mut exit) = (config.device, 0);
     for name in if names.is_empty() { &installed } else { names } {
-        let device = config.device;
         let said = match Pack::open(&home.pack_directory(name)) {
             Err(error) => Err(format!("files: {}", chain(&error))),
             Ok(pack)
@@ -270,8 +269,8 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
                      {name}` puts it back"
                 ))
             }
-            Ok(pack) => match Pipeline::load(&runtime, &pack, device, config.liveness) {
-                Ok(_) => Ok(in_order(&pack.manifest, &device.to_string())),
+            Ok(pack) => match device.pipeline(&runtime, &pack, config.liveness) {
+                Ok((_, device)) => Ok(in_order(&pack.manifest, &device.to_string())),
                 Err(error @ (LoadError::Detector { .. } | LoadError::Scorer(_))) => {
                     Err(format!("files ok; graphs: {}", chain(&error)))
                 }
@@ -308,10 +307,4 @@ fn in_order(manifest: &Manifest, device: &str) -> String {
 
 fn configured(on: &On) -> anyhow::Result<Config> {
     Ok(Layers::load(&on.settings, &on.flags())?.config()?)
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -31,7 +31,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let demo = command.demo.then(|| demo(command)).transpose()?;
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
-    setup::ensure(&home, place, config.pack.as_deref(), demo.is_some(), sources)?;
+    setup::ensure(&home, place, config.device, config.pack.as_deref(), demo.is_some(), sources)?;
     let engine = Arc::new(Engine::load(place, &home, &config)?);
     // One per core of those that the container may use.
     let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
@@ -42,7 +42,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     tracing::info!(
         pack = engine.pack().manifest.name,
         pack.digest = %engine.pack().digest,
-        device = %config.device,
+        device = %engine.device(),
         workers,
         onnxruntime = engine.runtime_build(),
         "ready"

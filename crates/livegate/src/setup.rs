@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use model_pack::{
-    Artifact, Home, InstallError, Installer, Manifest, Options, catalog, preferred,
+    Artifact, Home, InstallError, Installer, Library, Manifest, Options, catalog, preferred,
     runtime_library, sample_portrait,
 };
+use onnx::Device;
 
 use crate::cli::{Place, Setup, Sources};
+use crate::device::{DeviceChoice, library};
 use crate::progress::Progress;
 use crate::tell;
 
@@ -26,9 +28,17 @@ pub(crate) fn home(place: &Place) -> anyhow::Result<Home> {
     Ok(Home::new(platform.data_dir().join("livegate")))
 }
 
+/// The command that brings `library`.
+pub(crate) fn how(library: Library) -> &'static str {
+    match library {
+        Library::Cpu => "setup",
+        Library::OpenVino => "setup --device openvino",
+    }
+}
+
 /// What is to be installed.
 struct Wanted {
-    runtime: bool,
+    runtimes: Vec<Library>,
     sample: bool,
     /// Packs of the catalogue.
     packs: Vec<(Manifest, &'static str)>,
@@ -38,8 +48,14 @@ struct Wanted {
 
 pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
     let home = home(place)?;
+    let devices = match &command.devices[..] {
+        [] => &[Device::default()],
+        devices => devices,
+    };
+    let mut runtimes: Vec<Library> = devices.iter().copied().map(library).collect();
+    runtimes.dedup();
     let wanted = Wanted {
-        runtime: place.onnxruntime.is_none(),
+        runtimes: if place.onnxruntime.is_none() { runtimes } else { Vec::new() },
         sample: true,
         packs: chosen(&command.packs)?,
         all_packs: !command.packs.is_empty(),
@@ -59,7 +75,7 @@ pub(crate) fn install_packs(
     sources: &Sources,
 ) -> anyhow::Result<()> {
     let wanted = Wanted {
-        runtime: place.onnxruntime.is_none() && home.runtime_library().is_none(),
+        runtimes: missing_runtime(home, place, DeviceChoice::default()),
         sample: home.sample_portrait().is_none(),
         packs: chosen(names)?,
         all_packs: true,
@@ -71,6 +87,7 @@ pub(crate) fn install_packs(
 pub(crate) fn ensure(
     home: &Home,
     place: &Place,
+    device: DeviceChoice,
     pack: Option<&str>,
     sample: bool,
     sources: &Sources,
@@ -86,15 +103,22 @@ pub(crate) fn ensure(
         (None, None) => chosen(&[])?,
     };
     let wanted = Wanted {
-        runtime: place.onnxruntime.is_none() && home.runtime_library().is_none(),
+        runtimes: missing_runtime(home, place, device),
         sample: sample && home.sample_portrait().is_none(),
         packs,
         all_packs: serving.is_some(),
     };
-    if !wanted.runtime && !wanted.sample && wanted.packs.is_empty() {
+    if wanted.runtimes.is_empty() && !wanted.sample && wanted.packs.is_empty() {
         return Ok(());
     }
     install(home, &wanted, sources)
+}
+
+/// The library for `device`, unless it is there or another is named.
+fn missing_runtime(home: &Home, place: &Place, device: DeviceChoice) -> Vec<Library> {
+    let library = device.library(home);
+    let is_missing = place.onnxruntime.is_none() && home.runtime_library(library).is_none();
+    is_missing.then_some(library).into_iter().collect()
 }
 
 /// The packs called `names`, or those that may serve unasked.
@@ -132,7 +156,10 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
     let show = |event: model_pack::Event<'_>| progress.show(&event);
     let installer = Installer::open(home, &options, &show)?;
     // Everything is tried before anything is given up, so that all that is missing is named at once.
-    let runtime = if wanted.runtime { installer.install_runtime() } else { Ok(()) };
+    let runtimes = wanted.runtimes.iter();
+    let mut runtimes: Vec<_> = runtimes
+        .filter_map(|&library| Some((library, installer.install_runtime(library).err()?)))
+        .collect();
     let mut failures = Vec::new();
     for (manifest, text) in &wanted.packs {
         if let Err(error) = installer.install_pack(manifest, text) {
@@ -143,26 +170,30 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
     if let Err(error) = &sample {
         tell("NOT INSTALLED: the sample portrait");
         say_why(error);
-        say_by_hand(&[sample_portrait()], &home.sample_directory());
+        say_by_hand(&[sample_portrait()], &home.sample_directory(), "setup");
     }
     for (manifest, error) in &failures {
         tell(&format!("NOT INSTALLED: the pack `{}`", manifest.name));
         say_why(error);
         let artifacts: Vec<Artifact> = manifest.artifacts().cloned().collect();
-        say_by_hand(&artifacts, &home.pack_directory(&manifest.name));
+        say_by_hand(&artifacts, &home.pack_directory(&manifest.name), "setup");
     }
-    if let Err(error) = &runtime {
-        tell("NOT INSTALLED: the ONNX Runtime library");
+    for (library, error) in &runtimes {
+        tell(&format!("NOT INSTALLED: {library}"));
         say_why(error);
-        match runtime_library() {
-            Some(library) => say_by_hand(&[library], &home.runtime_directory()),
+        match runtime_library(*library) {
+            Some(files) => say_by_hand(&files, &home.runtime_directory(*library), how(*library)),
             None => tell("  name one (1.24 or newer) with --onnxruntime"),
         }
     }
     if !wanted.packs.is_empty() {
         say_which_serves(home, wanted);
     }
-    runtime.context("there is nothing to run models with")?;
+    if let Some((library, error)) = runtimes.pop() {
+        let unusable =
+            format!("there is nothing to run models with: {library} could not be installed");
+        return Err(anyhow::Error::new(error).context(unusable));
+    }
     let none_serves = home.default_pack().is_none() && !wanted.packs.is_empty();
     if let Some((manifest, error)) = failures.pop()
         && (wanted.all_packs || none_serves)
@@ -186,7 +217,7 @@ fn say_why(error: &InstallError) {
 }
 
 /// What to put where, and where to get it, for those of `artifacts` that are not there.
-fn say_by_hand(artifacts: &[Artifact], directory: &Path) {
+fn say_by_hand(artifacts: &[Artifact], directory: &Path, then: &str) {
     tell("  by hand:");
     for artifact in artifacts {
         if !artifact.is_in(directory).unwrap_or(false) {
@@ -201,7 +232,7 @@ fn say_by_hand(artifacts: &[Artifact], directory: &Path) {
             }
         }
     }
-    tell("    then run `livegate setup` again");
+    tell(&format!("    then run `livegate {then}` again"));
 }
 
 /// Says which pack serves, and how they were measured to differ.

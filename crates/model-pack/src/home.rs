@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::Artifact;
-use crate::catalog;
+use crate::artifact::{Artifact, PART_PREFIX};
+use crate::catalog::{self, Library};
 use crate::manifest::Manifest;
+use crate::receipt;
 
 /// The directory that everything is installed into: `runtime/`, `packs/NAME/`, `sample/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +28,14 @@ impl Home {
         &self.root
     }
 
-    /// Where the ONNX Runtime library goes.
+    /// Where the files of `library` go.
     #[must_use]
-    pub fn runtime_directory(&self) -> PathBuf {
-        self.root.join("runtime")
+    pub fn runtime_directory(&self, library: Library) -> PathBuf {
+        let runtime = self.root.join("runtime");
+        match library {
+            Library::Cpu => runtime,
+            Library::OpenVino => runtime.join("openvino"),
+        }
     }
 
     /// Where the sample portrait goes.
@@ -87,17 +92,42 @@ impl Home {
         catalog::preferred().into_iter().find(|name| self.has_pack(name))
     }
 
-    /// The ONNX Runtime library, if it is installed unchanged and there is one for this platform.
+    /// The file of `library` to load, if there is one for this platform, and all of its files are installed
+    /// unchanged. One file is hashed each time; for many, the installer's receipt counts as long as it fits
+    /// them (`receipt.rs` says what that is worth).
     #[must_use]
-    pub fn runtime_library(&self) -> Option<PathBuf> {
-        let library = catalog::runtime_library()?;
-        unchanged(&self.runtime_directory(), &library)
+    pub fn runtime_library(&self, library: Library) -> Option<PathBuf> {
+        let artifacts = catalog::runtime_library(library)?;
+        let directory = self.runtime_directory(library);
+        let is_whole = match &artifacts[..] {
+            [artifact] => artifact.is_in(&directory).unwrap_or(false),
+            artifacts => receipt::are_in(artifacts, &directory).unwrap_or(false),
+        };
+        is_whole.then(|| directory.join(&artifacts[0].file))
     }
 
     /// The sample portrait, if it is installed unchanged.
     #[must_use]
     pub fn sample_portrait(&self) -> Option<PathBuf> {
         unchanged(&self.sample_directory(), &catalog::sample_portrait())
+    }
+
+    /// Removes what an interrupted setup has left. What cannot be removed (a client that outlived its setup may
+    /// still be writing) is harmless and left to the next.
+    pub(crate) fn sweep(&self) {
+        let packs = std::fs::read_dir(self.root.join("packs")).into_iter().flatten();
+        let packs = packs.filter_map(Result::ok).map(|entry| entry.path());
+        let runtimes =
+            [Library::Cpu, Library::OpenVino].map(|library| self.runtime_directory(library));
+        let ours = [self.root.clone(), self.sample_directory()].into_iter().chain(runtimes);
+        for directory in ours.chain(packs) {
+            for entry in std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok) {
+                if entry.file_name().to_string_lossy().starts_with(PART_PREFIX) {
+                    let path = entry.path();
+                    let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+                }
+            }
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::artifact::{Artifact, PART_PREFIX, persist};
-use crate::catalog;
+use crate::catalog::{self, Library};
 use crate::fetch::{self, FetchError};
 use crate::home::Home;
 use crate::manifest::Manifest;
 use crate::pack::Pack;
+use crate::receipt;
 use crate::source::Source;
 
 /// Where an [`Installer`] may look.
@@ -73,13 +74,9 @@ pub enum InstallError {
         /// The sources asked. Empty when the network was not to be touched.
         attempts: Vec<Attempt>,
     },
-    /// No ONNX Runtime library is known for this platform.
-    #[error(
-        "no ONNX Runtime library is known for {} on {}",
-        std::env::consts::OS,
-        std::env::consts::ARCH
-    )]
-    NoLibrary,
+    /// There is no such library for this platform.
+    #[error("no {0} is known for {os} on {arch}", os = std::env::consts::OS, arch = std::env::consts::ARCH)]
+    NoLibrary(Library),
     /// Something is where a new pack should go.
     #[error("{} is there already, and is not overwritten; choose another name", path.display())]
     Exists {
@@ -138,7 +135,8 @@ impl<'a> Installer<'a> {
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
-        sweep(home);
+        // Nobody else is at work: the lock is held.
+        home.sweep();
         let downloads =
             tempfile::Builder::new().prefix(PART_PREFIX).tempdir_in(root).map_err(unusable)?;
         Ok(Self {
@@ -152,13 +150,22 @@ impl<'a> Installer<'a> {
         })
     }
 
-    /// Installs the ONNX Runtime library.
+    /// Installs a build of ONNX Runtime, with all that it needs beside it.
     ///
     /// # Errors
-    /// When no source has it.
-    pub fn install_runtime(&self) -> Result<(), InstallError> {
-        let library = catalog::runtime_library().ok_or(InstallError::NoLibrary)?;
-        self.install(&library, &self.home.runtime_directory())
+    /// When no source has it, or it is not made for this platform.
+    pub fn install_runtime(&self, library: Library) -> Result<(), InstallError> {
+        let artifacts =
+            catalog::runtime_library(library).ok_or(InstallError::NoLibrary(library))?;
+        let directory = self.home.runtime_directory(library);
+        for artifact in &artifacts {
+            self.install(artifact, &directory)?;
+        }
+        if artifacts.len() > 1 {
+            receipt::write(&artifacts, &directory)
+                .map_err(|source| InstallError::Home { path: directory, source })?;
+        }
+        Ok(())
     }
 
     /// Installs the sample portrait.
@@ -364,22 +371,6 @@ fn place_member(
 ) -> Result<(), FetchError> {
     fetch::with_member(archive, member, |content| artifact.place(content, directory))??;
     Ok(())
-}
-
-/// Removes what an interrupted setup has left: nobody else is at work, the lock is held. What cannot be
-/// removed (a client that outlived its setup may still be writing) is harmless and left to the next.
-fn sweep(home: &Home) {
-    let packs = std::fs::read_dir(home.root().join("packs")).into_iter().flatten();
-    let packs = packs.filter_map(Result::ok).map(|entry| entry.path());
-    let ours = [home.root().to_owned(), home.runtime_directory(), home.sample_directory()];
-    for directory in ours.into_iter().chain(packs) {
-        for entry in std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok) {
-            if entry.file_name().to_string_lossy().starts_with(PART_PREFIX) {
-                let path = entry.path();
-                let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
-            }
-        }
-    }
 }
 
 /// Tells the listener how much has been read.

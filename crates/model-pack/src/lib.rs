@@ -19,6 +19,7 @@ mod home;
 mod install;
 mod manifest;
 mod pack;
+mod receipt;
 mod source;
 mod text;
 
@@ -26,7 +27,7 @@ pub use anti_spoof::{Activation, Calibration, Crop, Fusion, Spec as ScorerSpec};
 
 pub use artifact::{Artifact, PlaceError};
 pub use bounds::MOST_MODEL_BYTES;
-pub use catalog::{catalog, preferred, runtime_library, sample_portrait};
+pub use catalog::{Library, catalog, preferred, runtime_library, sample_portrait};
 pub use digest::Digest;
 pub use fetch::FetchError;
 pub use golden::{Golden, GoldenPicture};

@@ -4,25 +4,29 @@ use serde::{Deserialize, Serialize};
 
 /// What a model runs on: an ONNX Runtime execution provider.
 ///
-/// This build has the CPU only. Asking for anything else is refused by name, never answered by
-/// falling back in silence.
+/// Asking for anything else, or for a provider that the loaded library does not have, is refused by name,
+/// never answered by falling back in silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
     /// `CPUExecutionProvider`, one thread a session.
     #[default]
     Cpu,
+    /// `OpenVINOExecutionProvider` on the CPU, one thread a session, in 32-bit floats. Needs an ONNX Runtime
+    /// built with it, and the libraries of OpenVINO beside that.
+    OpenVino,
 }
 
 impl Device {
     /// Every device of this build, as configuration spells it.
-    pub const NAMES: [&str; 1] = ["cpu"];
+    pub const NAMES: [&str; 2] = ["cpu", "openvino"];
 }
 
 impl std::fmt::Display for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Cpu => "cpu",
+            Self::OpenVino => "openvino",
         })
     }
 }
@@ -33,6 +37,7 @@ impl std::str::FromStr for Device {
     fn from_str(name: &str) -> Result<Self, UnknownDevice> {
         match name {
             "cpu" => Ok(Self::Cpu),
+            "openvino" => Ok(Self::OpenVino),
             _ => Err(UnknownDevice),
         }
     }
@@ -42,3 +47,17 @@ impl std::str::FromStr for Device {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this build runs models on: {}", Device::NAMES.join(", "))]
 pub struct UnknownDevice;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_called_the_same_everywhere() {
+        for name in Device::NAMES {
+            let device: Device = name.parse().unwrap();
+            assert_eq!(device.to_string(), name);
+        }
+        assert_eq!("gpu".parse::<Device>(), Err(UnknownDevice));
+    }
+}

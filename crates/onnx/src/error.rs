@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::device::Device;
 use crate::inspect::InspectError;
 use crate::signature::Shape;
 
@@ -32,6 +33,25 @@ pub enum ModelError {
     /// The bytes are no model that this runtime can build a session from.
     #[error("the model cannot be loaded")]
     Load(#[source] ort::Error),
+    /// The loaded library cannot run anything on this device.
+    #[error(
+        "the loaded ONNX Runtime cannot use the device {device}: it was built without it, or libraries are \
+         missing beside it (`livegate setup --device {device}` brings them)"
+    )]
+    Device {
+        /// Which.
+        device: Device,
+        /// What the runtime says.
+        source: ort::Error,
+    },
+    /// The device cannot run the model, or not all of it; nothing is left to another device.
+    #[error("the model cannot be run whole on the device {device}; use --device cpu for it")]
+    NotWhole {
+        /// Which.
+        device: Device,
+        /// What the runtime says.
+        source: ort::Error,
+    },
     /// The model takes another number of inputs.
     #[error("the model takes {found} inputs; one is expected")]
     InputCount {

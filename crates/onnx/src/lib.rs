@@ -10,9 +10,12 @@
 
 mod device;
 mod error;
+mod fields;
 mod graph;
 mod inspect;
 mod model;
+mod openvino;
+mod rewrite;
 mod runtime;
 mod signature;
 
@@ -21,5 +24,6 @@ pub use error::{ModelError, RuntimeError};
 pub use graph::{Graph, Port};
 pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
 pub use model::{Model, Outputs};
+pub use rewrite::prelu_as_max;
 pub use runtime::Runtime;
 pub use signature::{Dim, OutputSignature, Shape, Signature};

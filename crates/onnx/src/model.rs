@@ -1,12 +1,14 @@
 //! One session of one model.
 
 use ndarray::ArrayViewD;
+use ort::session::builder::SessionBuilder;
 use ort::session::{RunOptions, Session, SessionOutputs};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::inspect::inspect;
+use crate::openvino;
 use crate::runtime::Runtime;
 use crate::signature::{Shape, Signature};
 
@@ -32,20 +34,22 @@ struct Expected {
 }
 
 impl Model {
-    /// Builds a session for the ONNX file in `bytes`: one thread, no spinning (a spinning thread
+    /// Builds a session for the ONNX file in `bytes` on `device`: one thread, no spinning (a spinning thread
     /// burns seven times the CPU of the request it waits for).
     ///
     /// # Errors
     /// When the bytes are no ONNX model, or one that is refused ([`inspect()`]), or its graph is not what
-    /// `signature` says.
+    /// `signature` says; when the library has no such device, or the device cannot run all of the model.
     pub fn load(
         runtime: &Runtime,
         bytes: &[u8],
         device: Device,
         signature: &Signature,
     ) -> Result<Self, ModelError> {
-        let Device::Cpu = device;
-        let session = build(runtime, bytes)?;
+        let session = match device {
+            Device::Cpu => build(runtime, bytes)?,
+            Device::OpenVino => openvino::build(runtime, bytes, &signature.input)?,
+        };
         let [input] = session.inputs() else {
             return Err(ModelError::InputCount { found: session.inputs().len() });
         };
@@ -98,17 +102,10 @@ impl Model {
     }
 }
 
-/// A session for the file in `bytes`, which is read through before.
+/// A session on the CPU for the file in `bytes`, which is read through before.
 pub(crate) fn build(runtime: &Runtime, bytes: &[u8]) -> Result<Session, ModelError> {
     inspect(bytes)?;
-    let build = || {
-        Session::builder(&runtime.environment)?
-            .with_intra_threads(1)?
-            .with_inter_threads(1)?
-            .with_intra_op_spinning(false)?
-            .with_inter_op_spinning(false)?
-            .commit_from_memory(bytes)
-    };
+    let build = || one_thread(runtime)?.commit_from_memory(bytes);
     build().map_err(ModelError::Load)
 }
 
@@ -117,6 +114,15 @@ fn giving_back() -> ort::Result<RunOptions> {
     let mut options = RunOptions::new()?;
     options.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
     Ok(options)
+}
+
+/// What every session has in common.
+pub(crate) fn one_thread(runtime: &Runtime) -> Result<SessionBuilder, ort::Error> {
+    let builder = Session::builder(&runtime.environment)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?;
+    Ok(builder.with_inter_op_spinning(false)?)
 }
 
 fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {

@@ -74,3 +74,11 @@ fn a_model_that_is_not_what_is_expected_is_refused_by_name() {
     assert!(matches!(load(b"no model", &wanted), Err(ModelError::Refused(_))));
     assert!(matches!(load(&TWICE[..100], &wanted), Err(ModelError::Refused(_))));
 }
+
+#[test]
+fn a_device_that_the_library_does_not_have_is_refused_by_name_and_not_replaced() {
+    let wanted = signature(Dim::Is(2), &[None]);
+    let error = Model::load(testbed::runtime(), TWICE, Device::OpenVino, &wanted).unwrap_err();
+    assert!(matches!(error, ModelError::Device { device: Device::OpenVino, .. }), "{error:?}");
+    assert!(error.to_string().contains("`livegate setup --device openvino`"), "{error}");
+}

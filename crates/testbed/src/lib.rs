@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use model_pack::{Home, Installer, Options, Pack};
+use model_pack::{Home, Installer, Library, Options, Pack};
 use onnx::Runtime;
 
 /// The workspace's directory.
@@ -61,17 +61,46 @@ pub fn home() -> &'static Home {
         let root = std::env::var_os("LIVEGATE_TEST_HOME")
             .map_or_else(|| workspace().join("target/testbed"), PathBuf::from);
         let home = Home::new(root);
-        let options = Options { from: shared().map(|s| s.join("models")), ..Options::default() };
+        let options = options();
         let installer = Installer::open(&home, &options, &|_| ()).expect("the home can be used");
-        installer.install_runtime().expect("pip brings the ONNX Runtime library");
+        installer.install_runtime(Library::Cpu).expect("pip brings the ONNX Runtime library");
         installer.install_sample().expect("pip brings the portrait");
         for (manifest, text) in model_pack::catalog() {
             if packs().contains(&manifest.name.as_str()) {
                 installer.install_pack(&manifest, text).expect("npm or ../shared has the models");
             }
         }
+        drop(installer);
         home
     })
+}
+
+fn options() -> Options {
+    Options { from: shared().map(|s| s.join("models")), ..Options::default() }
+}
+
+/// The ONNX Runtime library with OpenVINO, in the same home; says so where there is none for this platform.
+///
+/// # Panics
+/// When it cannot be had.
+pub fn openvino_library() -> Option<&'static Path> {
+    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let library = LIBRARY.get_or_init(|| {
+        model_pack::runtime_library(Library::OpenVino)?;
+        let home = home();
+        // A receipt saves hashing it for every test binary.
+        if let Some(library) = home.runtime_library(Library::OpenVino) {
+            return Some(library);
+        }
+        let options = options();
+        let installer = Installer::open(home, &options, &|_| ()).expect("the home can be used");
+        installer.install_runtime(Library::OpenVino).expect("pip brings OpenVINO");
+        Some(home.runtime_library(Library::OpenVino).expect("it was just installed"))
+    });
+    if library.is_none() {
+        say_left_out("OpenVINO for this platform", "everything on it");
+    }
+    library.as_deref()
 }
 
 /// The packs that tests run on here: all where `../shared` is, the starter pack everywhere.
@@ -98,12 +127,25 @@ pub fn pack(name: &str) -> Pack {
 ///
 /// # Panics
 /// When the library cannot be loaded.
+#[must_use]
 pub fn runtime() -> &'static Runtime {
+    let library = || home().runtime_library(Library::Cpu).expect("the library is installed");
+    load_once(library)
+}
+
+/// The process's ONNX Runtime where all tests in it use the one with OpenVINO; none where there is none. Not
+/// for a process that also asks for [`runtime`]: it can only have one.
+///
+/// # Panics
+/// When the library cannot be loaded.
+#[must_use]
+pub fn openvino_runtime() -> Option<&'static Runtime> {
+    openvino_library().map(|library| load_once(|| library.to_owned()))
+}
+
+fn load_once(library: impl FnOnce() -> PathBuf) -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        let library = home().runtime_library().expect("the library is installed");
-        Runtime::load(&library).expect("the library can be loaded")
-    })
+    RUNTIME.get_or_init(|| Runtime::load(&library()).expect("the library can be loaded"))
 }
 
 /// The path of the sample portrait (a PNG of 512x512 px with one face).

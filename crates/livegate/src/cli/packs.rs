@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use frame::{Channels, Filter};
-use liveness::Device;
 use model_pack::Activation;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
 use super::{Settings, Sources};
 use crate::config::Flag;
+use crate::device::DeviceChoice;
 
 #[derive(Subcommand)]
 pub(crate) enum Packs {
@@ -54,9 +54,9 @@ pub(crate) enum Packs {
 pub(crate) struct On {
     #[command(flatten)]
     pub settings: Settings,
-    /// What models run on [default: cpu] [env: `LIVEGATE_DEVICE`].
+    /// What models run on: cpu, openvino or auto [default: cpu] [env: `LIVEGATE_DEVICE`].
     #[arg(long, value_name = "DEVICE")]
-    pub device: Option<Device>,
+    pub device: Option<DeviceChoice>,
 }
 
 impl On {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use frame::{Size, TensorSpec};
-use liveness::{GoldenError, LoadError, Pipeline};
+use liveness::{Device, GoldenError, LoadError, Pipeline};
 use model_pack::{
     Activation, Artifact, Calibration, Crop, Digest, Fusion, Home, Installer, Levels,
     MOST_MODEL_BYTES, Manifest, Options, Pack, Scorer, ScorerSpec, catalog, inline_toml, is_plain,
@@ -17,7 +17,6 @@ use super::graph::{Described, activation, describe};
 use super::{chain, configured};
 use crate::cli::Place;
 use crate::cli::packs::{CropShape, New};
-use crate::config::Config;
 use crate::keys::Unusable;
 use crate::progress::Progress;
 use crate::{engine, print, tell};
@@ -30,7 +29,9 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
     let donor = donor(command.detector_from.as_deref(), home)?;
     let model = read(&command.scorer)?;
     let config = configured(&command.on)?;
-    let runtime = engine::runtime(place, home)?;
+    let runtime = engine::runtime(place, home, config.device)?;
+    // What is recorded where nothing is asked for is what every device must answer.
+    let device = config.device.named().unwrap_or_default();
     let file = command.scorer.display();
     let graph = Graph::read(&runtime, &model)
         .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?;
@@ -48,7 +49,7 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
     // Flags may say what no manifest may, and models are about to be run by them.
     draft.check_bounds().map_err(|error| Unusable(format!("the flags make no pack: {error}")))?;
     if command.activation.is_none() {
-        let guessed = activation(&runtime, &model, config.device, &described)
+        let guessed = activation(&runtime, &model, device, &described)
             .map_err(|error| Unusable(format!("{file}: {}", chain(&error))))?;
         draft.scorers[0].spec.activation = guessed.ok_or_else(|| {
             Unusable(format!(
@@ -58,17 +59,17 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
             ))
         })?;
     }
-    let manifest = recorded(draft, &donor, &model, &runtime, &config)
+    let manifest = recorded(draft, &donor, &model, &runtime, device)
         .map_err(|error| Unusable(format!("{file}: {error}")))?;
     let pack = Pack::unsaved(manifest, &models(&donor, &model));
     // In memory first, so that nothing is written that does not serve.
-    Pipeline::load(&runtime, &pack, config.device, config.liveness)?;
+    Pipeline::load(&runtime, &pack, device, config.liveness)?;
     let progress = Progress::new();
     let (options, show) =
         (Options::default(), |event: model_pack::Event<'_>| progress.show(&event));
     let path = Installer::open(home, &options, &show)?.add_pack(&pack)?;
-    Pipeline::load(&runtime, &Pack::open(&path)?, config.device, config.liveness)?;
-    print(&format!("{} is made, and answers on {} as recorded.", path.display(), config.device))?;
+    Pipeline::load(&runtime, &Pack::open(&path)?, device, config.liveness)?;
+    print(&format!("{} is made, and answers on {} as recorded.", path.display(), device))?;
     say_what_is_left(command, &described, &pack.manifest)
 }
 
@@ -213,10 +214,10 @@ fn recorded(
     donor: &Pack,
     model: &[u8],
     runtime: &Runtime,
-    config: &Config,
+    device: Device,
 ) -> Result<Manifest, Unusable> {
     let pack = Pack::unsaved(draft.clone(), &models(donor, model));
-    let golden = liveness::record(runtime, &pack, config.device).map_err(|error| match error {
+    let golden = liveness::record(runtime, &pack, device).map_err(|error| match error {
         LoadError::Golden(GoldenError::NoProbability { found, .. }) => Unusable(format!(
             "for the drawn face the model gives {found}, which is no probability; if its numbers are \
              logits, say --activation softmax, and else look at --pixel-scale, --mean and --std"

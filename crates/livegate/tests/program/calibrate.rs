@@ -51,7 +51,7 @@ impl Bench {
     }
 
     fn run(&self, command: &str, arguments: &[&str]) -> (String, String, i32) {
-        let library = testbed::home().runtime_library().unwrap();
+        let library = testbed::home().runtime_library(model_pack::Library::Cpu).unwrap();
         let mut livegate = livegate(self.directory.path());
         livegate.args([command, "--offline", "--onnxruntime"]).arg(library).args(arguments);
         finished(&livegate.output().unwrap())

@@ -7,6 +7,7 @@ mod architecture;
 mod calibrate;
 mod config;
 mod evaluate;
+mod openvino;
 mod packs;
 mod serve;
 mod setup;

@@ -15,7 +15,7 @@ fn home() -> tempfile::TempDir {
     let from = testbed::home();
     copy(&from.pack_directory("starter"), &home.path().join("packs/starter"));
     std::fs::create_dir_all(home.path().join("runtime")).unwrap();
-    let library = from.runtime_library().unwrap();
+    let library = from.runtime_library(model_pack::Library::Cpu).unwrap();
     let target = home.path().join("runtime").join(library.file_name().unwrap());
     std::fs::hard_link(&library, &target)
         .or_else(|_| std::fs::copy(&library, &target).map(drop))

@@ -13,7 +13,7 @@ use crate::{finished, livegate};
 const DEMO_KEY: &str = "the-demo's-$own-key";
 
 /// A running service with demo credentials; ended when dropped.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     url: String,
     /// What it printed after the line that says where it listens.
@@ -22,8 +22,13 @@ struct Service {
 
 impl Service {
     fn start(pack: &str) -> Self {
+        Self::start_on("cpu", pack)
+    }
+
+    pub(crate) fn start_on(device: &str, pack: &str) -> Self {
         let mut command = livegate(testbed::home().root());
         command.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0", "--pack", pack]);
+        command.args(["--device", device]);
         command.env("LIVEGATE_DEMO_APP_KEY", DEMO_KEY).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -35,6 +40,15 @@ impl Service {
 
     /// Sends a form as a Kairos client does, and gives back status and body.
     fn post(&self, picture: &[u8], threshold: Option<&str>) -> (u16, Value) {
+        self.post_to("/v0.2/liveness-verification", picture, threshold)
+    }
+
+    pub(crate) fn post_to(
+        &self,
+        path: &str,
+        picture: &[u8],
+        threshold: Option<&str>,
+    ) -> (u16, Value) {
         let mut form = Vec::new();
         if let Some(threshold) = threshold {
             let head = "--B\r\nContent-Disposition: form-data; name=\"threshold\"\r\n\r\n";
@@ -49,7 +63,7 @@ impl Service {
             ureq::Agent::config_builder().http_status_as_error(false).build(),
         );
         let request = agent
-            .post(format!("{}/v0.2/liveness-verification", self.url))
+            .post(format!("{}{path}", self.url))
             .header("app_id", "demo")
             .header("app_key", DEMO_KEY)
             .content_type("multipart/form-data; boundary=B");

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use model_pack::Library;
+
 use crate::{finished, livegate};
 
 /// A directory with every file that the starter pack needs, as someone would carry it to a machine
@@ -15,7 +17,7 @@ use crate::{finished, livegate};
 pub(crate) fn carried() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let home = testbed::home();
-    let mut files = vec![home.runtime_library().unwrap(), testbed::portrait()];
+    let mut files = vec![home.runtime_library(Library::Cpu).unwrap(), testbed::portrait()];
     for name in testbed::packs() {
         for entry in std::fs::read_dir(home.pack_directory(name)).unwrap() {
             let path = entry.unwrap().path();
@@ -52,7 +54,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, String> {
 fn is_complete(home: &Path) -> bool {
     let home = model_pack::Home::new(home.to_owned());
     model_pack::Pack::open(&home.pack_directory("starter")).is_ok()
-        && home.runtime_library().is_some()
+        && home.runtime_library(Library::Cpu).is_some()
         && home.sample_portrait().is_some()
 }
 
@@ -191,7 +193,7 @@ fn without_a_network_every_missing_file_is_named_with_its_place() {
     let home = tempfile::tempdir().unwrap();
     let (_, said, code) = setup(home.path(), &["--offline"]);
     assert_eq!(code, 69);
-    let library = model_pack::runtime_library().unwrap();
+    let library = model_pack::runtime_library(Library::Cpu).unwrap().remove(0);
     assert!(said.contains(&library.sha256.to_string()), "{said}");
     assert!(said.contains(&home.path().join("runtime").display().to_string()), "{said}");
     assert!(said.contains("wheel onnxruntime==1.26.0"), "{said}");

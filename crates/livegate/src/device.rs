@@ -1,0 +1,116 @@
+//! What models are to run on.
+
+use liveness::{Device, LoadError, Pipeline, Settings};
+use model_pack::{Home, Library, Pack};
+use onnx::Runtime;
+use serde::{Deserialize, Serialize};
+
+use crate::chain;
+
+/// What models are to run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DeviceChoice {
+    /// This, or nothing.
+    #[default]
+    Cpu,
+    /// This, or nothing.
+    OpenVino,
+    /// OpenVINO where it is installed and runs the pack, and else the CPU. Nothing is brought for it.
+    Auto,
+}
+
+impl std::fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cpu => Device::Cpu.fmt(f),
+            Self::OpenVino => Device::OpenVino.fmt(f),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
+}
+
+impl std::str::FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        if name == "auto" {
+            return Ok(Self::Auto);
+        }
+        let device = name.parse::<Device>().map_err(|error| format!("{error}; or auto"))?;
+        Ok(match device {
+            Device::Cpu => Self::Cpu,
+            Device::OpenVino => Self::OpenVino,
+        })
+    }
+}
+
+impl DeviceChoice {
+    /// The device that is asked for; none where it is to be found out.
+    pub(crate) fn named(self) -> Option<Device> {
+        match self {
+            Self::Cpu => Some(Device::Cpu),
+            Self::OpenVino => Some(Device::OpenVino),
+            Self::Auto => None,
+        }
+    }
+
+    /// The build of ONNX Runtime to load.
+    pub(crate) fn library(self, home: &Home) -> Library {
+        match self.named() {
+            Some(device) => library(device),
+            None if home.runtime_library(Library::OpenVino).is_some() => Library::OpenVino,
+            None => Library::Cpu,
+        }
+    }
+
+    /// A pipeline on the device that is asked for, or on the one found out, and which that is.
+    pub(crate) fn pipeline(
+        self,
+        runtime: &Runtime,
+        pack: &Pack,
+        settings: Settings,
+    ) -> Result<(Pipeline, Device), LoadError> {
+        let on = |device| Ok((Pipeline::load(runtime, pack, device, settings)?, device));
+        if let Some(device) = self.named() {
+            return on(device);
+        }
+        match on(Device::OpenVino) {
+            Ok(loaded) => {
+                tracing::info!(
+                    "device auto is openvino, which is installed and answers as recorded"
+                );
+                Ok(loaded)
+            }
+            Err(error) => {
+                let why = chain(&error);
+                tracing::info!("device auto is cpu, as openvino cannot be used: {why}");
+                on(Device::Cpu)
+            }
+        }
+    }
+}
+
+/// The build of ONNX Runtime that has `device`.
+pub(crate) fn library(device: Device) -> Library {
+    match device {
+        Device::Cpu => Library::Cpu,
+        Device::OpenVino => Library::OpenVino,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_is_called_the_same_on_the_command_line_and_in_a_file() {
+        for name in Device::NAMES.into_iter().chain(["auto"]) {
+            let choice: DeviceChoice = name.parse().unwrap();
+            assert_eq!(choice.to_string(), name);
+            assert_eq!(serde_json::to_value(choice).unwrap(), name);
+        }
+        let refused = "gpu".parse::<DeviceChoice>().unwrap_err();
+        assert_eq!(refused, "this build runs models on: cpu, openvino; or auto");
+    }
+}

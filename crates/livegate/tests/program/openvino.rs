@@ -1,0 +1,166 @@
+//! `--device openvino`: brought by setup, used by what checks selfies, and never replaced in silence.
+
+use std::path::Path;
+
+use model_pack::{Home, Library};
+use serde_json::Value;
+
+use crate::serve::Service;
+use crate::setup::carried;
+use crate::{finished, livegate};
+
+const MAIN: &str = "libonnxruntime.so.1.24.1";
+const PLUGIN: &str = "libopenvino_intel_cpu_plugin.so";
+
+/// A home with the starter pack and the CPU's library.
+fn home() -> tempfile::TempDir {
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let mut command = livegate(home.path());
+    command.args(["setup", "--offline", "--pack", "starter", "--from"]).arg(carried.path());
+    let (_, said, code) = finished(&command.output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    home
+}
+
+/// A directory with OpenVINO's files, where there are any for this platform.
+fn files() -> Option<&'static Path> {
+    testbed::openvino_library().map(|library| library.parent().unwrap())
+}
+
+fn setup(home: &Path, from: Option<&Path>) -> (String, i32) {
+    let mut command = livegate(home);
+    command.args(["setup", "--offline", "--pack", "starter", "--device", "openvino"]);
+    if let Some(from) = from {
+        command.arg("--from").arg(from);
+    }
+    let (_, said, code) = finished(&command.output().unwrap());
+    (said, code)
+}
+
+fn verify(home: &Path, arguments: &[&str]) -> (String, String, i32) {
+    let mut command = livegate(home);
+    command.args(["verify", "--json", "--offline", "--pack", "starter"]).args(arguments);
+    finished(&command.arg(testbed::portrait()).output().unwrap())
+}
+
+fn is_whole(home: &Path) -> bool {
+    Home::new(home.to_owned()).runtime_library(Library::OpenVino).is_some()
+}
+
+#[test]
+fn a_directory_is_enough_and_the_score_is_the_cpus() {
+    let Some(files) = files() else { return };
+    let home = home();
+    let (out, said, code) = verify(home.path(), &["--device", "openvino"]);
+    assert_eq!((out.as_str(), code), ("", 69));
+    for file in [MAIN, PLUGIN, "libtbb.so.12"] {
+        assert!(said.contains(&format!("put {file}")), "{file}: {said}");
+    }
+    assert!(said.contains("wheel onnxruntime-openvino==1.24.1"), "{said}");
+    assert!(said.contains("then run `livegate setup --device openvino` again"), "{said}");
+
+    let (said, code) = setup(home.path(), Some(files));
+    assert_eq!(code, 0, "{said}");
+    for licence in ["1.24.1: installed (MIT", "libtbb.so.12: installed (Apache-2.0"] {
+        assert!(said.contains(licence), "{said}");
+    }
+    assert!(is_whole(home.path()));
+    let score = |device: &str| {
+        let (out, said, code) = verify(home.path(), &["--device", device]);
+        assert_eq!((said.as_str(), code), ("", 0));
+        let report: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(report["device"], device);
+        report["score"].as_f64().unwrap()
+    };
+    let (cpu, openvino) = (score("cpu"), score("openvino"));
+    assert!((cpu - openvino).abs() < 1e-4, "{cpu} {openvino}");
+    let mut packs = livegate(home.path());
+    let (out, said, code) =
+        finished(&packs.args(["packs", "verify", "--device", "openvino"]).output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    assert!(out.contains("starter: ok") && out.contains("on openvino"), "{out}");
+}
+
+#[test]
+fn a_damaged_library_is_not_loaded_and_put_right_where_it_can_be() {
+    let Some(files) = files() else { return };
+    let home = home();
+    assert_eq!(setup(home.path(), Some(files)).1, 0);
+    let from = files.to_str().unwrap();
+    for file in [MAIN, PLUGIN] {
+        let path = home.path().join("runtime/openvino").join(file);
+        let whole = std::fs::metadata(&path).unwrap().len();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(whole / 2).unwrap();
+        let (out, said, code) = verify(home.path(), &["--device", "openvino"]);
+        assert_eq!((out.as_str(), code), ("", 69), "{file}");
+        assert!(said.contains(&format!("put {file}")), "{said}");
+        let (_, said, code) = verify(home.path(), &["--device", "openvino", "--from", from]);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), whole);
+        assert!(is_whole(home.path()));
+    }
+}
+
+#[test]
+fn a_library_without_openvino_is_refused_by_name() {
+    let home = testbed::home();
+    let library = home.runtime_library(Library::Cpu).unwrap();
+    let library = library.to_str().unwrap();
+    let (out, said, code) =
+        verify(home.root(), &["--device", "openvino", "--onnxruntime", library]);
+    assert_eq!((out.as_str(), code), ("", 69));
+    assert!(said.contains("cannot use the device openvino"), "{said}");
+    assert!(said.contains("`livegate setup --device openvino`"), "{said}");
+}
+
+#[test]
+fn a_platform_without_openvino_is_told_so() {
+    if model_pack::runtime_library(Library::OpenVino).is_some() {
+        return;
+    }
+    let (said, code) = setup(home().path(), None);
+    assert_eq!(code, 69);
+    assert!(said.contains("no ONNX Runtime with OpenVINO is known for"), "{said}");
+}
+
+#[test]
+fn a_service_answers_from_openvino_and_says_so() {
+    if files().is_none() {
+        return;
+    }
+    let portrait = std::fs::read(testbed::portrait()).unwrap();
+    let [cpu, openvino] = ["cpu", "openvino"].map(|device| {
+        let service = Service::start_on(device, "starter");
+        let (status, body) = service.post_to("/v1/liveness", &portrait, Some("0.5"));
+        assert_eq!((status, &body["verdict"]), (200, &"live".into()), "{body}");
+        assert_eq!(body["device"], device);
+        body["score"].as_f64().unwrap()
+    });
+    assert!((cpu - openvino).abs() <= 1e-4, "{cpu} {openvino}");
+}
+
+#[test]
+fn auto_is_openvino_where_that_is_installed_and_runs_the_pack_and_says_so() {
+    let home = home();
+    // Of `verify`, only what goes wrong is logged unasked.
+    let auto = |arguments: &[&str]| {
+        let mut command = livegate(home.path());
+        command.env("LIVEGATE_LOG", "info,ort=warn").env("LIVEGATE_DEVICE", "auto");
+        command.args(["verify", "--json", "--offline"]).args(arguments);
+        let (out, said, code) = finished(&command.arg(testbed::portrait()).output().unwrap());
+        assert_eq!(code, 0, "{said}");
+        let report: Value = serde_json::from_str(&out).unwrap();
+        (report["device"].as_str().unwrap().to_owned(), said)
+    };
+    let (device, said) = auto(&[]);
+    assert_eq!(device, "cpu");
+    assert!(said.contains("device auto is cpu, as openvino cannot be used"), "{said}");
+    let Some(files) = files() else { return };
+    assert_eq!(setup(home.path(), Some(files)).1, 0);
+    let (device, said) = auto(&[]);
+    assert_eq!(device, "openvino");
+    assert!(said.contains("device auto is openvino"), "{said}");
+    // Part of it is gone: it is not whole, and the CPU's library does what can be done.
+    std::fs::remove_file(home.path().join("runtime/openvino").join(PLUGIN)).unwrap();
+    assert_eq!(auto(&[]).0, "cpu");
+}

@@ -1,0 +1,104 @@
+//! The walk with its scorers on OpenVINO: in a process of its own, as one can only load one ONNX Runtime.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod agreement;
+
+use agreement::{assert_every_picture_agrees, assert_the_portrait_agrees, pipeline, terms};
+use liveness::{Device, LoadError, Pipeline, Report, Settings};
+use model_pack::{Manifest, Pack};
+
+/// The numbers are what the CPU answers, so that a pack may serve here means that it answers the same.
+#[test]
+fn every_pack_reproduces_its_golden_vectors() {
+    let Some(runtime) = testbed::openvino_runtime() else { return };
+    for name in testbed::packs() {
+        let pack = testbed::pack(name);
+        Pipeline::load(runtime, &pack, Device::OpenVino, Settings::default()).unwrap();
+    }
+}
+
+#[test]
+fn the_portrait_agrees_with_the_recorded_numbers() {
+    let Some(runtime) = testbed::openvino_runtime() else { return };
+    assert_the_portrait_agrees(runtime, Device::OpenVino);
+}
+
+#[test]
+fn every_picture_agrees_with_the_reference_on_every_pack() {
+    let Some(runtime) = testbed::openvino_runtime() else { return };
+    assert_every_picture_agrees(runtime, Device::OpenVino);
+}
+
+/// The picture that everyone has, and all that are here.
+fn pictures() -> Vec<Vec<u8>> {
+    let mut pictures = vec![std::fs::read(testbed::portrait()).unwrap()];
+    let Some(shared) = testbed::shared() else {
+        testbed::left_out("selfies on both devices");
+        return pictures;
+    };
+    for entry in std::fs::read_dir(shared.join("selfies")).unwrap() {
+        let path = entry.unwrap().path();
+        pictures.extend(path.is_file().then(|| std::fs::read(&path).unwrap()));
+    }
+    pictures
+}
+
+/// 178 scores agreed to 6.4e-6, and their log-odds to 3.0e-5, when this was written.
+#[test]
+fn real_pictures_are_scored_as_on_the_cpu() {
+    let Some(runtime) = testbed::openvino_runtime() else { return };
+    let pictures = pictures();
+    let mut compared = 0;
+    for pack in testbed::packs() {
+        let mut pipelines =
+            [Device::Cpu, Device::OpenVino].map(|device| pipeline(runtime, pack, device));
+        for picture in &pictures {
+            let reports = pipelines.each_mut().map(|it| it.check(picture, &terms()).ok());
+            let [Some(cpu), Some(openvino)] = reports else { continue };
+            assert_eq!((cpu.device, openvino.device), (Device::Cpu, Device::OpenVino));
+            // Detector and landmarker are on the CPU in both.
+            assert_eq!(cpu.faces, openvino.faces);
+            let scores = |report: &Report| -> Vec<_> {
+                report.models.iter().map(|model| model.live).chain(report.fused).collect()
+            };
+            let (cpu, openvino) = (scores(&cpu), scores(&openvino));
+            assert_eq!(cpu.len(), openvino.len());
+            for (cpu, openvino) in cpu.into_iter().zip(openvino) {
+                let probability = (cpu.get() - openvino.get()).abs();
+                // Where a probability is rounded to 0 or 1 there are no odds to compare.
+                let log_odds = (cpu.log_odds() - openvino.log_odds()).abs();
+                let is_sure = cpu.log_odds().abs() > 12.0;
+                assert!(probability <= 1e-4, "{pack}: {cpu:?} {openvino:?}");
+                assert!(log_odds <= 0.01 || is_sure, "{pack}: {cpu:?} {openvino:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared >= testbed::packs().len());
+}
+
+#[test]
+fn a_wrong_setting_is_found_out_here_too() {
+    let Some(runtime) = testbed::openvino_runtime() else { return };
+    let pack = testbed::pack("starter");
+    let text = pack.manifest.to_toml();
+    let models: Vec<&[u8]> = pack.models().collect();
+    for (right, wrong, fault) in [
+        ("live_class = 0", "live_class = 2", "`live_class = 0`: the live class"),
+        (
+            "min_confidence = 0.7",
+            "min_confidence = 0.99999",
+            "the confidence in pack.toml is wrong",
+        ),
+    ] {
+        assert!(text.contains(right), "{text}");
+        let manifest = Manifest::parse(&text.replacen(right, wrong, 1)).unwrap();
+        let pack = Pack::unsaved(manifest, &models);
+        let error =
+            Pipeline::load(runtime, &pack, Device::OpenVino, Settings::default()).unwrap_err();
+        assert!(matches!(error, LoadError::Golden(_)));
+        let said = std::error::Error::source(&error).unwrap().to_string();
+        assert!(said.contains(fault), "{said}");
+    }
+}
