@@ -108,7 +108,7 @@ def rounds(words, script, running, size, file):
             one = load.at_once(script, server, file, CONNECTIONS, seconds)
             say(f"{size}, round {number + 1}: {server.name:<12} {one['rps']:7.1f} requests/s, "
                 f"p50 {one['p50_ms']:.0f} ms, p99 {one['p99_ms']:.0f} ms")
-            yield {"picture": size, "round": number, "server": server.name, "seconds": seconds, **one}
+            yield {"picture": size, "round": number, "server": server.name, **one}
 
 
 def measure(words, scratch):
@@ -164,10 +164,10 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         result = measure(words, pathlib.Path(scratch))
     result["targets"] = targets.judged(result)
-    lines = list(targets.page(result))
-    print("\n".join(lines))
     if words.json:
         words.json.write_text(json.dumps(result, indent=1) + "\n")
+    lines = list(targets.page(result))
+    print("\n".join(lines))
     if words.page:
         table.rewrite("peer", lines)
     failures = [one for one in result["rounds"] if one["errors"] or one["not_2xx"]]
