@@ -2,6 +2,9 @@
 
 export RUSTDOCFLAGS := "-D warnings"
 
+# Cargo features that the release binary and the benches are built with: `just features=jpeg-simd peer`.
+features := ""
+
 default:
     @just --list
 
@@ -41,6 +44,15 @@ timing:
     cargo bench -p accounts --bench identify
     cargo build --release --locked
     python3 crates/livegate/tests/conformance/timing.py target/release/livegate
+
+# How long every step takes, in about five minutes; rewrites the table in docs/PERFORMANCE.md.
+bench-table *options:
+    python3 benches/table.py --features "{{features}}" {{options}}
+
+# Livegate and the peer (../shared/reference/peer) side by side, and their ratios; installs wrk where it is missing.
+peer *options:
+    cargo build --release --locked --features "{{features}}"
+    python3 benches/peer.py target/release/livegate {{options}}
 
 # Licences, sources and fences of dependencies; needs cargo-deny.
 deny:

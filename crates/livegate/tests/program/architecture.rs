@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Which of our crates each of our crates uses.
-const OURS: [(&str, &[&str]); 11] = [
+const OURS: [(&str, &[&str]); 12] = [
     ("frame", &[]),
     ("onnx", &[]),
     ("face-detector", &["frame", "onnx"]),
@@ -18,6 +18,7 @@ const OURS: [(&str, &[&str]); 11] = [
     ("livegate", &["accounts", "evaluation", "frame", "ingress", "liveness", "model-pack", "onnx"]),
     // Not part of the program: what tests and benches stand on.
     ("testbed", &["model-pack", "onnx"]),
+    ("benches", &[]),
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
@@ -53,7 +54,7 @@ const FENCED: [(&str, &[&str]); 28] = [
 ];
 
 /// Which of our crates the tests of each may use beside those. `testbed` has the real parts.
-const IN_TESTS: [(&str, &[&str]); 11] = [
+const IN_TESTS: [(&str, &[&str]); 12] = [
     ("frame", &["testbed"]),
     ("onnx", &["testbed"]),
     ("face-detector", &[]),
@@ -65,6 +66,10 @@ const IN_TESTS: [(&str, &[&str]); 11] = [
     ("ingress", &[]),
     ("livegate", &["testbed"]),
     ("testbed", &[]),
+    (
+        "benches",
+        &["anti-spoof", "face-detector", "frame", "ingress", "liveness", "model-pack", "testbed"],
+    ),
 ];
 
 fn packages() -> Vec<Package> {

@@ -1,0 +1,119 @@
+"""Who calls the servers that are compared: many at once, one after the other, or at a steady pace."""
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import threading
+import time
+
+from servers import APP_ID, APP_KEY, KAIROS_PATH, V1_PATH, form, headers
+
+RESULT = re.compile(r"RESULT rps=(\S+) p50_ms=(\S+) p99_ms=(\S+) n=(\d+) socket_errors=(\d+) non2xx=(\d+)")
+# Connections of the steady pace. Each is free again long before it is needed, unless the server falls behind.
+PACED_CONNECTIONS = 16
+MOST_ROUND_S = 60
+
+
+def need_wrk():
+    if not shutil.which("wrk"):
+        apt = ["apt-get"] if os.geteuid() == 0 else ["sudo", "apt-get"]
+        subprocess.run([*apt, "update", "-q"], check=True)
+        subprocess.run([*apt, "install", "-y", "-q", "--no-install-recommends", "wrk"], check=True)
+
+
+def at_once(script, server, picture, connections, seconds):
+    """`connections` that each call again as soon as they have an answer."""
+    environment = {**os.environ, "IMG": str(picture), "URL": f"http://127.0.0.1:{server.port}{KAIROS_PATH}",
+                   "APP_ID": APP_ID, "APP_KEY": APP_KEY}
+    run = subprocess.run([script, str(connections), str(seconds)], env=environment, capture_output=True, text=True,
+                         timeout=seconds + 120)
+    server.settle()
+    found = RESULT.search(run.stdout)
+    if not found:
+        raise SystemExit(f"{script}: {run.stdout[-500:]}{run.stderr[-500:]}")
+    rps, p50, p99 = map(float, found.groups()[:3])
+    answered, socket_errors, refused = map(int, found.groups()[3:])
+    if answered == 0 and seconds < MOST_ROUND_S:
+        # Too short for as many as there are at once.
+        return at_once(script, server, picture, connections, 2 * seconds)
+    if answered == 0:
+        raise SystemExit(f"{server.name}: nothing is answered within {seconds} s")
+    return {"seconds": seconds, "rps": rps, "p50_ms": p50, "p99_ms": p99, "requests": answered,
+            "errors": socket_errors, "not_2xx": refused}
+
+
+def since(before, after):
+    return {name: spent - before.get(name, 0.0) for name, spent in after.items()}
+
+
+def one_by_one(server, picture, count):
+    """One connection, at Livegate's own endpoint, whose answers tell how long the stages took. Medians in
+    milliseconds, and the CPU that each thread took for all of them."""
+    body, seen, stages = form(picture), [], []
+    connection = server.connect()
+    with contextlib.closing(connection):
+        for warm_up in [True] * 3 + [False] * count:
+            if not warm_up and not seen:
+                before = server.cpu_s()
+            began = time.perf_counter()
+            connection.request("POST", V1_PATH, body, headers())
+            answer = connection.getresponse()
+            told = json.loads(answer.read())
+            if answer.status != 200:
+                raise SystemExit(f"{server.name}: {V1_PATH} answers {answer.status}: {told}")
+            if not warm_up:
+                seen.append((time.perf_counter() - began) * 1e3)
+                stages.append(told["timings_ms"]["total"])
+        after = server.cpu_s()
+    return {"seen_ms": statistics.median(seen), "stages_ms": statistics.median(stages), "requests": count,
+            "verdict": told["verdict"], "cpu_s": since(before, after)}
+
+
+def at_a_pace(server, picture, per_second, seconds):
+    """Requests that come when they are due, whether or not those before are answered. Times are from when each was
+    due, so that a server that stalls is charged for all who had to wait."""
+    body, count = form(picture), int(per_second * seconds)
+    due, lock = iter(range(count)), threading.Lock()
+    times_ms, errors = [], []
+    began = time.monotonic() + 0.2
+
+    def caller():
+        connection = server.connect()
+        while True:
+            with lock:
+                number = next(due, None)
+            if number is None:
+                return connection.close()
+            at = began + number / per_second
+            time.sleep(max(at - time.monotonic(), 0))
+            try:
+                connection.request("POST", KAIROS_PATH, body, headers())
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 200:
+                    times_ms.append((time.monotonic() - at) * 1e3)
+                else:
+                    errors.append(str(answer.status))
+            except (OSError, http.client.HTTPException) as error:
+                errors.append(repr(error))
+                connection.close()
+
+    callers = [threading.Thread(target=caller, daemon=True) for _ in range(PACED_CONNECTIONS)]
+    for thread in callers:
+        thread.start()
+    for thread in callers:
+        thread.join()
+    if not times_ms:
+        raise SystemExit(f"{server.name}: nothing is answered: {errors[:3]}")
+    return {"per_second": per_second, "p50_ms": percentile(times_ms, 50), "p99_ms": percentile(times_ms, 99),
+            "requests": count, "errors": errors}
+
+
+def percentile(values, percent):
+    """The least value that `percent` of them do not exceed."""
+    rank = -(-len(values) * percent // 100)
+    return sorted(values)[max(rank, 1) - 1]

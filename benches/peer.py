@@ -1,0 +1,177 @@
+"""Livegate and the peer (FastAPI, OpenCV and onnxruntime on the starter models) side by side on one machine, and
+whether Livegate is as much faster and smaller as it means to be.
+
+    python3 benches/peer.py target/release/livegate [--rounds 5] [--seconds 6] [--json FILE] [--page]
+
+All servers are up at once and called in turn, round by round, so that a machine that slows down slows them all;
+medians of the rounds, and of the ratios within a round. Loopback only; ends what it started. Needs Linux, wrk,
+and pip for the peer's packages (into target/peer). Exits with 1 if a request failed, not if a target was missed.
+"""
+import argparse
+import contextlib
+import json
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import load
+import table
+import targets
+from servers import Livegate, Peer
+
+ROOT = table.ROOT
+TOOLS = ROOT / "target/peer"
+PYTHON = TOOLS / "venv/bin/python"
+PACKAGES = ["fastapi", "uvicorn", "python-multipart", "opencv-python-headless", "onnxruntime", "numpy"]
+SIZES = ["640x480", "1280x960", "3000x4000"]
+CONNECTIONS = 16
+WARM_UP_S = 2
+# From here on a round is twice as long: whoever is cut off at its end had more of it.
+LARGE_PX = 4_000_000
+STARTS = 5
+PACE_PER_S, PACE_S = 10, 20
+ONE_BY_ONE = 60
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("binary", type=pathlib.Path, help="Livegate's release binary")
+    parser.add_argument("--home", type=pathlib.Path, default=table.test_home(), help="has the packs and the portrait")
+    parser.add_argument("--peer", type=pathlib.Path, default=ROOT.parent / "shared/reference/peer",
+                        help="directory with the peer's app.py and load.sh")
+    parser.add_argument("--packs", default="silent-face,starter", help="which, if installed")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=6, help="of a round; twice that above 4 megapixels")
+    parser.add_argument("--picture", action="append", default=[], metavar="WxH=FILE",
+                        help="measure with this file; may be repeated, and then these are all")
+    parser.add_argument("--workers", type=int, default=2, help="of Livegate; 0: as many as it takes by itself")
+    parser.add_argument("--device", help="what Livegate runs models on")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all that was measured")
+    parser.add_argument("--page", action="store_true", help="rewrite the figures in docs/PERFORMANCE.md")
+    return parser.parse_args()
+
+
+def install():
+    if not (TOOLS / "installed").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", TOOLS / "venv"], check=True)
+        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+        subprocess.run([*pip, *PACKAGES], check=True)
+        (TOOLS / "installed").touch()
+    listed = subprocess.run([PYTHON, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],
+                            check=True, capture_output=True, text=True).stdout
+    versions = {package["name"]: package["version"] for package in json.loads(listed)}
+    return {name: versions[name] for name in PACKAGES}
+
+
+def pictures(given, home):
+    """Files by size."""
+    if given:
+        return {size: pathlib.Path(file).resolve() for size, _, file in (one.partition("=") for one in given)}
+    directory = TOOLS / "pictures"
+    directory.mkdir(exist_ok=True)
+    maker = pathlib.Path(__file__).with_name("pictures.py")
+    subprocess.run([PYTHON, maker, home / "sample/portrait.png", directory, *SIZES], check=True)
+    return {size: directory / f"{size}.jpg" for size in SIZES}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---- Measuring ----------------------------------------------------------------------------------
+
+def start(server, picture):
+    """A server of its own: how long it takes to come up, and what it then holds."""
+    times = []
+    for _ in range(STARTS):
+        with server() as running:
+            idle_mib = running.memory_mib("VmRSS")
+            first_s = running.first_answer(picture)
+            times.append({"listening_s": running.listening_after_s, "first_200_s": first_s, "idle_mib": idle_mib,
+                          "after_one_mib": running.memory_mib("VmRSS")})
+    return {key: statistics.median(one[key] for one in times) for key in times[0]}
+
+
+def rounds(words, script, running, size, file):
+    """Every server once a round, another one first each time."""
+    width, height = map(int, size.split("x"))
+    seconds = words.seconds * (2 if width * height > LARGE_PX else 1)
+    for server in running:
+        load.at_once(script, server, file, CONNECTIONS, WARM_UP_S)
+    for number in range(words.rounds):
+        first = number % len(running)
+        for server in running[first:] + running[:first]:
+            one = load.at_once(script, server, file, CONNECTIONS, seconds)
+            say(f"{size}, round {number + 1}: {server.name:<12} {one['rps']:7.1f} requests/s, "
+                f"p50 {one['p50_ms']:.0f} ms, p99 {one['p99_ms']:.0f} ms")
+            yield {"picture": size, "round": number, "server": server.name, **one}
+
+
+def measure(words, scratch):
+    packs = [pack for pack in words.packs.split(",") if (words.home / "packs" / pack).is_dir()]
+    if not packs:
+        raise SystemExit(f"none of the packs {words.packs} is under {words.home}")
+    load.need_wrk()
+    versions = install()
+    files = pictures(words.picture, words.home)
+    small = min(files.values(), key=lambda file: file.stat().st_size).read_bytes()
+    peer = lambda: Peer(PYTHON, words.peer, words.home / "packs/starter", scratch)
+    livegates = {pack: lambda pack=pack: Livegate(words.binary.resolve(), words.home.resolve(), pack, words.workers,
+                                                  words.device, scratch) for pack in packs}
+    servers = {"peer": peer, **livegates}
+    result = {"cpu": table.cpu(), "peer_packages": versions, "livegate": version(words.binary), "packs": packs,
+              "device": words.device or "cpu", "workers": words.workers, "connections": CONNECTIONS,
+              "pictures": {size: {"bytes": file.stat().st_size} for size, file in files.items()},
+              "starts": {}, "rounds": [], "one_by_one": {}, "pace": {}, "peak_mib": {}}
+    for name, server in servers.items():
+        say(f"starting {name} {STARTS} times")
+        result["starts"][name] = start(server, small)
+    with contextlib.ExitStack() as stack:
+        running = [stack.enter_context(server()) for server in servers.values()]
+        for server in running:
+            server.first_answer(small)
+        for server in running[1:]:
+            say(f"{server.name}: one by one, then {PACE_PER_S} requests/s for {PACE_S} s")
+            result["one_by_one"][server.name] = {
+                size: load.one_by_one(server, file.read_bytes(), ONE_BY_ONE) for size, file in files.items()}
+            result["pace"][server.name] = load.at_a_pace(server, small, PACE_PER_S, PACE_S)
+        for size, file in files.items():
+            result["rounds"] += rounds(words, words.peer.resolve() / "load.sh", running, size, file)
+        # The greatest that they ever had, all sizes and the load together.
+        result["peak_mib"] = {server.name: server.memory_mib("VmHWM") for server in running}
+    return result
+
+
+def version(binary):
+    return subprocess.run([binary.resolve(), "--version"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def end_once(*_):
+    """Everything is ended on the way out, and that is not to be cut short."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit("ended")
+
+
+if __name__ == "__main__":
+    words = arguments()
+    for number in SIGNALS:
+        signal.signal(number, end_once)
+    with tempfile.TemporaryDirectory() as scratch:
+        result = measure(words, pathlib.Path(scratch))
+    result["targets"] = targets.judged(result)
+    if words.json:
+        words.json.write_text(json.dumps(result, indent=1) + "\n")
+    lines = list(targets.page(result))
+    print("\n".join(lines))
+    if words.page:
+        table.rewrite("peer", lines)
+    failures = [one for one in result["rounds"] if one["errors"] or one["not_2xx"]]
+    failures += [one for one in result["pace"].values() if one["errors"]]
+    for failure in failures:
+        say(f"FAILED requests: {failure}")
+    sys.exit(1 if failures else 0)

@@ -1,0 +1,96 @@
+//! The pictures that are measured on: one portrait in several sizes, as phones would store it.
+
+use fastrand::Rng;
+use frame::{Decoder, Filter, Frame, PixelRect, Reduction, Resampler, Size};
+use liveness::Settings;
+
+/// Rows of the portrait that are kept. Its face then takes 29% of the height; in selfies it is 24 to 58%.
+const KEPT_ROWS: usize = 384;
+/// How far the grain goes to either side, levels; its standard deviation is 4.5. So much that 12
+/// megapixels weigh what they do as phones store them.
+const MOST_GRAIN: i16 = 10;
+const GRAIN_SEED: u64 = 1;
+/// Of the JPEGs, as libjpeg counts it.
+const QUALITY: u8 = 90;
+
+/// One of them.
+pub(crate) struct Picture {
+    /// Its size, and what else sets it apart.
+    pub(crate) name: &'static str,
+    /// The file.
+    pub(crate) jpeg: Vec<u8>,
+    /// What the walk decodes it to: reduced, if it is large.
+    pub(crate) frame: Frame,
+    /// Whether no other has the same pixels.
+    pub(crate) is_only_one_of_its_size: bool,
+}
+
+impl Picture {
+    /// All of them.
+    pub(crate) fn all() -> Vec<Self> {
+        let portrait = std::fs::read(testbed::portrait()).expect("the portrait can be read");
+        let portrait = decoded(&portrait, Reduction::NONE);
+        let as_served =
+            Reduction { most: 8, min_longer_side_px: Settings::default().min_decoded_side_px };
+        [
+            ("640x480", Size::new(640, 480), false),
+            ("1280x960", Size::new(1280, 960), false),
+            ("3000x4000", Size::new(3000, 4000), false),
+            ("3000x4000 progressive", Size::new(3000, 4000), true),
+            ("5000x5000", Size::new(5000, 5000), false),
+        ]
+        .into_iter()
+        .map(|(name, size, is_progressive)| {
+            let picture = with_grain(enlarged(&portrait, size));
+            let jpeg = if is_progressive { progressive(&picture) } else { baseline(&picture) };
+            let frame = decoded(&jpeg, as_served);
+            Self { name, jpeg, frame, is_only_one_of_its_size: !is_progressive }
+        })
+        .collect()
+    }
+}
+
+/// The picture in `file`: the one place here that decodes and does not measure it.
+fn decoded(file: &[u8], reduction: Reduction) -> Frame {
+    let mut decoder = Decoder::default();
+    decoder.decode(file, &reduction).expect("it is a picture").frame.clone()
+}
+
+/// The middle columns of the portrait's upper rows, as many as `size` has the shape of, brought to that size.
+fn enlarged(portrait: &Frame, size: Size) -> Frame {
+    let kept = Size::new(KEPT_ROWS * size.width / size.height, KEPT_ROWS);
+    let left = (portrait.size().width - kept.width) / 2;
+    let part = portrait.crop(PixelRect { left, top: 0, size: kept });
+    let mut resampler = Resampler::default();
+    let view = resampler.resample(part, size, Filter::AreaOrLanczos4);
+    let pixels = (0..size.height).flat_map(|y| view.row(y)).copied().collect();
+    Frame::from_rgb8(size, pixels).expect("there are as many rows as the size says")
+}
+
+/// What a sensor adds: every pixel a little lighter or darker, most of them by little.
+fn with_grain(mut picture: Frame) -> Frame {
+    let mut random = Rng::with_seed(GRAIN_SEED);
+    for pixel in picture.pixels_mut().chunks_exact_mut(3) {
+        let grain = random.i16(0..=MOST_GRAIN) - random.i16(0..=MOST_GRAIN);
+        for level in pixel {
+            *level = (i16::from(*level) + grain).clamp(0, 255) as u8;
+        }
+    }
+    picture
+}
+
+fn baseline(picture: &Frame) -> Vec<u8> {
+    picture.encode_jpeg(QUALITY).expect("JPEG has room for it")
+}
+
+/// In scans of growing detail, as libjpeg writes them where nothing else is asked for.
+fn progressive(picture: &Frame) -> Vec<u8> {
+    let mut encoder = mozjpeg::Compress::new(mozjpeg::ColorSpace::JCS_RGB);
+    encoder.set_size(picture.size().width, picture.size().height);
+    encoder.set_fastest_defaults();
+    encoder.set_progressive_mode();
+    encoder.set_quality(QUALITY.into());
+    let mut encoder = encoder.start_compress(Vec::new()).expect("memory can be written to");
+    encoder.write_scanlines(picture.pixels()).expect("there are as many rows as the size says");
+    encoder.finish().expect("memory can be written to")
+}
