@@ -75,7 +75,8 @@ pub(crate) fn install_packs(
     sources: &Sources,
 ) -> anyhow::Result<()> {
     let wanted = Wanted {
-        runtimes: missing_runtime(home, place, DeviceChoice::default()),
+        // Any will do.
+        runtimes: missing_runtime(home, place, DeviceChoice::Auto),
         sample: home.sample_portrait().is_none(),
         packs: chosen(names)?,
         all_packs: true,

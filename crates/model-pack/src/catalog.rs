@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::artifact::Artifact;
+use crate::digest::Digest;
 use crate::manifest::Manifest;
 use crate::source::Source;
 
@@ -113,6 +114,37 @@ pub fn runtime_library(library: Library) -> Option<Vec<Artifact>> {
             let mut known = extras.openvino.into_iter();
             known.find(|it| it.os == OS && it.arch == ARCH).map(Bundle::artifacts)
         }
+    }
+}
+
+/// OpenVINO's plugins that are not used. What it does not find beside itself it looks for in the working
+/// directory, and would load from there: whoever has such a file among the pictures that somebody checks would have
+/// their code run. So there is a file beside it that is no library, under each of these names.
+const UNUSED_PLUGINS: [&str; 5] = [
+    "libopenvino_auto_batch_plugin.so",
+    "libopenvino_auto_plugin.so",
+    "libopenvino_hetero_plugin.so",
+    "libopenvino_intel_gpu_plugin.so",
+    "libopenvino_intel_npu_plugin.so",
+];
+/// What is in them.
+pub(crate) const UNUSED_PLUGIN: &str =
+    "This keeps OpenVINO from looking elsewhere for a plugin that Livegate does not use.\n";
+
+/// The files that are made here, and not fetched, to be beside those of [`runtime_library`].
+pub(crate) fn made_files(library: Library) -> Vec<Artifact> {
+    let unused_plugin = |name: &str| Artifact {
+        file: name.to_owned(),
+        sha256: Digest::of(UNUSED_PLUGIN.as_bytes()),
+        size_bytes: UNUSED_PLUGIN.len() as u64,
+        licence: "Apache-2.0".to_owned(),
+        origin: "Livegate".to_owned(),
+        training_data: None,
+        sources: Vec::new(),
+    };
+    match library {
+        Library::Cpu => Vec::new(),
+        Library::OpenVino => UNUSED_PLUGINS.map(unused_plugin).into(),
     }
 }
 

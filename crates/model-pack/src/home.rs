@@ -97,7 +97,8 @@ impl Home {
     /// them (`receipt.rs` says what that is worth).
     #[must_use]
     pub fn runtime_library(&self, library: Library) -> Option<PathBuf> {
-        let artifacts = catalog::runtime_library(library)?;
+        let mut artifacts = catalog::runtime_library(library)?;
+        artifacts.extend(catalog::made_files(library));
         let directory = self.runtime_directory(library);
         let is_whole = match &artifacts[..] {
             [artifact] => artifact.is_in(&directory).unwrap_or(false),

@@ -155,17 +155,20 @@ impl<'a> Installer<'a> {
     /// # Errors
     /// When no source has it, or it is not made for this platform.
     pub fn install_runtime(&self, library: Library) -> Result<(), InstallError> {
-        let artifacts =
+        let mut artifacts =
             catalog::runtime_library(library).ok_or(InstallError::NoLibrary(library))?;
         let directory = self.home.runtime_directory(library);
         for artifact in &artifacts {
             self.install(artifact, &directory)?;
         }
-        if artifacts.len() > 1 {
-            receipt::write(&artifacts, &directory)
-                .map_err(|source| InstallError::Home { path: directory, source })?;
-        }
-        Ok(())
+        let mut finish = || {
+            for made in catalog::made_files(library) {
+                write(catalog::UNUSED_PLUGIN, &directory.join(&made.file))?;
+                artifacts.push(made);
+            }
+            if artifacts.len() > 1 { receipt::write(&artifacts, &directory) } else { Ok(()) }
+        };
+        finish().map_err(|source| InstallError::Home { path: directory.clone(), source })
     }
 
     /// Installs the sample portrait.
@@ -186,9 +189,6 @@ impl<'a> Installer<'a> {
             self.install(artifact, &directory)?;
         }
         let path = directory.join("pack.toml");
-        if std::fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
-            return Ok(());
-        }
         write(text, &path).map_err(|source| InstallError::Home { path, source })
     }
 
@@ -331,8 +331,11 @@ impl<'a> Installer<'a> {
     }
 }
 
-/// Writes `text` beside `path` first, and moves it there.
+/// Writes `text` beside `path` first, and moves it there; unless it is there.
 fn write(text: &str, path: &Path) -> std::io::Result<()> {
+    if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut beside = tempfile::Builder::new().prefix(PART_PREFIX).tempfile_in(directory)?;
     std::io::Write::write_all(&mut beside, text.as_bytes())?;

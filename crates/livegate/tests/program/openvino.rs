@@ -1,6 +1,7 @@
 //! `--device openvino`: brought by setup, used by what checks selfies, and never replaced in silence.
 
 use std::path::Path;
+use std::process::Command;
 
 use model_pack::{Home, Library};
 use serde_json::Value;
@@ -99,6 +100,37 @@ fn a_damaged_library_is_not_loaded_and_put_right_where_it_can_be() {
         assert_eq!(std::fs::metadata(&path).unwrap().len(), whole);
         assert!(is_whole(home.path()));
     }
+}
+
+/// OpenVINO looks for plugins there that it does not find beside itself.
+#[test]
+fn nothing_is_loaded_from_the_working_directory() {
+    if files().is_none() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(
+        path("plugin.c"),
+        "#include <fcntl.h>\n__attribute__((constructor)) static void run(void) { creat(\"loaded\", 0600); }",
+    )
+    .unwrap();
+    let mut cc = Command::new("cc");
+    cc.current_dir(directory.path()).args(["-shared", "-fPIC", "-o", "plugin.so", "plugin.c"]);
+    if !cc.status().is_ok_and(|status| status.success()) {
+        testbed::left_out_without("cc", "what is loaded from the working directory");
+        return;
+    }
+    for name in ["auto_batch", "auto", "hetero", "intel_cpu", "intel_gpu", "intel_npu"] {
+        std::fs::copy(path("plugin.so"), path(&format!("libopenvino_{name}_plugin.so"))).unwrap();
+    }
+    let mut verify = livegate(testbed::home().root());
+    verify.args(["verify", "--offline", "--pack", "starter", "--device", "openvino"]);
+    verify.arg(testbed::portrait()).current_dir(directory.path());
+    let (out, said, code) = finished(&verify.output().unwrap());
+    assert_eq!((said.as_str(), code), ("", 0));
+    assert!(out.contains("openvino]"), "{out}");
+    assert!(!path("loaded").exists());
 }
 
 #[test]
