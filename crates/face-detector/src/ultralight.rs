@@ -30,16 +30,13 @@ pub(crate) fn candidates(
         return Err(DetectError::Grid { expected: count, found: boxes.shape()[1] });
     }
     let (width, height) = (canvas.width as f32, canvas.height as f32);
-    let face = |i: usize| Face {
-        rect: {
-            let [x1, y1, x2, y2] = [0, 1, 2, 3].map(|k| boxes[[0, i, k]]);
-            Rect::new(x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height)
-        },
-        confidence: scores[[0, i, 1]],
-        landmarks: None,
-    };
-    Ok((0..count)
-        .map(face)
-        .filter(|face| face.confidence >= min_confidence && face.rect.is_proper())
-        .collect())
+    let scores = scores.iter().skip(1).step_by(2);
+    let boxes = boxes.rows();
+    let candidates = scores.zip(boxes).filter(|(confidence, _)| **confidence >= min_confidence);
+    let faces = candidates.map(|(&confidence, corners)| {
+        let [x1, y1, x2, y2] = [0, 1, 2, 3].map(|k| corners[k]);
+        let rect = Rect::new(x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height);
+        Face { rect, confidence, landmarks: None }
+    });
+    Ok(faces.filter(|face| face.rect.is_proper()).collect())
 }

@@ -42,10 +42,13 @@ pub(crate) async fn read(
     let media_type = media_type.ok_or(Problem::UnsupportedMediaType)?;
     let body = Body::new(Limited::new(body, max_bytes)).into_data_stream();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
+    // Room for what was announced, which takes no memory until it comes; a buffer that grew by doubling would take
+    // up to twice as much.
+    let room = announced.map_or(0, |length| length as usize);
     let submission = if essence.eq_ignore_ascii_case("multipart/form-data") {
-        read_form(media_type, body, takes_level).await
+        read_form(media_type, body, room, takes_level).await
     } else if essence.eq_ignore_ascii_case("application/json") {
-        read_json(body, takes_level).await
+        read_json(body, room, takes_level).await
     } else {
         return Err(Problem::UnsupportedMediaType);
     };
@@ -96,6 +99,7 @@ impl From<multer::Error> for Fault {
 async fn read_form(
     media_type: &str,
     body: BodyDataStream,
+    room: usize,
     takes_level: bool,
 ) -> Result<Submission, Fault> {
     let boundary = multer::parse_boundary(media_type)?;
@@ -103,12 +107,14 @@ async fn read_form(
     let (mut selfie, mut threshold, mut security_level) = (None, None, None);
     while let Some(field) = form.next_field().await? {
         match field.name() {
-            Some("selfie") if selfie.is_none() => selfie = Some(collect(field, usize::MAX).await?),
+            Some("selfie") if selfie.is_none() => {
+                selfie = Some(collect(field, Vec::with_capacity(room), usize::MAX).await?);
+            }
             Some("threshold") if threshold.is_none() => {
-                threshold = Some(collect(field, MAX_TERM_BYTES).await?);
+                threshold = Some(collect(field, Vec::new(), MAX_TERM_BYTES).await?);
             }
             Some("security_level") if takes_level && security_level.is_none() => {
-                security_level = Some(collect(field, MAX_TERM_BYTES).await?);
+                security_level = Some(collect(field, Vec::new(), MAX_TERM_BYTES).await?);
             }
             // Which of two would be the one that is meant?
             Some("selfie") => {
@@ -142,9 +148,12 @@ async fn read_form(
     Ok(Submission { selfie, threshold, security_level })
 }
 
-/// A part's bytes; of one that is longer than `enough`, more than that many and not all.
-async fn collect(mut field: Field<'_>, enough: usize) -> Result<Vec<u8>, multer::Error> {
-    let mut bytes = Vec::new();
+/// A part's bytes, added to `bytes`; of one that is longer than `enough`, more than that many and not all.
+async fn collect(
+    mut field: Field<'_>,
+    mut bytes: Vec<u8>,
+    enough: usize,
+) -> Result<Vec<u8>, multer::Error> {
     while let Some(chunk) = field.chunk().await? {
         if bytes.len() <= enough {
             bytes.extend_from_slice(&chunk);
@@ -153,7 +162,11 @@ async fn collect(mut field: Field<'_>, enough: usize) -> Result<Vec<u8>, multer:
     Ok(bytes)
 }
 
-async fn read_json(mut body: BodyDataStream, takes_level: bool) -> Result<Submission, Fault> {
+async fn read_json(
+    mut body: BodyDataStream,
+    room: usize,
+    takes_level: bool,
+) -> Result<Submission, Fault> {
     #[derive(Deserialize)]
     struct Fields<'a> {
         // Borrowed where it holds no escapes: a picture is large.
@@ -174,7 +187,7 @@ async fn read_json(mut body: BodyDataStream, takes_level: bool) -> Result<Submis
     ) -> Result<Option<serde_json::Value>, D::Error> {
         serde_json::Value::deserialize(value).map(Some)
     }
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(room);
     while let Some(chunk) = body.next().await {
         let chunk: Bytes = chunk.map_err(|error| Fault::of_stream(&error))?;
         text.extend_from_slice(&chunk);
