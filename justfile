@@ -9,7 +9,7 @@ default:
     @just --list
 
 # What CI runs.
-ci: format-check lint docs test smoke conformance
+ci: format-check lint docs test test-simd smoke conformance
 
 # Rewrite the sources in the project's format.
 format:
@@ -28,6 +28,10 @@ docs:
 # The README's test command.
 test:
     cargo test --workspace
+
+# The tests of the decoders once more, with libjpeg's SIMD code; on x86 that needs nasm.
+test-simd:
+    cargo test -p frame --features jpeg-simd
 
 # The release binary, set up from nothing and used once, as a newcomer would.
 smoke:

@@ -169,7 +169,7 @@ if __name__ == "__main__":
     lines = list(targets.page(result))
     print("\n".join(lines))
     if words.page:
-        table.rewrite("peer", lines)
+        table.rewrite(f"peer, {result['device']}", lines)
     failures = [one for one in result["rounds"] if one["errors"] or one["not_2xx"]]
     failures += [one for one in result["pace"].values() if one["errors"]]
     for failure in failures:
