@@ -11,9 +11,11 @@ ci: format-check lint docs test smoke conformance
 # Rewrite the sources in the project's format.
 format:
     cargo fmt --all
+    rustfmt --edition 2024 fuzz/fuzz_targets/*.rs fuzz/seeds/src/main.rs
 
 format-check:
     cargo fmt --all -- --check
+    rustfmt --edition 2024 --check fuzz/fuzz_targets/*.rs fuzz/seeds/src/main.rs
 
 # Warnings are errors here, not on the desk.
 lint:
@@ -41,6 +43,14 @@ timing:
     cargo bench -p accounts --bench identify
     cargo build --release --locked
     python3 crates/livegate/tests/conformance/timing.py target/release/livegate
+
+# What reads bytes from strangers, fed with anything, each part of it for so long (needs clang and nasm).
+fuzz seconds="600":
+    fuzz/run jpeg {{seconds}}
+    JPEG_SIMD=1 fuzz/run jpeg {{seconds}}
+    fuzz/run picture {{seconds}}
+    fuzz/run onnx_model {{seconds}}
+    fuzz/run body {{seconds}}
 
 # Licences, sources and fences of dependencies; needs cargo-deny.
 deny:

@@ -180,7 +180,10 @@ fn others() -> Vec<(String, Vec<u8>)> {
     files.push(("webp-animated".to_owned(), riff(&[canvas, animation, frame].concat())));
     let canvas = chunk(b"VP8X", &[0x10, 0, 0, 0, 15, 0, 0, 15, 0, 0]);
     let alpha = chunk(b"ALPH", &[&[0][..], &[128; 256]].concat());
-    files.push(("webp-alpha-lossy".to_owned(), riff(&[canvas, alpha, chunk(b"VP8 ", &vp8)].concat())));
+    files.push((
+        "webp-alpha-lossy".to_owned(),
+        riff(&[canvas, alpha, chunk(b"VP8 ", &vp8)].concat()),
+    ));
     files
 }
 
