@@ -14,9 +14,11 @@ ci: format-check lint docs test test-simd smoke conformance
 # Rewrite the sources in the project's format.
 format:
     cargo fmt --all
+    rustfmt --edition 2024 fuzz/fuzz_targets/*.rs fuzz/seeds/src/main.rs
 
 format-check:
     cargo fmt --all -- --check
+    rustfmt --edition 2024 --check fuzz/fuzz_targets/*.rs fuzz/seeds/src/main.rs
 
 # Warnings are errors here, not on the desk.
 lint:
@@ -57,6 +59,14 @@ bench-table *options:
 peer *options:
     cargo build --release --locked --features "{{features}}"
     python3 benches/peer.py target/release/livegate {{options}}
+
+# What reads bytes from strangers, fed with anything, each part of it for so long (needs clang and nasm).
+fuzz seconds="600":
+    fuzz/run jpeg {{seconds}}
+    JPEG_SIMD=1 fuzz/run jpeg {{seconds}}
+    fuzz/run picture {{seconds}}
+    fuzz/run onnx_model {{seconds}}
+    fuzz/run body {{seconds}}
 
 # Licences, sources and fences of dependencies; needs cargo-deny.
 deny:

@@ -29,9 +29,11 @@ def at_once(script, server, picture, connections, seconds):
     """`connections` that each call again as soon as they have an answer."""
     environment = {**os.environ, "IMG": str(picture), "URL": f"http://127.0.0.1:{server.port}{KAIROS_PATH}",
                    "APP_ID": APP_ID, "APP_KEY": APP_KEY}
+    before = server.cpu_s()
     run = subprocess.run([script, str(connections), str(seconds)], env=environment, capture_output=True, text=True,
                          timeout=seconds + 120)
     server.settle()
+    spent = since(before, server.cpu_s())
     found = RESULT.search(run.stdout)
     if not found:
         raise SystemExit(f"{script}: {run.stdout[-500:]}{run.stderr[-500:]}")
@@ -43,7 +45,7 @@ def at_once(script, server, picture, connections, seconds):
     if answered == 0:
         raise SystemExit(f"{server.name}: nothing is answered within {seconds} s")
     return {"seconds": seconds, "rps": rps, "p50_ms": p50, "p99_ms": p99, "requests": answered,
-            "errors": socket_errors, "not_2xx": refused}
+            "errors": socket_errors, "not_2xx": refused, "cpu_s": spent}
 
 
 def since(before, after):

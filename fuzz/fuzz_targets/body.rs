@@ -1,0 +1,81 @@
+//! Any bytes as a request's body, in chunks of any size, as a form or as JSON.
+//!
+//! `ingress` shows none of this to other crates, so its file is compiled here once more, with as much of
+//! `Problem` as it needs.
+
+#![no_main]
+#![forbid(unsafe_code)]
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, header};
+use futures_util::FutureExt;
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../crates/ingress/src/body.rs"]
+mod body;
+
+mod problem {
+    /// Those of `ingress::Problem` that a body can be.
+    #[derive(Debug, PartialEq)]
+    pub(crate) enum Problem {
+        MalformedBody(&'static str),
+        MissingSelfie,
+        InvalidThreshold,
+        BodyTooLarge { limit_bytes: usize },
+        UnsupportedMediaType,
+    }
+}
+
+use body::Submission;
+use problem::Problem;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&[kind, chunk], body)) = input.split_first_chunk() else { return };
+    // The boundary is a caller's choice, too.
+    let media_type = match kind & 7 {
+        1 | 3 | 5 | 7 => "application/json",
+        0 => "multipart/form-data; boundary=B",
+        2 => "multipart/form-data; boundary=\"--B\"",
+        4 => "multipart/form-data; boundary=\"\"",
+        _ => "Multipart/Form-Data; charset=utf-8; boundary=B; boundary=C",
+    };
+    let takes_level = kind & 8 == 8;
+    let most = if kind & 16 == 16 { 100 } else { 10_000 };
+    let read = |chunk| read(media_type, body, chunk, most, takes_level);
+    let whole = read(body.len().max(1));
+    let cut = read(usize::from(chunk) + 1);
+    for submission in [&whole, &cut].into_iter().flatten() {
+        assert!(submission.selfie.len() <= most.min(body.len()));
+        assert!(takes_level || submission.security_level.is_none());
+    }
+    if body.len() > most {
+        // In chunks, a form may end or be malformed before it is too long.
+        assert!(whole.is_err(), "more was taken than may be");
+        return;
+    }
+    match (whole, cut) {
+        (Ok(whole), Ok(cut)) => {
+            assert_eq!(whole.selfie, cut.selfie);
+            assert_eq!(whole.threshold, cut.threshold);
+            assert_eq!(whole.security_level, cut.security_level);
+        }
+        (Err(whole), Err(cut)) => assert_eq!(whole, cut),
+        (whole, cut) => panic!("{:?} and {:?} of one body", whole.err(), cut.err()),
+    }
+});
+
+fn read(
+    media_type: &'static str,
+    body: &[u8],
+    chunk: usize,
+    most: usize,
+    takes_level: bool,
+) -> Result<Submission, Problem> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    let chunks = body.chunks(chunk).map(|bytes| Ok(Bytes::copy_from_slice(bytes)));
+    let chunks: Vec<Result<Bytes, std::io::Error>> = chunks.collect();
+    let body = Body::from_stream(futures_util::stream::iter(chunks));
+    // All of the body is there: nothing is ever waited for.
+    body::read(&headers, body, most, takes_level).now_or_never().expect("it never waits")
+}

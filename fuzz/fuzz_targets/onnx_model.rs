@@ -1,0 +1,14 @@
+//! Any bytes as an ONNX file. ONNX Runtime is not loaded: this is what stands before it.
+
+#![no_main]
+#![forbid(unsafe_code)]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let first = onnx::inspect(input);
+    if let Err(error) = &first {
+        assert!(!error.to_string().is_empty());
+    }
+    assert_eq!(onnx::inspect(input), first);
+});

@@ -1,0 +1,233 @@
+//! Writes the files that fuzzing starts from: `seeds DIRECTORY` fills a directory in it for every target.
+//!
+//! They are small, so that a change hits something: pictures of 8 to 40 pixels, drawn here; models of the
+//! tests of `onnx`; bodies as the contract has them.
+
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use pictures::{ColorSpace, Jpeg, encoded, exif};
+
+#[allow(dead_code, reason = "tests need more kinds of pictures than this")]
+#[path = "../../../crates/testbed/src/pictures.rs"]
+mod pictures;
+
+fn main() {
+    let out = PathBuf::from(std::env::args_os().nth(1).expect("a directory to write to"));
+    let jpegs = jpegs();
+    for (name, jpeg) in &jpegs {
+        // The target puts the first three bytes before it, and takes the reduction from another one.
+        for choice in 0..4 {
+            let input = [&[choice], &jpeg[3..]].concat();
+            write(&out, "jpeg", &format!("{name}-{choice}"), &input);
+        }
+        write(&out, "picture", &format!("jpeg-{name}"), jpeg);
+    }
+    for (name, file) in others() {
+        write(&out, "picture", &name, &file);
+    }
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/onnx/tests/data");
+    for entry in fs::read_dir(models).expect("the models of the tests") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "onnx") {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            write(&out, "onnx_model", &name, &fs::read(&path).expect("a readable model"));
+        }
+    }
+    for (name, body) in bodies() {
+        write(&out, "body", name, &body);
+    }
+}
+
+fn write(out: &Path, target: &str, name: &str, bytes: &[u8]) {
+    let directory = out.join(target);
+    fs::create_dir_all(&directory).expect("the directory can be made");
+    fs::write(directory.join(name), bytes).expect("the file can be written");
+}
+
+fn scene(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let corner = x < width / 3 && y < height / 4;
+        Rgb([(255 * x / width) as u8, (255 * y / height) as u8, if corner { 250 } else { 40 }])
+    })
+}
+
+/// JPEGs of every kind that is read, and of some that are not.
+fn jpegs() -> Vec<(String, Vec<u8>)> {
+    let (width, height) = (37, 21);
+    let scene = scene(width, height);
+    let gray = DynamicImage::ImageRgb8(scene.clone()).into_luma8();
+    let ink: Vec<u8> = scene.pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 200]).collect();
+    let mut files = Vec::new();
+    for progressive in [false, true] {
+        let name = if progressive { "progressive" } else { "baseline" };
+        let how = Jpeg { progressive, ..Jpeg::default() };
+        let size = (width, height);
+        files.push((name.to_owned(), how.of(&scene)));
+        files.push((
+            format!("{name}-gray"),
+            how.of_samples(gray.as_raw(), size, ColorSpace::JCS_GRAYSCALE),
+        ));
+        files.push((format!("{name}-cmyk"), how.of_samples(&ink, size, ColorSpace::JCS_CMYK)));
+        files.push((
+            format!("{name}-ycck"),
+            jpeg(&ink, ColorSpace::JCS_CMYK, ColorSpace::JCS_YCCK, (1, 1), progressive),
+        ));
+        let rgb = ColorSpace::JCS_RGB;
+        files.push((format!("{name}-rgb"), jpeg(&scene, rgb, rgb, (1, 1), progressive)));
+        for chroma in [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (4, 2)] {
+            let file = jpeg(&scene, rgb, ColorSpace::JCS_YCbCr, chroma, progressive);
+            files.push((format!("{name}-{}x{}", chroma.0, chroma.1), file));
+        }
+    }
+    for orientation in [3, 6] {
+        let how = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
+        files.push((format!("exif-{orientation}"), how.of(&scene)));
+    }
+    let baseline = Jpeg::default().of(&scene);
+    files.push(("arithmetic".to_owned(), with_frame_kind(&baseline, 0xC9)));
+    files.push(("extended".to_owned(), with_frame_kind(&baseline, 0xC1)));
+    files.push(("restarts".to_owned(), with_restarts()));
+    let end = baseline.len() - 2;
+    files.push(("padded".to_owned(), [&baseline[..end], &[0; 4], &baseline[end..]].concat()));
+    files
+}
+
+/// A JPEG whose samples are kept in another colour space, and its chroma with fewer of them.
+fn jpeg(
+    samples: &[u8],
+    given: ColorSpace,
+    kept: ColorSpace,
+    chroma: (u8, u8),
+    progressive: bool,
+) -> Vec<u8> {
+    let mut writer = mozjpeg::Compress::new(given);
+    writer.set_size(37, 21);
+    if progressive {
+        writer.set_progressive_mode();
+    } else {
+        writer.set_fastest_defaults();
+    }
+    writer.set_color_space(kept);
+    writer.set_quality(60.0);
+    if kept == ColorSpace::JCS_YCbCr {
+        writer.set_chroma_sampling_pixel_sizes(chroma, chroma);
+    }
+    let mut writer = writer.start_compress(Vec::new()).expect("memory can be written to");
+    writer.write_scanlines(samples).expect("there are as many samples as pixels");
+    writer.finish().expect("memory can be written to")
+}
+
+/// `baseline` with the marker of another kind of frame.
+fn with_frame_kind(baseline: &[u8], kind: u8) -> Vec<u8> {
+    let mut file = baseline.to_vec();
+    let frame = file.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a baseline frame");
+    file[frame + 1] = kind;
+    file
+}
+
+/// A gray JPEG with a restart marker behind every block.
+fn with_restarts() -> Vec<u8> {
+    let file = Jpeg::default().of_samples(&[128; 24 * 16], (24, 16), ColorSpace::JCS_GRAYSCALE);
+    let scan = file.windows(2).position(|pair| pair == [0xFF, 0xDA]).expect("a scan");
+    let (head, scan_head) = (&file[..scan], &file[scan..scan + 10]);
+    let mut restarted = [head, &[0xFF, 0xDD, 0, 4, 0, 1], scan_head].concat();
+    for block in 0..6 {
+        // In the standard tables: as light as the one before it (00), and nothing else (1010).
+        restarted.push(0b0010_1011);
+        if block < 5 {
+            restarted.extend([0xFF, 0xD0 + block]);
+        }
+    }
+    restarted.extend([0xFF, 0xD9]);
+    restarted
+}
+
+/// The formats that `image` reads.
+fn others() -> Vec<(String, Vec<u8>)> {
+    let rgb = DynamicImage::ImageRgb8(scene(20, 12));
+    let mut rgba = rgb.to_rgba8();
+    rgba.enumerate_pixels_mut().for_each(|(x, _, pixel)| pixel.0[3] = (12 * x) as u8);
+    let mut files = Vec::new();
+    for (name, format) in [
+        ("png", ImageFormat::Png),
+        ("webp", ImageFormat::WebP),
+        ("bmp", ImageFormat::Bmp),
+        ("tiff", ImageFormat::Tiff),
+        ("gif", ImageFormat::Gif),
+    ] {
+        files.push((name.to_owned(), encoded(&rgb, format)));
+        files.push((format!("{name}-alpha"), encoded(&rgba.clone().into(), format)));
+    }
+    files.push(("png-gray".to_owned(), encoded(&rgb.to_luma8().into(), ImageFormat::Png)));
+    files.push(("png-deep".to_owned(), encoded(&rgb.to_rgba16().into(), ImageFormat::Png)));
+    files.push(("png-palette".to_owned(), pictures::palette_png(&rgb.to_luma8())));
+    files.push(("png-interlaced".to_owned(), interlaced_png()));
+    files.push(("tiff-gray".to_owned(), encoded(&rgb.to_luma8().into(), ImageFormat::Tiff)));
+    files.push(("tiff-deep".to_owned(), encoded(&rgb.to_rgb16().into(), ImageFormat::Tiff)));
+    files.push(("tiff-float".to_owned(), encoded(&rgb.to_rgb32f().into(), ImageFormat::Tiff)));
+    // Lossy and of one colour: none of the encoders here writes it. A key frame of 16x16 whose data are zeros.
+    let vp8 = [&[0x50, 0x02, 0, 0x9D, 0x01, 0x2A, 16, 0, 16, 0][..], &[0; 40]].concat();
+    let riff = |chunks: &[u8]| chunk(b"RIFF", &[&b"WEBP"[..], chunks].concat());
+    files.push(("webp-lossy".to_owned(), riff(&chunk(b"VP8 ", &vp8))));
+    let canvas = chunk(b"VP8X", &[0x02, 0, 0, 0, 15, 0, 0, 15, 0, 0]);
+    let animation = chunk(b"ANIM", &[0; 6]);
+    let place = [0, 0, 0, 0, 0, 0, 15, 0, 0, 15, 0, 0, 100, 0, 0, 0];
+    let frame = chunk(b"ANMF", &[&place[..], &chunk(b"VP8 ", &vp8)].concat());
+    files.push(("webp-animated".to_owned(), riff(&[canvas, animation, frame].concat())));
+    let canvas = chunk(b"VP8X", &[0x10, 0, 0, 0, 15, 0, 0, 15, 0, 0]);
+    let alpha = chunk(b"ALPH", &[&[0][..], &[128; 256]].concat());
+    files.push((
+        "webp-alpha-lossy".to_owned(),
+        riff(&[canvas, alpha, chunk(b"VP8 ", &vp8)].concat()),
+    ));
+    files
+}
+
+/// A part of a RIFF file.
+fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let padding = &[0][..data.len() % 2];
+    [&name[..], &(data.len() as u32).to_le_bytes(), data, padding].concat()
+}
+
+/// 2 bits a pixel, in Adam7 order.
+fn interlaced_png() -> Vec<u8> {
+    // The encoder writes rows from the top; of an 1x1 picture that is Adam7 order too.
+    let mut file = Vec::new();
+    let mut writer = png::Encoder::new(&mut file, 1, 1);
+    writer.set_color(png::ColorType::Grayscale);
+    writer.set_depth(png::BitDepth::Two);
+    let mut writer = writer.write_header().expect("memory can be written to");
+    writer.write_image_data(&[0b0100_0000]).expect("memory can be written to");
+    drop(writer);
+    // The last byte of the header's data, and the checksum behind it.
+    file[28] = 1;
+    let checksum = pictures::crc32(&file[12..29]);
+    file[29..33].copy_from_slice(&checksum.to_be_bytes());
+    file
+}
+
+/// What callers send; the first byte picks the type, the second how it is cut into chunks.
+fn bodies() -> Vec<(&'static str, Vec<u8>)> {
+    let part = |name: &str, value: &[u8]| {
+        let head = format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        [head.as_bytes(), value, b"\r\n"].concat()
+    };
+    let picture = b"\xFF\xD8\xFF\x00picture";
+    let form = [part("threshold", b"0.5"), part("selfie", picture), b"--B--\r\n".to_vec()];
+    let file = b"--B\r\nContent-Disposition: form-data; name=\"selfie\"; filename=\"a\"\r\n\
+                 Content-Type: image/jpeg\r\n\r\ndata:image/jpeg;base64,/9j/AA==\r\n--B--\r\n";
+    let level = [part("selfie", b"_9j_AA"), part("security_level", b"hardened"), b"--B--".to_vec()];
+    let json = br#"{"selfie":"data:image/jpeg;base64,/9j/AA==","threshold":"0.25"}"#;
+    let level_json = br#"{"security_level":"standard","selfie":"\/9j\n_AA","threshold":1e-1}"#;
+    vec![
+        ("form", [&[0, 6][..], &form.concat()].concat()),
+        ("form-file", [&[0, 200][..], file].concat()),
+        ("form-level", [&[8, 0][..], &level.concat()].concat()),
+        ("json", [&[1, 20][..], json].concat()),
+        ("json-level", [&[9, 3][..], level_json].concat()),
+    ]
+}
