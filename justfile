@@ -58,7 +58,7 @@ bench-table *options:
 # Livegate and the peer (../shared/reference/peer) side by side, and their ratios; installs wrk where it is missing.
 peer *options:
     cargo build --release --locked --features "{{features}}"
-    python3 benches/peer.py target/release/livegate {{options}}
+    python3 benches/peer.py target/release/livegate --features "{{features}}" {{options}}
 
 # What reads bytes from strangers, fed with anything, each part of it for so long (needs clang and nasm).
 fuzz seconds="600":

@@ -42,7 +42,7 @@ def arguments():
     parser.add_argument("binary", type=pathlib.Path, help="Livegate's release binary")
     parser.add_argument("--home", type=pathlib.Path, default=table.test_home(), help="has the packs and the portrait")
     parser.add_argument("--peer", type=pathlib.Path, default=ROOT.parent / "shared/reference/peer",
-                        help="directory with the peer's app.py and load.sh")
+                        help="directory with the peer's app.py, load.sh and upload.lua")
     parser.add_argument("--packs", default="silent-face,starter", help="which, if installed")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=6, help="of a round; twice that above 4 megapixels")
@@ -50,6 +50,7 @@ def arguments():
                         help="measure with this file; may be repeated, and then these are all")
     parser.add_argument("--workers", type=int, default=2, help="of Livegate; 0: as many as it takes by itself")
     parser.add_argument("--device", help="what Livegate runs models on")
+    parser.add_argument("--features", default="", help="what the binary was built with, for the record")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all that was measured")
     parser.add_argument("--page", action="store_true", help="rewrite the figures in docs/PERFORMANCE.md")
     return parser.parse_args()
@@ -123,7 +124,7 @@ def measure(words, scratch):
     livegates = {pack: lambda pack=pack: Livegate(words.binary.resolve(), words.home.resolve(), pack, words.workers,
                                                   words.device, scratch) for pack in packs}
     servers = {"peer": peer, **livegates}
-    result = {"cpu": table.cpu(), "peer_packages": versions, "livegate": version(words.binary), "packs": packs,
+    result = {"cpu": table.cpu(), "peer_packages": versions, "livegate": version(words.binary), "features": words.features, "packs": packs,
               "device": words.device or "cpu", "workers": words.workers, "connections": CONNECTIONS,
               "pictures": {size: {"bytes": file.stat().st_size} for size, file in files.items()},
               "starts": {}, "rounds": [], "one_by_one": {}, "pace": {}, "peak_mib": {}}

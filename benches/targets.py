@@ -100,7 +100,7 @@ def page(result):
     one = result["rounds"][0]
     count = len(of(result, sizes[0], "peer"))
     yield from prose(
-        f"{result['cpu']}; {result['livegate']}, {result['device']}, {result['workers'] or 'its own number of'} "
+        f"{result['cpu']}; {result['livegate']}, features: {result['features'] or 'none'}, {result['device']}, {result['workers'] or 'its own number of'} "
         f"workers; the peer with {versions}, one process.")
     yield from prose(
         f"{result['connections']} connections, {count} rounds of {one['seconds']} s and more, in turn. Ratios are the "

@@ -7,7 +7,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use crate::error::{CodecError, DecodeError};
-use crate::frame::Frame;
+use crate::frame::{Frame, KEPT_BYTES};
 use crate::geometry::Size;
 use crate::limits::Limits;
 use crate::turn::{Turn, turn_pixels};
@@ -100,8 +100,8 @@ pub struct Picture {
     pub frame: Frame,
     /// Its size before it was reduced, upright.
     pub size: Size,
-    /// Pixels of the picture for one of the frame, across and down; the last of a row or column may stand for
-    /// fewer.
+    /// Pixels of the picture for one of the frame, across and down. Those at an edge may stand for fewer: the last of
+    /// a row or column as it was stored, before it was turned upright.
     pub reduction: usize,
 }
 
@@ -114,8 +114,8 @@ impl Default for Picture {
 
 /// Decodes one picture after the other into the same buffers. Owned by one thread.
 ///
-/// The buffers stay as large as the largest picture so far: a 12-megapixel JPEG decoded into memory that the
-/// system has to hand out anew takes a third longer.
+/// The buffers stay as large as the largest picture so far, up to 12 megapixels: a JPEG of that size decoded into
+/// memory that the system has to hand out anew takes twice as long.
 #[derive(Default)]
 pub struct Decoder {
     limits: Limits,
@@ -162,6 +162,7 @@ impl Decoder {
             Ok(raw) => raw,
             Err(error) => {
                 self.picture.frame = Frame::reusing(pixels);
+                self.give_back();
                 return Err(error);
             }
         };
@@ -173,7 +174,15 @@ impl Decoder {
         let frame = Frame::from_rgb8(turn.size(size), pixels)
             .expect("the decoder gave as many pixels as its header said, and at least one");
         self.picture = Picture { frame, size: turn.size(full_size), reduction };
+        self.give_back();
         Ok(&self.picture)
+    }
+
+    /// Lets go of what was only needed on the way, where it was more than is kept.
+    fn give_back(&mut self) {
+        if self.samples.capacity() > KEPT_BYTES {
+            self.samples = Vec::new();
+        }
     }
 
     fn read(
@@ -286,11 +295,11 @@ fn still(
     let size = Size::new(width as usize, height as usize);
     match decoder.color_type() {
         ColorType::Rgb8 => {
-            pixels.resize(3 * size.area(), 0);
+            blank(pixels, 3 * size.area());
             decoder.read_image(pixels).map_err(refuse)?;
         }
         ColorType::Rgba8 => {
-            samples.resize(4 * size.area(), 0);
+            blank(samples, 4 * size.area());
             decoder.read_image(samples).map_err(refuse)?;
             over_white(samples, pixels);
         }
@@ -305,6 +314,13 @@ fn still(
         }
     }
     Ok(Raw { size, full_size: size, reduction: 1, orientation })
+}
+
+/// Makes `buffer` one of so many zeros. Some decoders leave samples as they are, as that of GIF those of colours that
+/// the palette does not have: nothing of the picture before may be there then.
+fn blank(buffer: &mut Vec<u8>, length: usize) {
+    buffer.clear();
+    buffer.resize(length, 0);
 }
 
 /// Pixels with transparency laid over white.

@@ -3,6 +3,10 @@
 use crate::error::PixelCountError;
 use crate::geometry::{Part, PixelRect, Size};
 
+/// Buffers of more than this are not kept for the next picture: 12 megapixels, three bytes each. Otherwise a few bytes
+/// that announce a picture of the greatest size would have every worker hold that much for good.
+pub(crate) const KEPT_BYTES: usize = 3 * 4000 * 3000 + 4096;
+
 /// A picture as a person sees it: RGB8, rows from the top, no gaps between them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
@@ -39,14 +43,17 @@ impl Frame {
 
     /// A frame of one black pixel that keeps the buffer of `pixels` for a larger one.
     pub(crate) fn reusing(mut pixels: Vec<u8>) -> Self {
+        if pixels.capacity() > KEPT_BYTES {
+            pixels = Vec::new();
+        }
         pixels.clear();
         pixels.resize(3, 0);
         Self { size: Size::new(1, 1), pixels }
     }
 
-    /// The pixels, for another frame to be made in their buffer.
+    /// The buffer of the pixels, for another frame to be made in, if it is one that is kept.
     pub(crate) fn into_pixels(self) -> Vec<u8> {
-        self.pixels
+        if self.pixels.capacity() > KEPT_BYTES { Vec::new() } else { self.pixels }
     }
 
     /// Width and height.

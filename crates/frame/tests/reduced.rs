@@ -131,6 +131,58 @@ fn what_is_damaged_is_refused_however_much_it_is_reduced() {
     }
 }
 
+/// A GIF of one frame in which every pixel is colour 255 of a palette of two.
+fn gif_of_colours_beyond_its_palette(side: u16) -> Vec<u8> {
+    let mut file = b"GIF89a".to_vec();
+    for number in [side, side] {
+        file.extend(number.to_le_bytes());
+    }
+    file.extend([0x80, 0, 0]);
+    file.extend([10, 20, 30, 200, 210, 220]);
+    file.push(0x2C);
+    for number in [0, 0, side, side] {
+        file.extend(number.to_le_bytes());
+    }
+    // Codes of nine bits, each after a clearing one: no dictionary is needed.
+    file.extend([0, 8]);
+    let codes = (0..usize::from(side).pow(2)).flat_map(|_| [256_u32, 255]).chain([257]);
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
+    for code in codes {
+        bits |= code << count;
+        count += 9;
+        while count >= 8 {
+            bytes.push(bits as u8);
+            bits >>= 8;
+            count -= 8;
+        }
+    }
+    bytes.push(bits as u8);
+    for block in bytes.chunks(255) {
+        file.push(block.len() as u8);
+        file.extend(block);
+    }
+    file.extend([0, 0x3B]);
+    file
+}
+
+#[test]
+fn colours_that_a_palette_does_not_have_show_nothing_of_the_picture_before() {
+    let gif = gif_of_colours_beyond_its_palette(64);
+    let fresh = decode(&gif, &Limits::default()).unwrap();
+    let before = DynamicImage::ImageRgb8(scene(64, 64));
+    for before in [
+        encoded(&DynamicImage::ImageRgba8(before.to_rgba8()), ImageFormat::Png),
+        encoded(&before, ImageFormat::Png),
+        Jpeg { exif: Some(exif(6)), ..Jpeg::default() }.of(&scene(64, 64)),
+    ] {
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.decode(&before, &Reduction::NONE).unwrap();
+        assert!(decoder.decode(&gif, &Reduction::NONE).unwrap().frame == fresh);
+    }
+    // All of it is transparent, and so white.
+    assert!(fresh.pixels().iter().all(|&level| level == 255));
+}
+
 #[test]
 fn limits_are_those_of_the_whole_picture() {
     let bytes = Jpeg::default().of(&scene(200, 160));
@@ -145,7 +197,7 @@ proptest! {
     /// Nothing of one picture is left in the next, whatever came before it and however it ended.
     #[test]
     fn a_decoder_gives_what_a_new_one_gives(
-        sequence in prop::collection::vec((0_usize..7, 1_usize..=8, 20_u32..90, any::<u16>()), 2..6),
+        sequence in prop::collection::vec((0_usize..9, 1_usize..=8, 20_u32..90, any::<u16>()), 2..6),
     ) {
         let mut decoder = Decoder::new(Limits::default());
         for (kind, most, side, damage) in sequence {
@@ -158,6 +210,8 @@ proptest! {
                 3 => encoded(&DynamicImage::ImageRgba8(picture.to_rgba8()), ImageFormat::Png),
                 4 => encoded(&DynamicImage::ImageLuma8(picture.to_luma8()), ImageFormat::Png),
                 5 => encoded(&picture, ImageFormat::Tiff),
+                6 => encoded(&picture, ImageFormat::Gif),
+                7 => encoded(&picture, ImageFormat::Bmp),
                 _ => encoded(&picture, ImageFormat::WebP),
             };
             if damage % 3 == 0 {

@@ -67,8 +67,9 @@ pub(crate) fn run(command: &Bench, place: &Place) -> anyhow::Result<ExitCode> {
         Some(file) => Run::read(file)?,
         None => measure(command, place)?,
     };
-    run.comparison =
-        old.map(|(file, old)| compare::compare(&run, &old, file.display().to_string()));
+    if let Some((file, old)) = old {
+        run.comparison = Some(compare::compare(&run, &old, file.display().to_string()));
+    }
     outputs.write(&run)?;
     let errors = run.errors();
     if errors > 0 {
@@ -162,9 +163,10 @@ fn concurrency(
 impl Plan<'_> {
     /// Every point of one mode, in the order in which they are measured.
     fn points(&self) -> impl Iterator<Item = (usize, &File)> {
-        self.concurrency
+        // One picture after the other: buffers that a larger one has made grow are not a smaller one's memory.
+        self.files
             .iter()
-            .flat_map(|&number| self.files.iter().map(move |file| (number, file)))
+            .flat_map(|file| self.concurrency.iter().map(move |&number| (number, file)))
     }
 
     fn length(&self, concurrency: usize) -> Length {
@@ -195,7 +197,7 @@ fn measure_in_process(
         progress.begin(&shown::position(&position));
         in_process::grow(&mut pipelines, concurrency.min(plan.workers), plan.engine)?;
         let line = Line::of(concurrency);
-        let callers = pipelines.iter_mut();
+        let callers = pipelines.iter_mut().take(concurrency);
         let callers =
             callers.map(|pipeline| in_process::caller(pipeline, &file.bytes, &plan.terms, &line));
         let mut watch = |share| {

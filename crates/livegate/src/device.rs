@@ -2,7 +2,7 @@
 
 use liveness::{Device, LoadError, Pipeline, Settings};
 use model_pack::{Home, Library, Pack};
-use onnx::Runtime;
+use onnx::{ModelError, Runtime};
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
@@ -84,11 +84,22 @@ impl DeviceChoice {
             }
             Err(error) => {
                 let why = chain(&error);
-                tracing::info!("device auto is cpu, as openvino cannot be used: {why}");
+                if is_not_there(&error) {
+                    tracing::info!("device auto is cpu, as there is no openvino: {why}");
+                } else {
+                    tracing::warn!("device auto is cpu, as openvino cannot be used: {why}");
+                }
                 on(Device::Cpu)
             }
         }
     }
+}
+
+/// Whether the runtime has no such device, rather than one that fails.
+fn is_not_there(error: &LoadError) -> bool {
+    let mut causes =
+        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.any(|cause| matches!(cause.downcast_ref(), Some(ModelError::Device { .. })))
 }
 
 /// The build of ONNX Runtime that has `device`.

@@ -213,6 +213,11 @@ impl Settings {
             "liveness.max_picture_side_px",
             "from 1 to 65535",
         )?;
+        InvalidSetting::unless(
+            (320..=65_535).contains(&self.min_decoded_side_px),
+            "liveness.min_decoded_side_px",
+            "from 320 to 65535",
+        )?;
         for (limit, range, key, must_be) in [
             (self.min_decoded_face_px, 0.0..=f64::MAX, "liveness.min_decoded_face_px", AT_LEAST_0),
             (

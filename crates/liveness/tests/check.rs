@@ -135,7 +135,11 @@ fn shared_pictures_are_judged_like_the_whole_ones_and_like_the_reference_does() 
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let bytes = std::fs::read(&path).unwrap();
-            let Ok(fast) = pipeline.check(&bytes, &terms()) else { continue };
+            let fast = match pipeline.check(&bytes, &terms()) {
+                Ok(fast) => fast,
+                Err(_) if ["README.md", "live_1_cut_short.jpg"].contains(&&*name) => continue,
+                Err(error) => panic!("{pack} {name}: {error}"),
+            };
             let whole = in_full.check(&bytes, &terms()).unwrap();
             assert_eq!((fast.verdict, whole.reduction), (whole.verdict, 1), "{pack} {name}");
             let score = |report: &Report| report.score.map_or(0.0, liveness::Score::get);

@@ -46,6 +46,10 @@ pub(super) fn compare(new: &Run, old: &Run, with: String) -> Comparison {
         });
     }
     let mut differences = of_setups(&new.setup, &old.setup);
+    let errors = (new.errors(), old.errors());
+    if errors.0 != errors.1 {
+        differences.push(format!("failed requests: {} then, {} now", errors.1, errors.0));
+    }
     differences.extend(of_pictures(&new.pictures, &old.pictures));
     let points_in_one_only = new.points.len() + old.points.len() - 2 * ratios.len();
     Comparison { with, differences, ratios, points_in_one_only }
@@ -59,7 +63,7 @@ fn of_setups(new: &Setup, old: &Setup) -> Vec<String> {
     let facts = |setup: &Setup| {
         let Setup { livegate, build, platform, cpu_model, cores_usable, .. } = setup.clone();
         let Setup { pack, pack_digest, device, provider, onnxruntime, workers, .. } = setup.clone();
-        let Setup { jpeg_simd, settings, .. } = setup.clone();
+        let Setup { jpeg_simd, settings, seconds_per_point, .. } = setup.clone();
         let settings = settings.iter().map(|(key, value)| format!("{key} = {value}"));
         [
             ("CPU", cpu_model),
@@ -74,6 +78,7 @@ fn of_setups(new: &Setup, old: &Setup) -> Vec<String> {
             ("provider", provider),
             ("ONNX Runtime", onnxruntime),
             ("workers", workers.to_string()),
+            ("seconds a point", seconds_per_point.to_string()),
             ("settings", settings.collect::<Vec<_>>().join(", ")),
         ]
     };

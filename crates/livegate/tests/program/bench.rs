@@ -203,7 +203,7 @@ fn requests_that_fail_are_counted_and_no_success() {
         "--size",
         "3000x4000",
         "--set",
-        "ingress.deadline_ms=2000",
+        "ingress.deadline_ms=500",
         // Decoded in full, which takes its time.
         "--set",
         "liveness.min_decoded_side_px=65535",
