@@ -6,16 +6,7 @@ use std::sync::LazyLock;
 
 use frame::{DecodeError, Format, Frame, Limits, Size, decode};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use testbed::pictures::{self, ColorSpace, Jpeg, encoded, exif};
-
-/// A smooth picture without any symmetry, so that every turn and flip is told apart.
-fn scene(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| {
-        let corner = x < width / 3 && y < height / 4;
-        let blue = if corner { 250 } else { 40 };
-        Rgb([(255 * x / width) as u8, (255 * y / height) as u8, blue])
-    })
-}
+use testbed::pictures::{self, ColorSpace, Jpeg, encoded, exif, scene};
 
 fn progressive() -> Jpeg {
     Jpeg { progressive: true, ..Jpeg::default() }

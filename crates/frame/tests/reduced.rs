@@ -3,18 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use frame::{DecodeError, Decoder, Frame, Limits, Picture, Reduction, Size, decode};
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use image::{DynamicImage, ImageFormat, Rgb};
 use proptest::prelude::*;
-use testbed::pictures::{self, ColorSpace, Jpeg, crc32, encoded, exif};
-
-/// A smooth picture without any symmetry.
-fn scene(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| {
-        let corner = x < width / 3 && y < height / 4;
-        let blue = if corner { 250 } else { 40 };
-        Rgb([(255 * x / width) as u8, (255 * y / height) as u8, blue])
-    })
-}
+use testbed::pictures::{self, ColorSpace, Jpeg, crc32, encoded, exif, scene};
 
 fn by(most: usize) -> Reduction {
     Reduction { most, min_longer_side_px: 0 }

@@ -15,7 +15,7 @@ use crate::signature::Dim;
 
 /// A session on OpenVINO for the file in `bytes`, which is read through before. It takes tensors of `input`.
 ///
-/// `PRelu` is rewritten: OpenVINO is 5 to 15% faster so (`fr_liveness` 3.3 ms for 3.6, `MiniFASNetV2` 1.5 for 1.8,
+/// `PRelu` is rewritten: OpenVINO is 8 to 17% faster so (`fr_liveness` 3.3 ms for 3.6, `MiniFASNetV2` 1.5 for 1.8,
 /// medians at one thread, AMD EPYC with AVX-512). ONNX Runtime 1.26 on the CPU gains nothing by it; 1.32 would
 /// (`MiniFASNetV2` 1.9 ms for 4.0), and still be slower than 1.26 as it is (1.7).
 pub(crate) fn build(

@@ -1,7 +1,17 @@
 //! Pictures that tests make: every format, every kind of JPEG, every orientation.
 
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 pub use mozjpeg::ColorSpace;
+
+/// A smooth picture without any symmetry, so that every turn and flip is told apart.
+#[must_use]
+pub fn scene(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let corner = x < width / 3 && y < height / 4;
+        let blue = if corner { 250 } else { 40 };
+        Rgb([(255 * x / width) as u8, (255 * y / height) as u8, blue])
+    })
+}
 
 /// `picture` as a file of `format`.
 ///
