@@ -1,5 +1,8 @@
 //! What may be set about the service.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use liveness::{Bar, InvalidSetting, SecurityLevel, Threshold};
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +14,30 @@ use crate::cors;
 pub struct Config {
     /// Largest body taken, bytes.
     pub max_body_bytes: usize,
-    /// Most requests held at a time, those that wait included; one more is answered 503. Together
-    /// with `max_body_bytes` this bounds the memory that uploads can take: about twice the product, as
-    /// a body and the picture made of it may be there at once.
+    /// Most requests held at a time, those that wait included; one more is answered 503.
     pub max_in_flight: usize,
+    /// Most bytes of bodies held at a time; a request whose body does not fit is answered 503. About twice
+    /// as much may be taken, as a body and the picture text in it stands for may be there at once. Without a
+    /// number, a quarter of the memory that the process may use, and 256 MiB at most.
+    pub max_bytes_in_flight: Option<usize>,
+    /// Most connections held at a time; more wait in the system's queue.
+    pub max_connections: usize,
+    /// Longest time that a TLS handshake, or a request's head, may take to come, milliseconds; then the
+    /// connection is closed.
+    pub header_timeout_ms: u64,
+    /// Longest time in which nothing of a body comes, milliseconds; then the request is answered 408.
+    pub body_timeout_ms: u64,
+    /// Longest time that a connection is kept without a request, milliseconds.
+    pub idle_timeout_ms: u64,
     /// Longest time from a request's head to its answer, milliseconds; then it is answered 504.
     pub deadline_ms: u64,
-    /// Longest time that held requests are given at shutdown, milliseconds.
+    /// How long requests are still taken at shutdown, milliseconds, while `/readyz` already says no: a load
+    /// balancer needs that long to notice.
+    pub shutdown_delay_ms: u64,
+    /// Longest time that held requests are given after that, milliseconds.
     pub shutdown_grace_ms: u64,
+    /// The certificate that callers are shown; without one, HTTP in the clear.
+    pub tls: Tls,
     /// Used for requests that bring no threshold.
     pub threshold: Threshold,
     /// Used instead of that number: the pack's threshold for this level.
@@ -42,8 +61,17 @@ impl Default for Config {
         Self {
             max_body_bytes: 20 << 20,
             max_in_flight: 64,
+            max_bytes_in_flight: None,
+            max_connections: 1024,
+            header_timeout_ms: 10_000,
+            body_timeout_ms: 5_000,
+            // Longer than nginx (60 s) and Envoy (60 s) keep theirs, so that it is never this side that closes
+            // a connection on which a proxy is about to send.
+            idle_timeout_ms: 75_000,
             deadline_ms: 10_000,
+            shutdown_delay_ms: 1_000,
             shutdown_grace_ms: 15_000,
+            tls: Tls::default(),
             threshold: Threshold::default(),
             security_level: None,
             response_codes: ResponseCodes::default(),
@@ -87,19 +115,85 @@ impl Config {
             "from 1 to 100000",
         )?;
         InvalidSetting::unless(
-            (1..=3_600_000).contains(&self.deadline_ms),
-            "ingress.deadline_ms",
-            "from 1 to 3600000",
+            self.max_bytes_in_flight.is_none_or(|bytes| bytes >= self.max_body_bytes),
+            "ingress.max_bytes_in_flight",
+            "at least `ingress.max_body_bytes`, or left out",
         )?;
         InvalidSetting::unless(
-            self.shutdown_grace_ms <= 3_600_000,
-            "ingress.shutdown_grace_ms",
-            "at most 3600000",
+            (1..=1_000_000).contains(&self.max_connections),
+            "ingress.max_connections",
+            "from 1 to 1000000",
         )?;
+        for (value, key) in [
+            (self.header_timeout_ms, "ingress.header_timeout_ms"),
+            (self.body_timeout_ms, "ingress.body_timeout_ms"),
+            (self.idle_timeout_ms, "ingress.idle_timeout_ms"),
+            (self.deadline_ms, "ingress.deadline_ms"),
+        ] {
+            let is_sound = (1..=LONGEST_MS).contains(&value);
+            InvalidSetting::unless(is_sound, key, "from 1 to 3600000")?;
+        }
+        for (value, key) in [
+            (self.shutdown_delay_ms, "ingress.shutdown_delay_ms"),
+            (self.shutdown_grace_ms, "ingress.shutdown_grace_ms"),
+        ] {
+            InvalidSetting::unless(value <= LONGEST_MS, key, "at most 3600000")?;
+        }
+        self.tls.validate("ingress.tls.key")?;
         InvalidSetting::unless(
             self.cors_allowed_origins.iter().all(|origin| cors::is_origin(origin)),
             "ingress.cors_allowed_origins",
             "a list of origins as browsers send them, https://HOST or http://HOST:PORT, or of \"*\"",
+        )
+    }
+}
+
+/// An hour: nothing here is waited for longer.
+const LONGEST_MS: u64 = 3_600_000;
+
+/// A certificate and its key. Both files are looked at again every few seconds and at SIGHUP.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and those between it and its root, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub key: Option<PathBuf>,
+}
+
+impl Tls {
+    fn validate(&self, key: &'static str) -> Result<(), InvalidSetting> {
+        let is_whole = self.certificate.is_some() == self.key.is_some();
+        InvalidSetting::unless(is_whole, key, "set where `certificate` is, and only there")
+    }
+}
+
+/// The listener for those who run the service: health, version, metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Address to listen on; without one there is no such listener.
+    pub listen: Option<SocketAddr>,
+    /// Whether metrics tell apps apart, by their ids.
+    pub app_ids: bool,
+    /// The certificate that those who ask are shown; without one, HTTP in the clear.
+    pub tls: Tls,
+    /// The authorities (PEM) one of which must have signed the certificate of whoever asks; without one,
+    /// anyone who reaches the address may.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl AdminConfig {
+    /// Whether every setting can be what it is set to.
+    ///
+    /// # Errors
+    /// The first that cannot.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        self.tls.validate("admin.tls.key")?;
+        InvalidSetting::unless(
+            self.client_ca.is_none() || self.tls.certificate.is_some(),
+            "admin.client_ca",
+            "left out where there is no `admin.tls.certificate`",
         )
     }
 }

@@ -26,7 +26,7 @@ mod server_timing;
 mod v1;
 mod workers;
 
-pub use config::{Config, InvalidStatus, RateLimitedStatus, ResponseCodes};
+pub use config::{AdminConfig, Config, InvalidStatus, RateLimitedStatus, ResponseCodes, Tls};
 pub use problem::Problem;
 pub use serve::Ingress;
 pub use v1::ReportFields;

@@ -31,6 +31,10 @@ pub(crate) struct Config {
     pub liveness: liveness::Settings,
     /// The service.
     pub ingress: ingress::Config,
+    /// The listener for those who run it.
+    pub admin: ingress::AdminConfig,
+    /// What it tells of its work.
+    pub telemetry: Telemetry,
     /// Who may call.
     pub accounts: accounts::Config,
 }
@@ -44,8 +48,55 @@ impl Default for Config {
             workers: None,
             liveness: liveness::Settings::default(),
             ingress: ingress::Config::default(),
+            admin: ingress::AdminConfig::default(),
+            telemetry: Telemetry::default(),
             accounts: accounts::Config::default(),
         }
+    }
+}
+
+/// What the service tells of its work, beside metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Telemetry {
+    /// How lines of the log are written.
+    pub log_format: LogFormat,
+    /// Where traces go, by OTLP over HTTP; without one they go nowhere. `/v1/traces` is added to it.
+    pub otlp_endpoint: Option<String>,
+    /// The share of requests that are traced, of those that bring no decision of their own (`traceparent`).
+    pub sample_ratio: f64,
+}
+
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line.
+    Json,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { log_format: LogFormat::default(), otlp_endpoint: None, sample_ratio: 1.0 }
+    }
+}
+
+impl Telemetry {
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        let is_url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+        InvalidSetting::unless(
+            self.otlp_endpoint.as_ref().is_none_or(is_url),
+            "telemetry.otlp_endpoint",
+            "an http:// or https:// URL, or left out",
+        )?;
+        InvalidSetting::unless(
+            (0.0..=1.0).contains(&self.sample_ratio),
+            "telemetry.sample_ratio",
+            "from 0 to 1",
+        )
     }
 }
 
@@ -85,6 +136,8 @@ impl Config {
         InvalidSetting::unless(is_named, "pack", "the name of a pack, or left out")?;
         self.liveness.validate()?;
         self.ingress.validate()?;
+        self.admin.validate()?;
+        self.telemetry.validate()?;
         Ok(self.accounts.validate()?)
     }
 
