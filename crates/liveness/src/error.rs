@@ -77,3 +77,25 @@ pub enum LoadError {
     #[error("the warm-up picture was not scored")]
     NoScore,
 }
+
+/// Why a pipeline that has served is not to be trusted any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// The drawn face could not be checked.
+    #[error("the drawn face could not be checked")]
+    Check(#[from] CheckError),
+    /// It could, and was not scored.
+    #[error("the drawn face was not scored")]
+    NoScore,
+    /// A scorer says something else than when the pipeline was loaded.
+    #[error("the scorer `{scorer}` answers log-odds {found:.4}; at the start it was {expected:.4}")]
+    LogOdds {
+        /// Its id in the pack.
+        scorer: String,
+        /// What it said at the start.
+        expected: f64,
+        /// What it says now.
+        found: f64,
+    },
+}

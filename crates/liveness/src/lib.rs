@@ -31,7 +31,7 @@ pub use onnx::Device;
 
 pub use decide::{Threshold, ThresholdError, Verdict};
 pub use diagnose::Diagnosis;
-pub use error::{CheckError, LoadError};
+pub use error::{CheckError, LoadError, ProofError};
 pub use pipeline::Pipeline;
 pub use reason::{Reason, ReasonCode, Severity};
 pub use record::record;
@@ -47,10 +47,21 @@ pub trait Check: Send {
     /// # Errors
     /// When the bytes are no picture that can be judged, or a model fails.
     fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError>;
+
+    /// One inference through all of it, on a picture whose answer is known: for a worker that has had nothing
+    /// to infer for a while, so that one that broke in silence is found before a caller does.
+    ///
+    /// # Errors
+    /// When there is no answer, or another one than before.
+    fn prove(&mut self) -> Result<(), ProofError>;
 }
 
 impl Check for Pipeline {
     fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
         self.check(selfie, terms)
+    }
+
+    fn prove(&mut self) -> Result<(), ProofError> {
+        self.prove()
     }
 }

@@ -1,8 +1,8 @@
 //! The walk.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use anti_spoof::{Classifier, ScoreError, Scorer};
+use anti_spoof::{Classifier, ModelScore, ScoreError, Scorer};
 use face_detector::{DetectError, Detector, Finder, Found, Landmarker};
 use frame::{Decoder, Frame, Limits, LumaSampler, Picture};
 use model_pack::{GoldenPicture, Levels, Pack};
@@ -10,12 +10,12 @@ use onnx::{Device, Runtime};
 
 use crate::decide::{Threshold, decide};
 use crate::diagnose::explain;
-use crate::error::{CheckError, LoadError};
+use crate::error::{CheckError, LoadError, ProofError};
 use crate::gate::{Gated, gate};
 use crate::reason::Severity;
 use crate::report::{Clock, PackIdentity, Report, Timings};
 use crate::select::select;
-use crate::self_test::self_test;
+use crate::self_test::{MAX_LOG_ODDS_ERROR, self_test};
 use crate::settings::{Bar, Settings, Terms};
 
 /// A pack, loaded and ready. Owned by one thread, with its sessions and buffers; as many threads as
@@ -32,7 +32,15 @@ pub struct Pipeline {
     settings: Settings,
     pack: Arc<PackIdentity>,
     device: Device,
+    /// What each scorer said of the drawn face when all this was loaded.
+    at_start: Vec<ModelScore>,
 }
+
+/// The drawn face as a PNG file: a megabyte that all pipelines share.
+static DRAWN_FACE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let frame = GoldenPicture::DrawnFace.frame();
+    frame.encode_png().expect("a small picture can be encoded")
+});
 
 impl Pipeline {
     /// Loads `pack` on `device`, has it reproduce its golden vectors there, and checks one picture
@@ -62,13 +70,30 @@ impl Pipeline {
             settings: Settings::default(),
             pack,
             device,
+            at_start: Vec::new(),
         };
-        // Before the operator's settings, under which this picture might not be scored.
-        pipeline.warm_up()?;
-        let limits = Limits { max_side_px: settings.max_picture_side_px, ..Limits::default() };
-        pipeline.decoder.set_limits(limits);
-        pipeline.settings = settings;
+        // The first request meets warm caches.
+        pipeline.set(Settings::default());
+        let report = pipeline.check_drawn_face().map_err(LoadError::WarmUp)?;
+        report.score.ok_or(LoadError::NoScore)?;
+        pipeline.at_start = report.models;
+        pipeline.set(settings);
         Ok(pipeline)
+    }
+
+    /// Checks the drawn face from the first byte to the verdict, and compares what the scorers say of it with
+    /// what they said when this pipeline was loaded.
+    ///
+    /// # Errors
+    /// When it cannot be checked, gets no score, or one that is further off than a golden vector may be.
+    pub fn prove(&mut self) -> Result<(), ProofError> {
+        let settings = self.settings;
+        self.set(Settings::default());
+        let report = self.check_drawn_face();
+        self.set(settings);
+        let report = report?;
+        report.score.ok_or(ProofError::NoScore)?;
+        agree(&self.at_start, &report.models)
     }
 
     /// One selfie in, one report out.
@@ -145,15 +170,30 @@ impl Pipeline {
         }
     }
 
-    /// Checks a picture that everyone has from the first byte to the verdict, so that the first request
-    /// meets warm caches.
-    fn warm_up(&mut self) -> Result<(), LoadError> {
-        let frame = GoldenPicture::DrawnFace.frame();
-        let picture = frame.encode_png().expect("a small picture can be encoded");
+    /// Checks a picture that everyone has, from the first byte to the verdict. Not under the operator's settings,
+    /// under which it might not be scored.
+    fn check_drawn_face(&mut self) -> Result<Report, CheckError> {
         let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact: false };
-        let report = self.check(&picture, &terms).map_err(LoadError::WarmUp)?;
-        report.score.map(drop).ok_or(LoadError::NoScore)
+        self.check(&DRAWN_FACE, &terms)
     }
+
+    fn set(&mut self, settings: Settings) {
+        let limits = Limits { max_side_px: settings.max_picture_side_px, ..Limits::default() };
+        self.decoder.set_limits(limits);
+        self.settings = settings;
+    }
+}
+
+/// Whether every scorer says what it said before.
+fn agree(before: &[ModelScore], now: &[ModelScore]) -> Result<(), ProofError> {
+    for before in before {
+        let now = now.iter().find(|now| now.id == before.id).ok_or(ProofError::NoScore)?;
+        let (expected, found) = (before.live.log_odds(), now.live.log_odds());
+        if (found - expected).abs() > MAX_LOG_ODDS_ERROR {
+            return Err(ProofError::LogOdds { scorer: before.id.to_string(), expected, found });
+        }
+    }
+    Ok(())
 }
 
 /// The faces of `picture`, in pixels of its frame.
@@ -198,5 +238,26 @@ pub(crate) fn load_models(
 pub(crate) fn finders_device(device: Device) -> Device {
     match device {
         Device::Cpu | Device::OpenVino => Device::Cpu,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anti_spoof::Score;
+
+    #[test]
+    fn a_scorer_that_says_something_else_than_before_is_named() {
+        let says = |id: &str, log_odds| {
+            let live = Score::from_log_odds(log_odds).unwrap();
+            ModelScore { id: id.into(), live, crop_scale: 1.0 }
+        };
+        let before = [says("near", 1.0), says("far", -2.0)];
+        assert!(agree(&before, &[says("near", 1.04), says("far", -2.04)]).is_ok());
+        let error = agree(&before, &[says("near", 1.0), says("far", -2.06)]).unwrap_err();
+        let said = "the scorer `far` answers log-odds -2.0600; at the start it was -2.0000";
+        assert_eq!(error.to_string(), said);
+        let error = agree(&before, &[says("near", 1.0)]).unwrap_err();
+        assert!(matches!(error, ProofError::NoScore), "{error}");
     }
 }

@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use frame::{Frame, PixelRect, Size};
-use liveness::{Bar, Device, LoadError, Pipeline, ReasonCode, Report, Settings, Terms, Verdict};
+use liveness::{
+    Bar, CheckError, Device, LoadError, Pipeline, ReasonCode, Report, Settings, Terms, Verdict,
+};
 use model_pack::{GoldenPicture, Pack};
 
 fn load(pack: &Pack) -> Result<Pipeline, LoadError> {
@@ -51,6 +53,22 @@ fn one_face_is_scored_and_judged_by_the_threshold() {
     };
     assert_eq!(verdict("0.0"), Verdict::Live);
     assert_eq!(verdict("1.0"), Verdict::Spoof);
+}
+
+#[test]
+fn a_pipeline_proves_itself_under_settings_under_which_the_picture_is_not_scored() {
+    let settings = Settings { max_picture_side_px: 700, max_luma: 20.0, ..Settings::default() };
+    let pack = testbed::pack("starter");
+    let loaded = Pipeline::load(testbed::runtime(), &pack, Device::Cpu, settings);
+    let mut pipeline = loaded.unwrap();
+    let picture = faces_in_a_row(1).encode_png().unwrap();
+    let is_too_large = |pipeline: &mut Pipeline| {
+        matches!(pipeline.check(&picture, &terms()), Err(CheckError::PictureTooLarge(_)))
+    };
+    assert!(is_too_large(&mut pipeline));
+    pipeline.prove().unwrap();
+    pipeline.prove().unwrap();
+    assert!(is_too_large(&mut pipeline), "the operator's settings hold again");
 }
 
 #[test]
