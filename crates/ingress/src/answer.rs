@@ -62,7 +62,7 @@ async fn check(
     let hold = hold.map_err(|denial| Problem::denied(denial, config.rate_limited_status))?;
     // Kairos knows no levels: a part of that name is one of those that mean nothing there.
     let takes_level = matches!(endpoint, Endpoint::V1);
-    let submission = body::read(headers, body, config.max_body_bytes, takes_level).await?;
+    let submission = body::read(headers, body, config, takes_level).await?;
     let terms = terms(endpoint, &submission, config)?;
     let Checked { report, queued } =
         service.workers.check(submission.selfie, terms, deadline).await?;

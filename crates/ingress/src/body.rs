@@ -1,6 +1,7 @@
 //! A request's body to the bytes of a picture and a threshold.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
@@ -11,7 +12,10 @@ use http_body_util::{LengthLimitError, Limited};
 use liveness::Threshold;
 use multer::{Field, Multipart};
 use serde::Deserialize;
+use tower_http::timeout::{TimeoutBody, TimeoutError};
 
+use crate::admission::{NoRoom, announced_length};
+use crate::config::Config;
 use crate::problem::Problem;
 
 /// More text than any number or level needs.
@@ -26,21 +30,23 @@ pub(crate) struct Submission {
     pub security_level: Option<String>,
 }
 
-/// Reads a body of either type, and never more of it than `max_bytes`.
+/// Reads a body of either type, never more of it than may come, and not when it stops coming.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
-    max_bytes: usize,
+    config: &Config,
     takes_level: bool,
 ) -> Result<Submission, Problem> {
+    let max_bytes = config.max_body_bytes;
     let too_large = Problem::BodyTooLarge { limit_bytes: max_bytes };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > max_bytes as u64) {
+    let announced = announced_length(headers);
+    if announced.is_some_and(|length| length > max_bytes as u64) {
         return Err(too_large);
     }
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.ok_or(Problem::UnsupportedMediaType)?;
-    let body = Body::new(Limited::new(body, max_bytes)).into_data_stream();
+    let pause = Duration::from_millis(config.body_timeout_ms);
+    let body = Body::new(TimeoutBody::new(pause, Limited::new(body, max_bytes))).into_data_stream();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     // Room for what was announced, which takes no memory until it comes; a buffer that grew by doubling would take
     // up to twice as much.
@@ -54,6 +60,8 @@ pub(crate) async fn read(
     };
     submission.map_err(|fault| match fault {
         Fault::TooLarge => too_large,
+        Fault::NoRoom => Problem::Overloaded,
+        Fault::Stopped => Problem::RequestTimeout { paused_ms: config.body_timeout_ms },
         Fault::Problem(problem) => problem,
     })
 }
@@ -61,6 +69,8 @@ pub(crate) async fn read(
 /// Why a body could not be read.
 enum Fault {
     TooLarge,
+    NoRoom,
+    Stopped,
     Problem(Problem),
 }
 
@@ -72,9 +82,14 @@ impl From<Problem> for Fault {
 
 impl Fault {
     fn of_stream(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut chain = std::iter::successors(Some(error), |error| (**error).source());
-        if chain.any(<dyn std::error::Error>::is::<LengthLimitError>) {
+        let chain = std::iter::successors(Some(error), |error| (**error).source());
+        let is_from = |is: fn(&(dyn std::error::Error + 'static)) -> bool| chain.clone().any(is);
+        if is_from(<dyn std::error::Error>::is::<LengthLimitError>) {
             Self::TooLarge
+        } else if is_from(<dyn std::error::Error>::is::<NoRoom>) {
+            Self::NoRoom
+        } else if is_from(<dyn std::error::Error>::is::<TimeoutError>) {
+            Self::Stopped
         } else {
             Problem::MalformedBody("The body ended before it was complete.").into()
         }
@@ -301,8 +316,9 @@ mod tests {
         let chunks: Vec<Result<Bytes, std::io::Error>> =
             body.chunks(chunk).map(|bytes| Ok(Bytes::copy_from_slice(bytes))).collect();
         let body = Body::from_stream(futures_util::stream::iter(chunks));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(read(&headers, body, 1 << 16, true))
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let config = Config { max_body_bytes: 1 << 16, ..Config::default() };
+        runtime.block_on(read(&headers, body, &config, true))
     }
 
     proptest::proptest! {

@@ -10,7 +10,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::envelope::Arrival;
 use crate::problem::Problem;
-use crate::router::PATHS;
+use crate::router::{PATHS, is_health};
 
 /// What a page may send beside what browsers always let it.
 const REQUEST_HEADERS: [HeaderName; 5] = [
@@ -63,11 +63,17 @@ pub(crate) async fn refuse_other_options(
     }
     let names = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
     let is_preflight = names.iter().all(|name| request.headers().contains_key(name));
-    match (PATHS.contains(&request.uri().path()), is_preflight) {
-        (true, true) => next.run(request).await,
-        (true, false) => Problem::MethodNotAllowed.respond(arrival),
-        (false, _) => Problem::NotFound.respond(arrival),
+    let allowed = match request.uri().path() {
+        path if PATHS.contains(&path) => "POST",
+        path if is_health(path) => "GET,HEAD",
+        _ => return Problem::NotFound.respond(arrival),
+    };
+    if is_preflight && allowed == "POST" {
+        return next.run(request).await;
     }
+    let mut response = Problem::MethodNotAllowed.respond(arrival);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 /// Whether a browser could send this as an `Origin`: a scheme and a host, no path, and no port that is

@@ -1,18 +1,22 @@
 //! What every answer carries, whatever became of the request, and the one log line it leaves.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::FutureExt;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::linger::ReadOn;
-use crate::problem::Failed;
+use crate::problem::{Failed, Problem};
+use crate::router::is_health;
+use crate::workers::{WorkerError, said};
 
 /// When a request came and what it is called from then on.
 #[derive(Debug, Clone, Copy)]
@@ -61,8 +65,7 @@ impl Stamp {
 
 /// Gives the request its name and the answer its headers, and logs one line.
 pub(crate) async fn envelop(mut request: Request, next: Next) -> Response {
-    const FIXED: [(HeaderName, HeaderValue); 4] = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    const FIXED: [(HeaderName, HeaderValue); 3] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (
@@ -74,7 +77,14 @@ pub(crate) async fn envelop(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(arrival);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let mut response = next.run(request).await;
+    // Below this only a fault of ours panics; whatever it was about is dropped with it.
+    let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = outcome.unwrap_or_else(|payload| {
+        Problem::Worker(WorkerError::Panicked(said(&*payload))).respond(arrival)
+    });
+    // Metrics have a type of their own, and preflights no body.
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().entry(header::CONTENT_TYPE).or_insert(json);
     for (name, value) in FIXED {
         response.headers_mut().insert(name, value);
     }
@@ -93,6 +103,10 @@ fn log(method: &axum::http::Method, path: &str, arrival: Arrival, response: &mut
     let status = response.status().as_u16();
     let request_id = arrival.id;
     match response.extensions_mut().remove::<Failed>() {
+        // Probes come every few seconds.
+        None if is_health(&path) => {
+            tracing::debug!(%request_id, %method, path, status, duration_ms, "answered");
+        }
         None => {
             tracing::info!(%request_id, %method, path, status, duration_ms, "answered");
         }

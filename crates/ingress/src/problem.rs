@@ -52,7 +52,12 @@ pub enum Problem {
     UnsupportedMediaType,
     /// The picture could not be checked, or we could not.
     Check(CheckError),
-    /// As many requests are held as can be.
+    /// The body stopped coming.
+    RequestTimeout {
+        /// For how long nothing came, milliseconds.
+        paused_ms: u64,
+    },
+    /// As many requests, or bytes of bodies, are held as can be.
     Overloaded,
     /// The service is on its way out.
     ShuttingDown,
@@ -176,6 +181,11 @@ impl Problem {
                 "body_too_large",
                 format!("The body may be {limit_bytes} bytes at most.").into(),
             ),
+            Self::RequestTimeout { paused_ms } => (
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                format!("Nothing of the body came for {paused_ms} ms; send it again.").into(),
+            ),
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
@@ -209,13 +219,16 @@ impl Problem {
             Self::Worker(error) => error,
             _ => return self.parts().2.into_owned(),
         };
-        let chain = std::iter::successors(Some(error), |error| (**error).source());
-        chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        chain(error)
     }
 
     /// Whether it is our own fault, and not the caller's or the hour's.
     fn is_ours(&self) -> bool {
-        matches!(self, Self::Check(CheckError::Detect(_) | CheckError::Score(_)) | Self::Worker(_))
+        match self {
+            Self::Check(error) => error.is_ours(),
+            Self::Worker(_) => true,
+            _ => false,
+        }
     }
 
     /// When trying again may help, where that is known.
@@ -235,15 +248,17 @@ impl Problem {
         if let Some(seconds) = self.retry_after_s() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if matches!(self, Self::MethodNotAllowed) {
-            // Every route is answered for this one.
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        }
         response
             .extensions_mut()
             .insert(Failed { code, cause: self.is_ours().then(|| self.story()) });
         response
     }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What a check that failed means to the caller; nothing where it is no fault of theirs.
@@ -307,6 +322,7 @@ mod tests {
                 | Problem::NotFound
                 | Problem::MethodNotAllowed
                 | Problem::BodyTooLarge { .. }
+                | Problem::RequestTimeout { .. }
                 | Problem::UnsupportedMediaType
                 | Problem::Check(_)
                 | Problem::Overloaded

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use accounts::Accounts;
 use axum::Router;
 use axum::extract::Extension;
+use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde::Serialize;
 
 use crate::admission::{Admission, admit};
@@ -15,6 +16,7 @@ use crate::answer::{Endpoint, answer};
 use crate::config::Config;
 use crate::cors;
 use crate::envelope::{Arrival, envelop};
+use crate::health::{Health, livez, readyz};
 use crate::linger::linger;
 use crate::problem::Problem;
 use crate::workers::Workers;
@@ -25,32 +27,60 @@ const V0_1: &str = "/v0.1/liveness-verification";
 const V0_2: &str = "/v0.2/liveness-verification";
 const V1: &str = "/v1/liveness";
 
+const LIVEZ: &str = "/livez";
+const READYZ: &str = "/readyz";
+
+/// Whether orchestrators and load balancers ask there, over and over.
+pub(crate) fn is_health(path: &str) -> bool {
+    [LIVEZ, READYZ].contains(&path)
+}
+
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct Service {
     pub config: Arc<Config>,
     pub accounts: Arc<Accounts>,
     pub workers: Arc<Workers>,
+    pub health: Health,
 }
 
 /// From the outside in: name and headers, browsers' preflights, reading on after errors, a permit, the
-/// route. Handlers then look at credentials, limits, body and picture, in this order.
+/// route. Health needs no permit. Handlers then look at credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
-    let router = Router::new()
+    let api = Router::new()
         .route(V0_1, post(|s, a, h, b| answer(Endpoint::KairosV0_1, s, a, h, b)))
         .route(V0_2, post(|s, a, h, b| answer(Endpoint::KairosV0_2, s, a, h, b)))
         .route(V1, post(|s, a, h, b| answer(Endpoint::V1, s, a, h, b)))
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
+        .with_state(service.clone())
+        .layer(from_fn_with_state(admission, admit));
+    let router = health()
+        .method_not_allowed_fallback(refuse_method)
         .with_state(service)
-        .layer(from_fn_with_state(admission, admit))
+        .fallback_service(api)
         .layer(from_fn(linger));
     let router = match cors {
         Some(cors) => router.layer(cors).layer(from_fn(cors::refuse_other_options)),
         None => router,
     };
     router.layer(from_fn(envelop))
+}
+
+/// For those who run it.
+pub(crate) fn admin_router(service: Service) -> Router {
+    health()
+        .method_not_allowed_fallback(refuse_method)
+        .fallback(refuse_path)
+        .with_state(service)
+        .layer(from_fn(linger))
+        .layer(from_fn(envelop))
+}
+
+/// Whether it lives, and whether it is to be sent requests.
+fn health() -> Router<Service> {
+    Router::new().route(LIVEZ, get(livez)).route(READYZ, get(readyz))
 }
 
 async fn refuse_path(Extension(arrival): Extension<Arrival>) -> Response {
@@ -61,7 +91,8 @@ async fn refuse_method(Extension(arrival): Extension<Arrival>) -> Response {
     Problem::MethodNotAllowed.respond(arrival)
 }
 
-/// A JSON body of known length. Its media type is the envelope's business, as every answer has it.
+/// A JSON body of known length.
 pub(crate) fn json(body: &impl Serialize) -> impl IntoResponse {
-    serde_json::to_vec(body).expect("answers hold strings and finite numbers only")
+    let body = serde_json::to_vec(body).expect("answers hold strings and finite numbers only");
+    ([(header::CONTENT_TYPE, "application/json")], body)
 }

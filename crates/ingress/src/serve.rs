@@ -1,32 +1,97 @@
 //! Listening, and stopping without dropping anyone.
 
-use std::future::Future;
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::Accounts;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::admission::Admission;
-use crate::config::Config;
-use crate::router::{Service, router};
+use crate::config::{AdminConfig, Config};
+use crate::connection::Timeouts;
+use crate::health::Health;
+use crate::life::{self, Stage};
+use crate::listener::{Connections, Listener};
+use crate::router::{Service, admin_router, router};
+use crate::tls::{Certificates, TlsError};
 use crate::workers::Workers;
 
-/// The service, bound to its address and not yet answering.
+/// Most connections to the admin listener: a few scrapers, probes and people.
+const MAX_ADMIN_CONNECTIONS: usize = 64;
+
+/// Bytes of bodies that may be held where nobody knows how much memory there is.
+const MAX_BYTES_IN_FLIGHT: usize = 256 << 20;
+
+/// The service, bound to its addresses and not yet answering.
 #[derive(Debug)]
 pub struct Ingress {
-    listener: TcpListener,
+    main: Listener,
+    admin: Option<Listener>,
     config: Config,
 }
 
+/// What a running service can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// To end; told again, to end without the delay for load balancers.
+    End,
+    /// To read certificates again.
+    Reload,
+}
+
+/// Why the service cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// An address cannot be bound.
+    #[error("{address} cannot be listened on")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A certificate cannot be shown.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
 impl Ingress {
-    /// Binds `address`; port 0 takes any that is free.
+    /// Binds `address`, and the admin listener's where it has one; port 0 takes any that is free.
     ///
     /// # Errors
-    /// When the address cannot be bound.
-    pub async fn bind(address: SocketAddr, config: Config) -> std::io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, config })
+    /// When an address cannot be bound, or a certificate not be used.
+    pub async fn bind(
+        address: SocketAddr,
+        config: Config,
+        admin: &AdminConfig,
+    ) -> Result<Self, BindError> {
+        let timeouts = Timeouts {
+            header: Duration::from_millis(config.header_timeout_ms),
+            idle: Duration::from_millis(config.idle_timeout_ms),
+        };
+        let listen = async |address, max_connections, certificates| {
+            let tcp = TcpListener::bind(address).await;
+            let tcp = tcp.map_err(|source| BindError::Listen { address, source })?;
+            let connections = Connections::new(max_connections);
+            Ok::<_, BindError>(Listener { tcp, certificates, connections, timeouts })
+        };
+        let certificates = Certificates::load(&config.tls, None)?;
+        let main = listen(address, config.max_connections, certificates).await?;
+        let admin = match admin.listen {
+            None => None,
+            Some(address) => {
+                let certificates = Certificates::load(&admin.tls, admin.client_ca.as_deref())?;
+                Some(listen(address, MAX_ADMIN_CONNECTIONS, certificates).await?)
+            }
+        };
+        Ok(Self { main, admin, config })
     }
 
     /// The address that callers find.
@@ -34,39 +99,78 @@ impl Ingress {
     /// # Errors
     /// When the system does not tell.
     pub fn local_address(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.main.tcp.local_addr()
     }
 
-    /// Answers requests until `shutdown` comes. From then on new ones are refused, those held are
-    /// finished, and after the configured grace it ends anyway.
+    /// The address for those who run it, where there is one.
     ///
     /// # Errors
-    /// When listening fails.
+    /// When the system does not tell.
+    pub fn admin_address(&self) -> std::io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(|admin| admin.tcp.local_addr()).transpose()
+    }
+
+    /// Answers requests until it is told to end, or nobody is left to tell. From then on it is not ready; after the
+    /// configured delay, or when it is told again, new requests are refused and those held are finished; after the
+    /// configured grace it ends anyway. The admin listener goes last.
     pub async fn serve(
         self,
         workers: Workers,
         accounts: Arc<Accounts>,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        let grace = Duration::from_millis(self.config.shutdown_grace_ms);
-        let admission = Admission::new(self.config.max_in_flight);
-        let service =
-            Service { accounts, config: Arc::new(self.config), workers: Arc::new(workers) };
-        let (stopping, mut stopped) = tokio::sync::watch::channel(());
-        let closing = admission.clone();
-        let signal = async move {
-            shutdown.await;
-            closing.close();
-            drop(stopping);
-        };
-        let serving =
-            axum::serve(self.listener, router(service, admission)).with_graceful_shutdown(signal);
-        tokio::select! {
-            ended = async { serving.await } => ended,
-            () = async { stopped.changed().await.ok(); tokio::time::sleep(grace).await; } => {
-                tracing::warn!(grace_ms = grace.as_millis(), "requests were still held at the end");
-                Ok(())
+        mut signals: UnboundedReceiver<Signal>,
+    ) {
+        let Self { main, admin, config } = self;
+        let delay = Duration::from_millis(config.shutdown_delay_ms);
+        let grace = Duration::from_millis(config.shutdown_grace_ms);
+        let (teller, life) = life::begin();
+        let max_bytes = config.max_bytes_in_flight.unwrap_or(MAX_BYTES_IN_FLIGHT);
+        let max_requests = config.max_in_flight;
+        let admission =
+            Admission::new(max_requests, max_bytes, config.max_body_bytes, life.clone());
+        let workers = Arc::new(workers);
+        let health = Health::new(Arc::clone(&workers), Arc::clone(&accounts), life.clone());
+        let service = Service { accounts, config: Arc::new(config), workers, health };
+
+        let (reload, asked) = watch::channel(());
+        let mut beside = JoinSet::new();
+        for listener in iter::once(&main).chain(&admin) {
+            if let Some(certificates) = listener.certificates.clone() {
+                let asked = asked.clone();
+                beside.spawn(async move { certificates.follow(asked).await });
             }
         }
+        if let Some(admin) = admin {
+            let (admin_teller, admin_life) = life::begin();
+            let router = admin_router(service.clone());
+            beside.spawn(async move {
+                admin.answer(router, admin_life).await;
+                drop(admin_teller);
+            });
+        }
+        let end = async {
+            next_end(&mut signals, &reload).await;
+            tracing::info!(delay_ms = delay.as_millis(), "asked to end: not ready any more");
+            teller.tell(Stage::Leaving);
+            let _ = timeout(delay, next_end(&mut signals, &reload)).await;
+            teller.tell(Stage::Closed);
+            tokio::time::sleep(grace).await;
+        };
+        tokio::select! {
+            () = main.answer(router(service, admission), life) => {
+                tracing::info!("every request that was held is answered");
+            }
+            () = end => {
+                tracing::warn!(grace_ms = grace.as_millis(), "requests were still held at the end");
+            }
+        }
+        beside.shutdown().await;
+    }
+}
+
+/// Comes back when the service is told to end, and passes on what else it is told.
+async fn next_end(signals: &mut UnboundedReceiver<Signal>, reload: &watch::Sender<()>) {
+    while let Some(Signal::Reload) = signals.recv().await {
+        // Without certificates nobody listens.
+        let _ = reload.send(());
     }
 }

@@ -6,16 +6,18 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use liveness::{Check, CheckError, Report, Terms};
 use tokio::sync::oneshot;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, chain};
+use crate::vitals::{Activity, Board, Vitals};
 
 /// Threads that check selfies.
 #[derive(Debug)]
 pub struct Workers {
     queue: Sender<Job>,
+    boards: Vec<Arc<Board>>,
 }
 
 /// Why there are no workers.
@@ -44,6 +46,10 @@ pub enum WorkerError {
     #[error("there is no worker")]
     Gone,
 }
+
+/// A worker that has not inferred for so long does so for itself: often enough that a load balancer hears of one that
+/// broke in silence within a minute, seldom enough to cost nothing (some 10 ms each time).
+const PROVE_AFTER: Duration = Duration::from_secs(20);
 
 /// How long a worker that could not be rebuilt waits before it tries again.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
@@ -87,17 +93,21 @@ impl Workers {
         let (queue, jobs) = bounded(queue_len);
         let (ready, readiness) = bounded(count);
         let load = Arc::new(load);
-        for i in 0..count {
+        let boards: Vec<Arc<Board>> = (0..count).map(|_| Arc::default()).collect();
+        for (i, board) in boards.iter().enumerate() {
             let (jobs, load, ready) = (jobs.clone(), Arc::clone(&load), ready.clone());
+            let board = Arc::clone(board);
             thread::Builder::new()
                 .name(format!("worker-{i}"))
                 .spawn(move || match load() {
                     Ok(check) => {
+                        board.inferred();
                         let is_awaited = ready.send(Ok(())).is_ok();
                         drop(ready);
                         if is_awaited {
-                            work(check, &jobs, &*load);
+                            Worker { check, load: &*load, board: &board }.work(&jobs);
                         }
+                        board.turn_to(Activity::Gone);
                     }
                     // Nobody may be waiting any more: another one failed first.
                     Err(error) => drop(ready.send(Err(error))),
@@ -108,7 +118,22 @@ impl Workers {
         for _ in 0..count {
             readiness.recv().map_err(|_| StartError::Panicked)?.map_err(StartError::Load)?;
         }
-        Ok(Self { queue })
+        Ok(Self { queue, boards })
+    }
+
+    /// How each worker is.
+    pub(crate) fn vitals(&self) -> impl Iterator<Item = Vitals> {
+        self.boards.iter().map(|board| board.vitals())
+    }
+
+    /// How many selfies wait for a worker.
+    pub(crate) fn queue_len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How often a worker panicked, all of them together.
+    pub(crate) fn panics(&self) -> u64 {
+        self.boards.iter().map(|board| board.panics()).sum()
     }
 
     /// Has the next free worker check `selfie`. One whose request was given up in the queue is passed
@@ -137,41 +162,99 @@ impl Workers {
     }
 }
 
-/// Works until the queue is closed.
-fn work<C: Check, E: std::error::Error>(
-    mut check: C,
-    jobs: &Receiver<Job>,
-    load: impl Fn() -> Result<C, E>,
-) {
-    for Job { selfie, since, terms, deadline, answer } in jobs {
+/// One thread's work.
+struct Worker<'a, C, L> {
+    check: C,
+    load: &'a L,
+    board: &'a Board,
+}
+
+impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'_, C, L> {
+    /// Works until the queue is closed.
+    fn work(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let rest = PROVE_AFTER.saturating_sub(self.board.vitals().since_inference);
+            let job = if rest.is_zero() {
+                Err(RecvTimeoutError::Timeout)
+            } else {
+                jobs.recv_timeout(rest)
+            };
+            self.board.turn_to(Activity::Busy);
+            let is_sound = match job {
+                Ok(job) => self.answer(job),
+                Err(RecvTimeoutError::Timeout) => self.prove(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if !is_sound {
+                self.board.turn_to(Activity::Rebuilding);
+                self.check = rebuilt(self.load);
+                self.board.inferred();
+            }
+            self.board.turn_to(Activity::Idle);
+        }
+    }
+
+    /// Answers one job. Whether the pipeline is still one to go on with: one that panicked is not, or something
+    /// half-changed might be seen again, and one that fails must prove that it was the picture.
+    fn answer(&mut self, job: Job) -> bool {
+        let Job { selfie, since, terms, deadline, answer } = job;
         let queued = since.elapsed();
         let Some(selfie) = selfie.upgrade().filter(|_| Instant::now() < deadline) else {
-            continue;
+            return true;
         };
-        // A pipeline that panicked is thrown away, so nothing half-changed is seen again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| check.check(&selfie, &terms)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.check.check(&selfie, &terms)));
         drop(selfie);
-        let (outcome, panicked) = match outcome {
-            Ok(outcome) => {
-                let checked = outcome.map(|report| Checked { report, queued });
-                (checked.map_err(Fault::Check), false)
+        let outcome = match outcome {
+            Ok(Ok(report)) => {
+                if report.score.is_some() {
+                    self.board.inferred();
+                }
+                Ok(Checked { report, queued })
             }
-            Err(payload) => (Err(Fault::Panicked(said(&*payload))), true),
+            Ok(Err(error)) => Err(Fault::Check(error)),
+            Err(payload) => Err(Fault::Panicked(said(&*payload))),
         };
+        let panicked = matches!(outcome, Err(Fault::Panicked(_)));
+        let failed = matches!(&outcome, Err(Fault::Check(error)) if error.is_ours());
         // The caller may have gone meanwhile.
         let _ = answer.send(outcome);
         if panicked {
-            check = rebuilt(&load);
+            self.board.panicked();
+        }
+        !panicked && (!failed || self.prove())
+    }
+
+    /// Whether the pipeline answers what it should.
+    fn prove(&mut self) -> bool {
+        match catch_unwind(AssertUnwindSafe(|| self.check.prove())) {
+            Ok(Ok(())) => {
+                self.board.inferred();
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::error!(
+                    error = chain(&error),
+                    "a worker is rebuilt, as it does not answer as it did"
+                );
+                false
+            }
+            Err(payload) => {
+                self.board.panicked();
+                tracing::error!(error = said(&*payload), "a worker is rebuilt, as it panicked");
+                false
+            }
         }
     }
 }
 
 /// A new pipeline, however often it takes to load one; the other workers go on meanwhile.
-fn rebuilt<C, E: std::error::Error>(load: impl Fn() -> Result<C, E>) -> C {
+fn rebuilt<C, E: std::error::Error + 'static>(load: impl Fn() -> Result<C, E>) -> C {
     loop {
         match catch_unwind(AssertUnwindSafe(&load)) {
             Ok(Ok(check)) => return check,
-            Ok(Err(error)) => tracing::error!(%error, "a worker could not be rebuilt"),
+            Ok(Err(error)) => {
+                tracing::error!(error = chain(&error), "a worker could not be rebuilt");
+            }
             Err(payload) => {
                 tracing::error!(error = said(&*payload), "a worker panicked while being rebuilt");
             }
@@ -181,7 +264,7 @@ fn rebuilt<C, E: std::error::Error>(load: impl Fn() -> Result<C, E>) -> C {
 }
 
 /// What a panic said.
-fn said(payload: &(dyn Any + Send)) -> String {
+pub(crate) fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "nothing".to_owned())

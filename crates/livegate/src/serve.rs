@@ -1,7 +1,6 @@
 //! `livegate serve`: load, listen, answer, stop.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,8 +8,9 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
-use ingress::{Ingress, Workers};
+use ingress::{Ingress, Signal, Workers};
 use model_pack::Home;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::{Place, Serve};
 use crate::config::{Config, Layers, exposed_secrets};
@@ -104,25 +104,30 @@ async fn answer(
     home: &Home,
 ) -> anyhow::Result<()> {
     // From here on a signal means a clean end.
-    let shutdown = shutdown_signal().context("signals cannot be listened to")?;
-    let ingress = Ingress::bind(config.listen, config.ingress)
-        .await
-        .with_context(|| format!("{} cannot be listened on", config.listen))?;
-    let address = ingress.local_address()?;
-    announce(address, demo.as_ref(), home).context("standard output is closed")?;
-    ingress.serve(workers, accounts, shutdown).await.context("the service ended")
+    let is_tls = config.ingress.tls.certificate.is_some();
+    let is_admin_tls = config.admin.tls.certificate.is_some();
+    let signals = signals(is_tls || is_admin_tls).context("signals cannot be listened to")?;
+    let scheme = |is_tls| if is_tls { "https" } else { "http" };
+    let ingress = Ingress::bind(config.listen, config.ingress, &config.admin).await?;
+    let address = format!("{}://{}", scheme(is_tls), ingress.local_address()?);
+    if let Some(admin) = ingress.admin_address()? {
+        tracing::info!("health, version and metrics on {}://{admin}", scheme(is_admin_tls));
+    }
+    announce(&address, demo.as_ref(), home).context("standard output is closed")?;
+    ingress.serve(workers, accounts, signals).await;
+    Ok(())
 }
 
-fn announce(address: SocketAddr, demo: Option<&Demo>, home: &Home) -> std::io::Result<()> {
+fn announce(address: &str, demo: Option<&Demo>, home: &Home) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "listening on {address}")?;
     if let Some(Demo { app_id, app_key }) = demo {
         writeln!(out, "credentials for this run: app_id {app_id}, app_key {}", app_key.reveal())?;
         if let Some(portrait) = home.sample_portrait() {
             let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
             writeln!(
                 out,
-                "try it:\n  curl -X POST http://{address}/v0.2/liveness-verification \\\n    \
+                "try it:\n  curl -X POST {address}/v0.2/liveness-verification \\\n    \
                  -H {} -H {} \\\n    -F {} -F threshold=0.5",
                 quote(&format!("app_id: {app_id}")),
                 quote(&format!("app_key: {}", app_key.reveal())),
@@ -133,24 +138,32 @@ fn announce(address: SocketAddr, demo: Option<&Demo>, home: &Home) -> std::io::R
     out.flush()
 }
 
-/// Comes when the process is asked to end.
+/// What the process is told: SIGTERM and SIGINT to end; SIGHUP, where there are certificates, to read them again.
 #[cfg(unix)]
-pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn signals(has_certificates: bool) -> std::io::Result<UnboundedReceiver<Signal>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+    let (tell, told) = unbounded_channel();
+    let mut kinds =
+        vec![(SignalKind::terminate(), Signal::End), (SignalKind::interrupt(), Signal::End)];
+    if has_certificates {
+        // Otherwise it is what it always was: the terminal's end, and so the process's.
+        kinds.push((SignalKind::hangup(), Signal::Reload));
+    }
+    for (kind, what) in kinds {
+        let (mut signal, tell) = (signal(kind)?, tell.clone());
+        tokio::spawn(
+            async move { while signal.recv().await.is_some() && tell.send(what).is_ok() {} },
+        );
+    }
+    Ok(told)
 }
 
-/// Comes when the process is asked to end.
+/// What the process is told: Ctrl-C to end.
 #[cfg(not(unix))]
-pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
+pub(crate) fn signals(_: bool) -> std::io::Result<UnboundedReceiver<Signal>> {
+    let (tell, told) = unbounded_channel();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() && tell.send(Signal::End).is_ok() {}
+    });
+    Ok(told)
 }

@@ -36,6 +36,14 @@ pub enum CheckError {
     Score(#[from] ScoreError),
 }
 
+impl CheckError {
+    /// Whether it is a fault of this side, and none of the picture's or the terms'.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Detect(_) | Self::Score(_))
+    }
+}
+
 impl From<DecodeError> for CheckError {
     fn from(error: DecodeError) -> Self {
         match error {

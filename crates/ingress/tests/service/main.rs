@@ -6,6 +6,8 @@ mod bodies;
 mod callers;
 mod connections;
 mod contract;
+mod health;
+mod limits;
 mod support;
 mod v1;
 

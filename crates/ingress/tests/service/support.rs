@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use ingress::{Config, Ingress, Workers};
+use ingress::{AdminConfig, Config, Ingress, Signal, Workers};
 use liveness::{
     Bar, Check, CheckError, DecodeError, DetectError, Device, Face, ModelScore, PackIdentity,
     ProofError, Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms,
     Threshold, Timings, Turn, Verdict,
 };
+
+use tokio::sync::mpsc::UnboundedSender;
 
 /// The key of the caller `id`.
 pub(crate) const KEY: &str = "the-key-of-the-caller";
@@ -107,7 +109,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     begun: Receiver<()>,
     let_go: Sender<()>,
-    shutdown: Option<tokio::sync::oneshot::Sender<()>>,
+    pub(crate) admin: Option<SocketAddr>,
+    signals: Option<UnboundedSender<Signal>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -119,7 +122,18 @@ impl Server {
 
     /// The same with a caller who is changed by `edit`.
     pub(crate) fn with_app(edit: impl FnOnce(&mut App), change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
+        Self::with_admin(edit, change, &AdminConfig::default())
+    }
+
+    /// The same with an admin listener.
+    pub(crate) fn with_admin(
+        edit: impl FnOnce(&mut App),
+        change: impl FnOnce(&mut Config),
+        admin: &AdminConfig,
+    ) -> Self {
+        let admin = admin.clone();
+        // Nothing here has a load balancer in front.
+        let mut config = Config { shutdown_delay_ms: 0, ..Config::default() };
         change(&mut config);
         let mut app = App::new("id", "", Limits::default(), &Key::take_over(KEY).unwrap()).unwrap();
         edit(&mut app);
@@ -135,18 +149,19 @@ impl Server {
             Ok::<_, std::convert::Infallible>(Obedient { begun, let_go })
         });
         let workers = workers.unwrap();
-        let (shutdown, asked) = tokio::sync::oneshot::channel();
+        let (signals, told) = tokio::sync::mpsc::unbounded_channel();
         let (send, receive) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             tokio::runtime::Runtime::new().unwrap().block_on(async {
                 let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
-                let ingress = Ingress::bind(any, config).await.unwrap();
-                send.send(ingress.local_address().unwrap()).unwrap();
-                ingress.serve(workers, accounts, async { drop(asked.await) }).await.unwrap();
+                let ingress = Ingress::bind(any, config, &admin).await.unwrap();
+                let address = ingress.local_address().unwrap();
+                send.send((address, ingress.admin_address().unwrap())).unwrap();
+                ingress.serve(workers, accounts, told).await;
             });
         });
-        let address = receive.recv().unwrap();
-        Self { address, begun, let_go, shutdown: Some(shutdown), thread: Some(thread) }
+        let (address, admin) = receive.recv().unwrap();
+        Self { address, admin, begun, let_go, signals: Some(signals), thread: Some(thread) }
     }
 
     /// Comes back when a slow picture is being checked.
@@ -161,7 +176,12 @@ impl Server {
 
     /// Asks the server to end; comes back at once.
     pub(crate) fn ask_to_end(&mut self) {
-        drop(self.shutdown.take());
+        drop(self.signals.take());
+    }
+
+    /// Tells the server something.
+    pub(crate) fn tell(&self, signal: Signal) {
+        self.signals.as_ref().unwrap().send(signal).unwrap();
     }
 
     /// Waits for the server's end.
@@ -170,22 +190,45 @@ impl Server {
         self.thread.take().unwrap().join().unwrap();
     }
 
+    /// One of its addresses.
+    pub(crate) fn at(&self, address: SocketAddr) -> Address {
+        Address(address)
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream
+        self.at(self.address).connect()
     }
 
     /// Sends `bytes` and reads the answer.
     pub(crate) fn send(&self, bytes: &[u8]) -> Answer {
+        self.at(self.address).send(bytes)
+    }
+
+    /// Sends a form with the right credentials.
+    pub(crate) fn post(&self, parts: &[Part<'_>]) -> Answer {
+        self.at(self.address).post(parts)
+    }
+}
+
+/// An address that a server listens on.
+#[derive(Clone, Copy)]
+pub(crate) struct Address(SocketAddr);
+
+impl Address {
+    pub(crate) fn connect(self) -> TcpStream {
+        let stream = TcpStream::connect(self.0).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    pub(crate) fn send(self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect();
         // The server may refuse before everything is sent.
         let _ = stream.write_all(bytes);
         Answer::read(&mut stream)
     }
 
-    /// Sends a form with the right credentials.
-    pub(crate) fn post(&self, parts: &[Part<'_>]) -> Answer {
+    pub(crate) fn post(self, parts: &[Part<'_>]) -> Answer {
         self.send(&Request::form(parts).bytes())
     }
 }

@@ -15,13 +15,13 @@ impl Interrupt {
         let comes = Arc::clone(&has_come);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("signals cannot be listened to")?;
-        let signal = {
+        let mut signals = {
             let _inside = runtime.enter();
-            crate::serve::shutdown_signal().context("signals cannot be listened to")?
+            crate::serve::signals(false).context("signals cannot be listened to")?
         };
         // Ends with the process.
         std::thread::spawn(move || {
-            runtime.block_on(signal);
+            runtime.block_on(signals.recv());
             comes.store(true, Ordering::Relaxed);
         });
         Ok(Self(has_come))

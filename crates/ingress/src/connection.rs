@@ -1,0 +1,261 @@
+//! One connection, from its handshake to its end.
+//!
+//! hyper answers on it; here is how long it may say nothing. A request under way has its own deadline. Between
+//! requests a connection is kept for `idle_timeout_ms`, and from the first byte of a head, or from the beginning of
+//! the connection, all of that head has `header_timeout_ms` to come. (hyper's own timer for heads runs between
+//! requests too, and would close every connection that is kept.)
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Version, header};
+use axum::response::Response;
+use futures_util::future::poll_fn;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep_until};
+use tower::ServiceExt;
+
+use crate::life::{Life, Stage};
+
+/// Most bytes of a head, and of a body in one piece: 1024 connections that send heads take 64 MiB.
+const MAX_BUFFER_BYTES: usize = 64 << 10;
+/// Most requests at a time on an HTTP/2 connection.
+const MAX_STREAMS: u32 = 64;
+/// How much may come on a stream, and on a connection, before somebody reads it (HTTP/2).
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+
+/// How long a connection that has asked nothing yet is still listened to when the service is closed: the
+/// request may be on its way.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long a connection may say nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    pub header: Duration,
+    pub idle: Duration,
+}
+
+/// Why the service closed a connection on which nothing was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GaveUp {
+    /// Its handshake, or a head, did not come.
+    HeaderTimeout,
+    /// No request came.
+    IdleTimeout,
+}
+
+/// Answers the requests of one connection, until it ends or says nothing for too long.
+pub(crate) async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    timeouts: Timeouts,
+    life: Life,
+) -> Result<(), GaveUp> {
+    let pulse = Pulse::new(timeouts);
+    let watched = Watched { stream, pulse: pulse.clone() };
+    let service = service_fn(|request: Request<Incoming>| {
+        let (router, life) = (router.clone(), life.clone());
+        let version = request.version();
+        let under_way = pulse.begin(version);
+        async move {
+            let Ok(mut response): Result<Response, Infallible> =
+                router.oneshot(request.map(Body::new)).await;
+            if life.stage() != Stage::Serving && version < Version::HTTP_2 {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            drop(under_way);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().max_buf_size(MAX_BUFFER_BYTES);
+    builder
+        .http2()
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_header_list_size(MAX_BUFFER_BYTES as u32);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(watched), service));
+    let mut closed = pin!(life.clone().reaches(Stage::Closed));
+    let mut is_closed = false;
+    let mut is_told = false;
+    let mut patience = pin!(sleep_until(pulse.lock().ends_at()));
+    poll_fn(|context| {
+        // What went wrong on the way is the caller's business, who is gone.
+        if connection.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if !is_closed && closed.as_mut().poll(context).is_ready() {
+            is_closed = true;
+            pulse.lock().expect_no_more();
+        }
+        if is_closed && !is_told && pulse.lock().has_asked {
+            is_told = true;
+            connection.as_mut().graceful_shutdown();
+            // It may end at once.
+            context.waker().wake_by_ref();
+        }
+        let ends_at = pulse.lock().ends_at();
+        if patience.deadline() != ends_at {
+            patience.as_mut().reset(ends_at);
+        }
+        patience.as_mut().poll(context).map(|()| Err(pulse.lock().why()))
+    })
+    .await
+}
+
+/// What a connection is doing, for whoever loses patience with it.
+#[derive(Clone)]
+struct Pulse(Arc<Mutex<Beat>>);
+
+struct Beat {
+    timeouts: Timeouts,
+    phase: Phase,
+    /// Whether there was a request at all.
+    has_asked: bool,
+    is_http2: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    /// A head is coming, or must.
+    Head { until: Instant },
+    /// Nothing is.
+    Idle { until: Instant },
+    /// So many requests are being answered.
+    Busy { count: usize },
+}
+
+/// Far enough away to be never.
+const NEVER: Duration = Duration::from_hours(24);
+
+impl Pulse {
+    fn new(timeouts: Timeouts) -> Self {
+        let phase = Phase::Head { until: Instant::now() + timeouts.header };
+        Self(Arc::new(Mutex::new(Beat { timeouts, phase, has_asked: false, is_http2: false })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Beat> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request has come; it is under way until what this gives is dropped.
+    fn begin(&self, version: Version) -> UnderWay {
+        let mut beat = self.lock();
+        let count = if let Phase::Busy { count } = beat.phase { count } else { 0 };
+        beat.phase = Phase::Busy { count: count + 1 };
+        beat.has_asked = true;
+        beat.is_http2 = version >= Version::HTTP_2;
+        UnderWay(self.clone())
+    }
+}
+
+impl Beat {
+    /// Bytes have come.
+    fn heard(&mut self) {
+        // On HTTP/2 they may be no head.
+        if matches!(self.phase, Phase::Idle { .. }) && !self.is_http2 {
+            self.phase = Phase::Head { until: Instant::now() + self.timeouts.header };
+        }
+    }
+
+    /// The service is closed: what has not come by now must hurry.
+    fn expect_no_more(&mut self) {
+        if let Phase::Head { until } = &mut self.phase {
+            *until = (*until).min(Instant::now() + LAST_WORDS);
+        }
+    }
+
+    fn ends_at(&self) -> Instant {
+        match self.phase {
+            Phase::Head { until } | Phase::Idle { until } => until,
+            Phase::Busy { .. } => Instant::now() + NEVER,
+        }
+    }
+
+    fn why(&self) -> GaveUp {
+        match self.phase {
+            Phase::Head { .. } => GaveUp::HeaderTimeout,
+            Phase::Idle { .. } | Phase::Busy { .. } => GaveUp::IdleTimeout,
+        }
+    }
+}
+
+/// A request under way.
+struct UnderWay(Pulse);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut beat = self.0.lock();
+        if let Phase::Busy { count } = beat.phase {
+            beat.phase = match count {
+                0 | 1 => Phase::Idle { until: Instant::now() + beat.timeouts.idle },
+                _ => Phase::Busy { count: count - 1 },
+            };
+        }
+    }
+}
+
+/// A stream that is heard when bytes come.
+struct Watched<S> {
+    stream: S,
+    pulse: Pulse,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.pulse.lock().heard();
+        }
+        poll
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,135 @@
+//! Accepting connections, no more than can be held, until the service is closed.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::connection::{self, GaveUp, Timeouts};
+use crate::life::{Life, Stage};
+use crate::tls::Certificates;
+
+/// How long nothing is accepted after the system could not: as a rule it has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// One address that is listened on.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub tcp: TcpListener,
+    pub certificates: Option<Arc<Certificates>>,
+    pub connections: Connections,
+    pub timeouts: Timeouts,
+}
+
+/// How many connections are held, and can be.
+#[derive(Debug, Clone)]
+pub(crate) struct Connections {
+    permits: Arc<Semaphore>,
+    pub max: usize,
+}
+
+impl Connections {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(max)), max }
+    }
+
+    /// How many are held.
+    pub(crate) fn count(&self) -> usize {
+        self.max - self.permits.available_permits()
+    }
+}
+
+impl Listener {
+    /// Answers with `router` until the service is closed and the last connection has ended. Whoever drops this
+    /// cuts all that are left.
+    pub(crate) async fn answer(self, router: Router, life: Life) {
+        let Self { tcp, certificates, connections, timeouts } = self;
+        let mut answering = JoinSet::new();
+        let connection = |stream| {
+            let certificates = certificates.clone();
+            answer(stream, certificates, timeouts, router.clone(), life.clone())
+        };
+        let mut is_closed = pin!(life.clone().reaches(Stage::Closed));
+        loop {
+            let accept = async {
+                // One too many waits in the system's queue.
+                let permit = Arc::clone(&connections.permits).acquire_owned().await;
+                (permit, tcp.accept().await)
+            };
+            let (permit, accepted) = tokio::select! {
+                biased;
+                () = &mut is_closed => break,
+                Some(_) = answering.join_next() => continue,
+                accepted = accept => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let connection = connection(stream);
+                    answering.spawn(async move {
+                        connection.await;
+                        drop(permit);
+                    });
+                }
+                Err(error) if is_of_the_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "connections cannot be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        for stream in waiting(tcp) {
+            answering.spawn(connection(stream));
+        }
+        while answering.join_next().await.is_some() {}
+    }
+}
+
+/// The connections that wait to be accepted: with the listener they would be cut. The listener is gone afterwards, so
+/// that whoever connects is refused and can go elsewhere.
+fn waiting(tcp: TcpListener) -> Vec<TcpStream> {
+    // Asked of the system, as tokio does not know of a connection until it has been told.
+    let Ok(tcp) = tcp.into_std() else { return Vec::new() };
+    let streams = std::iter::from_fn(|| tcp.accept().ok());
+    let stream = |stream: std::net::TcpStream| {
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
+    };
+    streams.filter_map(|(accepted, _)| stream(accepted).ok()).collect()
+}
+
+/// One connection, from its handshake to its end.
+async fn answer(
+    stream: TcpStream,
+    certificates: Option<Arc<Certificates>>,
+    timeouts: Timeouts,
+    router: Router,
+    life: Life,
+) {
+    // An answer is one small piece: there is nothing to collect.
+    let _ = stream.set_nodelay(true);
+    let ended = match certificates.map(|certificates| certificates.acceptor()) {
+        None => connection::answer(stream, router, timeouts, life).await,
+        Some(acceptor) => match timeout(timeouts.header, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => connection::answer(stream, router, timeouts, life).await,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                return;
+            }
+            Err(_) => Err(GaveUp::HeaderTimeout),
+        },
+    };
+    if let Err(why) = ended {
+        tracing::debug!(?why, "a connection was closed");
+    }
+}
+
+/// Whether it was one caller who went away, and not this side.
+fn is_of_the_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,160 @@
+//! Bounds on what callers may hold, and on how long they may take.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::support::{Answer, LIVE, Request, SLOW, Server, selfie};
+
+/// Whether the server has closed the connection, without a word.
+fn is_closed(stream: &mut std::net::TcpStream) -> bool {
+    matches!(stream.read(&mut [0]), Ok(0))
+}
+
+/// A picture that takes until it is let go, and as many bytes as are asked for.
+fn slow_and_long(length: usize) -> Request {
+    let mut parts = vec![selfie(SLOW)];
+    let filling = vec![b'x'; length];
+    parts.push(crate::support::Part("filling", "", &filling));
+    Request::form(&parts)
+}
+
+#[test]
+fn more_bytes_than_can_be_held_are_refused_before_they_come() {
+    let server = Server::start(|config| {
+        config.max_body_bytes = 1 << 20;
+        config.max_bytes_in_flight = Some(1 << 20);
+    });
+    let mut held = server.connect();
+    held.write_all(&slow_and_long(700 << 10).bytes()).unwrap();
+    server.wait_until_begun();
+    let second = slow_and_long(700 << 10);
+    // The announcement is enough.
+    let head = format!("{}Content-Length: {}\r\n\r\n", second.head(), second.body.len());
+    let answer = server.send(head.as_bytes());
+    assert_eq!(answer.refusal(), "503 overloaded");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    // Without one it is seen as it comes.
+    assert_eq!(server.send(&second.chunked(1 << 14)).refusal(), "503 overloaded");
+    // What fits is taken, however it comes.
+    let small = Request::form(&[selfie(LIVE)]);
+    server.let_go();
+    assert_eq!(Answer::read(&mut held).status, 200);
+    assert_eq!(server.send(&small.chunked(10)).status, 200);
+    for _ in 0..3 {
+        let mut held = server.connect();
+        held.write_all(&slow_and_long(700 << 10).chunked(1 << 14)).unwrap();
+        server.wait_until_begun();
+        server.let_go();
+        assert_eq!(Answer::read(&mut held).status, 200, "all of the room is given back");
+    }
+}
+
+#[test]
+fn a_body_that_stops_coming_is_not_waited_for() {
+    let server = Server::start(|config| config.body_timeout_ms = 300);
+    let request = Request::form(&[selfie(LIVE)]);
+    for bytes in [request.bytes(), request.chunked(16)] {
+        let mut stream = server.connect();
+        stream.write_all(&bytes[..bytes.len() - 10]).unwrap();
+        let answer = Answer::read(&mut stream);
+        assert_eq!(answer.refusal(), "408 request_timeout");
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+    // A slow one that goes on coming is.
+    let mut stream = server.connect();
+    for piece in request.bytes().chunks(request.bytes().len() / 8) {
+        stream.write_all(piece).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(Answer::read(&mut stream).status, 200);
+}
+
+#[test]
+fn a_head_that_does_not_come_ends_the_connection() {
+    let server = Server::start(|config| config.header_timeout_ms = 400);
+    // Nothing at all, the beginning of either protocol, and a head that comes letter by letter.
+    for beginning in ["", "P", "POST /v0.2/liveness-verification HTTP/1.1\r\nHost:", "PRI * HT"] {
+        let mut stream = server.connect();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        assert!(is_closed(&mut stream), "{beginning}");
+    }
+    let mut stream = server.connect();
+    let began = Instant::now();
+    let letters = std::iter::repeat(b"X-Letter: a\r\n".iter()).flatten();
+    stream.write_all(b"POST /v0.2/liveness-verification HTTP/1.1\r\n").unwrap();
+    for letter in letters {
+        if stream.write_all(&[*letter]).is_err() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "the head is waited for");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_connection_is_kept_between_requests_for_as_long_as_is_set_and_longer_than_for_heads() {
+    let server = Server::start(|config| {
+        config.header_timeout_ms = 300;
+        config.idle_timeout_ms = 2000;
+    });
+    let request = Request::form(&[selfie(LIVE)]).bytes();
+    let mut stream = server.connect();
+    stream.write_all(&request).unwrap();
+    assert_eq!(Answer::read(&mut stream).status, 200);
+    std::thread::sleep(Duration::from_millis(900));
+    stream.write_all(&request).unwrap();
+    assert_eq!(Answer::read(&mut stream).status, 200);
+    // A second head must hurry as the first one had to.
+    stream.write_all(&request[..20]).unwrap();
+    assert!(is_closed(&mut stream));
+    let mut idle = server.connect();
+    idle.write_all(&request).unwrap();
+    assert_eq!(Answer::read(&mut idle).status, 200);
+    assert!(is_closed(&mut idle));
+}
+
+#[test]
+fn a_request_that_takes_long_does_not_count_as_an_idle_connection() {
+    let server = Server::start(|config| {
+        config.header_timeout_ms = 200;
+        config.idle_timeout_ms = 200;
+    });
+    let mut held = server.connect();
+    held.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
+    server.wait_until_begun();
+    std::thread::sleep(Duration::from_millis(800));
+    server.let_go();
+    assert_eq!(Answer::read(&mut held).status, 200);
+}
+
+#[test]
+fn one_connection_too_many_waits_until_another_ends() {
+    let server = Server::start(|config| config.max_connections = 2);
+    let request = Request::form(&[selfie(LIVE)]).bytes();
+    let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    for stream in &mut held {
+        stream.write_all(&request).unwrap();
+        assert_eq!(Answer::read(stream).status, 200);
+    }
+    let mut third = server.connect();
+    third.write_all(&request).unwrap();
+    third.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let error = third.read(&mut [0]).unwrap_err();
+    assert!(matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut));
+    drop(held.pop());
+    third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert_eq!(Answer::read(&mut third).status, 200);
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    let server = Server::start(|_| ());
+    let mut stream = server.connect();
+    let _ = stream.write_all(b"POST /v0.2/liveness-verification HTTP/1.1\r\nX-Long: ");
+    let _ = stream.write_all(&vec![b'a'; 1 << 20]);
+    let mut answer = Vec::new();
+    // The server may be gone before all of it was sent.
+    let _ = stream.take(64).read_to_end(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431 "), "{answer:?}");
+    assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
+}
