@@ -9,6 +9,7 @@ mod contract;
 mod health;
 mod limits;
 mod support;
+mod tls;
 mod v1;
 
 use support::Server;

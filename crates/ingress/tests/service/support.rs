@@ -347,7 +347,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// Reads one answer, as long as its `Content-Length` says.
-    pub(crate) fn read(stream: &mut TcpStream) -> Self {
+    pub(crate) fn read(stream: &mut impl Read) -> Self {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {

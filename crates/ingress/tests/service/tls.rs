@@ -1,0 +1,216 @@
+//! Certificates, on both listeners.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingress::{AdminConfig, BindError, Config, Ingress, Signal, Tls};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::support::{Answer, LIVE, Request, SPOOF, Server, selfie};
+
+/// An authority of the test's own.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// A certificate for `name` and its key, PEM.
+    fn issue(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+    }
+}
+
+/// Puts a certificate and its key into `directory`.
+fn put(directory: &Path, (certificate, key): &(String, String)) -> Tls {
+    let tls =
+        Tls { certificate: Some(directory.join("tls.crt")), key: Some(directory.join("tls.key")) };
+    std::fs::write(directory.join("tls.key"), key).unwrap();
+    std::fs::write(directory.join("tls.crt"), certificate).unwrap();
+    tls
+}
+
+/// Who a client trusts, and what it shows.
+fn client(
+    authority: &Authority,
+    shows: Option<&(String, String)>,
+    protocols: &[&str],
+) -> ClientConfig {
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.0.der().clone()).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let mut config = match shows {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            builder.with_client_auth_cert(vec![certificate], key).unwrap()
+        }
+    };
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config
+}
+
+/// Sends `bytes` over TLS and reads the answer.
+fn send(
+    address: SocketAddr,
+    config: ClientConfig,
+    name: &'static str,
+    bytes: &[u8],
+) -> std::io::Result<Answer> {
+    let connection = ClientConnection::new(Arc::new(config), name.try_into().unwrap()).unwrap();
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut stream = StreamOwned::new(connection, stream);
+    stream.write_all(bytes)?;
+    // What the server says of the certificate comes with the first read.
+    std::io::Read::read(&mut stream, &mut [])?;
+    Ok(Answer::read(&mut stream))
+}
+
+#[test]
+fn callers_are_answered_over_tls_and_a_new_certificate_is_shown_without_a_new_start() {
+    let authority = Authority::new();
+    let directory = tempfile::tempdir().unwrap();
+    let tls = put(directory.path(), &authority.issue("one.example"));
+    let server = Server::start(|config| config.tls = tls);
+    let request = Request::form(&[selfie(LIVE)]).bytes();
+    let ask = |name| send(server.address, client(&authority, None, &[]), name, &request);
+    assert_eq!(ask("one.example").unwrap().status, 200);
+    ask("two.example").unwrap_err();
+    // In the clear there is nothing for anybody.
+    let mut clear = server.connect();
+    clear.write_all(&request).unwrap();
+    let mut answer = Vec::new();
+    let _ = std::io::Read::read_to_end(&mut clear, &mut answer);
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+
+    let is_shown = |name| {
+        let began = Instant::now();
+        std::iter::repeat_with(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            ask(name).is_ok()
+        })
+        .take_while(|_| began.elapsed() < Duration::from_secs(60))
+        .any(|is_ok| is_ok)
+    };
+    // When asked to...
+    put(directory.path(), &authority.issue("two.example"));
+    server.tell(Signal::Reload);
+    assert!(is_shown("two.example"));
+    ask("one.example").unwrap_err();
+    // ...and by itself.
+    put(directory.path(), &authority.issue("three.example"));
+    assert!(is_shown("three.example"));
+    // What cannot be used changes nothing: half a pair, and no certificate at all.
+    std::fs::write(directory.path().join("tls.key"), authority.issue("four.example").1).unwrap();
+    server.tell(Signal::Reload);
+    std::fs::write(directory.path().join("tls.crt"), "nothing").unwrap();
+    server.tell(Signal::Reload);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(ask("three.example").unwrap().status, 200);
+    put(directory.path(), &authority.issue("four.example"));
+    assert!(is_shown("four.example"));
+}
+
+#[test]
+fn the_admin_listener_can_ask_for_certificates() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let directory = tempfile::tempdir().unwrap();
+    let tls = put(directory.path(), &authority.issue("admin.example"));
+    let ca = directory.path().join("ca.crt");
+    std::fs::write(&ca, authority.0.pem()).unwrap();
+    let admin = AdminConfig {
+        listen: Some((std::net::Ipv4Addr::LOCALHOST, 0).into()),
+        tls,
+        client_ca: Some(ca),
+        ..AdminConfig::default()
+    };
+    let server = Server::with_admin(|_| (), |_| (), &admin);
+    let request = b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n";
+    let ask = |shows: Option<&(String, String)>| {
+        let config = client(&authority, shows, &[]);
+        send(server.admin.unwrap(), config, "admin.example", request)
+    };
+    assert_eq!(ask(Some(&authority.issue("operator"))).unwrap().status, 200);
+    ask(None).unwrap_err();
+    ask(Some(&stranger.issue("operator"))).unwrap_err();
+    // Callers are another matter.
+    assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
+}
+
+#[test]
+fn what_cannot_be_shown_is_refused_at_the_start_by_file() {
+    let authority = Authority::new();
+    let directory = tempfile::tempdir().unwrap();
+    let said = |change: &dyn Fn(&Path)| {
+        let tls = put(directory.path(), &authority.issue("one.example"));
+        change(directory.path());
+        let config = Config { tls, ..Config::default() };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+        let bound = runtime.block_on(Ingress::bind(any, config, &AdminConfig::default()));
+        let BindError::Tls(error) = bound.unwrap_err() else { panic!("it is the certificate's") };
+        error.to_string()
+    };
+    let missing = said(&|directory| std::fs::remove_file(directory.join("tls.key")).unwrap());
+    assert!(missing.contains("tls.key cannot be read"), "{missing}");
+    let empty = said(&|directory| std::fs::write(directory.join("tls.crt"), "").unwrap());
+    assert!(empty.contains("tls.crt holds no certificate"), "{empty}");
+    let other = authority.issue("two.example").1;
+    let pair = said(&|directory| std::fs::write(directory.join("tls.key"), &other).unwrap());
+    assert!(pair.contains("tls.crt and its key cannot be used"), "{pair}");
+}
+
+/// Over one connection of HTTP/2, many requests at a time.
+#[test]
+fn http_2_is_spoken_where_the_caller_does() {
+    let authority = Authority::new();
+    let directory = tempfile::tempdir().unwrap();
+    let tls = put(directory.path(), &authority.issue("one.example"));
+    let server = Server::start(|config| config.tls = tls);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let statuses = runtime.block_on(async {
+        let config = Arc::new(client(&authority, None, &["h2", "http/1.1"]));
+        let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        let name = "one.example".try_into().unwrap();
+        let stream = tokio_rustls::TlsConnector::from(config).connect(name, stream).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let (sender, connection) = hyper::client::conn::http2::handshake(
+            hyper_util::rt::TokioExecutor::new(),
+            hyper_util::rt::TokioIo::new(stream),
+        )
+        .await
+        .unwrap();
+        tokio::spawn(connection);
+        let asked = (0..20).map(|i| {
+            let mut sender = sender.clone();
+            let form = Request::form(&[selfie(if i % 2 == 0 { LIVE } else { SPOOF })]);
+            let mut request = axum::http::Request::post("https://one.example/v1/liveness");
+            for (name, value) in &form.headers {
+                request = request.header(name, value);
+            }
+            let request = request
+                .body(http_body_util::Full::<axum::body::Bytes>::from(form.body.clone()))
+                .unwrap();
+            async move { sender.send_request(request).await.unwrap().status().as_u16() }
+        });
+        futures_util::future::join_all(asked).await
+    });
+    assert_eq!(statuses, [200; 20]);
+}
