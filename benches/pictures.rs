@@ -50,6 +50,12 @@ impl Picture {
     }
 }
 
+/// The portrait as a JPEG of this size, with grain.
+pub(crate) fn jpeg(size: Size) -> Vec<u8> {
+    let portrait = std::fs::read(testbed::portrait()).expect("the portrait can be read");
+    baseline(&with_grain(enlarged(&decoded(&portrait, Reduction::NONE), size)))
+}
+
 /// The picture in `file`: the one place here that decodes and does not measure it.
 fn decoded(file: &[u8], reduction: Reduction) -> Frame {
     let mut decoder = Decoder::default();
