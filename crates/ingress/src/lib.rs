@@ -19,14 +19,17 @@ mod credentials;
 mod envelope;
 mod kairos;
 mod linger;
+mod metrics;
 mod problem;
 mod router;
 mod serve;
 mod server_timing;
+mod trace;
 mod v1;
 mod workers;
 
 pub use config::{AdminConfig, Config, InvalidStatus, RateLimitedStatus, ResponseCodes, Tls};
+pub use metrics::{Build, Closed, InFlight, Listener, Metrics, WorkerGauges};
 pub use problem::Problem;
 pub use serve::Ingress;
 pub use v1::ReportFields;

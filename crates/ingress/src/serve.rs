@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::admission::Admission;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::router::{Service, router};
 use crate::workers::Workers;
 
@@ -46,12 +47,13 @@ impl Ingress {
         self,
         workers: Workers,
         accounts: Arc<Accounts>,
+        metrics: Arc<Metrics>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let grace = Duration::from_millis(self.config.shutdown_grace_ms);
         let admission = Admission::new(self.config.max_in_flight);
-        let service =
-            Service { accounts, config: Arc::new(self.config), workers: Arc::new(workers) };
+        let (config, workers) = (Arc::new(self.config), Arc::new(workers));
+        let service = Service { config, accounts, workers, metrics };
         let (stopping, mut stopped) = tokio::sync::watch::channel(());
         let closing = admission.clone();
         let signal = async move {

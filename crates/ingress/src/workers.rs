@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use liveness::{Check, CheckError, Report, Terms};
 use tokio::sync::oneshot;
+use tracing::{Span, info_span};
 
 use crate::problem::Problem;
 
@@ -63,6 +64,10 @@ struct Job {
     terms: Terms,
     deadline: Instant,
     answer: oneshot::Sender<Result<Checked, Fault>>,
+    /// The request's, in which the pipeline's steps have theirs.
+    span: Span,
+    /// The step that this job is, until a worker takes it.
+    waiting: Span,
 }
 
 /// What a worker sends back when it has no report.
@@ -121,8 +126,15 @@ impl Workers {
     ) -> Result<Checked, Problem> {
         let (answer, answered) = oneshot::channel();
         let selfie = Arc::new(selfie);
-        let job =
-            Job { selfie: Arc::downgrade(&selfie), since: Instant::now(), terms, deadline, answer };
+        let job = Job {
+            selfie: Arc::downgrade(&selfie),
+            since: Instant::now(),
+            terms,
+            deadline,
+            answer,
+            span: Span::current(),
+            waiting: info_span!("queue"),
+        };
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Problem::Overloaded,
             TrySendError::Disconnected(_) => Problem::Worker(WorkerError::Gone),
@@ -143,14 +155,17 @@ fn work<C: Check, E: std::error::Error>(
     jobs: &Receiver<Job>,
     load: impl Fn() -> Result<C, E>,
 ) {
-    for Job { selfie, since, terms, deadline, answer } in jobs {
+    for Job { selfie, since, terms, deadline, answer, span, waiting } in jobs {
+        drop(waiting);
         let queued = since.elapsed();
         let Some(selfie) = selfie.upgrade().filter(|_| Instant::now() < deadline) else {
             continue;
         };
         // A pipeline that panicked is thrown away, so nothing half-changed is seen again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| check.check(&selfie, &terms)));
-        drop(selfie);
+        let outcome =
+            span.in_scope(|| catch_unwind(AssertUnwindSafe(|| check.check(&selfie, &terms))));
+        // Before anybody is told, so that nothing of the request is left when it is over.
+        drop((selfie, span));
         let (outcome, panicked) = match outcome {
             Ok(outcome) => {
                 let checked = outcome.map(|report| Checked { report, queued });
