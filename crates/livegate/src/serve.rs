@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
-use ingress::{Ingress, Workers};
+use ingress::{Build, Ingress, Metrics, Workers};
 use model_pack::Home;
+use onnx::Device;
 
 use crate::cli::{Place, Serve};
 use crate::config::{Config, Layers, exposed_secrets};
 use crate::engine::Engine;
 use crate::keys::Unusable;
-use crate::setup;
+use crate::{setup, telemetry};
 
 /// Credentials made for one run.
 struct Demo {
@@ -33,6 +34,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let home = setup::home(place)?;
     let layers = Layers::load(&command.engine.settings, &command.flags())?;
     let config = layers.config()?;
+    let telemetry = telemetry::start(&config.telemetry)?;
     let demo = command.demo.then(|| demo(command)).transpose()?;
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
@@ -53,12 +55,28 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         "ready"
     );
     let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
-    let answered = runtime.block_on(answer(config, pool, Arc::clone(&accounts), demo, &home));
+    let metrics = Arc::new(metrics(&engine, &config));
+    let answered =
+        runtime.block_on(answer(config, pool, Arc::clone(&accounts), metrics, demo, &home));
     // Requests that are still held are given up with the runtime; then all that was answered is counted.
     drop(runtime);
     accounts.close();
+    telemetry.finish();
     answered?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn metrics(engine: &Engine, config: &Config) -> Metrics {
+    let (pack, device) = (engine.pack(), engine.device());
+    let build = Build {
+        version: env!("CARGO_PKG_VERSION"),
+        pack: &pack.manifest.name,
+        digest: &pack.digest.to_string(),
+        device: &device.to_string(),
+        onnxruntime: engine.runtime_build(),
+        is_fallback: config.device.named().is_none() && device == Device::Cpu,
+    };
+    Metrics::new(&build, config.admin.app_ids)
 }
 
 /// The demo's credentials: from the environment, where only this user can read them, or random.
@@ -100,6 +118,7 @@ async fn answer(
     config: Config,
     workers: Workers,
     accounts: Arc<Accounts>,
+    metrics: Arc<Metrics>,
     demo: Option<Demo>,
     home: &Home,
 ) -> anyhow::Result<()> {
@@ -110,7 +129,7 @@ async fn answer(
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
     let address = ingress.local_address()?;
     announce(address, demo.as_ref(), home).context("standard output is closed")?;
-    ingress.serve(workers, accounts, shutdown).await.context("the service ended")
+    ingress.serve(workers, accounts, metrics, shutdown).await.context("the service ended")
 }
 
 fn announce(address: SocketAddr, demo: Option<&Demo>, home: &Home) -> std::io::Result<()> {

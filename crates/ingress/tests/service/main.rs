@@ -6,6 +6,7 @@ mod bodies;
 mod callers;
 mod connections;
 mod contract;
+mod metrics;
 mod support;
 mod v1;
 

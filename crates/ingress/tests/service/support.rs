@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use ingress::{Config, Ingress, Workers};
+use ingress::{Build, Config, Ingress, Metrics, Workers};
 use liveness::{
     Bar, Check, CheckError, DecodeError, DetectError, Device, Face, ModelScore, PackIdentity,
     Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms, Threshold,
@@ -101,6 +101,8 @@ impl Check for Obedient {
 /// A running server; its end is asked for when this is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) metrics: Arc<Metrics>,
     begun: Receiver<()>,
     let_go: Sender<()>,
     shutdown: Option<tokio::sync::oneshot::Sender<()>>,
@@ -115,6 +117,15 @@ impl Server {
 
     /// The same with a caller who is changed by `edit`.
     pub(crate) fn with_app(edit: impl FnOnce(&mut App), change: impl FnOnce(&mut Config)) -> Self {
+        Self::measured(edit, change, false)
+    }
+
+    /// The same with metrics that tell apps apart, or not.
+    pub(crate) fn measured(
+        edit: impl FnOnce(&mut App),
+        change: impl FnOnce(&mut Config),
+        tells_apps_apart: bool,
+    ) -> Self {
         let mut config = Config::default();
         change(&mut config);
         let mut app = App::new("id", "", Limits::default(), &Key::take_over(KEY).unwrap()).unwrap();
@@ -124,6 +135,16 @@ impl Server {
         let deadline = Duration::from_millis(config.deadline_ms);
         let accounts = Accounts::start(store, WhenUnavailable::Refuse, deadline).unwrap();
         let accounts = Arc::new(accounts);
+        let build = Build {
+            version: "1.2.3",
+            pack: "obedient",
+            digest: "sha256:0",
+            device: "cpu",
+            onnxruntime: "none",
+            is_fallback: false,
+        };
+        let metrics = Arc::new(Metrics::new(&build, tells_apps_apart));
+        let (its_accounts, its_metrics) = (Arc::clone(&accounts), Arc::clone(&metrics));
         let (say_begun, begun) = unbounded();
         let (let_go, wait) = unbounded();
         let workers = Workers::start(1, config.max_in_flight, move || {
@@ -138,11 +159,13 @@ impl Server {
                 let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
                 let ingress = Ingress::bind(any, config).await.unwrap();
                 send.send(ingress.local_address().unwrap()).unwrap();
-                ingress.serve(workers, accounts, async { drop(asked.await) }).await.unwrap();
+                let asked = async { drop(asked.await) };
+                ingress.serve(workers, its_accounts, its_metrics, asked).await.unwrap();
             });
         });
         let address = receive.recv().unwrap();
-        Self { address, begun, let_go, shutdown: Some(shutdown), thread: Some(thread) }
+        let (shutdown, thread) = (Some(shutdown), Some(thread));
+        Self { address, accounts, metrics, begun, let_go, shutdown, thread }
     }
 
     /// Comes back when a slow picture is being checked.
