@@ -1,7 +1,7 @@
 //! Accounts in use: who is calling, and whether they may go on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::config::WhenUnavailable;
 use crate::directory::{Caller, Directory};
+use crate::health::{Health, Vitals};
 use crate::ledger::{Ledger, Order};
 use crate::store::{Entry, LimitReached, Store, StoreError};
 
@@ -29,8 +30,8 @@ pub struct Accounts {
     orders: Sender<Order>,
     lease: Duration,
     when_unavailable: WhenUnavailable,
-    /// Whether the store can be written to, as far as the thread knows.
-    is_up: Arc<AtomicBool>,
+    /// As far as the thread knows.
+    vitals: Arc<Vitals>,
 }
 
 /// Why a caller is not let in.
@@ -71,19 +72,21 @@ impl Accounts {
         let version = store.version()?;
         let directory = Arc::new(RwLock::new(Directory::new(&store.apps()?)));
         let (orders, received) = unbounded();
-        let is_up = Arc::new(AtomicBool::new(true));
+        let vitals = Arc::new(Vitals::default());
         let ledger = Ledger::new(
             store,
             version,
             Arc::clone(&directory),
-            Arc::clone(&is_up),
+            Arc::clone(&vitals),
             when_unavailable,
         );
+        let of_thread = Arc::clone(&vitals);
         std::thread::Builder::new()
             .name("accounts".into())
             .spawn(move || {
                 let kept = catch_unwind(AssertUnwindSafe(move || ledger.keep(&received)));
                 if kept.is_err() {
+                    of_thread.is_alive.store(false, Ordering::Relaxed);
                     tracing::error!(
                         "the thread for accounts panicked: every request is refused until the \
                          service is started again"
@@ -92,7 +95,7 @@ impl Accounts {
             })
             .map_err(StoreError::Thread)?;
         let lease = deadline + MIN_LEASE;
-        Ok(Self { directory, orders, lease, when_unavailable, is_up })
+        Ok(Self { directory, orders, lease, when_unavailable, vitals })
     }
 
     /// Whoever presents this id and this key. In the same time whether the id is unknown or the key wrong.
@@ -109,7 +112,7 @@ impl Accounts {
         let at = OffsetDateTime::now_utc();
         let Caller { app_id, key, .. } = caller;
         // The thread may be waiting for a store that does not answer; nobody need wait with it.
-        let is_up = self.is_up.load(Ordering::Relaxed);
+        let is_up = self.vitals.is_up.load(Ordering::Relaxed);
         if !caller.enabled || !is_up {
             if self.orders.len() < MAX_USES_WAITING {
                 let used = Order::Used { app_id: Arc::clone(app_id), key: *key, at };
@@ -145,6 +148,19 @@ impl Accounts {
             Some(Err(denial)) => Err(denial),
             None => Err(Denial::Unavailable),
         }
+    }
+
+    /// Whether requests can be let in and counted at the moment. Reads three numbers, and waits for nothing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.vitals.read()
+    }
+
+    /// Whether requests are let in at the moment, as things are configured: while the store is away they may be.
+    #[must_use]
+    pub fn lets_in(&self) -> bool {
+        let health = self.health();
+        health.is_alive && (health.is_up || self.when_unavailable == WhenUnavailable::Serve)
     }
 
     /// What becomes of a request while the store is away.

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::accounts::Denial;
 use crate::config::WhenUnavailable;
 use crate::directory::Directory;
+use crate::health::Vitals;
 use crate::key::KeyDigest;
 use crate::store::{Entry, LimitReached, Settlement, Store, StoreError};
 
@@ -68,7 +69,7 @@ pub(crate) struct Ledger {
     version: i64,
     directory: Arc<RwLock<Directory>>,
     when_unavailable: WhenUnavailable,
-    is_up: Arc<AtomicBool>,
+    vitals: Arc<Vitals>,
     process: Uuid,
     tally: Tally,
     /// Handed to the store, and not known to have arrived: handed in again as it is.
@@ -82,7 +83,7 @@ impl Ledger {
         store: Box<dyn Store>,
         version: i64,
         directory: Arc<RwLock<Directory>>,
-        is_up: Arc<AtomicBool>,
+        vitals: Arc<Vitals>,
         when_unavailable: WhenUnavailable,
     ) -> Self {
         Self {
@@ -90,7 +91,7 @@ impl Ledger {
             version,
             directory,
             when_unavailable,
-            is_up,
+            vitals,
             process: Uuid::new_v4(),
             tally: Tally::default(),
             in_transit: None,
@@ -135,6 +136,7 @@ impl Ledger {
                 // What was in transit went first; this is the rest.
                 self.settle();
                 self.report_losses();
+                self.vitals.is_alive.store(false, Ordering::Relaxed);
                 // With the store, and its files.
                 drop(self);
                 drop(done);
@@ -145,7 +147,7 @@ impl Ledger {
 
     /// Sees whether the store is there and apps have changed, and settles what is over.
     fn look(&mut self) {
-        let was_up = self.is_up.load(Ordering::Relaxed);
+        let was_up = self.vitals.is_up.load(Ordering::Relaxed);
         let seen = self.store.version().and_then(|version| {
             if version != self.version || !was_up {
                 let apps = self.store.apps()?;
@@ -161,7 +163,7 @@ impl Ledger {
                 let late = self.unsettled();
                 // A store that can be read and not written to is not back.
                 if self.post(&[]).is_some() {
-                    self.is_up.store(true, Ordering::Relaxed);
+                    self.vitals.is_up.store(true, Ordering::Relaxed);
                     tracing::info!(late_requests = late, "the accounts store is back");
                 }
             }
@@ -191,7 +193,7 @@ impl Ledger {
         // Whoever has given up by now may have said so in this very round, and must not enter after it.
         waiting.retain(|(_, answer)| !answer.is_closed());
         let (entries, answers): (Vec<Entry>, Vec<Answer>) = waiting.into_iter().unzip();
-        let is_up = self.is_up.load(Ordering::Relaxed);
+        let is_up = self.vitals.is_up.load(Ordering::Relaxed);
         let outcomes = if is_up { self.post(&entries) } else { None };
         let outcomes = outcomes.unwrap_or_default().into_iter().map(|o| o.map_err(Denial::Limit));
         let unanswered = std::iter::repeat(Err(Denial::Unavailable));
@@ -231,7 +233,8 @@ impl Ledger {
     }
 
     fn lose(&mut self, error: &StoreError) {
-        if self.is_up.swap(false, Ordering::Relaxed) {
+        self.vitals.errors.fetch_add(1, Ordering::Relaxed);
+        if self.vitals.is_up.swap(false, Ordering::Relaxed) {
             let cause: &(dyn std::error::Error + 'static) = error;
             let requests_are = match self.when_unavailable {
                 WhenUnavailable::Refuse => "refused",

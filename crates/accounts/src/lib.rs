@@ -30,6 +30,7 @@ mod accounts;
 mod app;
 mod config;
 mod directory;
+mod health;
 mod key;
 mod ledger;
 mod limits;
@@ -41,6 +42,7 @@ pub use accounts::{Accounts, Denial, Hold};
 pub use app::{ActiveKey, App, EditError};
 pub use config::{Backend, Config, ConfigError, REDACTED, ValkeyConfig, WhenUnavailable};
 pub use directory::Caller;
+pub use health::Health;
 pub use key::{InvalidKey, Key, KeyDigest};
 pub use limits::{InvalidLimits, Limits, Rate};
 pub use store::{

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use accounts::{
-    Accounts, App, Backend, Config, Denial, Hold, Key, LimitReached, Limits, Rate, ValkeyConfig,
-    WhenUnavailable,
+    Accounts, App, Backend, Config, Denial, Health, Hold, Key, LimitReached, Limits, Rate,
+    ValkeyConfig, WhenUnavailable,
 };
 use futures_util::FutureExt;
 use testbed::valkey::ValkeyServer;
@@ -214,7 +214,9 @@ fn what_is_counted_is_on_record_within_a_second_and_at_the_end() {
         within_a_second(|| used().is_some());
         runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
         drop(runtime.block_on(admit(&accounts, "one", &key)).unwrap());
+        assert!(accounts.health().is_good());
         accounts.close();
+        assert_eq!(accounts.health(), Health { is_alive: false, is_up: true, errors: 0 });
         assert_eq!(counted(config), 2);
         let caller = accounts.identify(b"one", key.reveal().as_bytes()).unwrap();
         let after = runtime.block_on(accounts.admit(&caller)).err();
@@ -253,11 +255,14 @@ fn while_the_store_is_away_requests_are_refused_and_then_served_again() {
     let accounts = start(&config);
     let held = runtime.block_on(admit(&accounts, "one", &key)).unwrap();
     let given_back = runtime.block_on(admit(&accounts, "one", &key)).unwrap();
+    assert_eq!(accounts.health(), Health { is_alive: true, is_up: true, errors: 0 });
     server.kill();
     for _ in 0..20 {
         let denial = runtime.block_on(admit(&accounts, "one", &key)).err();
         assert_eq!(denial, Some(Denial::Unavailable));
     }
+    let Health { is_alive, is_up, errors } = accounts.health();
+    assert_eq!((is_alive, is_up, errors > 0), (true, false, true), "{errors} errors");
     // These were let in before; what became of them is told when there is someone to tell.
     held.count();
     drop(given_back);
@@ -269,6 +274,7 @@ fn while_the_store_is_away_requests_are_refused_and_then_served_again() {
         after.is_some()
     });
     after.unwrap().count();
+    assert!(accounts.health().is_good(), "{:?}", accounts.health());
     runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
     let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
     assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));

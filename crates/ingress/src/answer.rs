@@ -2,20 +2,24 @@
 
 use std::time::{Duration, Instant};
 
+use accounts::Caller;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use liveness::{Bar, Terms};
+use tracing::{Instrument, info_span};
 
 use crate::body::{self, Submission};
 use crate::config::Config;
 use crate::credentials;
 use crate::envelope::Arrival;
 use crate::kairos::KairosAnswer;
+use crate::metrics::OK;
 use crate::problem::Problem;
 use crate::router::{Service, json};
 use crate::server_timing;
+use crate::trace;
 use crate::v1::V1Answer;
 use crate::workers::Checked;
 
@@ -39,33 +43,41 @@ pub(crate) async fn answer(
     body: Body,
 ) -> Response {
     let deadline = arrival.instant + Duration::from_millis(service.config.deadline_ms);
-    let answer = check(endpoint, &service, arrival, &headers, body, deadline);
-    match tokio::time::timeout_at(deadline.into(), answer).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(problem)) => problem.respond(arrival),
-        Err(_) => Problem::DeadlineExceeded.respond(arrival),
-    }
+    let caller =
+        info_span!("credentials").in_scope(|| credentials::identify(&service.accounts, &headers));
+    let Some(caller) = caller else { return Problem::InvalidCredentials.respond(arrival) };
+    let answer = check(endpoint, &service, arrival, &caller, &headers, body, deadline);
+    let answer = tokio::time::timeout_at(deadline.into(), answer).await;
+    let answer = answer.unwrap_or(Err(Problem::DeadlineExceeded));
+    let code = answer.as_ref().map_or_else(Problem::code, |_| OK);
+    service.metrics.count_app(&caller.app_id, code);
+    answer.unwrap_or_else(|problem| problem.respond(arrival))
 }
 
 async fn check(
     endpoint: Endpoint,
     service: &Service,
     arrival: Arrival,
+    caller: &Caller,
     headers: &HeaderMap,
     body: Body,
     deadline: Instant,
 ) -> Result<Response, Problem> {
     let config = &service.config;
-    let caller = credentials::identify(&service.accounts, headers);
-    let caller = caller.ok_or(Problem::InvalidCredentials)?;
-    let hold = service.accounts.admit(&caller).await;
-    let hold = hold.map_err(|denial| Problem::denied(denial, config.rate_limited_status))?;
+    let hold = service.accounts.admit(caller).instrument(info_span!("limits")).await;
+    let hold = hold.map_err(|denial| {
+        service.metrics.count_denial(&denial);
+        Problem::denied(denial, config.rate_limited_status)
+    })?;
     // Kairos knows no levels: a part of that name is one of those that mean nothing there.
     let takes_level = matches!(endpoint, Endpoint::V1);
-    let submission = body::read(headers, body, config, takes_level).await?;
+    let submission = body::read(headers, body, config, takes_level);
+    let submission = submission.instrument(info_span!("body")).await?;
     let terms = terms(endpoint, &submission, config)?;
     let Checked { report, queued } =
         service.workers.check(submission.selfie, terms, deadline).await?;
+    service.metrics.count_report(queued, &report);
+    trace::note_report(&report);
     let mut answer = match endpoint {
         Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => {
             json(&KairosAnswer::new(arrival, &report, &config.response_codes)).into_response()

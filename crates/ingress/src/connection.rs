@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt;
 
 use crate::life::{Life, Stage};
+use crate::metrics::Closed;
 
 /// Most bytes of a head, and of a body in one piece: 1024 connections that send heads take 64 MiB.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
@@ -47,22 +48,13 @@ pub(crate) struct Timeouts {
     pub idle: Duration,
 }
 
-/// Why the service closed a connection on which nothing was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GaveUp {
-    /// Its handshake, or a head, did not come.
-    HeaderTimeout,
-    /// No request came.
-    IdleTimeout,
-}
-
 /// Answers the requests of one connection, until it ends or says nothing for too long.
 pub(crate) async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     timeouts: Timeouts,
     life: Life,
-) -> Result<(), GaveUp> {
+) -> Result<(), Closed> {
     let pulse = Pulse::new(timeouts);
     let watched = Watched { stream, pulse: pulse.clone() };
     let service = service_fn(|request: Request<Incoming>| {
@@ -186,10 +178,10 @@ impl Beat {
         }
     }
 
-    fn why(&self) -> GaveUp {
+    fn why(&self) -> Closed {
         match self.phase {
-            Phase::Head { .. } => GaveUp::HeaderTimeout,
-            Phase::Idle { .. } | Phase::Busy { .. } => GaveUp::IdleTimeout,
+            Phase::Head { .. } => Closed::HeaderTimeout,
+            Phase::Idle { .. } | Phase::Busy { .. } => Closed::IdleTimeout,
         }
     }
 }

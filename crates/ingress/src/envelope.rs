@@ -1,21 +1,25 @@
 //! What every answer carries, whatever became of the request, and the one log line it leaves.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::linger::ReadOn;
+use crate::metrics::{Metrics, OK};
 use crate::problem::{Failed, Problem};
-use crate::router::is_health;
+use crate::router::{OTHER, PATHS, is_health};
+use crate::trace;
 use crate::workers::{WorkerError, said};
 
 /// When a request came and what it is called from then on.
@@ -63,8 +67,14 @@ impl Stamp {
     }
 }
 
-/// Gives the request its name and the answer its headers, and logs one line.
-pub(crate) async fn envelop(mut request: Request, next: Next) -> Response {
+/// Gives the request its name and the answer its headers; counts and times it, traces it, and logs one line. What
+/// orchestrators and scrapers ask every few seconds is no work of the service: `metrics` is nothing for the admin
+/// listener, and both are logged for those alone who want to see everything.
+pub(crate) async fn envelop(
+    State(metrics): State<Option<Arc<Metrics>>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     const FIXED: [(HeaderName, HeaderValue); 3] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
@@ -77,9 +87,15 @@ pub(crate) async fn envelop(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(arrival);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let route = PATHS.into_iter().find(|route| *route == path);
+    let metrics = metrics.filter(|_| !is_health(&path));
+    let span = match metrics {
+        Some(_) => trace::begin(&method, route, request.headers(), arrival.id),
+        None => Span::none(),
+    };
     // Below this only a fault of ours panics; whatever it was about is dropped with it.
-    let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response = outcome.unwrap_or_else(|payload| {
+    let answer = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
+    let mut response = answer.await.unwrap_or_else(|payload| {
         Problem::Worker(WorkerError::Panicked(said(&*payload))).respond(arrival)
     });
     // Metrics have a type of their own, and preflights no body.
@@ -90,31 +106,45 @@ pub(crate) async fn envelop(mut request: Request, next: Next) -> Response {
     }
     let id = HeaderValue::from_str(&arrival.id.to_string()).expect("a UUID is ASCII");
     response.headers_mut().insert("x-request-id", id);
-    log(&method, &path, arrival, &mut response);
+    let read_on = response.extensions_mut().remove::<ReadOn>().map_or(Duration::ZERO, |r| r.0);
+    let duration = arrival.instant.elapsed().saturating_sub(read_on);
+    let failed = response.extensions_mut().remove::<Failed>();
+    let (status, code) = (response.status(), failed.as_ref().map_or(OK, |failed| failed.code));
+    let cause = failed.and_then(|failed| failed.cause);
+    if let Some(metrics) = metrics {
+        metrics.count_request(route.unwrap_or(OTHER), status, code, duration);
+        trace::note_answer(&span, status, code);
+    } else if cause.is_none() {
+        let status = status.as_u16();
+        tracing::debug!(request_id = %arrival.id, %method, path, status, code, "asked how it is");
+        return response;
+    }
+    let outcome = Outcome { status: status.as_u16(), code, cause, duration };
+    log(arrival.id, &method, &path, &outcome, &span);
     response
 }
 
-fn log(method: &axum::http::Method, path: &str, arrival: Arrival, response: &mut Response) {
-    // A path is the caller's to choose: no longer than a line can bear, and quoted by the formatter.
+/// What became of a request.
+struct Outcome {
+    status: u16,
+    code: &'static str,
+    cause: Option<String>,
+    duration: Duration,
+}
+
+fn log(request_id: Uuid, method: &Method, path: &str, outcome: &Outcome, span: &Span) {
+    // Method and path are the caller's to choose: no longer than a line can bear, and quoted by the formatter.
+    let method: String = method.as_str().chars().take(20).collect();
     let path: String = path.chars().take(100).collect();
-    let read_on = response.extensions_mut().remove::<ReadOn>().map_or(Duration::ZERO, |r| r.0);
-    let duration = arrival.instant.elapsed().saturating_sub(read_on);
+    let Outcome { status, code, ref cause, duration } = *outcome;
     let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
-    let status = response.status().as_u16();
-    let request_id = arrival.id;
-    match response.extensions_mut().remove::<Failed>() {
-        // Probes come every few seconds.
-        None if is_health(&path) => {
-            tracing::debug!(%request_id, %method, path, status, duration_ms, "answered");
-        }
-        None => {
-            tracing::info!(%request_id, %method, path, status, duration_ms, "answered");
-        }
-        Some(Failed { code, cause: None }) => {
-            tracing::info!(%request_id, %method, path, status, code, duration_ms, "refused");
-        }
-        Some(Failed { code, cause: Some(cause) }) => {
-            tracing::error!(%request_id, %method, path, status, code, duration_ms, cause, "failed");
-        }
+    let trace_id = trace::id(span).map(tracing::field::display);
+    if let Some(cause) = cause {
+        tracing::error!(
+            %request_id, %method, path, status, code, duration_ms, cause, trace_id, "failed"
+        );
+    } else {
+        let said = if code == OK { "answered" } else { "refused" };
+        tracing::info!(%request_id, %method, path, status, code, duration_ms, trace_id, "{said}");
     }
 }

@@ -21,6 +21,8 @@ const INFERRED_WITHIN: Duration = Duration::from_mins(1);
 /// about ten seconds.
 const STUCK_AFTER: Duration = Duration::from_mins(2);
 
+const NOBODY_COUNTS: &str = "the thread for accounts has ended";
+
 /// What is asked when somebody asks how it goes.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
@@ -47,6 +49,11 @@ impl Health {
         if self.life.stage() != Stage::Serving {
             reasons.push("shutting down".to_owned());
         }
+        if !self.accounts.health().is_alive {
+            reasons.push(NOBODY_COUNTS.to_owned());
+        } else if !self.accounts.lets_in() {
+            reasons.push("the accounts store cannot be used".to_owned());
+        }
         for (i, Vitals { activity, since, since_inference, .. }) in
             self.workers.vitals().enumerate()
         {
@@ -72,7 +79,8 @@ impl Health {
             };
             is_lost.then(|| format!("worker {i} is lost ({activity} for {} s)", since.as_secs()))
         });
-        stuck.collect()
+        let nobody_counts = (!self.accounts.health().is_alive).then(|| NOBODY_COUNTS.to_owned());
+        stuck.chain(nobody_counts).collect()
     }
 }
 

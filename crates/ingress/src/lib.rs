@@ -10,6 +10,7 @@
 //!
 //! What it does not do: it knows no picture, no model, no file.
 
+mod admin;
 mod admission;
 mod answer;
 mod body;
@@ -23,16 +24,19 @@ mod kairos;
 mod life;
 mod linger;
 mod listener;
+mod metrics;
 mod problem;
 mod router;
 mod serve;
 mod server_timing;
 mod tls;
+mod trace;
 mod v1;
 mod vitals;
 mod workers;
 
 pub use config::{AdminConfig, Config, InvalidStatus, RateLimitedStatus, ResponseCodes, Tls};
+pub use metrics::{Build, Closed, ListenerName, Metrics};
 pub use problem::Problem;
 pub use serve::{BindError, Ingress, Signal};
 pub use tls::TlsError;

@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::connection::{self, GaveUp, Timeouts};
+use crate::connection::{self, Timeouts};
 use crate::life::{Life, Stage};
+use crate::metrics::{Closed, Metrics};
 use crate::tls::Certificates;
 
 /// How long nothing is accepted after the system could not: as a rule it has no file descriptors left.
@@ -47,12 +48,19 @@ impl Connections {
 impl Listener {
     /// Answers with `router` until the service is closed and the last connection has ended. Whoever drops this
     /// cuts all that are left.
-    pub(crate) async fn answer(self, router: Router, life: Life) {
+    pub(crate) async fn answer(self, router: Router, life: Life, metrics: Arc<Metrics>) {
         let Self { tcp, certificates, connections, timeouts } = self;
         let mut answering = JoinSet::new();
         let connection = |stream| {
             let certificates = certificates.clone();
-            answer(stream, certificates, timeouts, router.clone(), life.clone())
+            let answered = answer(stream, certificates, timeouts, router.clone(), life.clone());
+            let metrics = Arc::clone(&metrics);
+            async move {
+                if let Err(closed) = answered.await {
+                    tracing::debug!(reason = closed.as_str(), "a connection was closed");
+                    metrics.count_closed(closed);
+                }
+            }
         };
         let mut is_closed = pin!(life.clone().reaches(Stage::Closed));
         loop {
@@ -109,22 +117,19 @@ async fn answer(
     timeouts: Timeouts,
     router: Router,
     life: Life,
-) {
+) -> Result<(), Closed> {
     // An answer is one small piece: there is nothing to collect.
     let _ = stream.set_nodelay(true);
-    let ended = match certificates.map(|certificates| certificates.acceptor()) {
+    match certificates.map(|certificates| certificates.acceptor()) {
         None => connection::answer(stream, router, timeouts, life).await,
         Some(acceptor) => match timeout(timeouts.header, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => connection::answer(stream, router, timeouts, life).await,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a TLS handshake failed");
-                return;
+                Err(Closed::TlsHandshake)
             }
-            Err(_) => Err(GaveUp::HeaderTimeout),
+            Err(_) => Err(Closed::TlsHandshake),
         },
-    };
-    if let Err(why) = ended {
-        tracing::debug!(?why, "a connection was closed");
     }
 }
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 
+use crate::admin::{Gauges, metrics};
 use crate::admission::{Admission, admit};
 use crate::answer::{Endpoint, answer};
 use crate::config::Config;
@@ -18,6 +19,7 @@ use crate::cors;
 use crate::envelope::{Arrival, envelop};
 use crate::health::{Health, livez, readyz};
 use crate::linger::linger;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::workers::Workers;
 
@@ -29,6 +31,10 @@ const V1: &str = "/v1/liveness";
 
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
+const METRICS: &str = "/metrics";
+
+/// What metrics call every other path.
+pub(crate) const OTHER: &str = "other";
 
 /// Whether orchestrators and load balancers ask there, over and over.
 pub(crate) fn is_health(path: &str) -> bool {
@@ -42,12 +48,14 @@ pub(crate) struct Service {
     pub accounts: Arc<Accounts>,
     pub workers: Arc<Workers>,
     pub health: Health,
+    pub metrics: Arc<Metrics>,
 }
 
 /// From the outside in: name and headers, browsers' preflights, reading on after errors, a permit, the
 /// route. Health needs no permit. Handlers then look at credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
+    let metrics = Some(Arc::clone(&service.metrics));
     let api = Router::new()
         .route(V0_1, post(|s, a, h, b| answer(Endpoint::KairosV0_1, s, a, h, b)))
         .route(V0_2, post(|s, a, h, b| answer(Endpoint::KairosV0_2, s, a, h, b)))
@@ -65,17 +73,19 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         Some(cors) => router.layer(cors).layer(from_fn(cors::refuse_other_options)),
         None => router,
     };
-    router.layer(from_fn(envelop))
+    router.layer(from_fn_with_state(metrics, envelop))
 }
 
 /// For those who run it.
-pub(crate) fn admin_router(service: Service) -> Router {
+pub(crate) fn admin_router(service: Service, gauges: Gauges) -> Router {
+    let metrics = Router::new().route(METRICS, get(metrics)).with_state(Arc::new(gauges));
     health()
+        .with_state(service)
+        .merge(metrics)
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
-        .with_state(service)
         .layer(from_fn(linger))
-        .layer(from_fn(envelop))
+        .layer(from_fn_with_state(None, envelop))
 }
 
 /// Whether it lives, and whether it is to be sent requests.

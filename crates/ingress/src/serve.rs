@@ -12,12 +12,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::admin::Gauges;
 use crate::admission::Admission;
 use crate::config::{AdminConfig, Config};
 use crate::connection::Timeouts;
 use crate::health::Health;
 use crate::life::{self, Stage};
 use crate::listener::{Connections, Listener};
+use crate::metrics::{ListenerName, Metrics};
 use crate::router::{Service, admin_router, router};
 use crate::tls::{Certificates, TlsError};
 use crate::workers::Workers;
@@ -82,12 +84,14 @@ impl Ingress {
             let connections = Connections::new(max_connections);
             Ok::<_, BindError>(Listener { tcp, certificates, connections, timeouts })
         };
-        let certificates = Certificates::load(&config.tls, None)?;
+        let certificates = Certificates::load(ListenerName::Main, &config.tls, None)?;
         let main = listen(address, config.max_connections, certificates).await?;
         let admin = match admin.listen {
             None => None,
             Some(address) => {
-                let certificates = Certificates::load(&admin.tls, admin.client_ca.as_deref())?;
+                let authorities = admin.client_ca.as_deref();
+                let certificates =
+                    Certificates::load(ListenerName::Admin, &admin.tls, authorities)?;
                 Some(listen(address, MAX_ADMIN_CONNECTIONS, certificates).await?)
             }
         };
@@ -117,6 +121,7 @@ impl Ingress {
         self,
         workers: Workers,
         accounts: Arc<Accounts>,
+        metrics: Arc<Metrics>,
         mut signals: UnboundedReceiver<Signal>,
     ) {
         let Self { main, admin, config } = self;
@@ -129,22 +134,33 @@ impl Ingress {
             Admission::new(max_requests, max_bytes, config.max_body_bytes, life.clone());
         let workers = Arc::new(workers);
         let health = Health::new(Arc::clone(&workers), Arc::clone(&accounts), life.clone());
-        let service = Service { accounts, config: Arc::new(config), workers, health };
+        let service = Service { accounts, config: Arc::new(config), workers, health, metrics };
 
         let (reload, asked) = watch::channel(());
         let mut beside = JoinSet::new();
+        let mut certificates = Vec::new();
         for listener in iter::once(&main).chain(&admin) {
-            if let Some(certificates) = listener.certificates.clone() {
-                let asked = asked.clone();
-                beside.spawn(async move { certificates.follow(asked).await });
+            if let Some(shown) = &listener.certificates {
+                let (shown, asked) = (Arc::clone(shown), asked.clone());
+                certificates.push(Arc::clone(&shown));
+                let metrics = Arc::clone(&service.metrics);
+                beside.spawn(async move { shown.follow(asked, &metrics).await });
             }
         }
         if let Some(admin) = admin {
-            let (admin_teller, admin_life) = life::begin();
-            let router = admin_router(service.clone());
+            let gauges = Gauges {
+                service: service.clone(),
+                admission: admission.clone(),
+                connections: main.connections.clone(),
+                certificates,
+            };
+            let (router, metrics) =
+                (admin_router(service.clone(), gauges), service.metrics.clone());
+            // It goes on until all else has ended.
+            let (teller, life) = life::begin();
             beside.spawn(async move {
-                admin.answer(router, admin_life).await;
-                drop(admin_teller);
+                admin.answer(router, life, metrics).await;
+                drop(teller);
             });
         }
         let end = async {
@@ -155,8 +171,9 @@ impl Ingress {
             teller.tell(Stage::Closed);
             tokio::time::sleep(grace).await;
         };
+        let metrics = Arc::clone(&service.metrics);
         tokio::select! {
-            () = main.answer(router(service, admission), life) => {
+            () = main.answer(router(service, admission), life, metrics) => {
                 tracing::info!("every request that was held is answered");
             }
             () = end => {

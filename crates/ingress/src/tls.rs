@@ -16,6 +16,7 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::Tls;
+use crate::metrics::{ListenerName, Metrics};
 use crate::problem::chain;
 
 /// How often the files are looked at. Kubernetes exchanges them without a word.
@@ -72,6 +73,7 @@ pub enum TlsError {
 /// Where a listener's certificates are, and those it shows now.
 #[derive(Debug)]
 pub(crate) struct Certificates {
+    pub listener: ListenerName,
     files: Files,
     shown: watch::Sender<Shown>,
 }
@@ -99,13 +101,17 @@ struct Shown {
 
 impl Certificates {
     /// What `tls` names, read; nothing where it names nothing.
-    pub(crate) fn load(tls: &Tls, client_ca: Option<&Path>) -> Result<Option<Arc<Self>>, TlsError> {
+    pub(crate) fn load(
+        listener: ListenerName,
+        tls: &Tls,
+        client_ca: Option<&Path>,
+    ) -> Result<Option<Arc<Self>>, TlsError> {
         let Tls { certificate: Some(certificate), key: Some(key) } = tls.clone() else {
             return Ok(None);
         };
         let files = Files { certificate, key, client_ca: client_ca.map(Path::to_owned) };
         let shown = files.read().and_then(|contents| files.parse(&contents))?;
-        Ok(Some(Arc::new(Self { files, shown: watch::Sender::new(shown) })))
+        Ok(Some(Arc::new(Self { listener, files, shown: watch::Sender::new(shown) })))
     }
 
     /// Shakes hands with the certificate of the moment.
@@ -120,7 +126,7 @@ impl Certificates {
 
     /// Looks at the files every few seconds, and when asked to, and shows what is new in them. Files that cannot be
     /// used are an error in the log, once, and what was shown is shown on.
-    pub(crate) async fn follow(&self, mut asked: watch::Receiver<()>) {
+    pub(crate) async fn follow(&self, mut asked: watch::Receiver<()>, metrics: &Metrics) {
         let mut seen = self.files.read().ok();
         loop {
             let is_asked = tokio::select! {
@@ -135,6 +141,7 @@ impl Certificates {
                     self.shown.send_replace(shown);
                 }
                 Some(Err(error)) => {
+                    metrics.count_tls_reload_error(self.listener);
                     tracing::error!(
                         error = chain(&error),
                         "the certificate cannot be used; the former is shown on"

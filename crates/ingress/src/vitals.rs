@@ -18,10 +18,6 @@ pub(crate) enum Activity {
     Gone,
 }
 
-impl Activity {
-    pub(crate) const ALL: [Self; 4] = [Self::Idle, Self::Busy, Self::Rebuilding, Self::Gone];
-}
-
 impl fmt::Display for Activity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

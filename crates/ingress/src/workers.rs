@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use liveness::{Check, CheckError, Report, Terms};
 use tokio::sync::oneshot;
+use tracing::{Span, info_span};
 
 use crate::problem::{Problem, chain};
 use crate::vitals::{Activity, Board, Vitals};
@@ -69,6 +70,10 @@ struct Job {
     terms: Terms,
     deadline: Instant,
     answer: oneshot::Sender<Result<Checked, Fault>>,
+    /// The request's, in which the pipeline's steps have theirs.
+    span: Span,
+    /// The step that this job is, until a worker takes it.
+    waiting: Span,
 }
 
 /// What a worker sends back when it has no report.
@@ -146,8 +151,15 @@ impl Workers {
     ) -> Result<Checked, Problem> {
         let (answer, answered) = oneshot::channel();
         let selfie = Arc::new(selfie);
-        let job =
-            Job { selfie: Arc::downgrade(&selfie), since: Instant::now(), terms, deadline, answer };
+        let job = Job {
+            selfie: Arc::downgrade(&selfie),
+            since: Instant::now(),
+            terms,
+            deadline,
+            answer,
+            span: Span::current(),
+            waiting: info_span!("queue"),
+        };
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Problem::Overloaded,
             TrySendError::Disconnected(_) => Problem::Worker(WorkerError::Gone),
@@ -197,13 +209,16 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
     /// Answers one job. Whether the pipeline is still one to go on with: one that panicked is not, or something
     /// half-changed might be seen again, and one that fails must prove that it was the picture.
     fn answer(&mut self, job: Job) -> bool {
-        let Job { selfie, since, terms, deadline, answer } = job;
+        let Job { selfie, since, terms, deadline, answer, span, waiting } = job;
+        drop(waiting);
         let queued = since.elapsed();
         let Some(selfie) = selfie.upgrade().filter(|_| Instant::now() < deadline) else {
             return true;
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.check.check(&selfie, &terms)));
-        drop(selfie);
+        let outcome =
+            span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.check.check(&selfie, &terms))));
+        // Before anybody is told, so that nothing of the request is left when it is over.
+        drop((selfie, span));
         let outcome = match outcome {
             Ok(Ok(report)) => {
                 if report.score.is_some() {

@@ -86,7 +86,10 @@ impl Default for Telemetry {
 
 impl Telemetry {
     fn validate(&self) -> Result<(), InvalidSetting> {
-        let is_url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+        let is_url = |url: &String| {
+            let has_scheme = url.starts_with("http://") || url.starts_with("https://");
+            has_scheme && url.parse::<ureq::http::Uri>().is_ok_and(|url| url.host().is_some())
+        };
         InvalidSetting::unless(
             self.otlp_endpoint.as_ref().is_none_or(is_url),
             "telemetry.otlp_endpoint",

@@ -16,6 +16,7 @@ mod packs;
 mod progress;
 mod serve;
 mod setup;
+mod telemetry;
 mod usage;
 mod verify;
 
@@ -24,7 +25,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
 
@@ -46,24 +46,24 @@ fn main() -> ExitCode {
             return code.into();
         }
     };
-    let default_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
-    let filter = match std::env::var_os("LIVEGATE_LOG").filter(|value| !value.is_empty()) {
-        None => Ok(EnvFilter::new(format!("{default_level},ort=warn"))),
-        Some(value) => EnvFilter::try_new(value.to_string_lossy()),
-    };
-    let filter = match filter {
-        Ok(filter) => filter,
+    match run(cli) {
+        Ok(code) => code,
         Err(error) => {
-            tell(&format!("livegate: LIVEGATE_LOG is not a filter: {error}"));
-            return exit::USAGE.into();
+            tell(&format!("livegate: {error:#}"));
+            let is_usage = error.is::<config::ConfigError>()
+                || error.is::<telemetry::InvalidFilter>()
+                || keys::is_usage(&error);
+            (if is_usage { exit::USAGE } else { exit::UNAVAILABLE }).into()
         }
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(std::io::stderr)
-        .init();
-    let outcome = match cli.command {
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // How the service's log is written is in its configuration.
+    if !matches!(cli.command, Command::Serve(_)) {
+        telemetry::log_for_people()?;
+    }
+    match cli.command {
         Command::Setup(command) => setup::run(&command, &cli.place),
         Command::Verify(command) => verify::run(&command, &cli.place),
         Command::Evaluate(command) => evaluate::run(&command, &cli.place),
@@ -74,14 +74,6 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),
         Command::Config(command) => config::run(&command, &cli.place),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            tell(&format!("livegate: {error:#}"));
-            let is_usage = error.is::<config::ConfigError>() || keys::is_usage(&error);
-            (if is_usage { exit::USAGE } else { exit::UNAVAILABLE }).into()
-        }
     }
 }
 

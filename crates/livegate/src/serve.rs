@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
-use ingress::{Ingress, Signal, Workers};
+use ingress::{Build, Ingress, Metrics, Signal, Workers};
 use model_pack::Home;
+use onnx::Device;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::{Place, Serve};
 use crate::config::{Config, Layers, exposed_secrets};
 use crate::engine::Engine;
 use crate::keys::Unusable;
-use crate::setup;
+use crate::{setup, telemetry};
 
 /// Credentials made for one run.
 struct Demo {
@@ -33,6 +34,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let home = setup::home(place)?;
     let layers = Layers::load(&command.engine.settings, &command.flags())?;
     let config = layers.config()?;
+    let telemetry = telemetry::start(&config.telemetry)?;
     let demo = command.demo.then(|| demo(command)).transpose()?;
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
@@ -53,12 +55,28 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         "ready"
     );
     let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
-    let answered = runtime.block_on(answer(config, pool, Arc::clone(&accounts), demo, &home));
+    let metrics = Arc::new(metrics(&engine, &config));
+    let answered =
+        runtime.block_on(answer(config, pool, Arc::clone(&accounts), metrics, demo, &home));
     // Requests that are still held are given up with the runtime; then all that was answered is counted.
     drop(runtime);
     accounts.close();
+    telemetry.finish();
     answered?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn metrics(engine: &Engine, config: &Config) -> Metrics {
+    let (pack, device) = (engine.pack(), engine.device());
+    let build = Build {
+        version: env!("CARGO_PKG_VERSION"),
+        pack: &pack.manifest.name,
+        digest: &pack.digest.to_string(),
+        device: &device.to_string(),
+        onnxruntime: engine.runtime_build(),
+        is_fallback: config.device.named().is_none() && device == Device::Cpu,
+    };
+    Metrics::new(&build, config.admin.app_ids)
 }
 
 /// The demo's credentials: from the environment, where only this user can read them, or random.
@@ -100,6 +118,7 @@ async fn answer(
     config: Config,
     workers: Workers,
     accounts: Arc<Accounts>,
+    metrics: Arc<Metrics>,
     demo: Option<Demo>,
     home: &Home,
 ) -> anyhow::Result<()> {
@@ -114,7 +133,7 @@ async fn answer(
         tracing::info!("health, version and metrics on {}://{admin}", scheme(is_admin_tls));
     }
     announce(&address, demo.as_ref(), home).context("standard output is closed")?;
-    ingress.serve(workers, accounts, signals).await;
+    ingress.serve(workers, accounts, metrics, signals).await;
     Ok(())
 }
 

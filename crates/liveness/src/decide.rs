@@ -15,6 +15,18 @@ pub enum Verdict {
     NotAssessed,
 }
 
+impl Verdict {
+    /// As `/v1` writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Spoof => "spoof",
+            Self::NotAssessed => "not_assessed",
+        }
+    }
+}
+
 /// The score from which on a selfie is live: a number from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
@@ -64,6 +76,7 @@ impl std::str::FromStr for Threshold {
 }
 
 /// Live from the threshold on, spoof below it, not assessed without a score.
+#[tracing::instrument(skip_all)]
 pub(crate) fn decide(score: Option<Score>, threshold: Threshold) -> Verdict {
     match score {
         None => Verdict::NotAssessed,

@@ -18,6 +18,7 @@ pub(crate) struct Gated {
 
 /// Everything that stands in the way of scoring `face` in `upright`, which is `picture` turned so that the face
 /// is upright in it. The scorers need a face of `max_face_share` at most.
+#[tracing::instrument(skip_all)]
 pub(crate) fn gate(
     picture: &Picture,
     upright: &Frame,

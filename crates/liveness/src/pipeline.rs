@@ -7,6 +7,7 @@ use face_detector::{DetectError, Detector, Finder, Found, Landmarker};
 use frame::{Decoder, Frame, Limits, LumaSampler, Picture};
 use model_pack::{GoldenPicture, Levels, Pack};
 use onnx::{Device, Runtime};
+use tracing::info_span;
 
 use crate::decide::{Threshold, decide};
 use crate::diagnose::explain;
@@ -103,13 +104,14 @@ impl Pipeline {
     pub fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
         let threshold = self.threshold(terms.bar)?;
         let mut clock = Clock::start();
-        let mut picture = self.decoder.decode(selfie, &self.settings.reduction(terms))?;
+        let mut picture = info_span!("decode")
+            .in_scope(|| self.decoder.decode(selfie, &self.settings.reduction(terms)))?;
         let mut decode = clock.lap();
         let mut found = find(&mut self.finder, picture, terms)?;
         let mut detect = clock.lap();
         // Rare: a face so small in its picture that too little is left of it.
         if let Some(reduction) = self.settings.finer(picture.reduction, &found.faces) {
-            picture = self.decoder.decode(selfie, &reduction)?;
+            picture = info_span!("decode").in_scope(|| self.decoder.decode(selfie, &reduction))?;
             decode += clock.lap();
             found = find(&mut self.finder, picture, terms)?;
             detect += clock.lap();
@@ -129,7 +131,9 @@ impl Pipeline {
         reasons.extend(choice);
         let is_rejected = reasons.iter().any(|reason| reason.severity == Severity::Reject);
         let assessment = match face.filter(|_| !is_rejected) {
-            Some(face) => Some(self.scorer.score(upright, &face.rect)?),
+            Some(face) => {
+                Some(info_span!("score").in_scope(|| self.scorer.score(upright, &face.rect))?)
+            }
             None => None,
         };
         let score = assessment.as_ref().map(|assessment| assessment.score);
@@ -197,6 +201,7 @@ fn agree(before: &[ModelScore], now: &[ModelScore]) -> Result<(), ProofError> {
 }
 
 /// The faces of `picture`, in pixels of its frame.
+#[tracing::instrument(name = "detect", skip_all)]
 fn find(finder: &mut Finder, picture: &Picture, terms: &Terms) -> Result<Found, DetectError> {
     if terms.exact { finder.find_exactly(&picture.frame) } else { finder.find(&picture.frame) }
 }

@@ -117,3 +117,14 @@ pub enum Severity {
     /// It is, and the answer says so.
     Warn,
 }
+
+impl Severity {
+    /// As `/v1` writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Warn => "warn",
+        }
+    }
+}

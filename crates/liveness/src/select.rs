@@ -8,6 +8,7 @@ use crate::settings::Settings;
 /// The face that is meant: the largest, if its area is at least `min_face_lead` times the second's or nobody
 /// minds; and what there is to be said about the choice. `faces` come largest first, but for one that is upright
 /// before others that are not.
+#[tracing::instrument(skip_all)]
 pub(crate) fn select<'a>(
     faces: &'a [Face],
     settings: &Settings,

@@ -8,6 +8,7 @@ mod connections;
 mod contract;
 mod health;
 mod limits;
+mod metrics;
 mod support;
 mod tls;
 mod v1;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use ingress::{AdminConfig, Config, Ingress, Signal, Workers};
+use ingress::{AdminConfig, Build, Config, Ingress, Metrics, Signal, Workers};
 use liveness::{
     Bar, Check, CheckError, DecodeError, DetectError, Device, Face, ModelScore, PackIdentity,
     ProofError, Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms,
@@ -107,6 +107,8 @@ impl Check for Obedient {
 /// A running server; its end is asked for when this is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) metrics: Arc<Metrics>,
     begun: Receiver<()>,
     let_go: Sender<()>,
     pub(crate) admin: Option<SocketAddr>,
@@ -125,13 +127,23 @@ impl Server {
         Self::with_admin(edit, change, &AdminConfig::default())
     }
 
+    /// The same with metrics that tell apps apart, or not.
+    pub(crate) fn measured(
+        edit: impl FnOnce(&mut App),
+        change: impl FnOnce(&mut Config),
+        tells_apps_apart: bool,
+    ) -> Self {
+        let admin = AdminConfig { app_ids: tells_apps_apart, ..AdminConfig::default() };
+        Self::with_admin(edit, change, &admin)
+    }
+
     /// The same with an admin listener.
     pub(crate) fn with_admin(
         edit: impl FnOnce(&mut App),
         change: impl FnOnce(&mut Config),
         admin: &AdminConfig,
     ) -> Self {
-        let admin = admin.clone();
+        let (admin, tells_apps_apart) = (admin.clone(), admin.app_ids);
         // Nothing here has a load balancer in front.
         let mut config = Config { shutdown_delay_ms: 0, ..Config::default() };
         change(&mut config);
@@ -142,6 +154,16 @@ impl Server {
         let deadline = Duration::from_millis(config.deadline_ms);
         let accounts = Accounts::start(store, WhenUnavailable::Refuse, deadline).unwrap();
         let accounts = Arc::new(accounts);
+        let build = Build {
+            version: "1.2.3",
+            pack: "obedient",
+            digest: "sha256:0",
+            device: "cpu",
+            onnxruntime: "none",
+            is_fallback: false,
+        };
+        let metrics = Arc::new(Metrics::new(&build, tells_apps_apart));
+        let (its_accounts, its_metrics) = (Arc::clone(&accounts), Arc::clone(&metrics));
         let (say_begun, begun) = unbounded();
         let (let_go, wait) = unbounded();
         let workers = Workers::start(1, config.max_in_flight, move || {
@@ -157,11 +179,12 @@ impl Server {
                 let ingress = Ingress::bind(any, config, &admin).await.unwrap();
                 let address = ingress.local_address().unwrap();
                 send.send((address, ingress.admin_address().unwrap())).unwrap();
-                ingress.serve(workers, accounts, told).await;
+                ingress.serve(workers, its_accounts, its_metrics, told).await;
             });
         });
         let (address, admin) = receive.recv().unwrap();
-        Self { address, admin, begun, let_go, signals: Some(signals), thread: Some(thread) }
+        let (signals, thread) = (Some(signals), Some(thread));
+        Self { address, admin, accounts, metrics, begun, let_go, signals, thread }
     }
 
     /// Comes back when a slow picture is being checked.
