@@ -13,7 +13,7 @@ const V1: &str = "/v1/liveness";
 const V0_2: &str = "/v0.2/liveness-verification";
 
 fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    id.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The span of the request that was answered with this `X-Request-Id`.
