@@ -81,15 +81,56 @@ fn known(method: &Method) -> Option<&'static str> {
     KNOWN.into_iter().find(|known| *known == method.as_str())
 }
 
-/// `traceparent` and `tracestate`, as the propagator asks for them. It is asked for no other.
+/// `traceparent` and `tracestate`, as the propagator asks for them.
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).and_then(|value| value.to_str().ok())
+        let mut values = self.0.get_all(key).into_iter();
+        let value = values.next().and_then(|value| value.to_str().ok());
+        // The propagator takes ids that are too short, and the first of two.
+        let is_sound =
+            |value: &&str| key != "traceparent" || values.next().is_none() && is_sound(value);
+        value.filter(is_sound)
     }
 
     fn keys(&self) -> Vec<&str> {
         self.0.keys().map(axum::http::HeaderName::as_str).collect()
+    }
+}
+
+/// Whether this is a `traceparent` by W3C Trace Context: `00-` and three groups of small hexadecimal digits. A
+/// version that is yet to come may have more to say after those.
+fn is_sound(traceparent: &str) -> bool {
+    let is_hex =
+        |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let mut parts = traceparent.split('-');
+    let has_groups = [2, 32, 16, 2]
+        .iter()
+        .all(|length| parts.next().is_some_and(|part| part.len() == *length && is_hex(part)));
+    let is_first_version = traceparent.starts_with("00");
+    has_groups && !traceparent.starts_with("ff") && !(is_first_version && parts.next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_standard_describes_is_taken_for_a_parent() {
+        let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        let sound =
+            |version: &str, end: &str| is_sound(&format!("{version}-{trace}-{parent}-{end}"));
+        assert!(sound("00", "01") && sound("00", "00") && sound("cc", "01-more"));
+        assert!(!sound("ff", "01") && !sound("00", "01-more") && !sound("0", "01"));
+        assert!(!sound("00", "1") && !sound("00", "0G") && !sound("00", "0A") && !sound("00", ""));
+        for unsound in ["", "00", "00-4bf9-00f0-01", &format!("00-{trace}-{parent}")] {
+            assert!(!is_sound(unsound), "{unsound}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.append("traceparent", format!("00-{trace}-{parent}-01").parse().unwrap());
+        assert!(Headers(&headers).get("traceparent").is_some());
+        headers.append("traceparent", format!("00-{trace}-{parent}-00").parse().unwrap());
+        assert!(Headers(&headers).get("traceparent").is_none());
     }
 }

@@ -9,6 +9,7 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn, ParseError};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -46,7 +47,7 @@ pub(crate) struct Telemetry {
 
 /// Begins the log of a command that people run: warnings, as text.
 pub(crate) fn log_for_people() -> Result<(), InvalidFilter> {
-    let log = log(LogFormat::Text, filter("warn")?);
+    let log = log(LogFormat::Text, filter("warn")?, stderr);
     tracing_subscriber::registry().with(log).init();
     Ok(())
 }
@@ -57,7 +58,7 @@ pub(crate) fn log_for_people() -> Result<(), InvalidFilter> {
 /// # Errors
 /// When `LIVEGATE_LOG` makes no sense ([`InvalidFilter`]) or the endpoint cannot be used.
 pub(crate) fn start(settings: &config::Telemetry) -> anyhow::Result<Telemetry> {
-    let log = log(settings.log_format, filter("info")?);
+    let log = log(settings.log_format, filter("info")?, stderr);
     let provider = settings.otlp_endpoint.as_deref();
     let provider =
         provider.map(|endpoint| traces::provider(endpoint, settings.sample_ratio)).transpose()?;
@@ -88,9 +89,12 @@ fn filter(default_level: &str) -> Result<EnvFilter, InvalidFilter> {
     }
 }
 
-/// Lines to standard error.
-fn log(format: LogFormat, filter: EnvFilter) -> impl Layer<Registry> {
-    let lines = fmt::layer().with_writer(stderr);
+/// Lines to `writer`; the colours are standard error's.
+fn log<W>(format: LogFormat, filter: EnvFilter, writer: W) -> impl Layer<Registry>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).boxed(),
         LogFormat::Json => {
@@ -103,8 +107,9 @@ fn log(format: LogFormat, filter: EnvFilter) -> impl Layer<Registry> {
     )
 }
 
-/// What libraries say below `info` is never logged, whatever the filter lets through: HTTP's among them print
-/// headers, and keys are headers here. Nor are spans, which are for traces.
+/// What libraries say below `info` is never logged, whatever the filter lets through. Those of HTTP see headers and
+/// bodies, and keys are headers: the versions here print none, and nothing holds the next ones to that. Nor
+/// are spans logged, which are for traces.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && (*metadata.level() <= Level::INFO || is_of(metadata, &OURS))
 }
@@ -126,4 +131,50 @@ fn traces<S: Subscriber + for<'a> LookupSpan<'a>>(provider: &SdkTracerProvider) 
 
 fn is_of(metadata: &Metadata<'_>, crates: &[&str]) -> bool {
     metadata.target().split("::").next().is_some_and(|name| crates.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek};
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn no_filter_brings_what_libraries_say_below_info_or_spans_into_the_log() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let mut file = tempfile::tempfile().unwrap();
+            let writer = Arc::new(file.try_clone().unwrap());
+            let log = log(format, EnvFilter::new("trace,hyper=trace,h2=trace"), writer);
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(log), || {
+                let _span =
+                    tracing::info_span!(target: "h2::codec", "a span", of = "a secret").entered();
+                tracing::trace!(target: "hyper::proto::h1", "app_key: a secret");
+                tracing::debug!(target: "h2::codec", "app_key: a secret");
+                tracing::debug!(target: "ingress_of_others", "a secret");
+                tracing::info!(target: "hyper", "a library's info");
+                tracing::trace!(target: "ingress::envelope", "a trace of ours");
+            });
+            let mut text = String::new();
+            file.rewind().unwrap();
+            file.read_to_string(&mut text).unwrap();
+            assert!(
+                text.contains("a library's info") && text.contains("a trace of ours"),
+                "{text}"
+            );
+            assert!(!text.contains("secret") && !text.contains("a span"), "{text}");
+        }
+    }
+
+    #[test]
+    fn our_crates_are_those_that_there_are() {
+        let mut there_are: Vec<String> =
+            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap().replace('-', "_"))
+                .filter(|name| name != "testbed")
+                .collect();
+        there_are.sort();
+        assert_eq!(there_are, OURS);
+    }
 }

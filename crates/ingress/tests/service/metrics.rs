@@ -126,18 +126,18 @@ fn every_request_is_counted_and_timed_where_it_belongs() {
 #[test]
 fn a_refusal_is_counted_by_the_limit_that_was_reached() {
     let one = std::num::NonZeroU32::MIN;
-    let edits: [(&str, fn(&mut App, Limits)); 2] = [
-        ("disabled", |app, _| app.enabled = false),
-        ("", |app, limits| app.limit(limits).unwrap()),
-    ];
     let rate = Some(Rate { per_minute: one, burst: one });
-    for (limit, edit, limits) in [
-        ("disabled", edits[0].1, Limits::default()),
-        ("rate", edits[1].1, Limits { rate, ..Limits::default() }),
-        ("day", edits[1].1, Limits { quota_per_day: Some(1), ..Limits::default() }),
-        ("month", edits[1].1, Limits { quota_per_month: Some(1), ..Limits::default() }),
+    for (limit, limits) in [
+        ("disabled", Limits::default()),
+        ("rate", Limits { rate, ..Limits::default() }),
+        ("day", Limits { quota_per_day: Some(1), ..Limits::default() }),
+        ("month", Limits { quota_per_month: Some(1), ..Limits::default() }),
     ] {
-        let server = Server::with_app(|app| edit(app, limits), |_| ());
+        let edit = |app: &mut App| {
+            app.enabled = limit != "disabled";
+            app.limit(limits).unwrap();
+        };
+        let server = Server::with_app(edit, |_| ());
         for _ in 0..2 {
             server.post(&[selfie(LIVE)]);
         }

@@ -22,7 +22,7 @@ const OURS: [(&str, &[&str]); 12] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 28] = [
+const FENCED: [(&str, &[&str]); 36] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
@@ -37,6 +37,14 @@ const FENCED: [(&str, &[&str]); 28] = [
     ("crossbeam-channel", &["accounts", "ingress"]),
     ("rusqlite", &["accounts"]),
     ("redis", &["accounts"]),
+    ("prometheus", &["ingress"]),
+    ("tracing-opentelemetry", &["ingress", "livegate"]),
+    ("opentelemetry", &["ingress", "livegate"]),
+    ("opentelemetry_sdk", &["livegate"]),
+    ("opentelemetry-http", &["livegate"]),
+    ("opentelemetry-otlp", &["livegate"]),
+    ("async-trait", &["livegate"]),
+    ("tracing-subscriber", &["livegate"]),
     ("comfy-table", &["livegate"]),
     ("csv", &["evaluation", "livegate"]),
     ("fastrand", &["evaluation"]),

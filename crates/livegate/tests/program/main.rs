@@ -12,6 +12,7 @@ mod openvino;
 mod packs;
 mod serve;
 mod setup;
+mod telemetry;
 mod verify;
 
 use std::path::Path;

@@ -1,0 +1,123 @@
+//! What a service tells of its work: metrics, lines of the log, traces.
+
+mod collector;
+mod logs;
+mod traces;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::livegate;
+
+/// What must be in no line and no span: keys, headers and bodies have it in them.
+const SECRET: &str = "XYZZY";
+/// The key of the app `demo`.
+const KEY: &str = "the-key-XYZZY-of-the-demo";
+
+/// A running service with demo credentials and a log to look through; ended when dropped.
+struct Observed {
+    child: Child,
+    url: String,
+    log: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Observed {
+    fn start(variables: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let mut command = livegate(testbed::home().root());
+        command.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0"]);
+        command.args(["--pack", "starter"]).envs(variables.iter().copied());
+        command.env("LIVEGATE_DEMO_APP_KEY", KEY).stdout(Stdio::piped());
+        let mut child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let first = lines.next().expect("the service starts");
+        // The rest is read to its end, so that the service can say it.
+        std::thread::spawn(move || lines.for_each(drop));
+        let url = first.strip_prefix("listening on ").unwrap().to_owned();
+        Self { child, url, log, _directory: directory }
+    }
+
+    /// Sends a form with a picture, with these headers; gives back the status and `X-Request-Id`.
+    fn post(&self, path: &str, picture: &[u8], headers: &[(&str, &str)]) -> (u16, String) {
+        let mut form = b"--B\r\nContent-Disposition: form-data; name=\"selfie\"\r\n\r\n".to_vec();
+        form.extend(picture);
+        form.extend(b"\r\n--B--\r\n");
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let mut request = ureq::Agent::new_with_config(config)
+            .post(format!("{}{path}", self.url))
+            .content_type("multipart/form-data; boundary=B");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send(&form[..]).unwrap();
+        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), id)
+    }
+
+    /// The same from the app `demo`.
+    fn check(&self, path: &str, picture: &[u8], headers: &[(&str, &str)]) -> (u16, String) {
+        self.post(path, picture, &[headers, &[("app_id", "demo"), ("app_key", KEY)]].concat())
+    }
+
+    /// Ends it, and gives back all that it logged.
+    fn end(mut self) -> String {
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < Duration::from_mins(1), "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        assert_eq!(status.code(), Some(0), "{log}");
+        log
+    }
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn portrait() -> Vec<u8> {
+    std::fs::read(testbed::portrait()).unwrap()
+}
+
+/// What Prometheus' own tool thinks of the page.
+#[test]
+fn promtool_has_nothing_against_the_metrics() {
+    if Command::new("promtool").arg("--version").output().is_err() {
+        testbed::left_out_without("promtool", "promtool check metrics");
+        return;
+    }
+    let build = ingress::Build {
+        version: "1.2.3",
+        pack: "starter",
+        digest: "sha256:0",
+        device: "cpu",
+        onnxruntime: "git-branch=\"main\", with \\ and\nall",
+        is_fallback: false,
+    };
+    let metrics = ingress::Metrics::new(&build, true);
+    for listener in [ingress::Listener::Main, ingress::Listener::Admin] {
+        metrics.set_tls_not_after(listener, 2e9);
+    }
+    metrics.set_last_inference(0, 1e9);
+    let page = metrics.render(accounts::Health { is_alive: true, is_up: true, errors: 0 });
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let (out, err, code) = crate::finished(&child.wait_with_output().unwrap());
+    assert_eq!((out.as_str(), err.as_str(), code), ("", "", 0), "{page}");
+}
