@@ -24,10 +24,12 @@ mod router;
 mod serve;
 mod server_timing;
 mod v1;
+mod version;
 mod workers;
 
 pub use config::{AdminConfig, Config, InvalidStatus, RateLimitedStatus, ResponseCodes, Tls};
 pub use problem::Problem;
 pub use serve::Ingress;
 pub use v1::ReportFields;
+pub use version::Version;
 pub use workers::{StartError, Workers};

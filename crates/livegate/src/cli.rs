@@ -173,7 +173,8 @@ pub(crate) struct Serve {
     /// [env: `LIVEGATE_LISTEN`].
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Worker threads, each with its own models [default: one per core] [env: `LIVEGATE_WORKERS`].
+    /// Worker threads, each with its own models [default: one per core, or as many as there is memory for]
+    /// [env: `LIVEGATE_WORKERS`].
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
     /// Make credentials for this run, keep accounts in memory, and print a request to paste. The key is

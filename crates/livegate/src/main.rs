@@ -11,6 +11,7 @@ mod config;
 mod device;
 mod engine;
 mod evaluate;
+mod host;
 mod keys;
 mod packs;
 mod progress;

@@ -15,6 +15,7 @@ use model_pack::Home;
 use crate::cli::{Place, Serve};
 use crate::config::{Config, Layers, exposed_secrets};
 use crate::engine::Engine;
+use crate::host::Host;
 use crate::keys::Unusable;
 use crate::setup;
 
@@ -32,24 +33,34 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     }
     let home = setup::home(place)?;
     let layers = Layers::load(&command.engine.settings, &command.flags())?;
-    let config = layers.config()?;
+    let mut config = layers.config()?;
     let demo = command.demo.then(|| demo(command)).transpose()?;
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
     setup::ensure(&home, place, config.device, config.pack.as_deref(), demo.is_some(), sources)?;
     let engine = Arc::new(Engine::load(place, &home, &config)?);
-    // One per core of those that the container may use.
-    let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
-    let workers = workers.map_or(1, NonZeroUsize::get);
+    let host = Host::own();
+    let workers = sized(&mut config, &host);
     let shared = Arc::clone(&engine);
     let pool = Workers::start(workers, config.ingress.max_in_flight, move || shared.pipeline())
         .with_context(|| format!("the pack `{}` does not serve", engine.pack().manifest.name))?;
     tracing::info!(
-        pack = engine.pack().manifest.name,
-        pack.digest = %engine.pack().digest,
-        device = %engine.device(),
         workers,
-        onnxruntime = engine.runtime_build(),
+        cores = host.cores.count,
+        cores.from = host.cores.from,
+        memory.mib = host.memory.as_ref().map(|memory| memory.bytes >> 20),
+        memory.from = host.memory.as_ref().map(|memory| &*memory.from),
+        max_bytes_in_flight = config.ingress.max_bytes_in_flight,
+        "sized"
+    );
+    let version = engine.version();
+    tracing::info!(
+        pack = version.pack.name,
+        pack.digest = %version.pack.digest,
+        device = version.device,
+        providers = serde_json::to_string(&version.models)?,
+        workers,
+        onnxruntime = version.onnxruntime,
         "ready"
     );
     let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
@@ -59,6 +70,16 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     accounts.close();
     answered?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many workers there are, with what is held at most filled in: as configured, or as this host allows.
+pub(crate) fn sized(config: &mut Config, host: &Host) -> usize {
+    let max_body_bytes = config.ingress.max_body_bytes;
+    let bytes_in_flight = config.ingress.max_bytes_in_flight;
+    let bytes_in_flight = bytes_in_flight.unwrap_or_else(|| host.bytes_in_flight(max_body_bytes));
+    config.ingress.max_bytes_in_flight = Some(bytes_in_flight);
+    let workers = config.workers.map(NonZeroUsize::get);
+    workers.unwrap_or_else(|| host.workers(bytes_in_flight as u64))
 }
 
 /// The demo's credentials: from the environment, where only this user can read them, or random.

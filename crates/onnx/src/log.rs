@@ -10,14 +10,14 @@ thread_local! {
 }
 
 /// Takes a message of ONNX Runtime's.
-pub(crate) fn say(level: LogLevel, place: &str, message: &str) {
+pub(crate) fn say(level: LogLevel, message: &str) {
     let message = message.trim_end();
     match level {
-        LogLevel::Verbose => tracing::trace!(target: "ort", place, "{message}"),
-        LogLevel::Info => tracing::info!(target: "ort", place, "{message}"),
-        LogLevel::Warning => tracing::warn!(target: "ort", place, "{message}"),
+        LogLevel::Verbose => tracing::trace!(target: "ort", "{message}"),
+        LogLevel::Info => tracing::info!(target: "ort", "{message}"),
+        LogLevel::Warning => tracing::warn!(target: "ort", "{message}"),
         LogLevel::Error | LogLevel::Fatal => {
-            tracing::error!(target: "ort", place, "{message}");
+            tracing::error!(target: "ort", "{message}");
             LAST_ERROR.with_borrow_mut(|last| *last = Some(message.to_owned()));
         }
     }
@@ -31,8 +31,11 @@ pub(crate) fn listening<T>(work: impl FnOnce() -> T) -> (T, Option<String>) {
     (done, LAST_ERROR.take())
 }
 
-/// The part of `message` that is for people.
-pub(crate) fn plainly(message: &str) -> &str {
-    let tail = |start: &str| message.split_once(start).map(|(_, tail)| tail);
-    tail(" : FAIL : ").or_else(|| tail("[ERROR] ")).unwrap_or(message)
+/// What `message` says of a library that is missing.
+pub(crate) fn plainly(message: &str) -> String {
+    if message.ends_with("Device CPU is not available") {
+        // It tells no more of its plugins.
+        return "OpenVINO cannot load libopenvino_intel_cpu_plugin.so".to_owned();
+    }
+    message.split_once(" : FAIL : ").map_or(message, |(_, said)| said).to_owned()
 }

@@ -29,7 +29,7 @@ pub(crate) fn build(
     let builder = one_thread(runtime).map_err(ModelError::Load)?;
     let (builder, said) = listening(|| on_openvino(builder));
     let mut builder = builder.map_err(|source| {
-        let library = said.map(|said| plainly(&said).to_owned());
+        let library = said.map(|said| plainly(&said));
         ModelError::Device { device, library, source }
     })?;
     // OpenVINO takes 3.3 ms for `minifas_128` with a batch of 1, and 5.5 with one that is open.

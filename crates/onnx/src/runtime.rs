@@ -34,7 +34,7 @@ impl Runtime {
             .map_err(|error| RuntimeError::Library { path: path.to_owned(), why: why(&error) })?
             .with_name("livegate")
             .with_telemetry(false)
-            .with_logger(Arc::new(|level, _, _, place, message| say(level, place, message)))
+            .with_logger(Arc::new(|level, _, _, _, message| say(level, message)))
             .build()
             .map_err(RuntimeError::Start)?;
         // Its `info` level is hundreds of lines a session.
