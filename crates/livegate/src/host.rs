@@ -222,5 +222,10 @@ impl Host {
     }
 }
 
+/// What `workers` may need with large pictures, beside the bodies that are held.
+pub(crate) fn needed_bytes(workers: usize, bytes_in_flight: u64) -> u64 {
+    BASE_BYTES + bytes_in_flight + workers as u64 * WORKER_BYTES
+}
+
 #[cfg(test)]
 mod tests;
