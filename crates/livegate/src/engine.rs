@@ -197,7 +197,7 @@ impl Engine {
             fallback: self.fallback.clone(),
             models,
             models_not_known,
-            onnxruntime: self.runtime_build().to_owned(),
+            onnxruntime: self.onnxruntime(),
         }
     }
 
@@ -208,6 +208,12 @@ impl Engine {
     /// What models run on.
     pub(crate) fn device(&self) -> Device {
         self.device
+    }
+
+    /// The library's file, whose name has the version where it was installed by us, and what it says of its build.
+    fn onnxruntime(&self) -> String {
+        let file = self.runtime.path.file_name().unwrap_or_default();
+        format!("{}: {}", file.display(), self.runtime_build())
     }
 
     pub(crate) fn runtime_build(&self) -> &'static str {
