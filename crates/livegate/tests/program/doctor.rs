@@ -206,3 +206,48 @@ fn certificates_and_settings_that_do_not_fit_are_named() {
     let (report, code) = doctor(testbed::home().root(), &[], &wrong);
     assert_eq!((code, said(&report, "problem").len()), (69, 1), "{report}");
 }
+
+/// As in a container whose root is read-only and whose `/dev/shm` was taken away.
+#[test]
+fn where_no_profile_can_be_written_the_cpu_serves_and_openvino_does_not() {
+    let script = "mount -t tmpfs -o ro none /dev/shm && exec \"$0\" \"$@\"";
+    let unshared = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new("unshare");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LIVEGATE_") {
+                command.env_remove(name);
+            }
+        }
+        command.args(["--mount", "sh", "-c", script, program]).args(arguments);
+        command.env("LIVEGATE_HOME", testbed::home().root()).env("TMPDIR", "/nowhere");
+        command.output()
+    };
+    if !unshared("true", &[]).is_ok_and(|output| output.status.success()) {
+        let what = "serving where no profile can be written";
+        testbed::left_out_for_want_of("the right to mount (root, unshare)", what);
+        return;
+    }
+    let doctor = |device: &str| {
+        let arguments = ["doctor", "--json", "--pack", "starter", "--device", device];
+        let output = unshared(env!("CARGO_BIN_EXE_livegate"), &arguments).unwrap();
+        let (out, said, code) = finished(&output);
+        (serde_json::from_str::<Value>(&out).expect(&said), code)
+    };
+    let (report, code) = doctor("cpu");
+    assert_eq!((code, said(&report, "problem")), (0, vec![]));
+    let warnings = said(&report, "warning");
+    let unknown = warnings.iter().find(|it| it.starts_with("providers: not known: ")).unwrap();
+    assert!(unknown.contains("/nowhere") && unknown.contains("TMPDIR"), "{unknown}");
+    assert!(unknown.contains("/dev/shm"), "{unknown}");
+    if testbed::openvino_library().is_none() {
+        return;
+    }
+    let (report, code) = doctor("openvino");
+    assert_eq!((code, &report["version"]), (69, &Value::Null));
+    let problems = said(&report, "problem");
+    let refused = "it cannot be shown that models run on the device openvino";
+    assert!(problems[0].contains(refused) && problems[0].contains("TMPDIR"), "{problems:?}");
+    let (report, code) = doctor("auto");
+    assert_eq!((code, &report["version"]["device"]), (0, &"cpu".into()));
+    assert!(report["version"]["fallback"].as_str().unwrap().contains(refused), "{report}");
+}
