@@ -66,6 +66,14 @@ pub trait Store: Send {
         entries: &[Entry],
     ) -> Result<Vec<Result<(), LimitReached>>, StoreError>;
 
+    /// The time that the store goes by, where it has a clock of its own.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    fn now(&mut self) -> Result<Option<OffsetDateTime>, StoreError> {
+        Ok(None)
+    }
+
     /// What an operator should know about this store, in sentences.
     fn warnings(&mut self) -> Vec<String>;
 }

@@ -302,6 +302,12 @@ impl Store for Valkey {
         answers.into_iter().map(round::understand).collect()
     }
 
+    fn now(&mut self) -> Result<Option<OffsetDateTime>, StoreError> {
+        let (seconds, _): (i64, i64) = self.ask(|it, _| redis::cmd("TIME").query(it))?;
+        let now = OffsetDateTime::from_unix_timestamp(seconds);
+        now.map(Some).map_err(|_| StoreError::Damaged("the server's time is none"))
+    }
+
     fn warnings(&mut self) -> Vec<String> {
         let Ok(info) = self.ask(|connection, _| info(connection)) else {
             let unknown =

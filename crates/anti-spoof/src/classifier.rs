@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use frame::{Frame, Rect, Resampler, Size};
-use onnx::{Device, Dim, Model, ModelError, OutputSignature, Runtime, Signature};
+use onnx::{
+    Device, Dim, Model, ModelError, OutputSignature, ProfileError, Providers, Runtime, Signature,
+};
 
 use crate::crop::Region;
 use crate::error::ScoreError;
@@ -68,6 +70,14 @@ impl Classifier {
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         &self.id
+    }
+
+    /// What ran the model since it was loaded, and no more from now on: see [`Model::end_profile`].
+    ///
+    /// # Errors
+    /// When there is no profile, or none that can be read.
+    pub fn end_profile(&mut self) -> Result<Providers, ProfileError> {
+        self.model.end_profile()
     }
 
     /// How many times the box `face` this model gets to see of a picture of `size`.

@@ -46,6 +46,11 @@ impl Scorer {
         Self { classifiers, fusion, calibration }
     }
 
+    /// Each scorer alone.
+    pub fn classifiers(&mut self) -> &mut [Classifier] {
+        &mut self.classifiers
+    }
+
     /// How living the face in `face` looks.
     ///
     /// # Errors

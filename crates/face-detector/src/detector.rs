@@ -1,7 +1,7 @@
 //! The detector: a model, what it wants, and the buffers it works in.
 
 use frame::{Frame, Resampler};
-use onnx::{Device, Dim, Model, Runtime};
+use onnx::{Device, Dim, Model, ProfileError, Providers, Runtime};
 
 use crate::error::DetectError;
 use crate::face::Face;
@@ -47,6 +47,14 @@ impl Detector {
         };
         let model = Model::load(runtime, model, device, &signature)?;
         Ok(Self { model, spec: spec.clone(), resampler: Resampler::default(), tensor: Vec::new() })
+    }
+
+    /// What ran the model since it was loaded, and no more from now on: see [`Model::end_profile`].
+    ///
+    /// # Errors
+    /// When there is no profile, or none that can be read.
+    pub fn end_profile(&mut self) -> Result<Providers, ProfileError> {
+        self.model.end_profile()
     }
 
     /// The faces of `frame` as the reference finds them: one look, at the size of `fit`. Largest first;

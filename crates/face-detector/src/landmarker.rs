@@ -5,7 +5,7 @@
 //! between the eyes, on others they are three to eight times further apart (docs/EVALUATION.md).
 
 use frame::{Frame, LumaSampler, Part, Point, Rect, Size};
-use onnx::{Device, Dim, Model, OutputSignature, Runtime, Signature};
+use onnx::{Device, Dim, Model, OutputSignature, ProfileError, Providers, Runtime, Signature};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DetectError;
@@ -121,6 +121,14 @@ impl Landmarker {
         let model =
             Model::load(runtime, model, device, &signature).map_err(DetectError::Landmarker)?;
         Ok(Self { model, spec, sampler: LumaSampler::default(), tensor: Vec::new() })
+    }
+
+    /// What ran the model since it was loaded, and no more from now on: see [`Model::end_profile`].
+    ///
+    /// # Errors
+    /// When there is no profile, or none that can be read.
+    pub fn end_profile(&mut self) -> Result<Providers, ProfileError> {
+        self.model.end_profile()
     }
 
     /// How this landmarker is fed and read.

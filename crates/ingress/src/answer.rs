@@ -6,7 +6,7 @@ use accounts::Caller;
 use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use liveness::{Bar, Terms};
 use tracing::{Instrument, info_span};
 
@@ -80,9 +80,9 @@ async fn check(
     trace::note_report(&report);
     let mut answer = match endpoint {
         Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => {
-            json(&KairosAnswer::new(arrival, &report, &config.response_codes)).into_response()
+            json(&KairosAnswer::new(arrival, &report, &config.response_codes))
         }
-        Endpoint::V1 => json(&V1Answer::new(arrival, &report)).into_response(),
+        Endpoint::V1 => json(&V1Answer::new(arrival, &report)),
     };
     if config.server_timing {
         let timing = server_timing::header(queued, &report.timings, arrival.instant.elapsed());

@@ -32,13 +32,15 @@ mod server_timing;
 mod tls;
 mod trace;
 mod v1;
+mod version;
 mod vitals;
 mod workers;
 
 pub use config::{AdminConfig, Config, InvalidStatus, RateLimitedStatus, ResponseCodes, Tls};
-pub use metrics::{Build, Closed, ListenerName, Metrics};
+pub use metrics::{Closed, ListenerName, Metrics};
 pub use problem::Problem;
 pub use serve::{BindError, Ingress, Signal};
 pub use tls::TlsError;
 pub use v1::ReportFields;
+pub use version::Version;
 pub use workers::{StartError, Workers};

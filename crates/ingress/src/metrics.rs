@@ -17,6 +17,7 @@ use prometheus::{
 
 use self::families::Families;
 use crate::router::PATHS;
+use crate::version::Version;
 
 /// The code of a request that was answered as it should be.
 pub(crate) const OK: &str = "ok";
@@ -82,23 +83,6 @@ pub struct WorkerGauges {
     pub rebuilding: IntGauge,
 }
 
-/// What serves, as it was when the service started.
-#[derive(Debug, Clone, Copy)]
-pub struct Build<'a> {
-    /// Of the program.
-    pub version: &'a str,
-    /// The pack's name.
-    pub pack: &'a str,
-    /// The pack's digest.
-    pub digest: &'a str,
-    /// What models run on.
-    pub device: &'a str,
-    /// Of the ONNX Runtime library.
-    pub onnxruntime: &'a str,
-    /// Whether that device stands in for another that would have been better (`device = "auto"`).
-    pub is_fallback: bool,
-}
-
 /// Why the service closed a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
@@ -154,7 +138,7 @@ impl Metrics {
     /// # Panics
     /// Never: names and labels are fixed here.
     #[must_use]
-    pub fn new(build: &Build<'_>, tells_apps_apart: bool) -> Self {
+    pub fn new(version: &Version, tells_apps_apart: bool) -> Self {
         let registry = Registry::new();
         let families = Families(&registry);
         let stage = families.stage_duration();
@@ -188,9 +172,9 @@ impl Metrics {
             ready: families.ready(),
             registry: registry.clone(),
         };
-        families.build(build);
+        families.build(version);
         families.process();
-        metrics.begin_at_zero(build.pack);
+        metrics.begin_at_zero(&version.pack.name);
         metrics
     }
 

@@ -299,6 +299,7 @@ mod tests {
             Problem::NotFound,
             Problem::MethodNotAllowed,
             Problem::BodyTooLarge { limit_bytes: 1 },
+            Problem::RequestTimeout { paused_ms: 1 },
             Problem::UnsupportedMediaType,
             Problem::Check(CheckError::UnsupportedPicture(DecodeError::UnknownFormat)),
             Problem::Check(CheckError::UnreadablePicture(DecodeError::UnknownFormat)),

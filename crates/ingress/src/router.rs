@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use accounts::Accounts;
 use axum::Router;
-use axum::extract::Extension;
+use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,7 @@ use crate::health::{Health, livez, readyz};
 use crate::linger::linger;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::version::Version;
 use crate::workers::Workers;
 
 /// Every path that is answered.
@@ -31,6 +32,7 @@ const V1: &str = "/v1/liveness";
 
 const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
+const VERSION: &str = "/version";
 const METRICS: &str = "/metrics";
 
 /// What metrics call every other path.
@@ -38,7 +40,7 @@ pub(crate) const OTHER: &str = "other";
 
 /// Whether orchestrators and load balancers ask there, over and over.
 pub(crate) fn is_health(path: &str) -> bool {
-    [LIVEZ, READYZ].contains(&path)
+    [LIVEZ, READYZ, VERSION].contains(&path)
 }
 
 /// What handlers work with.
@@ -49,6 +51,7 @@ pub(crate) struct Service {
     pub workers: Arc<Workers>,
     pub health: Health,
     pub metrics: Arc<Metrics>,
+    pub version: Arc<Version>,
 }
 
 /// From the outside in: name and headers, browsers' preflights, reading on after errors, a permit, the
@@ -88,9 +91,12 @@ pub(crate) fn admin_router(service: Service, gauges: Gauges) -> Router {
         .layer(from_fn_with_state(None, envelop))
 }
 
-/// Whether it lives, and whether it is to be sent requests.
+/// Whether it lives, whether it is to be sent requests, and what it is.
 fn health() -> Router<Service> {
-    Router::new().route(LIVEZ, get(livez)).route(READYZ, get(readyz))
+    Router::new()
+        .route(LIVEZ, get(livez))
+        .route(READYZ, get(readyz))
+        .route(VERSION, get(async |State(service): State<Service>| json(&*service.version)))
 }
 
 async fn refuse_path(Extension(arrival): Extension<Arrival>) -> Response {
@@ -102,7 +108,7 @@ async fn refuse_method(Extension(arrival): Extension<Arrival>) -> Response {
 }
 
 /// A JSON body of known length.
-pub(crate) fn json(body: &impl Serialize) -> impl IntoResponse {
+pub(crate) fn json(body: &impl Serialize) -> Response {
     let body = serde_json::to_vec(body).expect("answers hold strings and finite numbers only");
-    ([(header::CONTENT_TYPE, "application/json")], body)
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -22,6 +22,7 @@ use crate::listener::{Connections, Listener};
 use crate::metrics::{ListenerName, Metrics};
 use crate::router::{Service, admin_router, router};
 use crate::tls::{Certificates, TlsError};
+use crate::version::Version;
 use crate::workers::Workers;
 
 /// Most connections to the admin listener: a few scrapers, probes and people.
@@ -122,6 +123,7 @@ impl Ingress {
         workers: Workers,
         accounts: Arc<Accounts>,
         metrics: Arc<Metrics>,
+        version: Version,
         mut signals: UnboundedReceiver<Signal>,
     ) {
         let Self { main, admin, config } = self;
@@ -134,7 +136,8 @@ impl Ingress {
             Admission::new(max_requests, max_bytes, config.max_body_bytes, life.clone());
         let workers = Arc::new(workers);
         let health = Health::new(Arc::clone(&workers), Arc::clone(&accounts), life.clone());
-        let service = Service { accounts, config: Arc::new(config), workers, health, metrics };
+        let (config, version) = (Arc::new(config), Arc::new(version));
+        let service = Service { accounts, config, workers, health, metrics, version };
 
         let (reload, asked) = watch::channel(());
         let mut beside = JoinSet::new();

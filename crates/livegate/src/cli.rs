@@ -1,6 +1,7 @@
 //! Every command and flag. The comments here are the manual: `--help` prints them.
 
 pub(crate) mod bench;
+pub(crate) mod doctor;
 mod laboratory;
 pub(crate) mod packs;
 mod usage;
@@ -60,6 +61,9 @@ pub(crate) enum Command {
     Bench(bench::Bench),
     /// Answer POST /v0.1/liveness-verification, /v0.2/liveness-verification and /v1/liveness.
     Serve(Serve),
+    /// Say whether the service would start here and stay well: library, packs, devices, limits, accounts, files.
+    /// Nothing is served or brought. Exits with 69 if there is any problem.
+    Doctor(doctor::Doctor),
     /// Look at model packs, check them, and make one of your own model.
     #[command(subcommand)]
     Packs(packs::Packs),
@@ -173,7 +177,8 @@ pub(crate) struct Serve {
     /// [env: `LIVEGATE_LISTEN`].
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Worker threads, each with its own models [default: one per core] [env: `LIVEGATE_WORKERS`].
+    /// Worker threads, each with its own models [default: one per core, or as many as there is memory for]
+    /// [env: `LIVEGATE_WORKERS`].
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
     /// Make credentials for this run, keep accounts in memory, and print a request to paste. The key is

@@ -25,7 +25,7 @@ pub(crate) struct Config {
     pub pack: Option<String>,
     /// What models run on.
     pub device: DeviceChoice,
-    /// Worker threads; without a number, one per core.
+    /// Worker threads; without a number, one per core, or as many as there is memory for.
     pub workers: Option<NonZeroUsize>,
     /// What a picture must be like.
     pub liveness: liveness::Settings,

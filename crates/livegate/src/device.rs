@@ -1,6 +1,6 @@
 //! What models are to run on.
 
-use liveness::{Device, LoadError, Pipeline, Settings};
+use liveness::{Device, LoadError, Pipeline, Settings, Watched};
 use model_pack::{Home, Library, Pack};
 use onnx::{ModelError, Runtime};
 use serde::{Deserialize, Serialize};
@@ -64,14 +64,17 @@ impl DeviceChoice {
         }
     }
 
-    /// A pipeline on the device that is asked for, or on the one found out, and which that is.
+    /// A pipeline on the device that is asked for, or on the one found out.
     pub(crate) fn pipeline(
         self,
         runtime: &Runtime,
         pack: &Pack,
         settings: Settings,
-    ) -> Result<(Pipeline, Device), LoadError> {
-        let on = |device| Ok((Pipeline::load(runtime, pack, device, settings)?, device));
+    ) -> Result<Loaded, LoadError> {
+        let on = |device| {
+            let (pipeline, watched) = Pipeline::load_watched(runtime, pack, device, settings)?;
+            Ok(Loaded { pipeline, watched, device, fallback: None })
+        };
         if let Some(device) = self.named() {
             return on(device);
         }
@@ -89,17 +92,28 @@ impl DeviceChoice {
                 } else {
                     tracing::warn!("device auto is cpu, as openvino cannot be used: {why}");
                 }
-                on(Device::Cpu)
+                Ok(Loaded { fallback: Some(why), ..on(Device::Cpu)? })
             }
         }
     }
 }
 
-/// Whether the runtime has no such device, rather than one that fails.
+/// A pipeline, and what is known of where it runs.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub pipeline: Pipeline,
+    pub watched: Watched,
+    pub device: Device,
+    /// Why `auto` took the CPU, where it did.
+    pub fallback: Option<String>,
+}
+
+/// Whether the runtime was built without the device, rather than has one that fails.
 fn is_not_there(error: &LoadError) -> bool {
     let mut causes =
         std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    causes.any(|cause| matches!(cause.downcast_ref(), Some(ModelError::Device { .. })))
+    causes
+        .any(|cause| matches!(cause.downcast_ref(), Some(ModelError::Device { library: None, .. })))
 }
 
 /// The build of ONNX Runtime that has `device`.

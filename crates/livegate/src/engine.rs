@@ -1,12 +1,15 @@
 //! From an installed home to something that checks selfies.
 
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 
-use anyhow::Context;
-use liveness::{InvalidSetting, LoadError, Pipeline};
-use model_pack::{Home, Pack};
+use anyhow::{Context, bail};
+use liveness::{InvalidSetting, LoadError, PackIdentity, Pipeline, Watched};
+use model_pack::{Home, Library, Pack};
 use onnx::{Device, Runtime};
 
+use crate::chain;
 use crate::cli::Place;
 use crate::config::{Config, ConfigError};
 use crate::device::DeviceChoice;
@@ -14,25 +17,91 @@ use crate::setup;
 
 const LEVELS_OF_THE_PACK: &str = "one that the pack has a threshold for: `livegate packs show` lists them, `livegate calibrate` makes them";
 
-/// The library that the flags name, or the one installed for `device`, loaded.
-pub(crate) fn runtime(place: &Place, home: &Home, device: DeviceChoice) -> anyhow::Result<Runtime> {
+/// The ONNX Runtime library, loaded.
+#[derive(Debug)]
+pub(crate) struct LoadedRuntime {
+    pub runtime: Runtime,
+    /// The file.
+    pub path: PathBuf,
+    /// Why it is not OpenVINO's although `auto` would have that.
+    pub fallback: Option<String>,
+}
+
+/// The library that the flags name, or the one installed for `device`, loaded. `auto` takes the CPU's where that
+/// with OpenVINO is not whole or cannot be loaded.
+pub(crate) fn runtime(
+    place: &Place,
+    home: &Home,
+    device: DeviceChoice,
+) -> anyhow::Result<LoadedRuntime> {
+    if let Some(file) = &place.onnxruntime {
+        let runtime = Runtime::load(file)?;
+        return Ok(LoadedRuntime { runtime, path: file.clone(), fallback: None });
+    }
     let library = device.library(home);
-    let file = place.onnxruntime.clone().or_else(|| home.runtime_library(library));
-    let file = file.with_context(|| {
-        let how = setup::how(library);
-        format!("{library} is not installed; run `livegate {how}`")
-    })?;
-    Ok(Runtime::load(&file)?)
+    let path = home.runtime_library(library).with_context(|| not_installed(home, library))?;
+    match Runtime::load(&path) {
+        Ok(runtime) => {
+            let is_without = device == DeviceChoice::Auto && library == Library::Cpu;
+            let fallback = is_without.then(|| in_pieces(home)).flatten();
+            if let Some(why) = &fallback {
+                tracing::warn!("device auto is cpu, as openvino cannot be used: {why}");
+            }
+            Ok(LoadedRuntime { runtime, path, fallback })
+        }
+        Err(error) if device == DeviceChoice::Auto && library == Library::OpenVino => {
+            let why = format!("{}; {}", chain(&error), again(library));
+            tracing::warn!("device auto is cpu, as openvino cannot be used: {why}");
+            let path = home.runtime_library(Library::Cpu);
+            let path = path.with_context(|| {
+                format!("{why}; and for the CPU, {}", not_installed(home, Library::Cpu))
+            })?;
+            Ok(LoadedRuntime { runtime: Runtime::load(&path)?, path, fallback: Some(why) })
+        }
+        Err(error) => bail!("{}; {}", chain(&error), again(library)),
+    }
+}
+
+/// What to do about a library that is there and cannot be loaded.
+fn again(library: Library) -> String {
+    format!(
+        "`livegate {}` checks every file of {library} and brings what is missing",
+        setup::how(library)
+    )
+}
+
+/// What to do about a library that is not there whole, and which files are not.
+fn not_installed(home: &Home, library: Library) -> String {
+    let how = setup::how(library);
+    let missing = home.missing_files(library).unwrap_or_default();
+    if missing.is_empty() || !home.runtime_directory(library).is_dir() {
+        return format!("{library} is not installed; run `livegate {how}`");
+    }
+    format!(
+        "{library} is not whole: {} missing or changed; run `livegate {how}`",
+        missing.join(", ")
+    )
+}
+
+/// What is missing of OpenVINO where some of it is there.
+fn in_pieces(home: &Home) -> Option<String> {
+    let is_begun = home.runtime_directory(Library::OpenVino).is_dir();
+    is_begun.then(|| not_installed(home, Library::OpenVino))
 }
 
 /// The runtime library and a pack, both checked; pipelines are made of them, one a thread.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    runtime: Runtime,
+    runtime: LoadedRuntime,
     pack: Pack,
     device: Device,
+    fallback: Option<String>,
     /// What was loaded to find the device out, until somebody asks for a pipeline.
     first: Mutex<Option<Pipeline>>,
+    /// Whether a pipeline is, or is being, loaded of which it is known what runs its models.
+    is_watched: AtomicBool,
+    /// What ran them.
+    watched: OnceLock<Watched>,
     config: Config,
 }
 
@@ -40,6 +109,15 @@ impl Engine {
     /// Loads the library and reads the pack that the configuration names, or the best installed.
     pub(crate) fn load(place: &Place, home: &Home, config: &Config) -> anyhow::Result<Self> {
         let runtime = runtime(place, home, config.device)?;
+        Self::with(runtime, home, config)
+    }
+
+    /// The same with a library that is loaded.
+    pub(crate) fn with(
+        runtime: LoadedRuntime,
+        home: &Home,
+        config: &Config,
+    ) -> anyhow::Result<Self> {
         let name = config.pack.as_deref().or_else(|| home.default_pack());
         let name = name.context("there is no model pack; run `livegate setup`")?;
         let pack = Pack::open(&home.pack_directory(name))
@@ -49,24 +127,77 @@ impl Engine {
             InvalidSetting::unless(has_level, "ingress.security_level", LEVELS_OF_THE_PACK)
                 .map_err(ConfigError::from)?;
         }
-        let (first, device) = if let Some(device) = config.device.named() {
-            (None, device)
-        } else {
-            let loaded = config.device.pipeline(&runtime, &pack, config.liveness);
-            let (pipeline, device) =
-                loaded.with_context(|| format!("the pack `{name}` does not serve"))?;
-            (Some(pipeline), device)
+        let mut engine = Self {
+            fallback: runtime.fallback.clone(),
+            runtime,
+            pack,
+            device: Device::Cpu,
+            first: Mutex::default(),
+            is_watched: AtomicBool::new(false),
+            watched: OnceLock::new(),
+            config: config.clone(),
         };
-        Ok(Self { runtime, pack, device, first: Mutex::new(first), config: config.clone() })
+        if let Some(device) = config.device.named() {
+            engine.device = device;
+        } else {
+            let runtime = &engine.runtime.runtime;
+            let loaded = config.device.pipeline(runtime, &engine.pack, config.liveness);
+            let loaded = loaded.with_context(|| format!("the pack `{name}` does not serve"))?;
+            engine.device = loaded.device;
+            // What is wrong with the library is nearer to the cause.
+            engine.fallback = engine.fallback.or(loaded.fallback);
+            engine.first = Mutex::new(Some(loaded.pipeline));
+            engine.is_watched = AtomicBool::new(true);
+            engine.watched = OnceLock::from(loaded.watched);
+            engine.say_if_not_known();
+        }
+        Ok(engine)
     }
 
-    /// A pipeline that has reproduced the pack's golden vectors.
+    /// A pipeline that has reproduced the pack's golden vectors. Of the first of this process it is known what ran
+    /// its models.
     pub(crate) fn pipeline(&self) -> Result<Pipeline, LoadError> {
         // Nobody panics while holding it.
         let first = self.first.lock().ok().and_then(|mut first| first.take());
-        match first {
-            Some(pipeline) => Ok(pipeline),
-            None => Pipeline::load(&self.runtime, &self.pack, self.device, self.config.liveness),
+        if let Some(pipeline) = first {
+            return Ok(pipeline);
+        }
+        let (runtime, liveness) = (&self.runtime.runtime, self.config.liveness);
+        if self.is_watched.swap(true, Ordering::Relaxed) {
+            return Pipeline::load(runtime, &self.pack, self.device, liveness);
+        }
+        let loaded = Pipeline::load_watched(runtime, &self.pack, self.device, liveness);
+        // The next attempt is the first, then.
+        let (pipeline, watched) =
+            loaded.inspect_err(|_| self.is_watched.store(false, Ordering::Relaxed))?;
+        let _ = self.watched.set(watched);
+        self.say_if_not_known();
+        Ok(pipeline)
+    }
+
+    fn say_if_not_known(&self) {
+        if let Some(Err(error)) = self.watched.get() {
+            tracing::warn!("it is not known what runs the models: {}", chain(error));
+        }
+    }
+
+    /// What is running, for whoever asks. Of models nothing is known before the first pipeline is loaded.
+    pub(crate) fn version(&self) -> ingress::Version {
+        let (models, models_not_known) = match self.watched.get() {
+            Some(Ok(models)) => (models.clone(), None),
+            Some(Err(error)) => (Vec::new(), Some(chain(error))),
+            None => (Vec::new(), Some("no pipeline is loaded yet".to_owned())),
+        };
+        ingress::Version {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("BUILD_COMMIT").filter(|it| !it.is_empty()).map(str::to_owned),
+            pack: PackIdentity { name: self.pack.manifest.name.clone(), digest: self.pack.digest },
+            device: self.device.to_string(),
+            device_asked_for: self.config.device.to_string(),
+            fallback: self.fallback.clone(),
+            models,
+            models_not_known,
+            onnxruntime: self.onnxruntime(),
         }
     }
 
@@ -79,7 +210,13 @@ impl Engine {
         self.device
     }
 
+    /// The library's file, whose name has the version where it was installed by us, and what it says of its build.
+    fn onnxruntime(&self) -> String {
+        let file = self.runtime.path.file_name().unwrap_or_default();
+        format!("{}: {}", file.display(), self.runtime_build())
+    }
+
     pub(crate) fn runtime_build(&self) -> &'static str {
-        self.runtime.build_info()
+        self.runtime.runtime.build_info()
     }
 }

@@ -9,8 +9,10 @@ mod calibrate;
 mod cli;
 mod config;
 mod device;
+mod doctor;
 mod engine;
 mod evaluate;
+mod host;
 mod keys;
 mod packs;
 mod progress;
@@ -70,6 +72,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Calibrate(command) => calibrate::run(&command, &cli.place),
         Command::Bench(command) => bench::run(&command, &cli.place),
         Command::Serve(command) => serve::run(&command, &cli.place),
+        Command::Doctor(command) => doctor::run(&command, &cli.place),
         Command::Packs(command) => packs::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),

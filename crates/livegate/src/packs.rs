@@ -254,7 +254,7 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
         .into());
     }
     let config = configured(on)?;
-    let runtime = engine::runtime(place, home, config.device)?;
+    let runtime = engine::runtime(place, home, config.device)?.runtime;
     let (device, mut exit) = (config.device, 0);
     for name in if names.is_empty() { &installed } else { names } {
         let said = match Pack::open(&home.pack_directory(name)) {
@@ -270,7 +270,7 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
                 ))
             }
             Ok(pack) => match device.pipeline(&runtime, &pack, config.liveness) {
-                Ok((_, device)) => Ok(in_order(&pack.manifest, &device.to_string())),
+                Ok(loaded) => Ok(in_order(&pack.manifest, &loaded.device.to_string())),
                 Err(error @ (LoadError::Detector { .. } | LoadError::Scorer(_))) => {
                     Err(format!("files ok; graphs: {}", chain(&error)))
                 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
-use ingress::{Build, Ingress, Metrics, Signal, Workers};
+use ingress::{Ingress, Metrics, Signal, Version, Workers};
 use model_pack::Home;
-use onnx::Device;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::{Place, Serve};
 use crate::config::{Config, Layers, exposed_secrets};
 use crate::engine::Engine;
+use crate::host::Host;
 use crate::keys::Unusable;
 use crate::{setup, telemetry};
 
@@ -33,31 +33,40 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     }
     let home = setup::home(place)?;
     let layers = Layers::load(&command.engine.settings, &command.flags())?;
-    let config = layers.config()?;
+    let mut config = layers.config()?;
     let telemetry = telemetry::start(&config.telemetry)?;
     let demo = command.demo.then(|| demo(command)).transpose()?;
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
     setup::ensure(&home, place, config.device, config.pack.as_deref(), demo.is_some(), sources)?;
     let engine = Arc::new(Engine::load(place, &home, &config)?);
-    // One per core of those that the container may use.
-    let workers = config.workers.or_else(|| std::thread::available_parallelism().ok());
-    let workers = workers.map_or(1, NonZeroUsize::get);
+    let host = Host::own();
+    let workers = sized(&mut config, &host);
     let shared = Arc::clone(&engine);
     let pool = Workers::start(workers, config.ingress.max_in_flight, move || shared.pipeline())
         .with_context(|| format!("the pack `{}` does not serve", engine.pack().manifest.name))?;
     tracing::info!(
-        pack = engine.pack().manifest.name,
-        pack.digest = %engine.pack().digest,
-        device = %engine.device(),
         workers,
-        onnxruntime = engine.runtime_build(),
+        cores = host.cores.count,
+        cores.from = host.cores.from,
+        memory.mib = host.memory.as_ref().map(|memory| memory.bytes >> 20),
+        memory.from = host.memory.as_ref().map(|memory| &*memory.from),
+        max_bytes_in_flight = config.ingress.max_bytes_in_flight,
+        "sized"
+    );
+    let version = engine.version();
+    tracing::info!(
+        pack = version.pack.name,
+        pack.digest = %version.pack.digest,
+        device = version.device,
+        providers = serde_json::to_string(&version.models)?,
+        workers,
+        onnxruntime = version.onnxruntime,
         "ready"
     );
     let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
-    let metrics = Arc::new(metrics(&engine, &config));
     let answered =
-        runtime.block_on(answer(config, pool, Arc::clone(&accounts), metrics, demo, &home));
+        runtime.block_on(answer(config, pool, Arc::clone(&accounts), version, demo, &home));
     // Requests that are still held are given up with the runtime; then all that was answered is counted.
     drop(runtime);
     accounts.close();
@@ -66,17 +75,14 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn metrics(engine: &Engine, config: &Config) -> Metrics {
-    let (pack, device) = (engine.pack(), engine.device());
-    let build = Build {
-        version: env!("CARGO_PKG_VERSION"),
-        pack: &pack.manifest.name,
-        digest: &pack.digest.to_string(),
-        device: &device.to_string(),
-        onnxruntime: engine.runtime_build(),
-        is_fallback: config.device.named().is_none() && device == Device::Cpu,
-    };
-    Metrics::new(&build, config.admin.app_ids)
+/// How many workers there are, with what is held at most filled in: as configured, or as this host allows.
+pub(crate) fn sized(config: &mut Config, host: &Host) -> usize {
+    let max_body_bytes = config.ingress.max_body_bytes;
+    let bytes_in_flight = config.ingress.max_bytes_in_flight;
+    let bytes_in_flight = bytes_in_flight.unwrap_or_else(|| host.bytes_in_flight(max_body_bytes));
+    config.ingress.max_bytes_in_flight = Some(bytes_in_flight);
+    let workers = config.workers.map(NonZeroUsize::get);
+    workers.unwrap_or_else(|| host.workers(bytes_in_flight as u64))
 }
 
 /// The demo's credentials: from the environment, where only this user can read them, or random.
@@ -118,7 +124,7 @@ async fn answer(
     config: Config,
     workers: Workers,
     accounts: Arc<Accounts>,
-    metrics: Arc<Metrics>,
+    version: Version,
     demo: Option<Demo>,
     home: &Home,
 ) -> anyhow::Result<()> {
@@ -133,7 +139,8 @@ async fn answer(
         tracing::info!("health, version and metrics on {}://{admin}", scheme(is_admin_tls));
     }
     announce(&address, demo.as_ref(), home).context("standard output is closed")?;
-    ingress.serve(workers, accounts, metrics, signals).await;
+    let metrics = Arc::new(Metrics::new(&version, config.admin.app_ids));
+    ingress.serve(workers, accounts, metrics, version, signals).await;
     Ok(())
 }
 

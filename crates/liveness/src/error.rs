@@ -4,6 +4,7 @@ use anti_spoof::ScoreError;
 use face_detector::DetectError;
 use frame::DecodeError;
 use model_pack::SecurityLevel;
+use onnx::{Device, ProfileError};
 
 use crate::self_test::GoldenError;
 
@@ -75,6 +76,28 @@ pub enum LoadError {
     /// The pack does not reproduce its golden vectors here.
     #[error("the pack does not reproduce its golden vectors on this device")]
     Golden(#[from] GoldenError),
+    /// A model ran on something else than was asked for.
+    #[error(
+        "the device {device} was asked for, and {nodes} nodes of the model `{id}` ran on {provider}; use --device cpu"
+    )]
+    RanElsewhere {
+        /// Its id in the pack.
+        id: String,
+        /// What was asked for.
+        device: Device,
+        /// The execution provider that ran nodes of it instead.
+        provider: String,
+        /// How many.
+        nodes: usize,
+    },
+    /// It cannot be shown that models run on the device that was asked for.
+    #[error("it cannot be shown that models run on the device {device}")]
+    NotWatched {
+        /// Which.
+        device: Device,
+        /// Why not.
+        source: ProfileError,
+    },
     /// The detector finds no face in the picture that golden vectors are recorded with.
     #[error("the detector finds no face in the golden picture; is it fed as it should be?")]
     NoFace,

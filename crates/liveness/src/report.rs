@@ -8,6 +8,7 @@ use face_detector::Face;
 use frame::{Size, Turn};
 use model_pack::{Digest, SecurityLevel};
 use onnx::Device;
+use serde::Serialize;
 
 use crate::decide::{Threshold, Verdict};
 use crate::reason::{Reason, ReasonCode};
@@ -48,7 +49,7 @@ pub struct Report {
 }
 
 /// Which pack answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PackIdentity {
     /// Its name.
     pub name: String,

@@ -72,6 +72,25 @@ fn a_pipeline_proves_itself_under_settings_under_which_the_picture_is_not_scored
 }
 
 #[test]
+fn what_ran_each_model_of_each_pack_on_the_cpu_is_the_cpu() {
+    for &name in testbed::packs() {
+        let (pack, settings) = (testbed::pack(name), Settings::default());
+        let loaded = Pipeline::load_watched(testbed::runtime(), &pack, Device::Cpu, settings);
+        let (mut pipeline, watched) = loaded.unwrap();
+        let watched = watched.unwrap();
+        let ids: Vec<&str> = watched.iter().map(|model| &*model.id).collect();
+        assert!(ids.contains(&&*pack.manifest.detector.id), "{ids:?}");
+        assert_eq!(ids.len(), pack.models().count());
+        for model in watched {
+            let (provider, &nodes) = model.providers.first_key_value().unwrap();
+            assert_eq!((model.providers.len(), &**provider), (1, Device::Cpu.provider()));
+            assert!(nodes >= 10, "{}: {nodes} nodes", model.id);
+        }
+        pipeline.prove().unwrap();
+    }
+}
+
+#[test]
 fn a_pipeline_does_not_show_the_pictures_in_its_buffers() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
     pipeline.check(&faces_in_a_row(1).encode_png().unwrap(), &terms()).unwrap();

@@ -19,6 +19,21 @@ fn every_pack_reproduces_its_golden_vectors() {
 }
 
 #[test]
+fn scorers_run_on_openvino_and_detectors_do_not() {
+    let Some(runtime) = testbed::openvino_runtime() else { return };
+    for name in testbed::packs() {
+        let (pack, settings) = (testbed::pack(name), Settings::default());
+        let loaded = Pipeline::load_watched(runtime, &pack, Device::OpenVino, settings);
+        for model in loaded.unwrap().1.unwrap() {
+            let providers: Vec<&str> = model.providers.keys().map(String::as_str).collect();
+            let is_scorer = pack.manifest.scorers.iter().any(|scorer| scorer.id == model.id);
+            let device = if is_scorer { Device::OpenVino } else { Device::Cpu };
+            assert_eq!(providers, [device.provider()], "{}", model.id);
+        }
+    }
+}
+
+#[test]
 fn the_portrait_agrees_with_the_recorded_numbers() {
     let Some(runtime) = testbed::openvino_runtime() else { return };
     assert_the_portrait_agrees(runtime, Device::OpenVino);

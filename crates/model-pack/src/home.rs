@@ -107,6 +107,17 @@ impl Home {
         is_whole.then(|| directory.join(&artifacts[0].file))
     }
 
+    /// The files of `library` that are not there, or changed, each of which is read for it; nothing where there is
+    /// no such library for this platform.
+    #[must_use]
+    pub fn missing_files(&self, library: Library) -> Option<Vec<String>> {
+        let mut artifacts = catalog::runtime_library(library)?;
+        artifacts.extend(catalog::made_files(library));
+        let directory = self.runtime_directory(library);
+        artifacts.retain(|artifact| !artifact.is_in(&directory).unwrap_or(false));
+        Some(artifacts.into_iter().map(|artifact| artifact.file).collect())
+    }
+
     /// The sample portrait, if it is installed unchanged.
     #[must_use]
     pub fn sample_portrait(&self) -> Option<PathBuf> {

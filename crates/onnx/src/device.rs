@@ -20,6 +20,15 @@ pub enum Device {
 impl Device {
     /// Every device of this build, as configuration spells it.
     pub const NAMES: [&str; 2] = ["cpu", "openvino"];
+
+    /// What ONNX Runtime calls the execution provider.
+    #[must_use]
+    pub fn provider(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPUExecutionProvider",
+            Self::OpenVino => "OpenVINOExecutionProvider",
+        }
+    }
 }
 
 impl std::fmt::Display for Device {

@@ -11,12 +11,12 @@ use crate::signature::Shape;
 #[non_exhaustive]
 pub enum RuntimeError {
     /// Not there, not a library for this machine, or older than this build needs.
-    #[error("ONNX Runtime at {} cannot be loaded", path.display())]
+    #[error("ONNX Runtime at {} cannot be loaded: {why}", path.display())]
     Library {
         /// Where it was looked for.
         path: PathBuf,
-        /// What the loader says.
-        source: ort::LoadDynamicError,
+        /// What the system's loader says: it names a library that is missing.
+        why: String,
     },
     /// The library was loaded and did not start.
     #[error("ONNX Runtime does not start")]
@@ -35,12 +35,14 @@ pub enum ModelError {
     Load(#[source] ort::Error),
     /// The loaded library cannot run anything on this device.
     #[error(
-        "the loaded ONNX Runtime cannot use the device {device}: it was built without it, or libraries are \
-         missing beside it (`livegate setup --device {device}` brings them)"
+        "the loaded ONNX Runtime cannot use the device {device}: {}",
+        unusable(*device, library.as_deref())
     )]
     Device {
         /// Which.
         device: Device,
+        /// Which library it could not load for it and why, where it was built for the device.
+        library: Option<String>,
         /// What the runtime says.
         source: ort::Error,
     },
@@ -87,4 +89,16 @@ pub enum ModelError {
         /// What came.
         found: Vec<usize>,
     },
+}
+
+/// Why a device cannot be used, and what to do.
+fn unusable(device: Device, library: Option<&str>) -> String {
+    match library {
+        None => format!(
+            "it was built without it (`livegate setup --device {device}` brings one that was built with it)"
+        ),
+        Some(library) => format!(
+            "{library} (`livegate setup --device {device}` checks every library of it, and brings what is missing)"
+        ),
+    }
 }

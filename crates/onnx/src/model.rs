@@ -1,5 +1,7 @@
 //! One session of one model.
 
+use std::sync::Arc;
+
 use ndarray::ArrayViewD;
 use ort::session::builder::SessionBuilder;
 use ort::session::{RunOptions, Session, SessionOutputs};
@@ -9,6 +11,7 @@ use crate::device::Device;
 use crate::error::ModelError;
 use crate::inspect::inspect;
 use crate::openvino;
+use crate::profile::{self, ProfileError, Profiles, Providers};
 use crate::runtime::Runtime;
 use crate::signature::{Shape, Signature};
 
@@ -18,6 +21,8 @@ pub struct Model {
     session: Session,
     outputs: Vec<Expected>,
     giving_back: RunOptions,
+    /// While this session is being profiled: where to.
+    profiles: Option<Arc<Profiles>>,
 }
 
 impl std::fmt::Debug for Model {
@@ -73,7 +78,20 @@ impl Model {
                 Ok(Expected { index, shape })
             })
             .collect::<Result<_, ModelError>>()?;
-        Ok(Self { session, outputs, giving_back: giving_back().map_err(ModelError::Load)? })
+        let giving_back = giving_back().map_err(ModelError::Load)?;
+        Ok(Self { session, outputs, giving_back, profiles: runtime.profiles.clone() })
+    }
+
+    /// Which execution providers ran how many nodes since the model was loaded. From now on it is not profiled
+    /// any more, which it must have been ([`Runtime::watched`]).
+    ///
+    /// # Errors
+    /// When there is no profile, or none that can be read.
+    pub fn end_profile(&mut self) -> Result<Providers, ProfileError> {
+        let profiles = self.profiles.take().ok_or(ProfileError::NotWatched)?;
+        let providers = profile::end(&mut self.session);
+        drop(profiles);
+        providers
     }
 
     /// [`Model::run`] for a tensor that is larger than usual: the memory that was needed for it is given back
@@ -116,13 +134,17 @@ fn giving_back() -> ort::Result<RunOptions> {
     Ok(options)
 }
 
-/// What every session has in common.
+/// What every session has in common. One that is watched is profiled from now on.
 pub(crate) fn one_thread(runtime: &Runtime) -> Result<SessionBuilder, ort::Error> {
     let builder = Session::builder(&runtime.environment)?
         .with_intra_threads(1)?
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?;
-    Ok(builder.with_inter_op_spinning(false)?)
+    let builder = builder.with_inter_op_spinning(false)?;
+    Ok(match &runtime.profiles {
+        Some(profiles) => builder.with_profiling(profiles.next())?,
+        None => builder,
+    })
 }
 
 fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {

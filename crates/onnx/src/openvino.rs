@@ -8,6 +8,7 @@ use crate::device::Device;
 use crate::error::ModelError;
 use crate::fields::{Value, fields};
 use crate::inspect::inspect;
+use crate::log::{listening, plainly};
 use crate::model::one_thread;
 use crate::rewrite::prelu_as_max;
 use crate::runtime::Runtime;
@@ -26,8 +27,11 @@ pub(crate) fn build(
     let device = Device::OpenVino;
     inspect(bytes)?;
     let builder = one_thread(runtime).map_err(ModelError::Load)?;
-    let mut builder =
-        on_openvino(builder).map_err(|source| ModelError::Device { device, source })?;
+    let (builder, said) = listening(|| on_openvino(builder));
+    let mut builder = builder.map_err(|source| {
+        let library = said.map(|said| plainly(&said));
+        ModelError::Device { device, library, source }
+    })?;
     // OpenVINO takes 3.3 ms for `minifas_128` with a batch of 1, and 5.5 with one that is open.
     for (name, size) in open_sides(bytes, input).unwrap_or_default() {
         builder = builder

@@ -1,14 +1,20 @@
 //! The ONNX Runtime library, loaded once.
 
+use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::RuntimeError;
+use crate::log::say;
+use crate::profile::{ProfileError, Profiles, places};
 
 /// The loaded library. One per process, made by the program and lent to whoever loads a model;
 /// clones share it.
 #[derive(Clone)]
 pub struct Runtime {
     pub(crate) environment: ort::environment::Environment,
+    /// Where sessions write which nodes ran on what; they do not without.
+    pub(crate) profiles: Option<Arc<Profiles>>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -25,14 +31,25 @@ impl Runtime {
     /// or the process already has a runtime.
     pub fn load(path: &Path) -> Result<Self, RuntimeError> {
         let environment = ort::init_from(path)
-            .map_err(|source| RuntimeError::Library { path: path.to_owned(), source })?
+            .map_err(|error| RuntimeError::Library { path: path.to_owned(), why: why(&error) })?
             .with_name("livegate")
             .with_telemetry(false)
+            .with_logger(Arc::new(|level, _, _, _, message| say(level, message)))
             .build()
             .map_err(RuntimeError::Start)?;
         // Its `info` level is hundreds of lines a session.
         environment.set_log_level(ort::logging::LogLevel::Warning);
-        Ok(Self { environment })
+        Ok(Self { environment, profiles: None })
+    }
+
+    /// The same library; sessions of models that are loaded with it are profiled until
+    /// [`Model::end_profile`](crate::Model::end_profile).
+    ///
+    /// # Errors
+    /// When profiles cannot be written: neither to the directory for temporary files nor to `/dev/shm`.
+    pub fn watched(&self) -> Result<Self, ProfileError> {
+        let profiles = Profiles::make(&places())?;
+        Ok(Self { profiles: Some(Arc::new(profiles)), ..self.clone() })
     }
 
     /// What the library says about its build: version branch, commit, compile flags.
@@ -40,4 +57,13 @@ impl Runtime {
     pub fn build_info(&self) -> &'static str {
         ort::info()
     }
+}
+
+/// What the system's loader says, which has the name of the library that is missing.
+fn why(error: &ort::LoadDynamicError) -> String {
+    let loader = match error {
+        ort::LoadDynamicError::Dlopen { error, .. } => error.source(),
+        _ => None,
+    };
+    loader.map_or_else(|| error.to_string(), ToString::to_string)
 }

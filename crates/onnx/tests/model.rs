@@ -1,7 +1,7 @@
 //! The boundary to ONNX Runtime, on the real library and models of a few hundred bytes (made by
 //! `data/make.py`).
 
-use onnx::{Device, Dim, Model, ModelError, OutputSignature, Signature};
+use onnx::{Device, Dim, Model, ModelError, OutputSignature, ProfileError, Signature};
 
 const TWICE: &[u8] = include_bytes!("data/twice.onnx");
 const DYNAMIC: &[u8] = include_bytes!("data/dynamic.onnx");
@@ -81,4 +81,27 @@ fn a_device_that_the_library_does_not_have_is_refused_by_name_and_not_replaced()
     let error = Model::load(testbed::runtime(), TWICE, Device::OpenVino, &wanted).unwrap_err();
     assert!(matches!(error, ModelError::Device { device: Device::OpenVino, .. }), "{error:?}");
     assert!(error.to_string().contains("`livegate setup --device openvino`"), "{error}");
+}
+
+#[test]
+fn what_ran_a_model_is_known_once_it_has_run() {
+    let watched = testbed::runtime().watched().unwrap();
+    let mut model =
+        Model::load(&watched, TWICE, Device::Cpu, &signature(Dim::Is(2), &[None])).unwrap();
+    for _ in 0..2 {
+        model.run([1, 3, 2, 2], &[0.25; 12]).unwrap();
+    }
+    let providers = model.end_profile().unwrap();
+    let names: Vec<&str> = providers.keys().map(String::as_str).collect();
+    assert_eq!(names, [Device::Cpu.provider()]);
+    assert!(providers.values().all(|&nodes| (1..=3).contains(&nodes)), "{providers:?}");
+    // It serves on, and is not profiled any more.
+    assert!(model.run([1, 3, 2, 2], &[0.25; 12]).is_ok());
+    assert!(matches!(model.end_profile(), Err(ProfileError::NotWatched)));
+
+    let mut idle =
+        Model::load(&watched, TWICE, Device::Cpu, &signature(Dim::Is(2), &[None])).unwrap();
+    assert!(matches!(idle.end_profile(), Err(ProfileError::Empty)));
+    let mut plain = load(TWICE, &signature(Dim::Is(2), &[None])).unwrap();
+    assert!(matches!(plain.end_profile(), Err(ProfileError::NotWatched)));
 }

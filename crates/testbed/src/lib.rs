@@ -46,6 +46,11 @@ pub fn left_out_without(program: &str, what: &str) {
     say_left_out(program, what);
 }
 
+/// The same for want of something that no program brings.
+pub fn left_out_for_want_of(missing: &str, what: &str) {
+    say_left_out(missing, what);
+}
+
 fn say_left_out(missing: &str, what: &str) {
     // With standard error closed there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "LEFT OUT, because {missing} is not here: {what}");

@@ -6,7 +6,8 @@ use prometheus::{
     Opts, Registry,
 };
 
-use super::{Build, InFlight};
+use super::InFlight;
+use crate::version::Version;
 
 /// Upper bounds, seconds. A selfie takes 8 to 40 ms on an idle core and up to 0.4 s where as many wait as there are
 /// workers eight times over (docs/PERFORMANCE.md); after 10 s (`deadline_ms`) it is given up.
@@ -151,14 +152,15 @@ impl Families<'_> {
     }
 
     /// What serves.
-    pub(super) fn build(&self, build: &Build<'_>) {
+    pub(super) fn build(&self, version: &Version) {
         let labels = ["version", "pack", "digest", "device", "onnxruntime"];
         let info = self.gauges("build_info", "What serves; always 1.", &labels);
-        let values = [build.version, build.pack, build.digest, build.device, build.onnxruntime];
-        info.with_label_values(&values).set(1.0);
+        let Version { version, pack, device, fallback, onnxruntime, .. } = version;
+        let digest = pack.digest.to_string();
+        info.with_label_values(&[version, &pack.name, &digest, device, onnxruntime]).set(1.0);
         let help = "Whether models run on another device than would have been better.";
         self.registered::<Gauge>(Gauge::with_opts(opts("device_fallback", help)))
-            .set(f64::from(u8::from(build.is_fallback)));
+            .set(f64::from(u8::from(fallback.is_some())));
     }
 
     /// CPU, memory, threads and open files of the process.

@@ -32,6 +32,26 @@ fn both_listeners_say_whether_it_lives_and_is_ready() {
         }
     }
     let admin = server.at(server.admin.unwrap());
+    let digest = liveness::Digest::of(b"");
+    let version = format!(
+        r#"{{"version":"1.2.3","pack":{{"name":"obedient","digest":"{digest}"}},"device":"cpu","device_asked_for":"auto","fallback":"there is no other","models":[],"onnxruntime":"none"}}"#
+    );
+    for address in [server.address, server.admin.unwrap()] {
+        assert_eq!(server.at(address).send(&get("/version")).body, version);
+    }
+    assert_eq!(server.send(&get("/metrics")).refusal(), "404 not_found");
+    let metrics = admin.send(&get("/metrics"));
+    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    for series in [
+        "livegate_ready 1\n",
+        "livegate_workers{state=\"idle\"} 1\n",
+        "livegate_requests_in_flight_limit 64\n",
+        "livegate_connections_limit 1024\n",
+    ] {
+        assert!(metrics.body.contains(series), "{series} in {}", metrics.body);
+    }
+    // Those who ask how it is are no callers.
+    assert!(!metrics.body.contains("route=\"other\"} 1"), "{}", metrics.body);
     assert_eq!(admin.send(&get("/nowhere")).refusal(), "404 not_found");
     assert_eq!(admin.post(&[selfie(LIVE)]).refusal(), "404 not_found");
 }

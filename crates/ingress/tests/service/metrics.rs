@@ -253,10 +253,10 @@ fn what_the_service_gave_up_and_how_it_is_can_be_told() {
     let build = [
         ("version", "1.2.3"),
         ("pack", "obedient"),
-        ("digest", "sha256:0"),
+        ("digest", &*liveness::Digest::of(b"").to_string()),
         ("device", "cpu"),
         ("onnxruntime", "none"),
     ];
     assert_eq!(page.value("livegate_build_info", &build), 1.0);
-    assert_eq!(page.value("livegate_device_fallback", &[]), 0.0);
+    assert_eq!(page.value("livegate_device_fallback", &[]), 1.0);
 }

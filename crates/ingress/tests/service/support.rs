@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use ingress::{AdminConfig, Build, Config, Ingress, Metrics, Signal, Workers};
+use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
 use liveness::{
     Bar, Check, CheckError, DecodeError, DetectError, Device, Face, ModelScore, PackIdentity,
     ProofError, Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms,
@@ -90,10 +90,7 @@ impl Check for Obedient {
             reduction: 1,
             faces: if score.is_some() { vec![face] } else { Vec::new() },
             models,
-            pack: Arc::new(PackIdentity {
-                name: "obedient".into(),
-                digest: liveness::Digest::of(b""),
-            }),
+            pack: Arc::new(obedient()),
             device: Device::Cpu,
             timings: Timings::default(),
         })
@@ -102,6 +99,10 @@ impl Check for Obedient {
     fn prove(&mut self) -> Result<(), ProofError> {
         Ok(())
     }
+}
+
+fn obedient() -> PackIdentity {
+    PackIdentity { name: "obedient".into(), digest: liveness::Digest::of(b"") }
 }
 
 /// A running server; its end is asked for when this is dropped.
@@ -154,15 +155,18 @@ impl Server {
         let deadline = Duration::from_millis(config.deadline_ms);
         let accounts = Accounts::start(store, WhenUnavailable::Refuse, deadline).unwrap();
         let accounts = Arc::new(accounts);
-        let build = Build {
-            version: "1.2.3",
-            pack: "obedient",
-            digest: "sha256:0",
-            device: "cpu",
-            onnxruntime: "none",
-            is_fallback: false,
+        let version = Version {
+            version: "1.2.3".into(),
+            commit: None,
+            pack: obedient(),
+            device: "cpu".into(),
+            device_asked_for: "auto".into(),
+            fallback: Some("there is no other".into()),
+            models: Vec::new(),
+            models_not_known: None,
+            onnxruntime: "none".into(),
         };
-        let metrics = Arc::new(Metrics::new(&build, tells_apps_apart));
+        let metrics = Arc::new(Metrics::new(&version, tells_apps_apart));
         let (its_accounts, its_metrics) = (Arc::clone(&accounts), Arc::clone(&metrics));
         let (say_begun, begun) = unbounded();
         let (let_go, wait) = unbounded();
@@ -179,7 +183,7 @@ impl Server {
                 let ingress = Ingress::bind(any, config, &admin).await.unwrap();
                 let address = ingress.local_address().unwrap();
                 send.send((address, ingress.admin_address().unwrap())).unwrap();
-                ingress.serve(workers, its_accounts, its_metrics, told).await;
+                ingress.serve(workers, its_accounts, its_metrics, version, told).await;
             });
         });
         let (address, admin) = receive.recv().unwrap();

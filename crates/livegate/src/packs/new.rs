@@ -29,7 +29,7 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
     let donor = donor(command.detector_from.as_deref(), home)?;
     let model = read(&command.scorer)?;
     let config = configured(&command.on)?;
-    let runtime = engine::runtime(place, home, config.device)?;
+    let runtime = engine::runtime(place, home, config.device)?.runtime;
     // What is recorded where nothing is asked for is what every device must answer.
     let device = config.device.named().unwrap_or_default();
     let file = command.scorer.display();

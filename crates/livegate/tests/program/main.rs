@@ -7,6 +7,7 @@ mod architecture;
 mod bench;
 mod calibrate;
 mod config;
+mod doctor;
 mod evaluate;
 mod openvino;
 mod packs;

@@ -145,6 +145,42 @@ fn a_library_without_openvino_is_refused_by_name() {
     assert!(said.contains("`livegate setup --device openvino`"), "{said}");
 }
 
+/// Puts another file of the same length and time in a file's place, as a disk that fails does: the receipt fits.
+fn damage(path: &Path) {
+    let was = std::fs::metadata(path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let file = std::fs::File::create(path).unwrap();
+    file.set_len(was.len()).unwrap();
+    file.set_modified(was.modified().unwrap()).unwrap();
+}
+
+#[test]
+fn a_library_that_is_missing_or_cannot_be_loaded_is_named_with_what_to_do() {
+    let Some(files) = files() else { return };
+    for missing in [PLUGIN, "libtbb.so.12", "libopenvino.so.2541"] {
+        let directory = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(files).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.ends_with(missing) {
+                std::fs::copy(&path, directory.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let library = directory.path().join(MAIN);
+        let library = ["--device", "openvino", "--onnxruntime", library.to_str().unwrap()];
+        let (out, said, code) = verify(testbed::home().root(), &library);
+        assert_eq!((out.as_str(), code), ("", 69));
+        let said = said.lines().find(|line| line.starts_with("livegate: ")).expect(&said);
+        assert!(said.contains(missing), "{missing}: {said}");
+        assert!(said.contains("`livegate setup --device openvino`"), "{said}");
+    }
+    let home = home();
+    assert_eq!(setup(home.path(), Some(files)).1, 0);
+    damage(&home.path().join("runtime/openvino").join(MAIN));
+    let (out, said, code) = verify(home.path(), &["--device", "openvino"]);
+    assert_eq!((out.as_str(), code), ("", 69));
+    assert!(said.contains(MAIN) && said.contains("`livegate setup --device openvino`"), "{said}");
+}
+
 #[test]
 fn a_platform_without_openvino_is_told_so() {
     if model_pack::runtime_library(Library::OpenVino).is_some() {
@@ -194,5 +230,17 @@ fn auto_is_openvino_where_that_is_installed_and_runs_the_pack_and_says_so() {
     assert!(said.contains("device auto is openvino"), "{said}");
     // Part of it is gone: it is not whole, and the CPU's library does what can be done.
     std::fs::remove_file(home.path().join("runtime/openvino").join(PLUGIN)).unwrap();
-    assert_eq!(auto(&[]).0, "cpu");
+    let (device, said) = auto(&[]);
+    assert_eq!(device, "cpu");
+    let why = format!(
+        "device auto is cpu, as openvino cannot be used: ONNX Runtime with OpenVINO is not whole: {PLUGIN} missing"
+    );
+    assert!(said.contains("WARN") && said.contains(&why), "{said}");
+    // Its library does not even load.
+    assert_eq!(setup(home.path(), Some(files)).1, 0);
+    damage(&home.path().join("runtime/openvino").join(MAIN));
+    let (device, said) = auto(&[]);
+    assert_eq!(device, "cpu");
+    assert!(said.contains("WARN") && said.contains(MAIN), "{said}");
+    assert!(said.contains("`livegate setup --device openvino`"), "{said}");
 }

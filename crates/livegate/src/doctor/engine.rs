@@ -1,0 +1,201 @@
+//! The library, the packs, the devices: what would answer.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+use liveness::Device;
+use model_pack::{Digest, Home, Pack, runtime_library};
+
+use super::finding::Findings;
+use crate::chain;
+use crate::cli::Place;
+use crate::cli::doctor::Doctor;
+use crate::config::Config;
+use crate::device::library;
+use crate::engine::{Engine, LoadedRuntime, runtime};
+use crate::setup::how;
+
+/// What would serve, if anything does.
+pub(super) fn examine(
+    command: &Doctor,
+    place: &Place,
+    home: &Home,
+    config: &Config,
+    findings: &mut Findings,
+) -> Option<ingress::Version> {
+    let runtime = library_in_use(place, home, config, findings);
+    packs(home, config, findings);
+    let version = runtime.and_then(|runtime| serving(runtime, home, config, findings));
+    for device in [Device::Cpu, Device::OpenVino] {
+        let in_use = version.as_ref().filter(|version| version.device == device.to_string());
+        match in_use {
+            Some(_) => findings.ok("device", format!("{device}: in use")),
+            None if place.onnxruntime.is_some() => findings.ok(
+                "device",
+                format!("{device}: not looked at, as --onnxruntime names one library for all"),
+            ),
+            None => not_in_use(device, command, home, config, version.as_ref(), findings),
+        }
+    }
+    version
+}
+
+fn library_in_use(
+    place: &Place,
+    home: &Home,
+    config: &Config,
+    findings: &mut Findings,
+) -> Option<LoadedRuntime> {
+    match runtime(place, home, config.device) {
+        Ok(loaded) => {
+            let sha256 = std::fs::read(&loaded.path).map(|bytes| Digest::of(&bytes).to_string());
+            let sha256 = sha256.unwrap_or_else(|error| format!("not known ({error})"));
+            let (path, build) = (loaded.path.display(), loaded.runtime.build_info());
+            findings.ok("runtime", format!("{path}, sha256 {sha256}: {build}"));
+            Some(loaded)
+        }
+        Err(error) => {
+            let advice = format!("`livegate {}`", how(config.device.library(home)));
+            findings.problem("runtime", format!("{error:#}"), advice);
+            None
+        }
+    }
+}
+
+/// Whether each pack that is installed can be opened.
+fn packs(home: &Home, config: &Config, findings: &mut Findings) {
+    let installed = match home.packs() {
+        Ok(installed) => installed,
+        Err(error) => {
+            let advice = "see that this user may read the home";
+            return findings.problem("packs", error.to_string(), advice);
+        }
+    };
+    let serving = config.pack.as_deref().or_else(|| home.default_pack());
+    let is_there = serving.is_some_and(|serving| installed.iter().any(|name| name == serving));
+    if !is_there {
+        let says = match serving {
+            Some(name) => format!("`{name}` is asked for, and not installed"),
+            None => "none is installed that serves unasked".to_owned(),
+        };
+        findings.problem("packs", says, "`livegate setup`, or `livegate packs install NAME`");
+    }
+    for name in &installed {
+        let serves = serving == Some(name);
+        let shown = if serves { format!("`{name}`, which serves") } else { format!("`{name}`") };
+        match Pack::open(&home.pack_directory(name)) {
+            Ok(pack) => findings.ok("packs", format!("{shown}: {}", pack.digest)),
+            Err(error) => {
+                let says = format!("{shown}: {}", chain(&error));
+                let advice = format!("`livegate packs install {name}` puts it right");
+                if serves {
+                    findings.problem("packs", says, advice);
+                } else {
+                    findings.warning("packs", says, advice);
+                }
+            }
+        }
+    }
+}
+
+/// Has the pack that would serve reproduce its golden vectors, and tells what ran its models.
+fn serving(
+    runtime: LoadedRuntime,
+    home: &Home,
+    config: &Config,
+    findings: &mut Findings,
+) -> Option<ingress::Version> {
+    let answers = Engine::with(runtime, home, config).and_then(|engine| {
+        drop(engine.pipeline()?);
+        Ok(engine.version())
+    });
+    let version = match answers {
+        Ok(version) => version,
+        Err(error) => {
+            let advice =
+                "the lines above say what is missing; `--device cpu` runs on every machine";
+            findings.problem("golden run", format!("{error:#}"), advice);
+            return None;
+        }
+    };
+    let ingress::Version { pack, device, models, .. } = &version;
+    let says = format!("`{}` answers on {device} as recorded", pack.name);
+    findings.ok("golden run", says);
+    if let Some(why) = &version.models_not_known {
+        let advice = "name a directory that can be written to with TMPDIR";
+        findings.warning("providers", format!("not known: {why}"), advice);
+    } else {
+        let ran = models.iter().map(|model| {
+            let nodes = model.providers.iter();
+            let nodes: Vec<_> = nodes.map(|(name, nodes)| format!("{name} {nodes}")).collect();
+            format!("{}: {}", model.id, nodes.join(", "))
+        });
+        let says = format!("nodes run, by profile: {}", ran.collect::<Vec<_>>().join("; "));
+        findings.ok("providers", says);
+    }
+    if let Some(why) = &version.fallback {
+        let advice = "`livegate setup --device openvino`, or `device = \"cpu\"` to say that the CPU is meant";
+        findings.warning("device", format!("auto is cpu: {why}"), advice);
+    }
+    Some(version)
+}
+
+/// A device that does not serve: whether it is installed, and whether it would run the pack. A process can load one
+/// library only, so another one looks.
+fn not_in_use(
+    device: Device,
+    command: &Doctor,
+    home: &Home,
+    config: &Config,
+    version: Option<&ingress::Version>,
+    findings: &mut Findings,
+) {
+    let is_wanted = config.device.named() == Some(device);
+    let library = library(device);
+    let missing = home.missing_files(library);
+    let directory = home.runtime_directory(library);
+    let is_begun = runtime_library(library)
+        .is_some_and(|files| files.iter().any(|it| directory.join(&it.file).exists()));
+    let advice = format!("`livegate {}`", how(library));
+    match missing {
+        None => findings.ok("device", format!("{device}: not to be had for this platform")),
+        Some(files) if !files.is_empty() && is_begun => {
+            let says = format!("{device}: missing or changed: {}", files.join(", "));
+            findings.warning("device", says, advice);
+        }
+        Some(files) if !files.is_empty() => {
+            findings.ok("device", format!("{device}: not installed; {advice} would bring it"));
+        }
+        // It was tried, and the lines above say what came of it.
+        Some(_) if is_wanted || version.is_none() => {
+            findings.ok("device", format!("{device}: every file is there"));
+        }
+        Some(_) => {
+            let pack = version.map_or("", |version| &*version.pack.name);
+            match runs_elsewhere(device, command, home, pack) {
+                Ok(()) => findings.ok("device", format!("{device}: works, not in use")),
+                Err(error) => {
+                    let says = format!("{device}: installed and does not work: {error:#}");
+                    findings.warning("device", says, advice);
+                }
+            }
+        }
+    }
+}
+
+/// Whether `pack` answers as recorded on `device`, in another process.
+fn runs_elsewhere(device: Device, command: &Doctor, home: &Home, pack: &str) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("this program is not known by a path")?;
+    let mut verify = Command::new(program);
+    verify.arg("--home").arg(home.root()).args(["packs", "verify", pack, "--device"]);
+    verify.arg(device.to_string()).env("LIVEGATE_LOG", "off").stdin(Stdio::null());
+    if let Some(file) = &command.settings.config {
+        verify.arg("--config").arg(file);
+    }
+    let output = verify.output().context("another process cannot be started")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let [said, warned] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
+    anyhow::bail!("{} ({})", format!("{} {}", said.trim(), warned.trim()).trim(), output.status)
+}
