@@ -123,6 +123,12 @@ impl Landmarker {
         Ok(Self { model, spec, sampler: LumaSampler::default(), tensor: Vec::new() })
     }
 
+    /// Overwrites what is left of faces.
+    pub(crate) fn clear(&mut self) {
+        self.sampler.clear();
+        self.tensor.fill(0.0);
+    }
+
     /// How this landmarker is fed and read.
     pub(crate) fn spec(&self) -> &LandmarkerSpec {
         &self.spec

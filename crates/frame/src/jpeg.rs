@@ -18,6 +18,7 @@ use crate::decode::{Format, Raw, Reduction, check_size};
 use crate::error::{CodecError, DecodeError};
 use crate::geometry::Size;
 use crate::jpeg_markers::{Extent, extent, without_padding};
+use crate::kept::fit;
 use crate::limits::Limits;
 
 /// Cameras write one scan, progressive encoders about ten.
@@ -106,7 +107,7 @@ fn read(
     let read = || {
         let mut started = decoder.to_colorspace(space)?;
         let size = Size::new(started.width(), started.height());
-        samples.resize(size.area() * started.color_space().num_components(), 0);
+        fit(samples, size.area() * started.color_space().num_components());
         started.read_scanlines_into(samples)?;
         // Reads to the end of the image: a fault behind the last row counts too.
         started.finish()?;
@@ -122,8 +123,11 @@ fn rgb_of_cmyk(samples: &[u8], is_adobe: bool, pixels: &mut Vec<u8>) {
         let black = light(cmyk[3]);
         [0, 1, 2].map(|c| ((light(cmyk[c]) * black + 127) / 255) as u8)
     };
-    pixels.clear();
-    pixels.extend(samples.as_chunks().0.iter().flat_map(pixel));
+    let samples = samples.as_chunks().0;
+    fit(pixels, 3 * samples.len());
+    for (to, from) in pixels.as_chunks_mut().0.iter_mut().zip(samples) {
+        *to = pixel(from);
+    }
 }
 
 fn orientation(decoder: &Decompress<&[u8]>) -> Orientation {

@@ -16,7 +16,7 @@ use crate::cli::{Place, Serve};
 use crate::config::{Config, Layers, exposed_secrets};
 use crate::engine::Engine;
 use crate::keys::Unusable;
-use crate::setup;
+use crate::{core_files, setup};
 
 /// Credentials made for one run.
 struct Demo {
@@ -29,7 +29,10 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     if command.end_with_parent {
         use rustix::process::{Signal, set_parent_process_death_signal};
         set_parent_process_death_signal(Some(Signal::TERM))?;
+        // The parent closes it once it has opened what only root may open after the next line.
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     }
+    core_files::refuse();
     let home = setup::home(place)?;
     let layers = Layers::load(&command.engine.settings, &command.flags())?;
     let config = layers.config()?;
