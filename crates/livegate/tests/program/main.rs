@@ -10,6 +10,7 @@ mod config;
 mod evaluate;
 mod openvino;
 mod packs;
+mod privacy;
 mod serve;
 mod setup;
 mod verify;
