@@ -22,7 +22,7 @@ const OURS: [(&str, &[&str]); 12] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 28] = [
+const FENCED: [(&str, &[&str]); 29] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
@@ -51,6 +51,7 @@ const FENCED: [(&str, &[&str]); 28] = [
     ("anyhow", &["livegate"]),
     ("indicatif", &["livegate"]),
     ("rustix", &["livegate"]),
+    ("zeroizing-alloc", &["livegate"]),
 ];
 
 /// Which of our crates the tests of each may use beside those. `testbed` has the real parts.

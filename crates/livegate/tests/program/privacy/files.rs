@@ -61,7 +61,7 @@ fn calls(log: &Path) -> Vec<String> {
                 .filter(|call| !call.starts_with("<..."))
                 .collect();
         }
-        assert!(began.elapsed() < PATIENCE, "strace does not end: {log:?}");
+        assert!(began.elapsed() < PATIENCE, "strace does not end: {}", log.display());
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -77,8 +77,9 @@ fn read_between(call: &str, open: char, close: char) -> Option<String> {
 
 /// What of `calls` may bring something to a file that is not one of `accounts`, or brings any of `traces` anywhere.
 fn faults(calls: &[String], accounts: &Path, traces: &[Trace]) -> Vec<String> {
-    let hexadecimal =
-        |bytes: &[u8]| bytes.iter().map(|b| format!("\\x{b:02x}")).collect::<String>();
+    let hexadecimal = |bytes: &[u8]| {
+        bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat()
+    };
     let traces: Vec<String> = traces.iter().map(|trace| hexadecimal(&trace.bytes)).collect();
     let accounts = accounts.to_str().unwrap();
     let is_allowed = |place: Option<String>| {
