@@ -1,6 +1,7 @@
 //! The memory of a running service, all of it, searched for pictures that it was asked about.
 
 use std::fs::File;
+use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -130,6 +131,24 @@ fn nothing_of_a_selfie_is_in_memory_after_its_answer() {
             assert_eq!(outcome, expected, "{}, {way:?}", picture.name);
         }
         assert_eq!(left(id, &picture.traces()), [""; 0]);
+    }
+}
+
+/// A client, or a proxy, may keep it for hours.
+#[test]
+fn nothing_of_a_selfie_is_in_memory_while_its_connection_stays() {
+    let service = Service::start("starter");
+    let (id, address) = (service.id(), service.address());
+    if !can_be_read(id) {
+        return;
+    }
+    let mut connection = TcpStream::connect(address).unwrap();
+    for picture in marked::good() {
+        for way in WAYS {
+            let status = Request::of_demo(&picture, way).ask_over(&mut connection);
+            assert_eq!(status, "200", "{}, {way:?}", picture.name);
+            assert_eq!(left(id, &picture.traces()), [""; 0], "{way:?}");
+        }
     }
 }
 

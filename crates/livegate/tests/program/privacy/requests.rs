@@ -1,6 +1,6 @@
 //! Requests in pieces, over a connection of their own that ends with them.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use serde_json::Value;
@@ -70,6 +70,27 @@ impl Request {
         // A body that is too large may not be wanted to its end.
         let _ = connection.write_all(&self.bytes);
         answer(connection)
+    }
+
+    /// Sends it over `connection`, which stays open, and waits for the whole answer.
+    pub(super) fn ask_over(&self, connection: &mut TcpStream) -> String {
+        let head_end = memchr::memmem::find(&self.bytes, b"\r\n\r\n").unwrap();
+        let (head, body) = self.bytes.split_at(head_end);
+        let head = String::from_utf8_lossy(head).replace("\r\nConnection: close", "");
+        connection.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        let mut answer = BufReader::new(connection);
+        let (mut line, mut length, mut status) = (String::new(), 0, String::new());
+        while answer.read_line(&mut line).unwrap() > 2 {
+            let lower = line.to_ascii_lowercase();
+            if let Some(announced) = lower.strip_prefix("content-length:") {
+                length = announced.trim().parse().unwrap();
+            } else if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
+                rest.split(' ').next().unwrap().clone_into(&mut status);
+            }
+            line.clear();
+        }
+        answer.read_exact(&mut vec![0; length]).unwrap();
+        status
     }
 
     /// Sends all but the end of it; the connection is there as long as what comes back.
