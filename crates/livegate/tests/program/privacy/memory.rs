@@ -13,7 +13,7 @@ use super::requests::{Request, WAYS, Way};
 use crate::serve::Service;
 
 /// How long it may take until the task of a connection that has ended is gone; on a busy machine, too.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Whether the memory of process `id` can be read; says so where it cannot.
 fn can_be_read(id: u32) -> bool {
