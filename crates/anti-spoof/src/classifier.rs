@@ -101,6 +101,13 @@ impl Classifier {
             .map_err(|source| ScoreError::NoProbability { scorer: self.id.clone(), source })
     }
 
+    /// Overwrites what is left of faces.
+    pub(crate) fn clear(&mut self) {
+        self.square.clear();
+        self.resampler.clear();
+        self.tensor.fill(0.0);
+    }
+
     fn fill_tensor(&mut self, frame: &Frame, face: &Rect) {
         let &Spec { crop, input, resize, tensor, .. } = &self.spec;
         let region = match crop.region(frame.size(), face) {

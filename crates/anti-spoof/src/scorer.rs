@@ -69,4 +69,9 @@ impl Scorer {
         let score = self.calibration.apply(fused)?;
         Ok(Assessment { score, fused, models })
     }
+
+    /// Overwrites what is left of faces.
+    pub fn clear(&mut self) {
+        self.classifiers.iter_mut().for_each(Classifier::clear);
+    }
 }

@@ -89,6 +89,12 @@ impl Detector {
         Ok(found)
     }
 
+    /// Overwrites what is left of pictures.
+    pub(crate) fn clear(&mut self) {
+        self.resampler.clear();
+        self.tensor.fill(0.0);
+    }
+
     /// How this detector is fed and read.
     pub(crate) fn spec(&self) -> &Spec {
         &self.spec

@@ -134,6 +134,16 @@ impl Finder {
         Ok(Found { turn: Turn::None, faces })
     }
 
+    /// Overwrites what is left of pictures.
+    pub fn clear(&mut self) {
+        self.detector.clear();
+        if let Some(landmarker) = &mut self.landmarker {
+            landmarker.clear();
+        }
+        self.overview.clear();
+        self.turned.clear();
+    }
+
     fn find_upright(&mut self, overview: &Frame) -> Result<Seen, DetectError> {
         let as_sent = self.see(overview, Turn::None)?;
         if as_sent.doubt <= self.most_doubt() {

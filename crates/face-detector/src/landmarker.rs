@@ -131,6 +131,12 @@ impl Landmarker {
         self.model.end_profile()
     }
 
+    /// Overwrites what is left of faces.
+    pub(crate) fn clear(&mut self) {
+        self.sampler.clear();
+        self.tensor.fill(0.0);
+    }
+
     /// How this landmarker is fed and read.
     pub(crate) fn spec(&self) -> &LandmarkerSpec {
         &self.spec

@@ -2,6 +2,7 @@
 
 use crate::frame::{Frame, View};
 use crate::geometry::Size;
+use crate::kept::fit;
 
 impl View<'_> {
     /// The picture at one `factor`-th of its size: each pixel is the mean of a square of `factor` by
@@ -18,9 +19,8 @@ impl View<'_> {
         let count = u32::try_from(factor * factor).expect("at most 65025");
         let mut sums = vec![0_u32; 3 * to.width];
         let mut pixels = std::mem::take(binned).into_pixels();
-        pixels.clear();
-        pixels.reserve(3 * to.area());
-        for band in 0..to.height {
+        fit(&mut pixels, 3 * to.area());
+        for (band, means) in pixels.chunks_exact_mut(3 * to.width).enumerate() {
             sums.fill(0);
             for y in band * factor..(band + 1) * factor {
                 let squares = self.row(y).chunks_exact(3 * factor);
@@ -32,7 +32,9 @@ impl View<'_> {
                     }
                 }
             }
-            pixels.extend(sums.iter().map(|sum| ((sum + count / 2) / count) as u8));
+            for (mean, sum) in means.iter_mut().zip(&sums) {
+                *mean = ((sum + count / 2) / count) as u8;
+            }
         }
         *binned = Frame::from_rgb8(to, pixels).expect("a pixel was made for each place");
     }

@@ -9,6 +9,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Imag
 use crate::error::{CodecError, DecodeError};
 use crate::frame::{Frame, KEPT_BYTES};
 use crate::geometry::Size;
+use crate::kept::{blank, fit};
 use crate::limits::Limits;
 use crate::turn::{Turn, turn_pixels};
 use crate::{jpeg, tiff, webp};
@@ -144,7 +145,7 @@ impl Decoder {
     }
 
     /// The picture in `bytes` as [`decode()`] gives it, but reduced where `reduction` and the format allow it.
-    /// It lives until the next call.
+    /// It lives until the next call, or until [`Decoder::clear`].
     ///
     /// # Errors
     /// As [`decode()`].
@@ -183,6 +184,12 @@ impl Decoder {
         if self.samples.capacity() > KEPT_BYTES {
             self.samples = Vec::new();
         }
+    }
+
+    /// Overwrites the picture, and what of it was only needed on the way.
+    pub fn clear(&mut self) {
+        self.picture.frame.clear();
+        self.samples.fill(0);
     }
 
     fn read(
@@ -293,6 +300,8 @@ fn still(
     decoder.set_limits(codec_limits).map_err(refuse)?;
     let orientation = decoder.orientation().map_err(refuse)?;
     let size = Size::new(width as usize, height as usize);
+    // Some decoders leave samples as they are, as that of GIF those of colours that the palette does not have: they
+    // get blank buffers, so that nothing of the picture before is there, whoever forgot to clear it.
     match decoder.color_type() {
         ColorType::Rgb8 => {
             blank(pixels, 3 * size.area());
@@ -316,19 +325,15 @@ fn still(
     Ok(Raw { size, full_size: size, reduction: 1, orientation })
 }
 
-/// Makes `buffer` one of so many zeros. Some decoders leave samples as they are, as that of GIF those of colours that
-/// the palette does not have: nothing of the picture before may be there then.
-fn blank(buffer: &mut Vec<u8>, length: usize) {
-    buffer.clear();
-    buffer.resize(length, 0);
-}
-
 /// Pixels with transparency laid over white.
 fn over_white(rgba: &[u8], rgb: &mut Vec<u8>) {
     let pixel = |pixel: &[u8; 4]| {
         let alpha = u32::from(pixel[3]);
         [0, 1, 2].map(|c| ((u32::from(pixel[c]) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
     };
-    rgb.clear();
-    rgb.extend(rgba.as_chunks().0.iter().flat_map(pixel));
+    let rgba = rgba.as_chunks().0;
+    fit(rgb, 3 * rgba.len());
+    for (to, from) in rgb.as_chunks_mut().0.iter_mut().zip(rgba) {
+        *to = pixel(from);
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::PixelCountError;
 use crate::geometry::{Part, PixelRect, Size};
+use crate::kept::{blank, fit};
 
 /// Buffers of more than this are not kept for the next picture: 12 megapixels, three bytes each. Otherwise a few bytes
 /// that announce a picture of the greatest size would have every worker hold that much for good.
@@ -46,14 +47,21 @@ impl Frame {
         if pixels.capacity() > KEPT_BYTES {
             pixels = Vec::new();
         }
-        pixels.clear();
-        pixels.resize(3, 0);
+        blank(&mut pixels, 3);
         Self { size: Size::new(1, 1), pixels }
     }
 
     /// The buffer of the pixels, for another frame to be made in, if it is one that is kept.
     pub(crate) fn into_pixels(self) -> Vec<u8> {
         if self.pixels.capacity() > KEPT_BYTES { Vec::new() } else { self.pixels }
+    }
+
+    /// Makes every pixel black; a buffer of more pixels than are kept is let go of.
+    pub fn clear(&mut self) {
+        if self.pixels.capacity() > KEPT_BYTES {
+            *self = Self::default();
+        }
+        self.pixels.fill(0);
     }
 
     /// Width and height.
@@ -107,13 +115,12 @@ impl Frame {
         let column = |i: usize| 3 * reflect_101(left + i as i64, self.size.width);
         let columns: Vec<usize> = (0..size.width).map(column).collect();
         let mut pixels = std::mem::take(copy).into_pixels();
-        pixels.clear();
-        pixels.reserve(3 * size.area());
-        for row in 0..size.height {
+        fit(&mut pixels, 3 * size.area());
+        for (row, copy) in pixels.chunks_exact_mut(3 * size.width).enumerate() {
             let start = 3 * self.size.width * reflect_101(top + row as i64, self.size.height);
             let row = &self.pixels[start..start + 3 * self.size.width];
-            for &column in &columns {
-                pixels.extend_from_slice(&row[column..column + 3]);
+            for (pixel, &column) in copy.as_chunks_mut::<3>().0.iter_mut().zip(&columns) {
+                pixel.copy_from_slice(&row[column..column + 3]);
             }
         }
         *copy = Frame { size, pixels };

@@ -11,19 +11,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use image::metadata::Orientation;
 use mozjpeg::decompress::DecompressBuilder;
-use mozjpeg::{ColorSpace, ColorSpaceExt, DctMethod, Decompress, Marker};
+use mozjpeg::{ColorSpace, ColorSpaceExt, DctMethod, Decompress};
 use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr, msg_parm_union};
 
 use crate::decode::{Format, Raw, Reduction, check_size};
 use crate::error::{CodecError, DecodeError};
 use crate::geometry::Size;
-use crate::jpeg_markers::{Extent, extent, without_padding};
+use crate::jpeg_markers::{Extent, extent, segment, without_padding};
+use crate::kept::fit;
 use crate::limits::Limits;
 
 /// Cameras write one scan, progressive encoders about ten.
 const MAX_SCANS: usize = 100;
-/// Where EXIF is kept, and where Adobe says that it was there.
-const MARKERS: [Marker; 2] = [Marker::APP(1), Marker::APP(14)];
+/// Where EXIF is kept, and where Adobe says that it was there. They are not read by libjpeg: it would make a copy, of
+/// the small picture that is in EXIF too, in memory that nobody overwrites.
+const EXIF: (u8, &[u8]) = (0xE1, b"Exif\0\0");
+const ADOBE: (u8, &[u8]) = (0xEE, b"Adobe");
 
 /// Reads the JPEG in `bytes` into `pixels`. `samples` is a buffer for those of other colours.
 pub(crate) fn decode(
@@ -62,7 +65,7 @@ fn decode_or_unwind(
     pixels: &mut Vec<u8>,
     samples: &mut Vec<u8>,
 ) -> Result<Raw, DecodeError> {
-    let builder = DecompressBuilder::new().with_err(strict()).with_markers(&MARKERS);
+    let builder = DecompressBuilder::new().with_err(strict());
     let mut decoder = builder.from_mem(bytes).map_err(|_| corrupt(CodecError::Jpeg))?;
     let (width, height) = (decoder.width(), decoder.height());
     check_size(Format::Jpeg, (width as u32, height as u32), limits)?;
@@ -73,8 +76,8 @@ fn decode_or_unwind(
         }
         Extent::Complete { .. } => {}
     }
-    let orientation = orientation(&decoder);
-    let is_adobe = marker_data(&decoder, 14, b"Adobe").is_some();
+    let orientation = orientation(bytes);
+    let is_adobe = segment(bytes, ADOBE).is_some();
     let full_size = Size::new(width, height);
     let reduction = reduction.of(full_size);
     // As eighths, and 1, 2, 4 or 8 of them.
@@ -106,7 +109,7 @@ fn read(
     let read = || {
         let mut started = decoder.to_colorspace(space)?;
         let size = Size::new(started.width(), started.height());
-        samples.resize(size.area() * started.color_space().num_components(), 0);
+        fit(samples, size.area() * started.color_space().num_components());
         started.read_scanlines_into(samples)?;
         // Reads to the end of the image: a fault behind the last row counts too.
         started.finish()?;
@@ -122,22 +125,15 @@ fn rgb_of_cmyk(samples: &[u8], is_adobe: bool, pixels: &mut Vec<u8>) {
         let black = light(cmyk[3]);
         [0, 1, 2].map(|c| ((light(cmyk[c]) * black + 127) / 255) as u8)
     };
-    pixels.clear();
-    pixels.extend(samples.as_chunks().0.iter().flat_map(pixel));
+    let samples = samples.as_chunks().0;
+    fit(pixels, 3 * samples.len());
+    for (to, from) in pixels.as_chunks_mut().0.iter_mut().zip(samples) {
+        *to = pixel(from);
+    }
 }
 
-fn orientation(decoder: &Decompress<&[u8]>) -> Orientation {
-    marker_data(decoder, 1, b"Exif\0\0")
-        .and_then(Orientation::from_exif_chunk)
-        .unwrap_or(Orientation::NoTransforms)
-}
-
-/// What follows `prefix` in the first marker `APPn` that begins with it.
-fn marker_data<'a>(decoder: &'a Decompress<&[u8]>, n: u8, prefix: &[u8]) -> Option<&'a [u8]> {
-    decoder
-        .markers()
-        .filter(|marker| marker.marker == Marker::APP(n))
-        .find_map(|marker| marker.data.strip_prefix(prefix))
+fn orientation(bytes: &[u8]) -> Orientation {
+    segment(bytes, EXIF).and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 
 /// An error handler for which a warning about the picture's data is an error.

@@ -37,6 +37,27 @@ pub(crate) fn extent(bytes: &[u8]) -> Extent {
     Extent::CutShort
 }
 
+/// What follows `prefix` in the first segment that begins with it, of those that begin with `marker` and come before
+/// the first scan.
+pub(crate) fn segment<'a>(bytes: &'a [u8], (marker, prefix): (u8, &[u8])) -> Option<&'a [u8]> {
+    let mut at = 0;
+    loop {
+        let marker_at = next_marker(bytes, at)?;
+        at = marker_at + 1;
+        match bytes[marker_at] {
+            END_OF_IMAGE | START_OF_SCAN => return None,
+            0x01 | 0xD0..=0xD8 => continue,
+            _ => {}
+        }
+        let length = usize::from(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?)).max(2);
+        let data = bytes.get(at + 2..at + length)?;
+        match data.strip_prefix(prefix) {
+            Some(data) if bytes[marker_at] == marker => return Some(data),
+            _ => at += length,
+        }
+    }
+}
+
 /// The JPEG in `bytes` without the zeros that some cameras write before its end-of-image marker; none
 /// where there are no zeros.
 pub(crate) fn without_padding(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -58,6 +79,29 @@ fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_segment_is_found_by_what_it_begins_with() {
+        let exif = (0xE1, &b"Exif"[..]);
+        let jpeg = [
+            &[0xFF, 0xD8, 0xFF, 0xE0, 0, 6][..],
+            b"Exif",
+            &[0xFF, 0xE1, 0, 5],
+            b"xmp",
+            &[0xFF, 0xE1, 0, 8],
+            b"Exif12",
+            &[0xFF, 0xE1, 0, 7],
+            b"Exif3",
+            &[0xFF, 0xDA, 0, 2],
+        ];
+        let before = jpeg[..4].concat();
+        assert_eq!(segment(&jpeg.concat(), exif), Some(&b"12"[..]));
+        assert_eq!(segment(&before, exif), None);
+        assert_eq!(segment(&[&before[..], jpeg[8], jpeg[5], jpeg[6]].concat(), exif), None);
+        for end in 0..before.len() + 10 {
+            assert_eq!(segment(&jpeg.concat()[..end], exif), None, "{end}");
+        }
+    }
 
     #[test]
     fn markers_lead_to_the_end_and_not_past_a_cut() {

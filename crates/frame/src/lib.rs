@@ -17,6 +17,7 @@ mod frame;
 mod geometry;
 mod jpeg;
 mod jpeg_markers;
+mod kept;
 mod limits;
 mod luma;
 mod resample;

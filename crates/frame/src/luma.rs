@@ -2,6 +2,7 @@
 
 use crate::frame::{Frame, reflect_101};
 use crate::geometry::{Part, Size};
+use crate::kept::{blank, fit};
 use crate::resample::{Filter, Resampler};
 
 /// How much of red, green and blue is luma (ITU-R BT.601: 0.299, 0.587, 0.114), in 65536ths.
@@ -37,6 +38,15 @@ impl std::fmt::Debug for LumaSampler {
 }
 
 impl LumaSampler {
+    /// Overwrites what is left of pictures.
+    pub fn clear(&mut self) {
+        for values in [&mut self.row, &mut self.sum, &mut self.out] {
+            values.fill(0.0);
+        }
+        self.copy.clear();
+        self.resampler.clear();
+    }
+
     /// The luma of `part` of `frame` at the size `to`, rows from the top, 0 to 255 and not rounded: for each pixel the
     /// mean over the area that it covers; where the part grows downwards, [`Filter::AreaOrLanczos4`]. Outside, the
     /// picture is mirrored about its edge pixels, which are not repeated. The answer lives until the next call.
@@ -46,7 +56,7 @@ impl LumaSampler {
     pub fn sample(&mut self, frame: &Frame, part: Part, to: Size) -> &mut [f32] {
         let Part { left, top, size } = part;
         assert!(size.area() > 0 && to.area() > 0, "{size:?} to {to:?}");
-        self.out.clear();
+        blank(&mut self.out, 0);
         if size.height < to.height {
             frame.copy_reflected(part, &mut self.copy);
             let view = self.resampler.resample(self.copy.view(), to, Filter::AreaOrLanczos4);
@@ -58,8 +68,8 @@ impl LumaSampler {
         let Self { columns, row, sum, out, .. } = self;
         columns.clear();
         columns.extend((0..to.width).map(|x| Span::under(x, size.width, to.width)));
-        row.resize(size.width, 0.0);
-        sum.resize(size.width, 0.0);
+        fit(row, size.width);
+        fit(sum, size.width);
         let mut in_row = None;
         for y in 0..to.height {
             sum.fill(0.0);

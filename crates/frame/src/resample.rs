@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::View;
 use crate::geometry::Size;
+use crate::kept::fit;
 use crate::tensor::TensorSpec;
 
 /// How pixels between pixels are made.
@@ -46,7 +47,7 @@ impl Resampler {
     pub fn resample(&mut self, source: View<'_>, to: Size, filter: Filter) -> View<'_> {
         let from = source.size();
         assert!(from.area() > 0 && to.area() > 0, "{from:?} to {to:?}");
-        self.pixels.resize(3 * to.area(), 0);
+        fit(&mut self.pixels, 3 * to.area());
         match filter {
             Filter::Linear => {
                 let pixels = &mut self.pixels;
@@ -63,6 +64,12 @@ impl Resampler {
             Filter::AreaOrLanczos4 => lanczos4::resample(source, to, &mut self.pixels),
         }
         View::packed(&self.pixels, to)
+    }
+
+    /// Overwrites what is left of pictures.
+    pub fn clear(&mut self) {
+        self.pixels.fill(0);
+        self.linear.clear();
     }
 
     /// [`Resampler::resample`] and [`TensorSpec::fill`] in one; with [`Filter::Linear`] straight into the tensor, and

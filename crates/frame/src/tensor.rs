@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::View;
 use crate::geometry::Size;
+use crate::kept::fit;
 
 /// The order of the three colour planes of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +69,7 @@ impl TensorSpec {
             size.width <= canvas.width && size.height <= canvas.height,
             "{size:?} in {canvas:?}"
         );
-        tensor.resize(3 * canvas.area(), 0.0);
+        fit(tensor, 3 * canvas.area());
         for (plane, out) in tensor.chunks_exact_mut(canvas.area()).enumerate() {
             let black = self.value(0, plane);
             for (y, row) in out.chunks_exact_mut(canvas.width).enumerate() {

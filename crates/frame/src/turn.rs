@@ -2,6 +2,7 @@
 
 use crate::frame::Frame;
 use crate::geometry::{Point, Rect, Size};
+use crate::kept::fit;
 
 /// By how many quarters of a circle a picture is turned, clockwise as seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,7 +109,7 @@ pub(crate) fn turn_pixels(
     to: &mut Vec<u8>,
 ) {
     let turned = turn.size(size);
-    to.resize(3 * turned.area(), 0);
+    fit(to, 3 * turned.area());
     let (from, to) = (from.as_chunks::<3>().0, to.as_chunks_mut::<3>().0);
     // Where the first pixel of the turned picture is, and how far it is from there to the one at its right and the
     // one below.

@@ -28,6 +28,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::figures::{Picture, Point, Position, Run, Setup};
+use self::host::Process;
 use self::http::Client;
 use self::in_process::Line;
 use self::interrupt::Interrupt;
@@ -41,7 +42,7 @@ use crate::config::{Config, Layers};
 use crate::engine::Engine;
 use crate::keys::Unusable;
 use crate::progress::Sweep;
-use crate::{evaluate, setup, tell};
+use crate::{core_files, evaluate, setup, tell};
 
 /// Some requests failed.
 const SOME_FAILED: u8 = 1;
@@ -89,9 +90,12 @@ struct Plan<'a> {
     workers: usize,
     terms: Terms,
     interrupt: &'a Interrupt,
+    own: &'a Process,
 }
 
 fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
+    let own = &Process::own();
+    core_files::refuse();
     let home = setup::home(place)?;
     let config = Layers::load(&command.engine.settings, &command.flags())?.config()?;
     let workers = config.workers.map_or_else(host::cores_usable, NonZeroUsize::get);
@@ -111,7 +115,7 @@ fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
     };
     let (files, concurrency) = (&*files, &*concurrency);
     let (config, engine, interrupt) = (&config, &engine, &interrupt);
-    let plan = Plan { command, config, engine, files, concurrency, workers, terms, interrupt };
+    let plan = Plan { command, config, engine, files, concurrency, workers, terms, interrupt, own };
     if cfg!(debug_assertions) {
         tell("This is a debug build: its figures say nothing of this host");
     }
@@ -123,9 +127,10 @@ fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
     }
     if command.mode != Mode::InProcess {
         let pack = &*engine.pack().manifest.name;
-        let mut service =
+        let (mut service, process) =
             Service::start(command, place, &home, config, (pack, workers), interrupt)?;
-        measure_http(&plan, &mut service, &mut progress, &mut told, &mut points)?;
+        let watched = (&mut service, &process);
+        measure_http(&plan, watched, &mut progress, &mut told, &mut points)?;
         service.stop()?;
     }
     drop(progress);
@@ -191,7 +196,6 @@ fn measure_in_process(
         let report = in_process::report(&mut pipelines[0], &file.bytes, &plan.terms)?;
         told.push(Told::of(file, report)?);
     }
-    let own = host::Process::own();
     for (concurrency, file) in plan.points() {
         let position = position(IN_PROCESS, concurrency, file);
         progress.begin(&shown::position(&position));
@@ -205,7 +209,7 @@ fn measure_in_process(
             plan.interrupt.check()
         };
         let length = plan.length(concurrency);
-        let measured = load::measure(callers.collect(), length, &own, &mut watch)?;
+        let measured = load::measure(callers.collect(), length, plan.own, &mut watch)?;
         let point = Point::of(position, &measured, host::cores_usable(), false);
         progress.measured(&shown::point(&point));
         points.push(point);
@@ -215,7 +219,7 @@ fn measure_in_process(
 
 fn measure_http(
     plan: &Plan<'_>,
-    service: &mut Service,
+    (service, process): (&mut Service, &Process),
     progress: &mut Sweep,
     told: &mut Vec<Told>,
     points: &mut Vec<Point>,
@@ -234,7 +238,6 @@ fn measure_http(
         }
     }
     drop(first);
-    let process = service.process();
     for (concurrency, file) in plan.points() {
         let position = position(HTTP, concurrency, file);
         progress.begin(&shown::position(&position));
@@ -250,7 +253,7 @@ fn measure_http(
             plan.interrupt.check()?;
             service.check()
         };
-        let measured = load::measure(callers, plan.length(concurrency), &process, &mut watch)?;
+        let measured = load::measure(callers, plan.length(concurrency), process, &mut watch)?;
         let point = Point::of(position, &measured, host::cores_usable(), true);
         progress.measured(&shown::point(&point));
         points.push(point);

@@ -29,11 +29,12 @@ use crate::cli::{Evaluate, Output, Place};
 use crate::config::{Config, Layers};
 use crate::engine::Engine;
 use crate::keys::Unusable;
-use crate::{print, print_json, setup, tell};
+use crate::{core_files, print, print_json, setup, tell};
 
 const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(crate) fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode> {
+    core_files::refuse();
     let home = setup::home(place)?;
     let config = Layers::load(&command.engine.settings, &command.flags())?.config()?;
     let inputs = Inputs::gather(command)?;

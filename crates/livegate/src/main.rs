@@ -8,6 +8,7 @@ mod bench;
 mod calibrate;
 mod cli;
 mod config;
+mod core_files;
 mod device;
 mod doctor;
 mod engine;
@@ -22,13 +23,20 @@ mod telemetry;
 mod usage;
 mod verify;
 
+use std::alloc::System;
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::cli::{Cli, Command};
+
+/// Overwrites memory when it is freed: bodies, pictures and what is made of them are in hundreds of buffers, most of
+/// them other crates'. What C code allocates for itself is not among them (SECURITY.md).
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Exit codes beside those that a command documents for itself (the first two from sysexits.h).
 mod exit {

@@ -17,7 +17,7 @@ use crate::config::{Config, Layers, exposed_secrets};
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::keys::Unusable;
-use crate::{setup, telemetry};
+use crate::{core_files, setup, telemetry};
 
 /// Credentials made for one run.
 struct Demo {
@@ -30,11 +30,14 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     if command.end_with_parent {
         use rustix::process::{Signal, set_parent_process_death_signal};
         set_parent_process_death_signal(Some(Signal::TERM))?;
+        // The parent closes it once it has opened what only root may open after the next line.
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     }
     let home = setup::home(place)?;
     let layers = Layers::load(&command.engine.settings, &command.flags())?;
     let mut config = layers.config()?;
     let telemetry = telemetry::start(&config.telemetry)?;
+    core_files::refuse();
     let demo = command.demo.then(|| demo(command)).transpose()?;
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
@@ -135,18 +138,26 @@ async fn answer(
     let scheme = |is_tls| if is_tls { "https" } else { "http" };
     let ingress = Ingress::bind(config.listen, config.ingress, &config.admin).await?;
     let address = format!("{}://{}", scheme(is_tls), ingress.local_address()?);
-    if let Some(admin) = ingress.admin_address()? {
-        tracing::info!("health, version and metrics on {}://{admin}", scheme(is_admin_tls));
-    }
-    announce(&address, demo.as_ref(), home).context("standard output is closed")?;
+    let admin = ingress.admin_address()?;
+    let admin = admin.map(|address| format!("{}://{address}", scheme(is_admin_tls)));
+    announce(&address, admin.as_deref(), demo.as_ref(), home)
+        .context("standard output is closed")?;
     let metrics = Arc::new(Metrics::new(&version, config.admin.app_ids));
     ingress.serve(workers, accounts, metrics, version, signals).await;
     Ok(())
 }
 
-fn announce(address: &str, demo: Option<&Demo>, home: &Home) -> std::io::Result<()> {
+fn announce(
+    address: &str,
+    admin: Option<&str>,
+    demo: Option<&Demo>,
+    home: &Home,
+) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {address}")?;
+    if let Some(admin) = admin {
+        writeln!(out, "health, version and metrics on {admin}")?;
+    }
     if let Some(Demo { app_id, app_key }) = demo {
         writeln!(out, "credentials for this run: app_id {app_id}, app_key {}", app_key.reveal())?;
         if let Some(portrait) = home.sample_portrait() {

@@ -15,7 +15,7 @@ use crate::annotate::annotate;
 use crate::cli::{Place, Verify};
 use crate::config::Layers;
 use crate::engine::Engine;
-use crate::setup;
+use crate::{core_files, setup};
 
 /// Some pictures are not live.
 const SOME_NOT_LIVE: u8 = 1;
@@ -23,6 +23,7 @@ const SOME_NOT_LIVE: u8 = 1;
 const SOME_NOT_ASSESSED: u8 = 2;
 
 pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
+    core_files::refuse();
     let home = setup::home(place)?;
     let config = Layers::load(&command.engine.settings, &command.engine.flags())?.config()?;
     setup::ensure(

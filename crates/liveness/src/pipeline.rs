@@ -135,11 +135,26 @@ impl Pipeline {
         agree(&self.at_start, &report.models)
     }
 
-    /// One selfie in, one report out.
+    /// One selfie in, one report out. Whatever comes of it, nothing of the selfie stays in the buffers.
     ///
     /// # Errors
     /// When the bytes are no picture that can be judged, or a model fails. No error is a verdict.
     pub fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
+        let outcome = self.walk(selfie, terms);
+        self.clear();
+        outcome
+    }
+
+    /// Overwrites every buffer that pixels, or numbers made of them, were in.
+    fn clear(&mut self) {
+        self.decoder.clear();
+        self.finder.clear();
+        self.upright.clear();
+        self.sampler.clear();
+        self.scorer.clear();
+    }
+
+    fn walk(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
         let threshold = self.threshold(terms.bar)?;
         let mut clock = Clock::start();
         let mut picture = info_span!("decode")

@@ -6,6 +6,7 @@
 
 use crate::frame::View;
 use crate::geometry::Size;
+use crate::kept::fit;
 
 /// 1.0 in 11-bit fixed point.
 const ONE: f64 = 2048.0;
@@ -40,6 +41,14 @@ pub(super) struct Scratch {
     columns: Vec<Taps>,
     rows: [Row; 2],
     line: Vec<u8>,
+}
+
+impl Scratch {
+    /// Overwrites what is left of pictures.
+    pub(super) fn clear(&mut self) {
+        self.rows.iter_mut().flat_map(|row| &mut row.channels).for_each(|channel| channel.fill(0));
+        self.line.fill(0);
+    }
 }
 
 /// One source row after the horizontal pass, a channel after the other: values times 2048, less the 4 bits that
@@ -80,11 +89,11 @@ pub(super) fn resample(
     columns.clear();
     let side_by_side = |x| taps(x, from.width, to.width).side_by_side(from.width.max(2));
     columns.extend((0..to.width).map(side_by_side));
-    line.resize(to.width, 0);
+    fit(line, to.width);
     for row in rows.iter_mut() {
         row.source = None;
         for channel in &mut row.channels {
-            channel.resize(to.width, 0);
+            fit(channel, to.width);
         }
     }
     for y in 0..to.height {

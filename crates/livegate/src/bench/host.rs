@@ -1,5 +1,7 @@
 //! What the system tells of a process and of the machine: Linux only; elsewhere it is unknown.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,17 +41,25 @@ fn model_in(cpuinfo: &str) -> Option<String> {
 pub(super) struct Process {
     /// In `/proc`.
     directory: PathBuf,
+    /// Where its peak is made to begin anew.
+    clear_refs: Option<File>,
 }
 
 impl Process {
-    /// This one.
+    /// This one; to be asked for before [`crate::core_files::refuse`], after which only root may have the peak
+    /// begin anew.
     pub(super) fn own() -> Self {
-        Self { directory: "/proc/self".into() }
+        Self::at("/proc/self".into())
     }
 
-    /// The one with this id.
+    /// The one with this id; likewise.
     pub(super) fn of(id: u32) -> Self {
-        Self { directory: Path::new("/proc").join(id.to_string()) }
+        Self::at(Path::new("/proc").join(id.to_string()))
+    }
+
+    fn at(directory: PathBuf) -> Self {
+        let clear_refs = OpenOptions::new().write(true).open(directory.join("clear_refs")).ok();
+        Self { directory, clear_refs }
     }
 
     /// What all its threads have worked so far.
@@ -67,7 +77,7 @@ impl Process {
     /// the process began.
     pub(super) fn forget_peak(&self) {
         // proc(5): 5 resets the peak resident set size.
-        let _ = std::fs::write(self.directory.join("clear_refs"), "5");
+        let _ = self.clear_refs.as_ref().map(|mut file| file.write_all(b"5"));
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Starts one on loopback with the settings of this run, and waits until it listens.
+    /// Starts one on loopback with the settings of this run, and waits until it listens. The process is to look at
+    /// what it uses.
     pub(super) fn start(
         command: &Bench,
         place: &Place,
@@ -45,7 +46,7 @@ impl Service {
         config: &Config,
         (pack, workers): (&str, usize),
         interrupt: &Interrupt,
-    ) -> anyhow::Result<Self> {
+    ) -> anyhow::Result<(Self, Process)> {
         let program = std::env::current_exe().context("this program is not to be found")?;
         let log = tempfile::tempfile().context("there is no room for a log")?;
         let key = Key::generate();
@@ -76,13 +77,16 @@ impl Service {
         if std::env::var_os("LIVEGATE_LOG").is_none() {
             serve.env("LIVEGATE_LOG", "warn");
         }
-        serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?);
+        serve.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log.try_clone()?);
         let mut child = serve.spawn().context("the service cannot be started")?;
+        // It waits for the end of its input before it keeps others from looking.
+        let process = Process::of(child.id());
+        drop(child.stdin.take());
         let said = child.stdout.take().map(first_line).context("the service has no output")?;
         let grace = Duration::from_millis(config.ingress.shutdown_grace_ms);
         let mut service = Self { child, url: String::new(), key, log, grace };
         service.url = service.address(&said, interrupt)?;
-        Ok(service)
+        Ok((service, process))
     }
 
     /// Where it listens, once it does.
@@ -114,10 +118,6 @@ impl Service {
 
     pub(super) fn key(&self) -> &str {
         self.key.reveal()
-    }
-
-    pub(super) fn process(&self) -> Process {
-        Process::of(self.child.id())
     }
 
     /// An error if it has ended.

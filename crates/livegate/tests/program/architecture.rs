@@ -22,7 +22,7 @@ const OURS: [(&str, &[&str]); 12] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 36] = [
+const FENCED: [(&str, &[&str]); 37] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
@@ -59,6 +59,7 @@ const FENCED: [(&str, &[&str]); 36] = [
     ("anyhow", &["livegate"]),
     ("indicatif", &["livegate"]),
     ("rustix", &["livegate"]),
+    ("zeroizing-alloc", &["livegate"]),
 ];
 
 /// Which of our crates the tests of each may use beside those. `testbed` has the real parts.

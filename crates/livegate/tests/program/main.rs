@@ -11,6 +11,7 @@ mod doctor;
 mod evaluate;
 mod openvino;
 mod packs;
+mod privacy;
 mod serve;
 mod setup;
 mod telemetry;

@@ -10,7 +10,7 @@ use testbed::pictures::{self, ColorSpace, Jpeg, encoded};
 use crate::{finished, livegate};
 
 /// With what a shell would stumble over.
-const DEMO_KEY: &str = "the-demo's-$own-key";
+pub(crate) const DEMO_KEY: &str = "the-demo's-$own-key";
 
 /// A running service with demo credentials; ended when dropped.
 pub(crate) struct Service {
@@ -21,7 +21,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    fn start(pack: &str) -> Self {
+    pub(crate) fn start(pack: &str) -> Self {
         Self::start_on("cpu", pack)
     }
 
@@ -36,6 +36,15 @@ impl Service {
         let url = first.strip_prefix("listening on ").expect(&first).to_owned();
         let said = lines.by_ref().take(5).collect();
         Self { child, url, said }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it listens, without `http://`.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
     }
 
     /// Sends a form as a Kairos client does, and gives back status and body.
@@ -90,7 +99,7 @@ impl Drop for Service {
     }
 }
 
-fn portrait() -> RgbImage {
+pub(crate) fn portrait() -> RgbImage {
     let bytes = std::fs::read(testbed::portrait()).unwrap();
     let frame = frame::decode(&bytes, &frame::Limits::default()).unwrap();
     let size = frame.size();

@@ -93,27 +93,42 @@ fn portrait() -> Vec<u8> {
     std::fs::read(testbed::portrait()).unwrap()
 }
 
-/// What Prometheus' own tool thinks of the page.
+/// What the admin listener answers, and what Prometheus' own tool thinks of the metrics there.
 #[test]
-fn promtool_has_nothing_against_the_metrics() {
+fn the_admin_listener_tells_what_runs_and_promtool_has_nothing_against_the_metrics() {
+    let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let admin = free.local_addr().unwrap().to_string();
+    drop(free);
+    let variables = [("LIVEGATE_ADMIN_LISTEN", &*admin), ("LIVEGATE_ADMIN_APP_IDS", "true")];
+    let service = Observed::start(&variables);
+    assert_eq!(service.check("/v1/liveness", &portrait(), &[]).0, 200);
+    let get = |path: &str| {
+        let mut response = ureq::get(format!("http://{admin}{path}")).call().unwrap();
+        response.body_mut().read_to_string().unwrap()
+    };
+    assert_eq!(get("/readyz"), r#"{"status":"ready"}"#);
+    let version: serde_json::Value = serde_json::from_str(&get("/version")).unwrap();
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(version["pack"]["name"], "starter");
+    // What ran each model, and not only what could have.
+    for model in version["models"].as_array().unwrap() {
+        let providers = model["providers"].as_object().unwrap();
+        assert_eq!(providers.keys().collect::<Vec<_>>(), ["CPUExecutionProvider"], "{model}");
+        assert!(providers["CPUExecutionProvider"].as_u64().unwrap() > 5, "{model}");
+    }
+    assert_eq!(version["models"].as_array().unwrap().len(), 3);
+    let page = get("/metrics");
+    for series in [
+        r#"livegate_app_requests_total{app_id="demo",code="ok"} 1"#,
+        r#"livegate_verdicts_total{pack="starter",verdict="live"} 1"#,
+    ] {
+        assert!(page.lines().any(|line| line == series), "{series} in {page}");
+    }
+    assert!(!page.contains(SECRET));
     if Command::new("promtool").arg("--version").output().is_err() {
         testbed::left_out_without("promtool", "promtool check metrics");
         return;
     }
-    let build = ingress::Build {
-        version: "1.2.3",
-        pack: "starter",
-        digest: "sha256:0",
-        device: "cpu",
-        onnxruntime: "git-branch=\"main\", with \\ and\nall",
-        is_fallback: false,
-    };
-    let metrics = ingress::Metrics::new(&build, true);
-    for listener in [ingress::Listener::Main, ingress::Listener::Admin] {
-        metrics.set_tls_not_after(listener, 2e9);
-    }
-    metrics.set_last_inference(0, 1e9);
-    let page = metrics.render(accounts::Health { is_alive: true, is_up: true, errors: 0 });
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]).stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
