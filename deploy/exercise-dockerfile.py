@@ -50,7 +50,7 @@ def output(*words):
 # ---- Images ---------------------------------------------------------------------------------------
 
 def buildah(*words, **options):
-    where = ["--root", WORK / "store", "--runroot", WORK / "run", "--storage-driver", "vfs"]
+    where = ["--root", WORK / "store", "--runroot", WORK / "run", "--storage-driver", "overlay"]
     return run("buildah", *where, *words, **options)
 
 
