@@ -6,8 +6,7 @@
 #
 # Weights are not in the repository: the stage `parts` fetches ONNX Runtime, packs and the sample portrait with
 # `livegate setup`, by sha256. Building needs the network, an image does not; deploy/README.md has the way to machines
-# without one. `just exercise-dockerfile` carries out every step where
-# base images cannot be had.
+# without one. `just exercise-dockerfile` carries out every step where base images cannot be had.
 #
 # Licences of what is in the image: Livegate Apache-2.0, ONNX Runtime MIT, OpenVINO and oneTBB (only where asked for)
 # Apache-2.0, packs as models/README.md says (`minifas-128` was trained on data with non-commercial terms, and comes by
