@@ -40,7 +40,8 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates npm python3-pip \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=program /out/livegate /usr/local/bin/livegate
-# Names of packs; none: `silent-face` and `starter`, whichever can be had.
+# Names of packs; none: `silent-face` and `starter`, whichever can be had. One that is named and cannot be had ends the
+# build.
 ARG PACKS=""
 # Devices whose libraries are brought: cpu, openvino (x86-64 only), or both.
 ARG DEVICES="cpu"
