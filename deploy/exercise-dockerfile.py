@@ -293,6 +293,8 @@ def main():
         buildah("rm", container, stdout=subprocess.DEVNULL)
         if not options.keep:
             buildah("rmi", "--all", "--force", stdout=subprocess.DEVNULL)
+            # buildah mounts this upon itself and leaves it so.
+            subprocess.run(["umount", "--lazy", WORK / "store/overlay"], stderr=subprocess.DEVNULL)
             shutil.rmtree(WORK)
     sys.exit(code)
 
