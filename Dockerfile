@@ -1,6 +1,6 @@
 # Livegate on the CPU, with everything it needs inside: no network at run time.
 #
-#     docker build -t livegate .
+#     docker build -t livegate --build-arg VERSION=0.1.0 --build-arg REVISION=$(git rev-parse HEAD) .
 #     docker build -t livegate:openvino --build-arg DEVICES="cpu openvino" --build-arg DEVICE=auto .
 #     docker build -t livegate:starter --build-arg PACKS=starter .
 #
@@ -27,10 +27,12 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+# The commit, for /version: there is no .git here.
+ARG REVISION=""
 # What cargo has fetched and built stays with the builder, not in a layer: a change builds what it touches.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --release --package livegate --features jpeg-simd \
+    BUILD_COMMIT="$REVISION" cargo build --locked --release --package livegate --features jpeg-simd \
  && mkdir /out && strip --strip-debug -o /out/livegate target/release/livegate
 
 # ---- what it runs with
