@@ -9,7 +9,7 @@ default:
     @just --list
 
 # What CI runs.
-ci: format-check lint docs test test-simd smoke conformance
+ci: format-check lint docs test test-simd deploy-check smoke conformance
 
 # Rewrite the sources in the project's format.
 format:
@@ -39,6 +39,18 @@ test-simd:
 smoke:
     cargo build --release --locked
     python3 deploy/smoke.py target/release/livegate
+
+# What is in deploy/, with the tools that read it; and requests through Envoy to the release binary.
+deploy-check:
+    python3 deploy/check.py
+    cargo build --release --locked
+    python3 deploy/envoy/try.py target/release/livegate
+
+# Every step of the Dockerfile, and the image at work, where there is no container engine (Debian, root: installs buildah and
+# mmdebstrap where they are missing). Builds Livegate in it; `--binary FILE` takes one that is there.
+exercise-dockerfile *options:
+    command -v buildah mmdebstrap > /dev/null || (apt-get update -q && apt-get install -y -q --no-install-recommends buildah mmdebstrap)
+    python3 deploy/exercise-dockerfile.py {{options}}
 
 # Real clients against the release binary, direct and behind nginx.
 conformance:
