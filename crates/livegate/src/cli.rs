@@ -15,6 +15,7 @@ use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use liveness::Device;
 
+pub(crate) use self::doctor::Health;
 pub(crate) use self::laboratory::{Calibrate, Evaluate, Output, ScoreBar};
 pub(crate) use self::usage::Usage;
 use crate::config::Flag;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     /// Say whether the service would start here and stay well: library, packs, devices, limits, accounts, files.
     /// Nothing is served or brought. Exits with 69 if there is any problem.
     Doctor(doctor::Doctor),
+    /// Ask the running service whether it is ready. Exits with 0 if it is, and with 1 if it is not.
+    Health(Health),
     /// Look at model packs, check them, and make one of your own model.
     #[command(subcommand)]
     Packs(packs::Packs),

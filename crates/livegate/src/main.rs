@@ -13,6 +13,7 @@ mod device;
 mod doctor;
 mod engine;
 mod evaluate;
+mod health;
 mod host;
 mod keys;
 mod packs;
@@ -81,6 +82,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(command) => bench::run(&command, &cli.place),
         Command::Serve(command) => serve::run(&command, &cli.place),
         Command::Doctor(command) => doctor::run(&command, &cli.place),
+        Command::Health(command) => health::run(&command),
         Command::Packs(command) => packs::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),

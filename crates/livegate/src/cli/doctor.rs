@@ -1,4 +1,4 @@
-//! The flags of `livegate doctor`.
+//! The flags of `livegate doctor` and `livegate health`.
 
 use clap::Args;
 
@@ -29,4 +29,14 @@ impl Doctor {
             Flag::new("device", "--device", self.device.as_ref()),
         ]
     }
+}
+
+#[derive(Args)]
+pub(crate) struct Health {
+    /// Ask here [default: `/readyz` of the admin listener that is configured, or else of the main one, on this
+    /// machine].
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    #[command(flatten)]
+    pub settings: Settings,
 }

@@ -107,6 +107,11 @@ fn the_admin_listener_tells_what_runs_and_promtool_has_nothing_against_the_metri
         response.body_mut().read_to_string().unwrap()
     };
     assert_eq!(get("/readyz"), r#"{"status":"ready"}"#);
+    let health = || {
+        let mut command = livegate(testbed::home().root());
+        crate::finished(&command.arg("health").envs(variables).output().unwrap())
+    };
+    assert_eq!(health(), ("{\"status\":\"ready\"}\n".into(), String::new(), 0));
     let version: serde_json::Value = serde_json::from_str(&get("/version")).unwrap();
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(version["pack"]["name"], "starter");
@@ -125,6 +130,9 @@ fn the_admin_listener_tells_what_runs_and_promtool_has_nothing_against_the_metri
         assert!(page.lines().any(|line| line == series), "{series} in {page}");
     }
     assert!(!page.contains(SECRET));
+    service.end();
+    let (said, _, code) = health();
+    assert!(said.contains("does not answer") && code == 1, "{said}");
     if Command::new("promtool").arg("--version").output().is_err() {
         testbed::left_out_without("promtool", "promtool check metrics");
         return;
