@@ -36,7 +36,7 @@ pub(crate) fn run(command: &Health) -> anyhow::Result<ExitCode> {
         Err(error) => (format!("{url} does not answer: {error}"), false),
     };
     print(&answer)?;
-    Ok(if is_ready { 0 } else { 1 }.into())
+    Ok(u8::from(!is_ready).into())
 }
 
 /// Where it can be asked: at the admin listener, unless that lets in only who shows a certificate.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ingress::{AdminConfig, Signal};
 
-use crate::support::{Answer, LIVE, PANICKING, Request, SLOW, Server, selfie};
+use crate::support::{Address, Answer, LIVE, PANICKING, Request, SLOW, Server, selfie};
 
 fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
@@ -20,7 +20,7 @@ fn with_admin(change: impl FnOnce(&mut ingress::Config)) -> Server {
 fn both_listeners_say_whether_it_lives_and_is_ready() {
     let server = with_admin(|_| ());
     for address in [server.address, server.admin.unwrap()] {
-        let server = server.at(address);
+        let server = Address(address);
         for (path, body) in [("/livez", r#"{"status":"ok"}"#), ("/readyz", r#"{"status":"ready"}"#)]
         {
             let answer = server.send(&get(path));
@@ -31,13 +31,13 @@ fn both_listeners_say_whether_it_lives_and_is_ready() {
             assert_eq!(posted.header("allow"), Some("GET,HEAD"));
         }
     }
-    let admin = server.at(server.admin.unwrap());
+    let admin = Address(server.admin.unwrap());
     let digest = liveness::Digest::of(b"");
     let version = format!(
         r#"{{"version":"1.2.3","pack":{{"name":"obedient","digest":"{digest}"}},"device":"cpu","device_asked_for":"auto","fallback":"there is no other","models":[],"onnxruntime":"none"}}"#
     );
     for address in [server.address, server.admin.unwrap()] {
-        assert_eq!(server.at(address).send(&get("/version")).body, version);
+        assert_eq!(Address(address).send(&get("/version")).body, version);
     }
     assert_eq!(server.send(&get("/metrics")).refusal(), "404 not_found");
     let metrics = admin.send(&get("/metrics"));
@@ -90,7 +90,7 @@ fn readiness_goes_first_and_requests_are_taken_until_the_delay_is_over() {
     server.wait_until_begun();
 
     server.tell(Signal::End);
-    let admin = server.at(server.admin.unwrap());
+    let admin = Address(server.admin.unwrap());
     let not_ready = std::iter::repeat_with(|| admin.send(&get("/readyz")))
         .find(|answer| answer.status == 503)
         .unwrap();

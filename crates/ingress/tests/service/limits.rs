@@ -29,8 +29,8 @@ fn more_bytes_than_can_be_held_are_refused_before_they_come() {
     server.wait_until_begun();
     let second = slow_and_long(700 << 10);
     // The announcement is enough.
-    let head = format!("{}Content-Length: {}\r\n\r\n", second.head(), second.body.len());
-    let answer = server.send(head.as_bytes());
+    let announced = format!("{}Content-Length: {}\r\n\r\n", second.head(), second.body.len());
+    let answer = server.send(announced.as_bytes());
     assert_eq!(answer.refusal(), "503 overloaded");
     assert_eq!(answer.header("retry-after"), Some("1"));
     // Without one it is seen as it comes.

@@ -188,7 +188,7 @@ impl Server {
         });
         let (address, admin) = receive.recv().unwrap();
         let (signals, thread) = (Some(signals), Some(thread));
-        Self { address, admin, accounts, metrics, begun, let_go, signals, thread }
+        Self { address, accounts, metrics, begun, let_go, admin, signals, thread }
     }
 
     /// Comes back when a slow picture is being checked.
@@ -217,29 +217,24 @@ impl Server {
         self.thread.take().unwrap().join().unwrap();
     }
 
-    /// One of its addresses.
-    pub(crate) fn at(&self, address: SocketAddr) -> Address {
-        Address(address)
-    }
-
     pub(crate) fn connect(&self) -> TcpStream {
-        self.at(self.address).connect()
+        Address(self.address).connect()
     }
 
     /// Sends `bytes` and reads the answer.
     pub(crate) fn send(&self, bytes: &[u8]) -> Answer {
-        self.at(self.address).send(bytes)
+        Address(self.address).send(bytes)
     }
 
     /// Sends a form with the right credentials.
     pub(crate) fn post(&self, parts: &[Part<'_>]) -> Answer {
-        self.at(self.address).post(parts)
+        Address(self.address).post(parts)
     }
 }
 
 /// An address that a server listens on.
 #[derive(Clone, Copy)]
-pub(crate) struct Address(SocketAddr);
+pub(crate) struct Address(pub(crate) SocketAddr);
 
 impl Address {
     pub(crate) fn connect(self) -> TcpStream {
