@@ -28,8 +28,7 @@ pub(crate) struct Picture {
 impl Picture {
     /// All of them.
     pub(crate) fn all() -> Vec<Self> {
-        let portrait = std::fs::read(testbed::portrait()).expect("the portrait can be read");
-        let portrait = decoded(&portrait, Reduction::NONE);
+        let portrait = portrait();
         let as_served =
             Reduction { most: 8, min_longer_side_px: Settings::default().min_decoded_side_px };
         [
@@ -41,7 +40,7 @@ impl Picture {
         ]
         .into_iter()
         .map(|(name, size, is_progressive)| {
-            let picture = with_grain(enlarged(&portrait, size));
+            let picture = picture(&portrait, size);
             let jpeg = if is_progressive { progressive(&picture) } else { baseline(&picture) };
             let frame = decoded(&jpeg, as_served);
             Self { name, jpeg, frame, is_only_one_of_its_size: !is_progressive }
@@ -50,10 +49,15 @@ impl Picture {
     }
 }
 
-/// The portrait as a JPEG of this size, with grain.
-pub(crate) fn jpeg(size: Size) -> Vec<u8> {
+/// The portrait that all of them are made of.
+pub(crate) fn portrait() -> Frame {
     let portrait = std::fs::read(testbed::portrait()).expect("the portrait can be read");
-    baseline(&with_grain(enlarged(&decoded(&portrait, Reduction::NONE), size)))
+    decoded(&portrait, Reduction::NONE)
+}
+
+/// The portrait at this size, with grain.
+pub(crate) fn picture(portrait: &Frame, size: Size) -> Frame {
+    with_grain(enlarged(portrait, size))
 }
 
 /// The picture in `file`: the one place here that decodes and does not measure it.
@@ -85,7 +89,7 @@ fn with_grain(mut picture: Frame) -> Frame {
     picture
 }
 
-fn baseline(picture: &Frame) -> Vec<u8> {
+pub(crate) fn baseline(picture: &Frame) -> Vec<u8> {
     picture.encode_jpeg(QUALITY).expect("JPEG has room for it")
 }
 

@@ -92,7 +92,7 @@ async fn main() {
         url,
         app_id: variable("APP_ID"),
         app_key: variable("APP_KEY"),
-        body: form(&pictures::jpeg(size)),
+        body: form(&pictures::baseline(&pictures::picture(&pictures::portrait(), size))),
         outcomes: Mutex::default(),
     });
     let began = Instant::now();
