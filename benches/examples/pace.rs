@@ -86,7 +86,10 @@ async fn main() {
     let size = option("--size").unwrap_or_else(|| "640x480".to_owned());
     let (width, height) = size.split_once('x').unwrap();
     let size = frame::Size::new(width.parse().unwrap(), height.parse().unwrap());
-    let variable = |name| std::env::var(name).unwrap_or_default();
+    let variable = |name| {
+        let value = std::env::var_os(name).unwrap_or_default();
+        value.into_string().unwrap()
+    };
     let caller = Arc::new(Caller {
         client: Client::builder(TokioExecutor::new()).build_http(),
         url,
