@@ -46,8 +46,8 @@ deploy-check:
     cargo build --release --locked
     python3 deploy/envoy/try.py target/release/livegate
 
-# Every step of the Dockerfile, and the image at work, where there is no container engine (Debian, root: installs buildah and
-# mmdebstrap where they are missing). Builds Livegate in it; `--binary FILE` takes one that is there.
+# Debian, as root; builds Livegate in it, where `--binary FILE` takes one that is there. Needs 6 GB of disk.
+# Every step of the Dockerfile, and the image at work, where there is no container engine.
 exercise-dockerfile *options:
     command -v buildah mmdebstrap > /dev/null || (apt-get update -q && apt-get install -y -q --no-install-recommends buildah mmdebstrap)
     python3 deploy/exercise-dockerfile.py {{options}}

@@ -2,7 +2,6 @@
 
     python3 deploy/check.py                  # everything
     python3 deploy/check.py alerts compose   # some
-    python3 deploy/check.py --binary target/release/livegate   # and a real service behind Envoy
     python3 deploy/check.py --write          # writes what is made of other files: the PrometheusRule
 
 promtool, nginx and systemd-analyze are Debian's (.ci/run installs them). kubectl, Envoy, the schemas of Kubernetes and of
