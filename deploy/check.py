@@ -339,8 +339,8 @@ def nginx():
         return
     site = (HERE / "nginx/livegate.conf").read_text()
     # As it is, and as compose.yaml changes it.
-    two = "server 127.0.0.1:8080; server 127.0.0.1:8081;"
-    for what, text in [("the nginx site", site), ("the nginx site with two replicas", site.replace("server 127.0.0.1:8080;", two))]:
+    two = "server 127.0.0.1:8080 fail_timeout=1s; server 127.0.0.1:8081 fail_timeout=1s;"
+    for what, text in [("the nginx site", site), ("the nginx site with two replicas", site.replace("server 127.0.0.1:8080 fail_timeout=1s;", two))]:
         with tempfile.TemporaryDirectory() as scratch:
             text = text.replace("/var/log/nginx/", f"{scratch}/")
             pathlib.Path(scratch, "site.conf").write_text(text)

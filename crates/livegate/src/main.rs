@@ -16,6 +16,8 @@ mod evaluate;
 mod health;
 mod host;
 mod keys;
+#[cfg(debug_assertions)]
+mod mortal;
 mod packs;
 mod progress;
 mod serve;

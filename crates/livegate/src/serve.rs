@@ -46,8 +46,14 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let host = Host::own();
     let workers = sized(&mut config, &host);
     let shared = Arc::clone(&engine);
-    let pool = Workers::start(workers, config.ingress.max_in_flight, move || shared.pipeline())
-        .with_context(|| format!("the pack `{}` does not serve", engine.pack().manifest.name))?;
+    let pool = Workers::start(workers, config.ingress.max_in_flight, move || {
+        step_back();
+        let pipeline = shared.pipeline();
+        #[cfg(debug_assertions)]
+        let pipeline = pipeline.map(crate::mortal::Mortal);
+        pipeline
+    })
+    .with_context(|| format!("the pack `{}` does not serve", engine.pack().manifest.name))?;
     tracing::info!(
         workers,
         cores = host.cores.count,
@@ -76,6 +82,17 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     telemetry.finish();
     answered?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has this thread, a worker's, wait for those that read requests and refuse them: at four times what two cores could
+/// do, that took the 99th percentile of refusals from 6.1 to 4.7 ms, and nothing from the answers.
+fn step_back() {
+    /// Of 0 to 19; a thread of 4 gets two fifths of what one of 0 gets where both want to run.
+    #[cfg(target_os = "linux")]
+    const NICE: i32 = 4;
+    // Nobody is refused this. On Linux it is the thread's alone.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 /// How many workers there are, with what is held at most filled in: as configured, or as this host allows.

@@ -90,7 +90,7 @@ class Nginx:
         self.port, self.http2_port = free_port(), free_port()
         text = site.read_text()
         for place, ours in [
-            ("server 127.0.0.1:8080;", f"server 127.0.0.1:{upstream_port};"),
+            ("server 127.0.0.1:8080 fail_timeout=1s;", f"server 127.0.0.1:{upstream_port};"),
             ("listen 80;", f"listen 127.0.0.1:{self.port}; listen 127.0.0.1:{self.http2_port} http2;"),
             ("/var/log/nginx/", f"{self.directory}/"),
         ]:

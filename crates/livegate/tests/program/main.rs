@@ -12,6 +12,7 @@ mod evaluate;
 mod openvino;
 mod packs;
 mod privacy;
+mod replicas;
 mod serve;
 mod setup;
 mod telemetry;
