@@ -72,6 +72,14 @@ peer *options:
     cargo build --release --locked --features "{{features}}"
     python3 benches/peer.py target/release/livegate --features "{{features}}" {{options}}
 
+# How the service behaves at 4 times what it can do, for half an hour at 80%, and when it is asked to end under load.
+operate *options:
+    cargo build --release --locked --features "{{features}}"
+    cargo build --release --locked -p benches --example pace
+    python3 benches/operate.py target/release/livegate overload {{options}}
+    python3 benches/operate.py target/release/livegate endurance {{options}}
+    python3 benches/operate.py target/release/livegate end {{options}}
+
 # What reads bytes from strangers, fed with anything, each part of it for so long (needs clang and nasm).
 fuzz seconds="600":
     fuzz/run jpeg {{seconds}}

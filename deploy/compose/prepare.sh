@@ -11,7 +11,12 @@ if [ -e valkey_password ]; then
   exit 0
 fi
 new() { head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
-new > grafana_password
+# Grafana takes it for an empty database only: a new one would be none.
+if [ ! -e grafana_password ]; then
+  new > grafana_password
+  chmod 400 grafana_password
+  chown 472 grafana_password   # Grafana's user
+fi
 password=$(new)
 hash=$(printf %s "$password" | sha256sum | cut -d ' ' -f 1)
 rights='+@read +@write +@transaction +@scripting +select +time +info +waitaof'
@@ -20,8 +25,7 @@ rights='+@read +@write +@transaction +@scripting +select +time +info +waitaof'
   echo "user livegate on #$hash resetchannels ~livegate:* -@all $rights"
   echo "user probe on >probe resetchannels resetkeys -@all +ping"
 } > valkey_users.acl
-chmod 400 grafana_password valkey_users.acl
-chown 472 grafana_password   # Grafana's user
+chmod 400 valkey_users.acl
 chown 999 valkey_users.acl   # Valkey's
 printf %s "$password" > valkey_password
 chmod 400 valkey_password

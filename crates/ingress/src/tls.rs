@@ -70,6 +70,19 @@ pub enum TlsError {
     },
 }
 
+impl Tls {
+    /// Until when the certificate is good, if there is one that can be shown to callers, with `client_ca` to judge
+    /// theirs.
+    ///
+    /// # Errors
+    /// When what is named cannot be shown: the service would not start with it.
+    pub fn not_after(&self, client_ca: Option<&Path>) -> Result<Option<OffsetDateTime>, TlsError> {
+        let files = Files::of(self, client_ca);
+        let shown = files.map(|files| files.parse(&files.read()?)).transpose()?;
+        Ok(shown.map(|shown| shown.not_after))
+    }
+}
+
 /// Where a listener's certificates are, and those it shows now.
 #[derive(Debug)]
 pub(crate) struct Certificates {
@@ -106,10 +119,7 @@ impl Certificates {
         tls: &Tls,
         client_ca: Option<&Path>,
     ) -> Result<Option<Arc<Self>>, TlsError> {
-        let Tls { certificate: Some(certificate), key: Some(key) } = tls.clone() else {
-            return Ok(None);
-        };
-        let files = Files { certificate, key, client_ca: client_ca.map(Path::to_owned) };
+        let Some(files) = Files::of(tls, client_ca) else { return Ok(None) };
         let shown = files.read().and_then(|contents| files.parse(&contents))?;
         Ok(Some(Arc::new(Self { listener, files, shown: watch::Sender::new(shown) })))
     }
@@ -167,6 +177,13 @@ impl Certificates {
 }
 
 impl Files {
+    /// Those that the configuration names, if it does.
+    fn of(tls: &Tls, client_ca: Option<&Path>) -> Option<Self> {
+        let Tls { certificate, key } = tls.clone();
+        let client_ca = client_ca.map(Path::to_owned);
+        Some(Self { certificate: certificate?, key: key?, client_ca })
+    }
+
     fn read(&self) -> Result<Contents, TlsError> {
         let read = |path: &Path| {
             std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })

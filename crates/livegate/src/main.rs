@@ -22,6 +22,7 @@ mod packs;
 mod progress;
 mod serve;
 mod setup;
+mod signals;
 mod telemetry;
 mod usage;
 mod verify;

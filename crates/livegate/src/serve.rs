@@ -1,6 +1,6 @@
 //! `livegate serve`: load, listen, answer, stop.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
-use ingress::{Ingress, Metrics, Signal, Version, Workers};
+use ingress::{Ingress, Metrics, Version, Workers};
 use model_pack::Home;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::{Place, Serve};
 use crate::config::{Config, Layers, exposed_secrets};
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::keys::Unusable;
+use crate::signals::Signals;
 use crate::{core_files, setup, telemetry};
 
 /// Credentials made for one run.
@@ -38,6 +38,11 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let mut config = layers.config()?;
     let telemetry = telemetry::start(&config.telemetry)?;
     core_files::refuse();
+    let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen(std::io::stdin().is_terminal()).context("signals cannot be listened to")?
+    };
     let demo = command.demo.then(|| demo(command)).transpose()?;
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
@@ -73,9 +78,15 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         onnxruntime = version.onnxruntime,
         "ready"
     );
-    let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
-    let answered =
-        runtime.block_on(answer(config, pool, Arc::clone(&accounts), version, demo, &home));
+    let answered = runtime.block_on(answer(
+        config,
+        pool,
+        Arc::clone(&accounts),
+        version,
+        signals,
+        demo,
+        &home,
+    ));
     // Requests that are still held are given up with the runtime; then all that was answered is counted.
     drop(runtime);
     accounts.close();
@@ -90,9 +101,11 @@ fn step_back() {
     /// Of 0 to 19; a thread of 4 gets two fifths of what one of 0 gets where both want to run.
     #[cfg(target_os = "linux")]
     const NICE: i32 = 4;
-    // Nobody is refused this. On Linux it is the thread's alone.
+    // On Linux it is the thread's alone. A sandbox may forbid it; then it works all the same.
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICE);
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "the worker keeps its priority");
+    }
 }
 
 /// How many workers there are, with what is held at most filled in: as configured, or as this host allows.
@@ -145,13 +158,12 @@ async fn answer(
     workers: Workers,
     accounts: Arc<Accounts>,
     version: Version,
+    signals: Signals,
     demo: Option<Demo>,
     home: &Home,
 ) -> anyhow::Result<()> {
-    // From here on a signal means a clean end.
     let is_tls = config.ingress.tls.certificate.is_some();
     let is_admin_tls = config.admin.tls.certificate.is_some();
-    let signals = signals(is_tls || is_admin_tls).context("signals cannot be listened to")?;
     let scheme = |is_tls| if is_tls { "https" } else { "http" };
     let ingress = Ingress::bind(config.listen, config.ingress, &config.admin).await?;
     let address = format!("{}://{}", scheme(is_tls), ingress.local_address()?);
@@ -160,7 +172,8 @@ async fn answer(
     announce(&address, admin.as_deref(), demo.as_ref(), home)
         .context("standard output is closed")?;
     let metrics = Arc::new(Metrics::new(&version, config.admin.app_ids));
-    ingress.serve(workers, accounts, metrics, version, signals).await;
+    // From here on a signal means a clean end.
+    ingress.serve(workers, accounts, metrics, version, signals.go_by()).await;
     Ok(())
 }
 
@@ -190,34 +203,4 @@ fn announce(
         }
     }
     out.flush()
-}
-
-/// What the process is told: SIGTERM and SIGINT to end; SIGHUP, where there are certificates, to read them again.
-#[cfg(unix)]
-pub(crate) fn signals(has_certificates: bool) -> std::io::Result<UnboundedReceiver<Signal>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (tell, told) = unbounded_channel();
-    let mut kinds =
-        vec![(SignalKind::terminate(), Signal::End), (SignalKind::interrupt(), Signal::End)];
-    if has_certificates {
-        // Otherwise it is what it always was: the terminal's end, and so the process's.
-        kinds.push((SignalKind::hangup(), Signal::Reload));
-    }
-    for (kind, what) in kinds {
-        let (mut signal, tell) = (signal(kind)?, tell.clone());
-        tokio::spawn(
-            async move { while signal.recv().await.is_some() && tell.send(what).is_ok() {} },
-        );
-    }
-    Ok(told)
-}
-
-/// What the process is told: Ctrl-C to end.
-#[cfg(not(unix))]
-pub(crate) fn signals(_: bool) -> std::io::Result<UnboundedReceiver<Signal>> {
-    let (tell, told) = unbounded_channel();
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() && tell.send(Signal::End).is_ok() {}
-    });
-    Ok(told)
 }

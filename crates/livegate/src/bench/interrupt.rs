@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 
+use crate::signals::Signals;
+
 /// Whether this process was asked to end.
 pub(super) struct Interrupt(Arc<AtomicBool>);
 
@@ -17,7 +19,7 @@ impl Interrupt {
         let runtime = runtime.context("signals cannot be listened to")?;
         let mut signals = {
             let _inside = runtime.enter();
-            crate::serve::signals(false).context("signals cannot be listened to")?
+            Signals::listen(true).context("signals cannot be listened to")?.go_by()
         };
         // Ends with the process.
         std::thread::spawn(move || {

@@ -1,7 +1,5 @@
 //! Who may call, and what they are shown.
 
-use std::path::Path;
-
 use time::OffsetDateTime;
 
 use super::finding::Findings;
@@ -54,54 +52,41 @@ pub(super) fn accounts(place: &accounts::Config, findings: &mut Findings) {
 /// More than a slow answer explains.
 const MOST_APART: time::Duration = time::Duration::seconds(5);
 
-/// Whether the files of certificates can be read, and are what they should be.
+/// A certificate that ends sooner is spoken of.
+const SOON: time::Duration = time::Duration::days(14);
+
+/// Whether certificates can be shown, and until when.
 pub(super) fn tls(config: &Config, findings: &mut Findings) {
-    let listeners = [("ingress.tls", &config.ingress.tls), ("admin.tls", &config.admin.tls)];
-    let mut files = Vec::new();
-    for (name, tls) in listeners {
-        files.extend(tls.certificate.as_ref().map(|it| (name, "certificate", it, CERTIFICATE)));
-        files.extend(tls.key.as_ref().map(|it| (name, "key", it, KEY)));
-    }
-    let authorities = config.admin.client_ca.as_ref();
-    files.extend(authorities.map(|it| ("admin", "client_ca", it, CERTIFICATE)));
-    if files.is_empty() {
+    let (main, admin) = (&config.ingress.tls, &config.admin.tls);
+    if main.certificate.is_none() && admin.certificate.is_none() {
         return findings
             .ok("tls", "none: callers reach this host in the clear, or a proxy ends TLS");
     }
-    for (name, key, file, label) in files {
-        let shown = format!("{name}.{key} {}", file.display());
-        match pem(file, label) {
-            Ok(count) => findings.ok("tls", format!("{shown}: entries: {count}")),
-            Err(why) => {
-                findings.problem(
-                    "tls",
-                    format!("{shown}: {why}"),
-                    "name a PEM file that this user can read",
-                );
+    let client_ca = config.admin.client_ca.as_deref();
+    for (name, tls, client_ca) in [("ingress", main, None), ("admin", admin, client_ca)] {
+        let Some(certificate) = &tls.certificate else { continue };
+        let shown = format!("{name}.tls.certificate {}", certificate.display());
+        match tls.not_after(client_ca) {
+            Err(error) => {
+                let advice = "the service does not start with it; name PEM files that this user can read and that \
+                              belong together";
+                findings.problem("tls", format!("{name}: {}", crate::chain(&error)), advice);
+            }
+            Ok(None) => {}
+            Ok(Some(not_after)) => {
+                let left = not_after - OffsetDateTime::now_utc();
+                let says = format!("{shown}: good until {not_after}");
+                if left > SOON {
+                    findings.ok("tls", says);
+                } else {
+                    let advice = "renew it; the service takes a new one without a new start";
+                    findings.warning("tls", says, advice);
+                }
             }
         }
-        let exposed = (key == "key").then(|| crate::config::exposure(file)).flatten();
-        if let Some(warning) = exposed {
+        let key = tls.key.as_deref();
+        if let Some(warning) = key.and_then(crate::config::exposure) {
             findings.warning("tls", warning, "make it readable by its owner alone");
         }
-    }
-}
-
-const CERTIFICATE: &str = "CERTIFICATE-----";
-/// Of any kind: `PRIVATE KEY`, `RSA PRIVATE KEY`, `EC PRIVATE KEY`.
-const KEY: &str = "PRIVATE KEY-----";
-
-/// How many entries with this label a PEM file has.
-fn pem(file: &Path, label: &str) -> Result<usize, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let lines = |start: &str| {
-        text.lines()
-            .filter(|line| line.starts_with(start) && line.trim_end().ends_with(label))
-            .count()
-    };
-    match lines("-----BEGIN ") {
-        0 => Err(format!("there is no line -----BEGIN {label} in it")),
-        count if count != lines("-----END ") => Err("it is cut short".to_owned()),
-        count => Ok(count),
     }
 }

@@ -1,6 +1,6 @@
 //! What the system gives: room, time, files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use model_pack::Home;
 use time::OffsetDateTime;
@@ -108,18 +108,14 @@ pub(super) fn open_files(max_connections: usize, findings: &mut Findings) {
     }
 }
 
-/// Whether a crash would write memory to a file, and the pictures that are in it.
-#[cfg(unix)]
+/// Whether a crash would write memory to a file, and the pictures that are in it: what `serve` does against it, done
+/// to this process.
 pub(super) fn core_dumps(findings: &mut Findings) {
-    use rustix::process::{Resource, getrlimit};
-    // A program that takes them, as the kernel's pattern may name one, gets them whatever the limit is, but for 0.
-    if getrlimit(Resource::Core).current == Some(0) {
-        findings.ok("core dumps", "off");
+    let faults = crate::core_files::refused();
+    if faults.is_empty() {
+        findings.ok("core dumps", "off, as for every process that has pictures");
     } else {
-        let pattern = std::fs::read_to_string(Path::new("/proc/sys/kernel/core_pattern"));
-        let pattern = pattern.unwrap_or_default();
-        let says =
-            format!("on, and go to `{}`: a crash would write pictures there", pattern.trim());
+        let says = format!("on, a crash would write pictures: {}", faults.join(", "));
         findings.warning("core dumps", says, "`ulimit -c 0`, or LimitCORE=0 of the unit");
     }
 }
@@ -127,7 +123,3 @@ pub(super) fn core_dumps(findings: &mut Findings) {
 /// There are no such limits elsewhere.
 #[cfg(not(unix))]
 pub(super) fn open_files(_: usize, _: &mut Findings) {}
-
-/// Nor are there core dumps.
-#[cfg(not(unix))]
-pub(super) fn core_dumps(_: &mut Findings) {}

@@ -193,3 +193,34 @@ fn a_secret_that_others_can_read_is_mentioned() {
     let (_, err, _) = run(command.env("LIVEGATE_ACCOUNTS_VALKEY_PASSWORD", "secret"));
     assert_eq!(err, "");
 }
+
+/// docs/OPERATIONS.md, "Every key": in the order of the example, with each default and variable.
+#[test]
+fn the_documented_table_has_every_key_with_its_default_and_its_variable() {
+    let home = tempfile::tempdir().unwrap();
+    let output = livegate(home.path()).args(["config", "show", "--json"]).output().unwrap();
+    let (out, err, code) = finished(&output);
+    assert_eq!(code, 0, "{err}");
+    let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let row = |key: &serde_json::Value| {
+        let default = match &key["value"] {
+            serde_json::Value::Null => String::new(),
+            value => format!("`{value}`"),
+        };
+        let text = |name: &str| format!("`{}`", key[name].as_str().unwrap());
+        [text("key"), default, text("variable")]
+    };
+    let real: std::collections::BTreeSet<_> = shown.as_array().unwrap().iter().map(row).collect();
+    let page = testbed::workspace().join("docs/OPERATIONS.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let section = page.split("### Every key\n").nth(1).unwrap().split("\n#").next().unwrap();
+    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let documented = rows.iter().map(|line| {
+        let mut cells = line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned());
+        let row = [(); 3].map(|()| cells.next().unwrap());
+        assert!(cells.next().is_some_and(|meaning| !meaning.is_empty()), "{line}");
+        row
+    });
+    assert_eq!(documented.collect::<std::collections::BTreeSet<_>>(), real);
+    assert_eq!(rows.len(), real.len(), "no key is there twice");
+}

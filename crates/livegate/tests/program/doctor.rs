@@ -198,7 +198,7 @@ fn certificates_and_settings_that_do_not_fit_are_named() {
     assert_eq!(code, 69);
     let (problems, warnings) = (said(&report, "problem"), said(&report, "warning"));
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].contains("cut.pem: it is cut short"), "{problems:?}");
+    assert!(problems[0].contains("cut.pem holds no certificate in PEM"), "{problems:?}");
     assert!(warnings.iter().any(|it| it.contains("key.pem holds secrets")), "{warnings:?}");
     assert!(warnings.iter().any(|it| it.starts_with("open files: 2048;")), "{warnings:?}");
     // A configuration that is wrong is the first thing to be put right.

@@ -333,3 +333,27 @@ pub(crate) fn base64_of(bytes: &[u8]) -> String {
     };
     bytes.chunks(3).map(group).collect()
 }
+
+/// As a unit's reload sends it, whether there is a certificate or not.
+#[test]
+fn a_hangup_ends_no_service_that_nobody_sits_at() {
+    let service = Service::start("starter");
+    let hangup = format!("kill -HUP {}", service.id());
+    assert!(Command::new("sh").arg("-c").arg(hangup).status().unwrap().success());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(service.outcome(&std::fs::read(testbed::portrait()).unwrap()), "200 0");
+}
+
+/// The first process of a container is not ended by a signal that it does not listen to.
+#[test]
+fn a_service_that_is_still_loading_ends_when_it_is_asked_to() {
+    let mut command = livegate(testbed::home().root());
+    command.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0", "--pack", "starter"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Sooner or later in its start: it ends in every case, by the signal, by its own exit, or when it has begun.
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    let term = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").arg("-c").arg(term).status().unwrap().success());
+    let status = child.wait().unwrap();
+    assert!(matches!(status.code(), None | Some(0 | 143)), "{status}");
+}

@@ -58,9 +58,15 @@ fn files_in(directory: &Path) -> Vec<String> {
 fn a_crash_of_another_program_is_seen_to_leave_a_core() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = with_cores_allowed(directory.path(), "sleep 60").spawn().unwrap();
+    let began = Instant::now();
+    let name = format!("/proc/{}/comm", child.id());
+    while std::fs::read_to_string(&name).unwrap().trim() != "sleep" {
+        assert!(began.elapsed() < Duration::from_mins(1), "it does not start");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let status = killed(&mut child, "ABRT");
     if !status.core_dumped() {
-        testbed::left_out_without(
+        testbed::left_out_for_want_of(
             "a system that writes core files",
             "that the service leaves none",
         );
@@ -99,14 +105,14 @@ fn a_crash_leaves_no_core_file() {
 #[test]
 fn a_service_lets_only_root_look_into_its_memory() {
     if !rustix::process::getuid().is_root() {
-        testbed::left_out_without("the right to start it as another user", "who looks into it");
+        testbed::left_out_for_want_of("the right to start it as another user", "who looks into it");
         return;
     }
     let mut command = livegate(testbed::home().root());
     command.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0", "--pack", "starter"]);
     command.stdout(Stdio::piped()).stderr(Stdio::null()).uid(NOBODY).gid(NOBODY);
     let Ok(mut child) = command.spawn() else {
-        testbed::left_out_without("a checkout that everyone can read", "who looks into it");
+        testbed::left_out_for_want_of("a checkout that everyone can read", "who looks into it");
         return;
     };
     let mut line = String::new();

@@ -75,7 +75,9 @@ fn read_between(call: &str, open: char, close: char) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes?).into_owned())
 }
 
-/// What of `calls` may bring something to a file that is not one of `accounts`, or brings any of `traces` anywhere.
+/// What of `calls` may bring something to a file that is not one of `accounts`, or brings any of `traces` anywhere. At
+/// its start ONNX Runtime writes what ran its models to a file that is read and removed (crates/onnx/src/profile.rs); no
+/// picture but the drawn face has been seen by then, and `traces` are looked for in it too.
 fn faults(calls: &[String], accounts: &Path, traces: &[Trace]) -> Vec<String> {
     let hexadecimal = |bytes: &[u8]| {
         bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat()
@@ -88,7 +90,8 @@ fn faults(calls: &[String], accounts: &Path, traces: &[Trace]) -> Vec<String> {
                 ["socket:", "pipe:", "anon_inode:"].iter().any(|s| place.starts_with(s));
             let of_accounts =
                 ["", "-wal", "-shm", "-journal"].map(|end| format!("{accounts}{end}"));
-            is_stream || place == "/dev/null" || of_accounts.contains(&place)
+            let is_profile = place.contains("/temporary/livegate-") && place.contains("/session-");
+            is_stream || is_profile || place == "/dev/null" || of_accounts.contains(&place)
         })
     };
     let is_fault = |call: &&String| {
@@ -271,7 +274,7 @@ fn nothing_of_a_selfie_is_written_anywhere() {
     for (what, bytes) in [("logged", logged.join().unwrap()), ("printed", printed.join().unwrap())]
     {
         let text = String::from_utf8_lossy(&bytes);
-        assert!(what == "printed" || text.contains("TRACE"), "{text}");
+        assert!(what == "printed" || text.contains("INFO"), "{text}");
         for Trace { what: trace, bytes } in &traces {
             // As numbers, too: that is how bytes are logged by mistake.
             let numbers = format!("{bytes:?}");

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 fn can_be_read(id: u32) -> bool {
     let can = File::open(format!("/proc/{id}/mem")).is_ok();
     if !can {
-        testbed::left_out_without(
+        testbed::left_out_for_want_of(
             "the right to read another process's memory",
             "what stays in memory",
         );
