@@ -41,7 +41,8 @@ impl Gauges {
             (&metrics.in_flight.body_bytes_limit, max_bytes),
             (&metrics.connections, connections.count()),
             (&metrics.connections_limit, connections.max),
-            (&metrics.queue_depth, service.workers.queue_len()),
+            // Not those that were given up.
+            (&metrics.queue_depth, service.workers.queue_len().min(requests)),
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }

@@ -1,13 +1,15 @@
 //! A request's body to the bytes of a picture and a threshold.
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
-use futures_util::StreamExt;
+use futures_util::stream::{Stream, StreamExt, poll_fn};
 use http_body_util::{LengthLimitError, Limited};
 use liveness::Threshold;
 use multer::{Field, Multipart};
@@ -91,7 +93,12 @@ impl Fault {
         } else if is_from(<dyn std::error::Error>::is::<TimeoutError>) {
             Self::Stopped
         } else {
-            Problem::MalformedBody("The body ended before it was complete.").into()
+            Problem::MalformedBody(if is_from(<dyn std::error::Error>::is::<EndlessHead>) {
+                "The head of a part does not end."
+            } else {
+                "The body ended before it was complete."
+            })
+            .into()
         }
     }
 }
@@ -118,18 +125,22 @@ async fn read_form(
     takes_level: bool,
 ) -> Result<Submission, Fault> {
     let boundary = multer::parse_boundary(media_type)?;
-    let mut form = Multipart::new(body, boundary);
+    let rescan = Rescan::default();
+    let mut form = Multipart::new(rescan.watch(body), boundary);
     let (mut selfie, mut threshold, mut security_level) = (None, None, None);
-    while let Some(field) = form.next_field().await? {
+    while let Some(mut field) = form.next_field().await? {
+        rescan.begin_anew();
         match field.name() {
             Some("selfie") if selfie.is_none() => {
-                selfie = Some(collect(field, Vec::with_capacity(room), usize::MAX).await?);
+                selfie =
+                    Some(collect(&mut field, &rescan, Vec::with_capacity(room), usize::MAX).await?);
             }
             Some("threshold") if threshold.is_none() => {
-                threshold = Some(collect(field, Vec::new(), MAX_TERM_BYTES).await?);
+                threshold = Some(collect(&mut field, &rescan, Vec::new(), MAX_TERM_BYTES).await?);
             }
             Some("security_level") if takes_level && security_level.is_none() => {
-                security_level = Some(collect(field, Vec::new(), MAX_TERM_BYTES).await?);
+                security_level =
+                    Some(collect(&mut field, &rescan, Vec::new(), MAX_TERM_BYTES).await?);
             }
             // Which of two would be the one that is meant?
             Some("selfie") => {
@@ -141,8 +152,9 @@ async fn read_form(
             Some("security_level") if takes_level => {
                 return Err(Problem::MalformedBody("`security_level` must be sent once.").into());
             }
-            _ => {}
+            _ => drop(collect(&mut field, &rescan, Vec::new(), 0).await?),
         }
+        rescan.begin_anew();
     }
     let threshold = threshold
         .map(|text| {
@@ -163,13 +175,74 @@ async fn read_form(
     Ok(Submission { selfie, threshold, security_level })
 }
 
+/// The parser looks for the end of a part's head from the beginning of what it has, each time that more comes. So that
+/// a head without an end, sent in small pieces, does not keep a processor busy, there is a bound on what is looked at
+/// again. Bytes of a part itself are handed on as they come, and never looked at twice.
+#[derive(Clone, Default)]
+struct Rescan(Arc<Mutex<Rescanned>>);
+
+#[derive(Default)]
+struct Rescanned {
+    /// Come since the last part's end.
+    came: usize,
+    /// Looked at again.
+    again: usize,
+    has_waited: bool,
+}
+
+/// Some ten milliseconds' work. A head that comes byte by byte, and is a kilobyte long, is half a megabyte of it.
+const MAX_RESCANNED_BYTES: usize = 64 << 20;
+
+/// A part's head does not end.
+#[derive(Debug, thiserror::Error)]
+#[error("the head of a part does not end")]
+struct EndlessHead;
+
+impl Rescan {
+    fn lock(&self) -> MutexGuard<'_, Rescanned> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_anew(&self) {
+        *self.lock() = Rescanned::default();
+    }
+
+    /// `body`, until too much of it would be looked at again.
+    fn watch(
+        &self,
+        mut body: BodyDataStream,
+    ) -> impl Stream<Item = Result<Bytes, axum::Error>> + use<> {
+        let rescan = self.clone();
+        poll_fn(move |context| {
+            let poll = body.poll_next_unpin(context);
+            let mut rescanned = rescan.lock();
+            match &poll {
+                Poll::Pending => rescanned.has_waited = true,
+                Poll::Ready(Some(Ok(chunk))) => {
+                    if std::mem::take(&mut rescanned.has_waited) {
+                        rescanned.again += rescanned.came;
+                    }
+                    rescanned.came += chunk.len();
+                }
+                Poll::Ready(_) => {}
+            }
+            if rescanned.again > MAX_RESCANNED_BYTES {
+                return Poll::Ready(Some(Err(axum::Error::new(EndlessHead))));
+            }
+            poll
+        })
+    }
+}
+
 /// A part's bytes, added to `bytes`; of one that is longer than `enough`, more than that many and not all.
 async fn collect(
-    mut field: Field<'_>,
+    field: &mut Field<'_>,
+    rescan: &Rescan,
     mut bytes: Vec<u8>,
     enough: usize,
 ) -> Result<Vec<u8>, multer::Error> {
     while let Some(chunk) = field.chunk().await? {
+        rescan.begin_anew();
         if bytes.len() <= enough {
             bytes.extend_from_slice(&chunk);
         }

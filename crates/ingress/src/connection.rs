@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt;
 
 use crate::life::{Life, Stage};
+use crate::listener::Connections;
 use crate::metrics::Closed;
 
 /// Most bytes of a head, and of a body in one piece: 1024 connections that send heads take 64 MiB.
@@ -37,15 +38,26 @@ const MAX_STREAMS: u32 = 64;
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
-/// How long a connection that has asked nothing yet is still listened to when the service is closed: the
-/// request may be on its way.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long a connection on which nothing is asked is still listened to when the service is closed: a request may be on
+/// its way.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long a connection is kept between requests while most places for connections are taken.
+const CROWDED_IDLE: Duration = Duration::from_secs(2);
 
 /// How long a connection may say nothing.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Timeouts {
     pub header: Duration,
     pub idle: Duration,
+    /// Between requests there is less time where there are few places left.
+    pub connections: Connections,
+}
+
+impl Timeouts {
+    fn idle(&self) -> Duration {
+        if self.connections.is_crowded() { self.idle.min(CROWDED_IDLE) } else { self.idle }
+    }
 }
 
 /// Answers the requests of one connection, until it ends or says nothing for too long.
@@ -81,20 +93,21 @@ pub(crate) async fn answer(
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_header_list_size(MAX_BUFFER_BYTES as u32);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(watched), service));
+    let mut leaving = pin!(life.clone().reaches(Stage::Leaving));
     let mut closed = pin!(life.clone().reaches(Stage::Closed));
-    let mut is_closed = false;
-    let mut is_told = false;
+    let (mut is_leaving, mut is_closed, mut is_told) = (false, false, false);
     let mut patience = pin!(sleep_until(pulse.lock().ends_at()));
     poll_fn(|context| {
         // What went wrong on the way is the caller's business, who is gone.
         if connection.as_mut().poll(context).is_ready() {
             return Poll::Ready(Ok(()));
         }
+        is_leaving = is_leaving || leaving.as_mut().poll(context).is_ready();
         if !is_closed && closed.as_mut().poll(context).is_ready() {
             is_closed = true;
-            pulse.lock().expect_no_more();
+            pulse.lock().closed_at = Some(Instant::now());
         }
-        if is_closed && !is_told && pulse.lock().has_asked {
+        if is_leaving && !is_told && pulse.lock().can_be_told(is_closed) {
             is_told = true;
             connection.as_mut().graceful_shutdown();
             // It may end at once.
@@ -116,9 +129,13 @@ struct Pulse(Arc<Mutex<Beat>>);
 struct Beat {
     timeouts: Timeouts,
     phase: Phase,
+    /// Since when.
+    since: Instant,
     /// Whether there was a request at all.
     has_asked: bool,
     is_http2: bool,
+    /// When the service was closed.
+    closed_at: Option<Instant>,
 }
 
 #[derive(Clone, Copy)]
@@ -136,8 +153,11 @@ const NEVER: Duration = Duration::from_hours(24);
 
 impl Pulse {
     fn new(timeouts: Timeouts) -> Self {
-        let phase = Phase::Head { until: Instant::now() + timeouts.header };
-        Self(Arc::new(Mutex::new(Beat { timeouts, phase, has_asked: false, is_http2: false })))
+        let since = Instant::now();
+        let phase = Phase::Head { until: since + timeouts.header };
+        let (has_asked, is_http2, closed_at) = (false, false, None);
+        let beat = Beat { timeouts, phase, since, has_asked, is_http2, closed_at };
+        Self(Arc::new(Mutex::new(beat)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Beat> {
@@ -148,7 +168,7 @@ impl Pulse {
     fn begin(&self, version: Version) -> UnderWay {
         let mut beat = self.lock();
         let count = if let Phase::Busy { count } = beat.phase { count } else { 0 };
-        beat.phase = Phase::Busy { count: count + 1 };
+        beat.turn_to(Phase::Busy { count: count + 1 });
         beat.has_asked = true;
         beat.is_http2 = version >= Version::HTTP_2;
         UnderWay(self.clone())
@@ -160,20 +180,29 @@ impl Beat {
     fn heard(&mut self) {
         // On HTTP/2 they may be no head.
         if matches!(self.phase, Phase::Idle { .. }) && !self.is_http2 {
-            self.phase = Phase::Head { until: Instant::now() + self.timeouts.header };
+            self.turn_to(Phase::Head { until: Instant::now() + self.timeouts.header });
         }
     }
 
-    /// The service is closed: what has not come by now must hurry.
-    fn expect_no_more(&mut self) {
-        if let Phase::Head { until } = &mut self.phase {
-            *until = (*until).min(Instant::now() + LAST_WORDS);
-        }
+    fn turn_to(&mut self, phase: Phase) {
+        (self.phase, self.since) = (phase, Instant::now());
+    }
+
+    /// Whether hyper can be told that this is the last of it. On HTTP/2 that only keeps new requests from coming, and
+    /// is told as soon as the service leaves. On HTTP/1 it ends a connection that has nothing under way: a head that
+    /// has begun to come is waited for.
+    fn can_be_told(&self, is_closed: bool) -> bool {
+        let is_within_a_head = matches!(self.phase, Phase::Head { .. });
+        self.has_asked && (self.is_http2 || is_closed && !is_within_a_head)
     }
 
     fn ends_at(&self) -> Instant {
         match self.phase {
-            Phase::Head { until } | Phase::Idle { until } => until,
+            Phase::Head { until } | Phase::Idle { until } => match self.closed_at {
+                None => until,
+                // Who says nothing now has nothing more to say, whatever was expected before.
+                Some(closed_at) => until.min(self.since.max(closed_at) + LAST_WORDS),
+            },
             Phase::Busy { .. } => Instant::now() + NEVER,
         }
     }
@@ -193,10 +222,11 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut beat = self.0.lock();
         if let Phase::Busy { count } = beat.phase {
-            beat.phase = match count {
-                0 | 1 => Phase::Idle { until: Instant::now() + beat.timeouts.idle },
+            let idle = beat.timeouts.idle();
+            beat.turn_to(match count {
+                0 | 1 => Phase::Idle { until: Instant::now() + idle },
                 _ => Phase::Busy { count: count - 1 },
-            };
+            });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -95,7 +95,10 @@ pub(crate) async fn envelop(
     };
     // Below this only a fault of ours panics; whatever it was about is dropped with it.
     let answer = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
-    let mut response = answer.await.unwrap_or_else(|payload| {
+    let unheard = Unheard { arrival, metrics: metrics.as_deref(), route, span: &span };
+    let answer = answer.await;
+    std::mem::forget(unheard);
+    let mut response = answer.unwrap_or_else(|payload| {
         Problem::Worker(WorkerError::Panicked(said(&*payload))).respond(arrival)
     });
     // Metrics have a type of their own, and preflights no body.
@@ -122,6 +125,31 @@ pub(crate) async fn envelop(
     let outcome = Outcome { status: status.as_u16(), code, cause, duration };
     log(arrival.id, &method, &path, &outcome, &span);
     response
+}
+
+/// A request whose caller leaves before it is answered: it is given up where it is, and this is what tells of it.
+struct Unheard<'a> {
+    arrival: Arrival,
+    metrics: Option<&'a Metrics>,
+    route: Option<&'static str>,
+    span: &'a Span,
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        /// As nginx has it; no answer has this status.
+        const STATUS: u16 = 499;
+        const CODE: &str = "client_gone";
+        let Some(metrics) = self.metrics else { return };
+        let status = StatusCode::from_u16(STATUS).expect("it has three digits");
+        let (route, duration) = (self.route.unwrap_or(OTHER), self.arrival.instant.elapsed());
+        metrics.count_request(route, status, CODE, duration);
+        trace::note_answer(self.span, status, CODE);
+        let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
+        let request_id = self.arrival.id;
+        let trace_id = trace::id(self.span).map(tracing::field::display);
+        tracing::info!(%request_id, path = route, status = STATUS, code = CODE, duration_ms, trace_id, "given up");
+    }
 }
 
 /// What became of a request.

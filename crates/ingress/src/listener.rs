@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::connection::{self, Timeouts};
+use crate::connection::{self, LAST_WORDS, Timeouts};
 use crate::life::{Life, Stage};
 use crate::metrics::{Closed, Metrics};
 use crate::tls::Certificates;
@@ -23,7 +24,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Listener {
     pub tcp: TcpListener,
     pub certificates: Option<Arc<Certificates>>,
-    pub connections: Connections,
     pub timeouts: Timeouts,
 }
 
@@ -39,6 +39,11 @@ impl Connections {
         Self { permits: Arc::new(Semaphore::new(max)), max }
     }
 
+    /// Whether fewer than a fifth of the places are left.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.permits.available_permits() * 5 < self.max
+    }
+
     /// How many are held.
     pub(crate) fn count(&self) -> usize {
         self.max - self.permits.available_permits()
@@ -49,11 +54,12 @@ impl Listener {
     /// Answers with `router` until the service is closed and the last connection has ended. Whoever drops this
     /// cuts all that are left.
     pub(crate) async fn answer(self, router: Router, life: Life, metrics: Arc<Metrics>) {
-        let Self { tcp, certificates, connections, timeouts } = self;
+        let Self { tcp, certificates, timeouts } = self;
         let mut answering = JoinSet::new();
         let connection = |stream| {
             let certificates = certificates.clone();
-            let answered = answer(stream, certificates, timeouts, router.clone(), life.clone());
+            let (timeouts, router) = (timeouts.clone(), router.clone());
+            let answered = answer(stream, certificates, timeouts, router, life.clone());
             let metrics = Arc::clone(&metrics);
             async move {
                 if let Err(closed) = answered.await {
@@ -66,7 +72,7 @@ impl Listener {
         loop {
             let accept = async {
                 // One too many waits in the system's queue.
-                let permit = Arc::clone(&connections.permits).acquire_owned().await;
+                let permit = Arc::clone(&timeouts.connections.permits).acquire_owned().await;
                 (permit, tcp.accept().await)
             };
             let (permit, accepted) = tokio::select! {
@@ -102,12 +108,18 @@ impl Listener {
 fn waiting(tcp: TcpListener) -> Vec<TcpStream> {
     // Asked of the system, as tokio does not know of a connection until it has been told.
     let Ok(tcp) = tcp.into_std() else { return Vec::new() };
-    let streams = std::iter::from_fn(|| tcp.accept().ok());
-    let stream = |stream: std::net::TcpStream| {
-        stream.set_nonblocking(true)?;
-        TcpStream::from_std(stream)
-    };
-    streams.filter_map(|(accepted, _)| stream(accepted).ok()).collect()
+    let mut streams = Vec::new();
+    loop {
+        match tcp.accept() {
+            Ok((stream, _)) => {
+                let stream =
+                    stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                streams.extend(stream.ok());
+            }
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(_) => return streams,
+        }
+    }
 }
 
 /// One connection, from its handshake to its end.
@@ -122,14 +134,21 @@ async fn answer(
     let _ = stream.set_nodelay(true);
     match certificates.map(|certificates| certificates.acceptor()) {
         None => connection::answer(stream, router, timeouts, life).await,
-        Some(acceptor) => match timeout(timeouts.header, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => connection::answer(stream, router, timeouts, life).await,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a TLS handshake failed");
-                Err(Closed::TlsHandshake)
+        Some(acceptor) => {
+            let closed = life.clone().reaches(Stage::Closed);
+            let shaken = tokio::select! {
+                shaken = timeout(timeouts.header, acceptor.accept(stream)) => shaken.ok(),
+                () = closed.then(|()| tokio::time::sleep(LAST_WORDS)) => None,
+            };
+            match shaken {
+                Some(Ok(stream)) => connection::answer(stream, router, timeouts, life).await,
+                Some(Err(error)) => {
+                    tracing::debug!(%error, "a TLS handshake failed");
+                    Err(Closed::TlsHandshake)
+                }
+                None => Err(Closed::TlsHandshake),
             }
-            Err(_) => Err(Closed::TlsHandshake),
-        },
+        }
     }
 }
 

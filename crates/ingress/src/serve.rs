@@ -75,15 +75,14 @@ impl Ingress {
         config: Config,
         admin: &AdminConfig,
     ) -> Result<Self, BindError> {
-        let timeouts = Timeouts {
-            header: Duration::from_millis(config.header_timeout_ms),
-            idle: Duration::from_millis(config.idle_timeout_ms),
-        };
+        let header = Duration::from_millis(config.header_timeout_ms);
+        let idle = Duration::from_millis(config.idle_timeout_ms);
         let listen = async |address, max_connections, certificates| {
             let tcp = TcpListener::bind(address).await;
             let tcp = tcp.map_err(|source| BindError::Listen { address, source })?;
-            let connections = Connections::new(max_connections);
-            Ok::<_, BindError>(Listener { tcp, certificates, connections, timeouts })
+            let timeouts =
+                Timeouts { header, idle, connections: Connections::new(max_connections) };
+            Ok::<_, BindError>(Listener { tcp, certificates, timeouts })
         };
         let certificates = Certificates::load(ListenerName::Main, &config.tls, None)?;
         let main = listen(address, config.max_connections, certificates).await?;
@@ -154,7 +153,7 @@ impl Ingress {
             let gauges = Gauges {
                 service: service.clone(),
                 admission: admission.clone(),
-                connections: main.connections.clone(),
+                connections: main.timeouts.connections.clone(),
                 certificates,
             };
             let (router, metrics) =

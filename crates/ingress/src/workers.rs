@@ -52,6 +52,10 @@ pub enum WorkerError {
 /// broke in silence within a minute, seldom enough to cost nothing (some 10 ms each time).
 const PROVE_AFTER: Duration = Duration::from_secs(20);
 
+/// The queue has room for so many times the requests that are held: those that were given up stay in it until a worker
+/// comes by, and must keep nobody out.
+const GIVEN_UP_ROOM: usize = 16;
+
 /// How long a worker that could not be rebuilt waits before it tries again.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
@@ -95,7 +99,7 @@ impl Workers {
         E: std::error::Error + Send + 'static,
         L: Fn() -> Result<C, E> + Send + Sync + 'static,
     {
-        let (queue, jobs) = bounded(queue_len);
+        let (queue, jobs) = bounded(GIVEN_UP_ROOM * queue_len);
         let (ready, readiness) = bounded(count);
         let load = Arc::new(load);
         let boards: Vec<Arc<Board>> = (0..count).map(|_| Arc::default()).collect();
@@ -107,12 +111,12 @@ impl Workers {
                 .spawn(move || match load() {
                     Ok(check) => {
                         board.inferred();
+                        let _gone = GoneAtTheEnd(&board);
                         let is_awaited = ready.send(Ok(())).is_ok();
                         drop(ready);
                         if is_awaited {
                             Worker { check, load: &*load, board: &board }.work(&jobs);
                         }
-                        board.turn_to(Activity::Gone);
                     }
                     // Nobody may be waiting any more: another one failed first.
                     Err(error) => drop(ready.send(Err(error))),
@@ -131,7 +135,7 @@ impl Workers {
         self.boards.iter().map(|board| board.vitals())
     }
 
-    /// How many selfies wait for a worker.
+    /// How many selfies wait for a worker, those that were given up meanwhile included.
     pub(crate) fn queue_len(&self) -> usize {
         self.queue.len()
     }
@@ -171,6 +175,15 @@ impl Workers {
             Err(_) if Instant::now() >= deadline => Err(Problem::DeadlineExceeded),
             Err(_) => Err(Problem::Worker(WorkerError::Gone)),
         }
+    }
+}
+
+/// Whichever way a worker's thread ends, it is seen.
+struct GoneAtTheEnd<'a>(&'a Board);
+
+impl Drop for GoneAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.turn_to(Activity::Gone);
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let engine = Arc::new(Engine::load(place, &home, &config)?);
     let host = Host::own();
     let workers = sized(&mut config, &host);
+    config.ingress.max_connections = connections(config.ingress.max_connections);
     let shared = Arc::clone(&engine);
     let pool = Workers::start(workers, config.ingress.max_in_flight, move || {
         step_back();
@@ -106,6 +107,34 @@ fn step_back() {
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!(%error, "the worker keeps its priority");
     }
+}
+
+/// How many connections can be held, with as many open files as may be, and some left for everything else.
+#[cfg(unix)]
+fn connections(wanted: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// The admin listener's connections, the store, certificates, and what libraries open.
+    const OTHERS: u64 = 192;
+    let needed = wanted as u64 + OTHERS;
+    let limit = getrlimit(Resource::Nofile);
+    let Some(current) = limit.current.filter(|current| *current < needed) else { return wanted };
+    let more = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+    let raised = Rlimit { current: Some(more), ..limit };
+    let files = if setrlimit(Resource::Nofile, raised).is_ok() { more } else { current };
+    let possible = files.saturating_sub(OTHERS).max(files / 4) as usize;
+    if possible < wanted {
+        tracing::warn!(
+            "{files} files may be open: {possible} connections are held, and not {wanted} \
+             (ingress.max_connections); raise the limit (ulimit -n, LimitNOFILE=)"
+        );
+    }
+    possible.min(wanted)
+}
+
+/// There is no such limit elsewhere.
+#[cfg(not(unix))]
+fn connections(wanted: usize) -> usize {
+    wanted
 }
 
 /// How many workers there are, with what is held at most filled in: as configured, or as this host allows.

@@ -158,3 +158,64 @@ fn a_head_that_is_too_large_is_refused() {
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431 "), "{answer:?}");
     assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
 }
+
+/// It would be looked through from its beginning with every piece.
+#[test]
+fn a_head_of_a_part_that_does_not_end_is_refused() {
+    let server = Server::start(|_| ());
+    let request = Request::new("multipart/form-data; boundary=B", &[]);
+    let mut stream = server.connect();
+    let head = format!("{}Content-Length: 20000000\r\n\r\n--B\r\nX: ", request.head());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&vec![b'a'; 16 << 20]).unwrap();
+    let mut sending = stream.try_clone().unwrap();
+    let sender = std::thread::spawn(move || {
+        for _ in 0..1000 {
+            std::thread::sleep(Duration::from_millis(5));
+            if sending.write_all(b"a").is_err() {
+                return;
+            }
+        }
+    });
+    let answer = Answer::read(&mut stream);
+    assert_eq!(answer.refusal(), "400 malformed_body");
+    assert!(answer.body.contains("The head of a part does not end."), "{}", answer.body);
+    drop(stream);
+    sender.join().unwrap();
+    // One that does, and comes byte by byte, is taken.
+    let mut stream = server.connect();
+    stream.set_nodelay(true).unwrap();
+    let request = Request::form(&[selfie(LIVE)]);
+    for byte in request.bytes() {
+        stream.write_all(&[byte]).unwrap();
+    }
+    assert_eq!(Answer::read(&mut stream).status, 200);
+}
+
+#[test]
+fn a_caller_who_leaves_is_told_of_and_keeps_nobody_out() {
+    let server = Server::start(|config| config.max_in_flight = 2);
+    let slow = Request::form(&[selfie(SLOW)]).bytes();
+    let mut held = server.connect();
+    held.write_all(&slow).unwrap();
+    server.wait_until_begun();
+    for gone in 1..=5 {
+        let mut stream = server.connect();
+        stream.write_all(&slow).unwrap();
+        // It is in the queue when its caller leaves; nothing tells from outside when that is.
+        std::thread::sleep(Duration::from_millis(50));
+        drop(stream);
+        let told = format!("status=\"499\"}} {gone}\n");
+        let is_told = || server.metrics.render(server.accounts.health()).contains(&told);
+        let began = Instant::now();
+        while !is_told() {
+            assert!(began.elapsed() < Duration::from_secs(20), "{gone}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    let mut last = server.connect();
+    last.write_all(&Request::form(&[selfie(LIVE)]).bytes()).unwrap();
+    server.let_go();
+    assert_eq!(Answer::read(&mut held).status, 200);
+    assert_eq!(Answer::read(&mut last).status, 200);
+}
