@@ -127,7 +127,7 @@ pub(crate) async fn admit(
     request: Request,
     next: Next,
 ) -> Response {
-    if admission.life.stage() == Stage::Closed {
+    if admission.life.stage() == Stage::Refusing {
         return Problem::ShuttingDown.respond(arrival);
     }
     let Ok(_permit) = admission.requests.try_acquire() else {

@@ -95,7 +95,9 @@ pub(crate) async fn answer(
     let mut connection = pin!(builder.serve_connection(TokioIo::new(watched), service));
     let mut leaving = pin!(life.clone().reaches(Stage::Leaving));
     let mut closed = pin!(life.clone().reaches(Stage::Closed));
-    let (mut is_leaving, mut is_closed, mut is_told) = (false, false, false);
+    let mut refusing = pin!(life.clone().reaches(Stage::Refusing));
+    let (mut is_leaving, mut is_closed, mut is_refusing) = (false, false, false);
+    let mut is_told = false;
     let mut patience = pin!(sleep_until(pulse.lock().ends_at()));
     poll_fn(|context| {
         // What went wrong on the way is the caller's business, who is gone.
@@ -107,7 +109,8 @@ pub(crate) async fn answer(
             is_closed = true;
             pulse.lock().closed_at = Some(Instant::now());
         }
-        if is_leaving && !is_told && pulse.lock().can_be_told(is_closed) {
+        is_refusing = is_refusing || is_closed && refusing.as_mut().poll(context).is_ready();
+        if is_leaving && !is_told && pulse.lock().can_be_told(is_refusing) {
             is_told = true;
             connection.as_mut().graceful_shutdown();
             // It may end at once.
@@ -191,9 +194,9 @@ impl Beat {
     /// Whether hyper can be told that this is the last of it. On HTTP/2 that only keeps new requests from coming, and
     /// is told as soon as the service leaves. On HTTP/1 it ends a connection that has nothing under way: a head that
     /// has begun to come is waited for.
-    fn can_be_told(&self, is_closed: bool) -> bool {
+    fn can_be_told(&self, is_refusing: bool) -> bool {
         let is_within_a_head = matches!(self.phase, Phase::Head { .. });
-        self.has_asked && (self.is_http2 || is_closed && !is_within_a_head)
+        self.has_asked && (self.is_http2 || is_refusing && !is_within_a_head)
     }
 
     fn ends_at(&self) -> Instant {

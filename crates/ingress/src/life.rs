@@ -10,8 +10,11 @@ pub(crate) enum Stage {
     /// They still are, but load balancers are told to send them elsewhere, and callers to come back over a
     /// new connection.
     Leaving,
-    /// New ones are refused, held ones finished.
+    /// Nobody can connect any more. What is on its way over connections that there are is still answered, so that no
+    /// request is lost to a load balancer that has just chosen this one.
     Closed,
+    /// New ones are refused, held ones finished.
+    Refusing,
 }
 
 /// Follows the service's life.

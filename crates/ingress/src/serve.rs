@@ -28,6 +28,10 @@ use crate::workers::Workers;
 /// Most connections to the admin listener: a few scrapers, probes and people.
 const MAX_ADMIN_CONNECTIONS: usize = 64;
 
+/// How long what is on its way is still answered when nobody can connect any more. By then a load balancer has met the
+/// closed port, and leaves its kept connections alone.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 /// Bytes of bodies that may be held where nobody knows how much memory there is.
 const MAX_BYTES_IN_FLIGHT: usize = 256 << 20;
 
@@ -171,7 +175,10 @@ impl Ingress {
             teller.tell(Stage::Leaving);
             let _ = timeout(delay, next_end(&mut signals, &reload)).await;
             teller.tell(Stage::Closed);
-            tokio::time::sleep(grace).await;
+            let on_its_way = ON_ITS_WAY.min(grace);
+            tokio::time::sleep(on_its_way).await;
+            teller.tell(Stage::Refusing);
+            tokio::time::sleep(grace.saturating_sub(on_its_way)).await;
         };
         let metrics = Arc::clone(&service.metrics);
         tokio::select! {

@@ -114,8 +114,10 @@ fn readiness_goes_first_and_requests_are_taken_until_the_delay_is_over() {
         std::net::TcpStream::connect(server.address)
     });
     assert!(refused.take(500).any(|connected| connected.is_err()));
+    // What was on its way is answered, over a new connection and over one that was kept.
     late.write_all(&request[50..]).unwrap();
-    assert_eq!(Answer::read(&mut late).refusal(), "503 shutting_down");
+    let answer = Answer::read(&mut late);
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     server.wait();
 }
 
@@ -132,7 +134,7 @@ fn nobody_who_was_let_in_is_cut_off_at_the_end() {
         server.tell(Signal::End);
         for stream in &mut streams {
             let answer = Answer::read(stream);
-            assert!([200, 503].contains(&answer.status), "{answer:?}");
+            assert_eq!(answer.status, 200);
         }
         server.wait();
     }
