@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, LIVE, Request, SLOW, Server, selfie};
+use ingress::AdminConfig;
+
+use crate::support::{Address, Answer, LIVE, Request, SLOW, Server, selfie};
 
 /// Whether the server has closed the connection, without a word.
 fn is_closed(stream: &mut std::net::TcpStream) -> bool {
@@ -51,7 +53,7 @@ fn more_bytes_than_can_be_held_are_refused_before_they_come() {
 
 #[test]
 fn a_body_that_stops_coming_is_not_waited_for() {
-    let server = Server::start(|config| config.body_timeout_ms = 300);
+    let server = Server::start(|config| config.body_timeout_ms = 1500);
     let request = Request::form(&[selfie(LIVE)]);
     for bytes in [request.bytes(), request.chunked(16)] {
         let mut stream = server.connect();
@@ -94,14 +96,14 @@ fn a_head_that_does_not_come_ends_the_connection() {
 #[test]
 fn a_connection_is_kept_between_requests_for_as_long_as_is_set_and_longer_than_for_heads() {
     let server = Server::start(|config| {
-        config.header_timeout_ms = 300;
-        config.idle_timeout_ms = 2000;
+        config.header_timeout_ms = 1000;
+        config.idle_timeout_ms = 5000;
     });
     let request = Request::form(&[selfie(LIVE)]).bytes();
     let mut stream = server.connect();
     stream.write_all(&request).unwrap();
     assert_eq!(Answer::read(&mut stream).status, 200);
-    std::thread::sleep(Duration::from_millis(900));
+    std::thread::sleep(Duration::from_secs(2));
     stream.write_all(&request).unwrap();
     assert_eq!(Answer::read(&mut stream).status, 200);
     // A second head must hurry as the first one had to.
@@ -116,13 +118,13 @@ fn a_connection_is_kept_between_requests_for_as_long_as_is_set_and_longer_than_f
 #[test]
 fn a_request_that_takes_long_does_not_count_as_an_idle_connection() {
     let server = Server::start(|config| {
-        config.header_timeout_ms = 200;
-        config.idle_timeout_ms = 200;
+        config.header_timeout_ms = 1000;
+        config.idle_timeout_ms = 1000;
     });
     let mut held = server.connect();
     held.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
     server.wait_until_begun();
-    std::thread::sleep(Duration::from_millis(800));
+    std::thread::sleep(Duration::from_millis(2500));
     server.let_go();
     assert_eq!(Answer::read(&mut held).status, 200);
 }
@@ -194,7 +196,17 @@ fn a_head_of_a_part_that_does_not_end_is_refused() {
 
 #[test]
 fn a_caller_who_leaves_is_told_of_and_keeps_nobody_out() {
-    let server = Server::start(|config| config.max_in_flight = 2);
+    let listen = Some((std::net::Ipv4Addr::LOCALHOST, 0).into());
+    let admin = AdminConfig { listen, ..AdminConfig::default() };
+    let server = Server::with_admin(|_| (), |config| config.max_in_flight = 2, &admin);
+    let admin = Address(server.admin.unwrap());
+    let wait_until = |told: &str| {
+        let began = Instant::now();
+        while !admin.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").body.contains(told) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{told}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
     let slow = Request::form(&[selfie(SLOW)]).bytes();
     let mut held = server.connect();
     held.write_all(&slow).unwrap();
@@ -202,16 +214,9 @@ fn a_caller_who_leaves_is_told_of_and_keeps_nobody_out() {
     for gone in 1..=5 {
         let mut stream = server.connect();
         stream.write_all(&slow).unwrap();
-        // It is in the queue when its caller leaves; nothing tells from outside when that is.
-        std::thread::sleep(Duration::from_millis(50));
+        wait_until("livegate_requests_in_flight 2\n");
         drop(stream);
-        let told = format!("status=\"499\"}} {gone}\n");
-        let is_told = || server.metrics.render(server.accounts.health()).contains(&told);
-        let began = Instant::now();
-        while !is_told() {
-            assert!(began.elapsed() < Duration::from_secs(20), "{gone}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        wait_until(&format!("status=\"499\"}} {gone}\n"));
     }
     let mut last = server.connect();
     last.write_all(&Request::form(&[selfie(LIVE)]).bytes()).unwrap();
