@@ -1,15 +1,13 @@
 //! A request's body to the bytes of a picture and a threshold.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
-use futures_util::stream::{Stream, StreamExt, poll_fn};
+use futures_util::StreamExt;
 use http_body_util::{LengthLimitError, Limited};
 use liveness::Threshold;
 use multer::{Field, Multipart};
@@ -19,6 +17,7 @@ use tower_http::timeout::{TimeoutBody, TimeoutError};
 use crate::admission::{NoRoom, announced_length};
 use crate::config::Config;
 use crate::problem::Problem;
+use crate::rescan::{EndlessHead, Rescan};
 
 /// More text than any number or level needs.
 const MAX_TERM_BYTES: usize = 256;
@@ -173,65 +172,6 @@ async fn read_form(
         selfie
     };
     Ok(Submission { selfie, threshold, security_level })
-}
-
-/// The parser looks for the end of a part's head from the beginning of what it has, each time that more comes. So that
-/// a head without an end, sent in small pieces, does not keep a processor busy, there is a bound on what is looked at
-/// again. Bytes of a part itself are handed on as they come, and never looked at twice.
-#[derive(Clone, Default)]
-struct Rescan(Arc<Mutex<Rescanned>>);
-
-#[derive(Default)]
-struct Rescanned {
-    /// Come since the last part's end.
-    came: usize,
-    /// Looked at again.
-    again: usize,
-    has_waited: bool,
-}
-
-/// Some ten milliseconds' work. A head that comes byte by byte, and is a kilobyte long, is half a megabyte of it.
-const MAX_RESCANNED_BYTES: usize = 64 << 20;
-
-/// A part's head does not end.
-#[derive(Debug, thiserror::Error)]
-#[error("the head of a part does not end")]
-struct EndlessHead;
-
-impl Rescan {
-    fn lock(&self) -> MutexGuard<'_, Rescanned> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn begin_anew(&self) {
-        *self.lock() = Rescanned::default();
-    }
-
-    /// `body`, until too much of it would be looked at again.
-    fn watch(
-        &self,
-        mut body: BodyDataStream,
-    ) -> impl Stream<Item = Result<Bytes, axum::Error>> + use<> {
-        let rescan = self.clone();
-        poll_fn(move |context| {
-            let poll = body.poll_next_unpin(context);
-            let mut rescanned = rescan.lock();
-            match &poll {
-                Poll::Pending => rescanned.has_waited = true,
-                Poll::Ready(Some(Ok(chunk))) => {
-                    if std::mem::take(&mut rescanned.has_waited) {
-                        rescanned.again += rescanned.came;
-                    }
-                    rescanned.came += chunk.len();
-                }
-                Poll::Ready(_) => {}
-            }
-            if rescanned.again > MAX_RESCANNED_BYTES {
-                return Poll::Ready(Some(Err(axum::Error::new(EndlessHead))));
-            }
-            poll
-        })
-    }
 }
 
 /// A part's bytes, added to `bytes`; of one that is longer than `enough`, more than that many and not all.

@@ -26,6 +26,7 @@ mod linger;
 mod listener;
 mod metrics;
 mod problem;
+mod rescan;
 mod router;
 mod serve;
 mod server_timing;
