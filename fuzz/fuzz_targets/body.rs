@@ -1,7 +1,7 @@
 //! Any bytes as a request's body, in chunks of any size, as a form or as JSON.
 //!
-//! `ingress` shows none of this to other crates, so its file is compiled here once more, with as much of
-//! `Problem` as it needs.
+//! `ingress` shows none of this to other crates, so its files are compiled here once more, with as much of the
+//! others as they need.
 
 #![no_main]
 #![forbid(unsafe_code)]
@@ -13,6 +13,28 @@ use libfuzzer_sys::fuzz_target;
 
 #[path = "../../crates/ingress/src/body.rs"]
 mod body;
+#[path = "../../crates/ingress/src/rescan.rs"]
+mod rescan;
+
+mod admission {
+    use axum::http::{HeaderMap, header};
+
+    /// Here there is room for all.
+    #[derive(Debug, thiserror::Error)]
+    #[error("no room")]
+    pub(crate) struct NoRoom;
+
+    pub(crate) fn announced_length(headers: &HeaderMap) -> Option<u64> {
+        headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+}
+
+mod config {
+    pub(crate) struct Config {
+        pub(crate) max_body_bytes: usize,
+        pub(crate) body_timeout_ms: u64,
+    }
+}
 
 mod problem {
     /// Those of `ingress::Problem` that a body can be.
@@ -23,10 +45,13 @@ mod problem {
         InvalidThreshold,
         BodyTooLarge { limit_bytes: usize },
         UnsupportedMediaType,
+        RequestTimeout { paused_ms: u64 },
+        Overloaded,
     }
 }
 
 use body::Submission;
+use config::Config;
 use problem::Problem;
 
 fuzz_target!(|input: &[u8]| {
@@ -76,6 +101,9 @@ fn read(
     let chunks = body.chunks(chunk).map(|bytes| Ok(Bytes::copy_from_slice(bytes)));
     let chunks: Vec<Result<Bytes, std::io::Error>> = chunks.collect();
     let body = Body::from_stream(futures_util::stream::iter(chunks));
+    let config = Config { max_body_bytes: most, body_timeout_ms: 60_000 };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let _inside = runtime.as_ref().expect("there is a runtime").enter();
     // All of the body is there: nothing is ever waited for.
-    body::read(&headers, body, most, takes_level).now_or_never().expect("it never waits")
+    body::read(&headers, body, &config, takes_level).now_or_never().expect("it never waits")
 }
