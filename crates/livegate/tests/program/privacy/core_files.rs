@@ -66,7 +66,7 @@ fn a_crash_of_another_program_is_seen_to_leave_a_core() {
     }
     let status = killed(&mut child, "ABRT");
     if !status.core_dumped() {
-        testbed::left_out_for_want_of(
+        testbed::left_out_without(
             "a system that writes core files",
             "that the service leaves none",
         );
