@@ -195,14 +195,15 @@ async fn answer(
     let is_admin_tls = config.admin.tls.certificate.is_some();
     let scheme = |is_tls| if is_tls { "https" } else { "http" };
     let ingress = Ingress::bind(config.listen, config.ingress, &config.admin).await?;
+    // From here on, and so before anybody is told that it listens, a signal means a clean end.
+    let signals = signals.go_by();
     let address = format!("{}://{}", scheme(is_tls), ingress.local_address()?);
     let admin = ingress.admin_address()?;
     let admin = admin.map(|address| format!("{}://{address}", scheme(is_admin_tls)));
     announce(&address, admin.as_deref(), demo.as_ref(), home)
         .context("standard output is closed")?;
     let metrics = Arc::new(Metrics::new(&version, config.admin.app_ids));
-    // From here on a signal means a clean end.
-    ingress.serve(workers, accounts, metrics, version, signals.go_by()).await;
+    ingress.serve(workers, accounts, metrics, version, signals).await;
     Ok(())
 }
 
