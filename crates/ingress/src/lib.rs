@@ -25,6 +25,7 @@ mod life;
 mod linger;
 mod listener;
 mod metrics;
+mod pages;
 mod problem;
 mod rescan;
 mod router;
