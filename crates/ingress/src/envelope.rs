@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::linger::ReadOn;
 use crate::metrics::{Metrics, OK};
 use crate::problem::{Failed, Problem};
-use crate::router::{OTHER, PATHS, is_health};
+use crate::router::{OTHER, PATHS, is_aside};
 use crate::trace;
 use crate::workers::{WorkerError, said};
 
@@ -68,7 +68,7 @@ impl Stamp {
 }
 
 /// Gives the request its name and the answer its headers; counts and times it, traces it, and logs one line. What
-/// orchestrators and scrapers ask every few seconds is no work of the service: `metrics` is nothing for the admin
+/// orchestrators and scrapers ask every few seconds, and pages for people, are no work of the service: `metrics` is nothing for the admin
 /// listener, and both are logged for those alone who want to see everything.
 pub(crate) async fn envelop(
     State(metrics): State<Option<Arc<Metrics>>>,
@@ -88,7 +88,7 @@ pub(crate) async fn envelop(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = PATHS.into_iter().find(|route| *route == path);
-    let metrics = metrics.filter(|_| !is_health(&path));
+    let metrics = metrics.filter(|_| !is_aside(&path));
     let span = match metrics {
         Some(_) => trace::begin(&method, route, request.headers(), arrival.id),
         None => Span::none(),
