@@ -21,7 +21,7 @@ fn pipeline(pack: &str) -> Pipeline {
 }
 
 fn check(pipeline: &mut Pipeline, frame: &Frame, exact: bool) -> Report {
-    let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact };
+    let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact, every_face: false };
     pipeline.check(&frame.encode_png().unwrap(), &terms).unwrap()
 }
 
