@@ -6,7 +6,8 @@ use std::path::Path;
 
 use frame::{Frame, PixelRect, Size};
 use liveness::{
-    Bar, CheckError, Device, LoadError, Pipeline, ReasonCode, Report, Settings, Terms, Verdict,
+    Bar, CheckError, Device, LoadError, Pipeline, ReasonCode, Rect, Report, Settings, Terms,
+    Verdict,
 };
 use model_pack::{GoldenPicture, Pack};
 
