@@ -100,9 +100,7 @@ async fn one(
 impl<'a> BatchResult<'a> {
     fn of(outcome: &'a Result<Report, Problem>) -> Self {
         match outcome {
-            Ok(report) => {
-                Self { status: 200, outcome: Outcome::Report(ReportFields::of(report)) }
-            }
+            Ok(report) => Self { status: 200, outcome: Outcome::Report(ReportFields::of(report)) },
             Err(problem) => {
                 let (status, code, message) = problem.parts();
                 let outcome = Outcome::Error(ErrorFields { code, message });
