@@ -83,7 +83,7 @@ function mark(context, answer, scale, { width, isMirrored = false }) {
   const place = (x, wide = 0) => (isMirrored ? width - x * scale - wide * scale : x * scale);
   // The judged one comes last, over the others.
   for (const [i, face] of [...faces.entries()].reverse()) {
-    const own = i === 0 ? answer : face.assessment;
+    const own = face.assessment ?? (i === 0 ? answer : null);
     const isMeant = i === 0;
     const colour = own ? (COLOURS[own.verdict] ?? COLOURS.other) : COLOURS.other;
     const box = {

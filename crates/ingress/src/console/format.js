@@ -8,12 +8,15 @@ export function number(value) {
   return value.toFixed(digits);
 }
 
-/** A score, threshold or probability. One that is nearly 1 is not shown as 1. */
+/** A score, threshold or probability. One that is nearly 0 or 1 is not shown as that. */
 export function share(value) {
   if (!Number.isFinite(value)) return '–';
-  if (value > 0.99 && value < 1) return (Math.floor(value * 1e4) / 1e4).toFixed(4);
-  if (value < 0.01 && value > 0) return Math.max(value, 0.0001).toFixed(4);
-  return value.toFixed(2);
+  if (value > 0.999 && value < 1) return '>0.999';
+  if (value < 0.001 && value > 0) return '<0.001';
+  const isPlain = Math.abs(value * 100 - Math.round(value * 100)) < 1e-9;
+  const isNearEnd = (value > 0.99 || value < 0.01) && !isPlain;
+  // Not rounded up to the end.
+  return isNearEnd ? (Math.floor(value * 1000) / 1000).toFixed(3) : value.toFixed(2);
 }
 
 /** A share as so many per cent. */

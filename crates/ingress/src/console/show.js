@@ -128,7 +128,7 @@ function crop(id, place, answer, picture) {
   const scale = answer.crop_scales?.[id];
   const size = `${Math.round(place.delta.x)} × ${Math.round(place.delta.y)} px`;
   const lines = [Number.isFinite(scale) ? `${scale.toFixed(1)} × the face` : '', size].filter(Boolean);
-  caption.append(element('span', { class: 'small' }, lines.join(', ')));
+  caption.append(...lines.map((line) => element('span', { class: 'small' }, line)));
   return element('figure', { 'data-model': id }, canvas, caption);
 }
 
