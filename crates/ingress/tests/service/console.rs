@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use liveness::ReasonCode;
+
 use crate::server;
 use crate::support::{LIVE, Request, Server, selfie};
 
@@ -34,7 +36,7 @@ fn every_file_of_it_is_served_as_what_it_is_and_may_load_from_here_alone() {
     for (path, file) in files {
         let answer = server.send(&get(&path));
         assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(answer.body, std::fs::read_to_string(&file).unwrap(), "{path}");
+        assert!(answer.body == std::fs::read_to_string(&file).unwrap(), "{path}");
         let media_type = match file.extension().unwrap().to_str().unwrap() {
             "html" => "text/html; charset=utf-8",
             "css" => "text/css; charset=utf-8",
@@ -121,5 +123,26 @@ fn the_page_has_no_script_or_style_in_it_and_no_address_of_others() {
             let handlers = [" onclick=", " onload=", " onerror=", " onsubmit=", " onchange="];
             assert!(handlers.iter().all(|handler| !text.contains(handler)));
         }
+    }
+}
+
+/// docs/API.md has every code, which the service's own tests see to.
+#[test]
+fn every_error_and_every_reason_has_a_sentence() {
+    let problems = include_str!("../../src/console/problems.js");
+    let codes = include_str!("../../../../docs/API.md").lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        cells.next()?.parse::<u16>().ok()?;
+        cells.next()?.strip_prefix('`')?.strip_suffix('`')
+    });
+    let codes: Vec<_> = codes.collect();
+    assert!(codes.len() > 15);
+    for code in codes {
+        assert!(problems.contains(&format!("\n  {code}: ['")), "{code}");
+    }
+    let reasons = include_str!("../../src/console/explain.js");
+    for code in ReasonCode::ALL {
+        let code = code.as_str();
+        assert!(reasons.contains(&format!("\n  {code}: ['")), "{code}");
     }
 }

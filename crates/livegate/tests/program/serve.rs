@@ -251,6 +251,16 @@ fn the_printed_curl_line_works_when_pasted() {
 }
 
 #[test]
+fn a_demo_prints_a_link_to_its_console_with_the_credentials_behind_the_hash() {
+    let service = Service::start("starter");
+    let link = service.said[1].strip_prefix("look at it: ").unwrap();
+    let page = format!("{}/console", service.url);
+    assert_eq!(link, format!("{page}#app_id=demo&app_key=the-demo%27s-%24own-key"));
+    let text = ureq::get(&page).call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(text.contains("<title>Livegate console</title>"), "{text}");
+}
+
+#[test]
 fn a_refusal_is_heard_over_http_2_while_the_body_is_still_coming() {
     if Command::new("curl").arg("--version").output().is_err() {
         testbed::left_out_without("curl", "HTTP/2");
