@@ -16,13 +16,15 @@ use crate::admission::{Admission, admit};
 use crate::answer::{Endpoint, answer};
 use crate::config::Config;
 use crate::cors;
-use crate::envelope::{Arrival, envelop};
+use crate::envelope::{Arrival, Notes, envelop};
 use crate::health::{Health, livez, readyz};
 use crate::linger::linger;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::recent::Recent;
 use crate::version::Version;
 use crate::workers::Workers;
+use crate::{operator, pages};
 
 /// Every path that is answered.
 pub(crate) const PATHS: [&str; 3] = [V0_1, V0_2, V1];
@@ -34,6 +36,7 @@ const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 const VERSION: &str = "/version";
 const METRICS: &str = "/metrics";
+const RECENT_REFUSALS: &str = "/recent-refusals";
 
 /// What metrics call every other path.
 pub(crate) const OTHER: &str = "other";
@@ -51,6 +54,7 @@ pub(crate) struct Service {
     pub workers: Arc<Workers>,
     pub health: Health,
     pub metrics: Arc<Metrics>,
+    pub recent: Arc<Recent>,
     pub version: Arc<Version>,
 }
 
@@ -58,7 +62,10 @@ pub(crate) struct Service {
 /// route. Health needs no permit. Handlers then look at credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
-    let metrics = Some(Arc::clone(&service.metrics));
+    let notes = Some(Notes {
+        metrics: Arc::clone(&service.metrics),
+        recent: Arc::clone(&service.recent),
+    });
     let api = Router::new()
         .route(V0_1, post(|s, a, h, b| answer(Endpoint::KairosV0_1, s, a, h, b)))
         .route(V0_2, post(|s, a, h, b| answer(Endpoint::KairosV0_2, s, a, h, b)))
@@ -76,13 +83,15 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         Some(cors) => router.layer(cors).layer(from_fn(cors::refuse_other_options)),
         None => router,
     };
-    router.layer(from_fn_with_state(metrics, envelop))
+    router.layer(from_fn_with_state(notes, envelop))
 }
 
 /// For those who run it.
 pub(crate) fn admin_router(service: Service, gauges: Gauges) -> Router {
     let metrics = Router::new().route(METRICS, get(metrics)).with_state(Arc::new(gauges));
     health()
+        .route(RECENT_REFUSALS, get(operator::recent_refusals))
+        .merge(pages::routes(operator::pages()))
         .with_state(service)
         .merge(metrics)
         .method_not_allowed_fallback(refuse_method)
