@@ -105,7 +105,7 @@ fn the_page_and_every_file_that_it_names_are_on_the_admin_listener_alone() {
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("trusted-types 'none'"));
-    let named = page.body.split(['"']).filter(|text| text.starts_with('/'));
+    let named = page.body.split('"').filter(|text| text.starts_with('/'));
     let named: Vec<_> = named.chain(["/operator/exposition.js", "/operator/history.js"]).collect();
     assert!(named.len() >= 5, "{named:?}");
     for path in named.into_iter().chain(["/", "/recent-refusals"]) {
