@@ -9,7 +9,7 @@ default:
     @just --list
 
 # What CI runs.
-ci: format-check lint docs test test-simd deploy-check smoke conformance
+ci: format-check lint docs test test-simd deploy-check smoke conformance browser
 
 # Rewrite the sources in the project's format.
 format:
@@ -56,6 +56,11 @@ exercise-dockerfile *options:
 conformance:
     cargo build --release --locked
     python3 crates/livegate/tests/conformance/run.py target/release/livegate
+
+# The pages in Debian's Chromium, against the release binary; screenshots in target/screenshots.
+browser *tests:
+    cargo build --release --locked
+    tests/browser/run target/release/livegate {{tests}}
 
 # Whether the time of a refusal tells which app ids exist: in the process, and over loopback HTTP.
 timing:

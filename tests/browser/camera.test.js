@@ -1,15 +1,13 @@
 // The console's camera, which is a file: somebody near for three seconds, then too far away for three, and so on.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 
 import { assertAccessible, assertFits } from './accessible.js';
 import { eventually } from './eventually.js';
 import { standBeforeTheCamera } from './pictures.js';
-import { scene, shoot } from './scene.js';
+import { play, scene, shoot } from './scene.js';
 import { Service } from './service.js';
 
 const service = await Service.start();
-after(() => service.end());
 const origins = [service.origin];
 const permissions = ['camera'];
 await standBeforeTheCamera();
@@ -110,3 +108,5 @@ scene('the camera fits a phone, and axe finds nothing serious while it runs',
     await shoot(page, 'console phone camera');
     await assertAccessible(page);
   });
+
+play("The console's camera", service);

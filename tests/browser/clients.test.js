@@ -4,10 +4,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
-import { after } from 'node:test';
 
 import { eventually } from './eventually.js';
-import { scene } from './scene.js';
+import { play, scene } from './scene.js';
 import { PORTRAIT, ROOT, Service } from './service.js';
 
 const example = /^```html\n(.*?)^```/ms.exec(readFileSync(path.join(ROOT, 'docs/API.md'), 'utf8'))[1];
@@ -22,7 +21,7 @@ async function site() {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  after(() => server.close());
+  server.end = () => server.close();
   server.origin = `http://127.0.0.1:${server.address().port}`;
   return server;
 }
@@ -30,7 +29,6 @@ async function site() {
 const [allowed, another] = [await site(), await site()];
 const settings = { LIVEGATE_INGRESS_CORS_ALLOWED_ORIGINS: JSON.stringify([allowed.origin]) };
 const service = await Service.start({ settings });
-after(() => service.end());
 assert.equal(example.split(PLACES).length, 2, 'the example says where address and credentials go');
 allowed.page = example.replace(PLACES, JSON.stringify([service.origin, 'demo', service.key]));
 another.page = allowed.page;
@@ -62,3 +60,5 @@ scene('a page of an origin that is not listed gets no answer',
     }, [service.origin, service.key]);
     assert.equal(outcome, 'TypeError');
   });
+
+play("The browser's example", service, allowed, another);

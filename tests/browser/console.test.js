@@ -1,15 +1,13 @@
 // The console: a picture, and everything that is shown of the answer.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 
 import { assertAccessible, assertFits, groundOf } from './accessible.js';
 import { eventually } from './eventually.js';
 import { draw } from './pictures.js';
-import { scene, shoot } from './scene.js';
+import { play, scene, shoot } from './scene.js';
 import { PORTRAIT, Service } from './service.js';
 
 const service = await Service.start();
-after(() => service.end());
 const origins = [service.origin];
 const portrait = { name: 'portrait.png', mimeType: 'image/png', buffer: PORTRAIT };
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
@@ -201,3 +199,5 @@ scene('axe finds nothing serious, empty and with an answer', { origins }, async 
   await judge(page, { name: 'empty.jpg', mimeType: 'image/jpeg', buffer: empty });
   await assertAccessible(page);
 });
+
+play('The console', service);

@@ -1,13 +1,11 @@
 // The page that describes the API, served by the binary itself.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 
 import { assertAccessible, assertFits } from './accessible.js';
-import { scene, shoot } from './scene.js';
+import { play, scene, shoot } from './scene.js';
 import { Service } from './service.js';
 
 const service = await Service.start();
-after(() => service.end());
 const origins = [service.origin];
 
 scene('the API is described without asking anybody else', { origins }, async (page) => {
@@ -25,3 +23,5 @@ scene('it fits a phone, and axe finds nothing serious', { origins, viewport: { w
   await page.setViewportSize({ width: 1280, height: 900 });
   await assertAccessible(page);
 });
+
+play('The page on the API', service);

@@ -1,16 +1,14 @@
 // The operator's page on the admin listener.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 
 import { assertAccessible, assertFits, groundOf } from './accessible.js';
 import { eventually } from './eventually.js';
 import { draw } from './pictures.js';
-import { scene, shoot } from './scene.js';
+import { play, scene, shoot } from './scene.js';
 import { PORTRAIT, Service } from './service.js';
 
 const ADMIN = { LIVEGATE_ADMIN_LISTEN: '127.0.0.1:0' };
 const service = await Service.start({ settings: ADMIN });
-after(() => service.end());
 const origins = [service.admin];
 const empty = await draw({ width: 640, height: 480 });
 
@@ -99,7 +97,6 @@ scene('it asks nothing while nobody looks, and goes on when somebody does', { or
 });
 
 const mortal = await Service.start({ settings: { ...ADMIN, LIVEGATE_INGRESS_SHUTDOWN_DELAY_MS: '5000' } });
-after(() => mortal.end());
 
 scene('it says why a service is not ready, that it does not answer, and goes on by itself once it does',
   { origins: [mortal.admin], tolerates: [/status of 503/, /net::ERR_/] }, async (page) => {
@@ -150,3 +147,5 @@ scene('it is dark where people want it dark', { origins, colorScheme: 'dark' }, 
   await page.emulateMedia({ colorScheme: 'light' });
   assert.ok((await groundOf(page)) > 0.7);
 });
+
+play("The operator's page", service, mortal);

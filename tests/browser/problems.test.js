@@ -1,15 +1,13 @@
 // What goes wrong before the console, and that each time people are told what to do and can go on.
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 
 import { assertAccessible } from './accessible.js';
 import { eventually } from './eventually.js';
 import { draw } from './pictures.js';
-import { scene, shoot } from './scene.js';
+import { play, scene, shoot } from './scene.js';
 import { PORTRAIT, Service } from './service.js';
 
 const service = await Service.start({ settings: { LIVEGATE_INGRESS_MAX_BODY_BYTES: '1000000' } });
-after(() => service.end());
 const origins = [service.origin];
 const portrait = { name: 'portrait.png', mimeType: 'image/png', buffer: PORTRAIT };
 /** The line that the browser itself writes for an answer of this status. */
@@ -97,7 +95,6 @@ scene('axe finds nothing serious where there is a problem, or a form', { origins
 });
 
 const mortal = await Service.start();
-after(() => mortal.end());
 
 scene('a service that ends amid an upload is told of, and asked again once it is back',
   { origins: [mortal.origin], tolerates: [UNREACHED] }, async (page, context) => {
@@ -118,3 +115,5 @@ scene('a service that ends amid an upload is told of, and asked again once it is
     const back = await Service.start({ key: mortal.key, port: mortal.port });
     await assertGoesOn(page).finally(() => back.end());
   });
+
+play('The console, where something goes wrong', service, mortal);

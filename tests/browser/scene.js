@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
@@ -18,15 +18,12 @@ export const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${CAMERA_FILE}`],
 });
-after(async () => {
-  await browser.close();
-  rmSync(CAMERA_FILE, { force: true });
-});
+const scenes = [];
 
 /** A test in a page. `origins` are all that it may ask; `tolerates` what may stand in the console: the browser itself
  *  writes a line there for every answer that is an error. The rest is for the context, as its size. */
 export function scene(name, { origins, tolerates = [], ...options }, act) {
-  test(name, { timeout: 60_000 }, async () => {
+  scenes.push(() => test(name, { timeout: 60_000 }, async () => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
     const faults = await watch(context, page, origins, tolerates);
@@ -40,6 +37,18 @@ export function scene(name, { origins, tolerates = [], ...options }, act) {
     } finally {
       await context.close();
     }
+  }));
+}
+
+/** Plays the scenes of a file, and ends what they needed. */
+export function play(what, ...services) {
+  describe(what, () => {
+    for (const register of scenes) register();
+    after(async () => {
+      await browser.close();
+      for (const service of services) await service.end();
+      rmSync(CAMERA_FILE, { force: true });
+    });
   });
 }
 
