@@ -8,6 +8,7 @@ import { after, describe, test } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
+import { eventually } from './eventually.js';
 import { ROOT } from './service.js';
 
 const SCREENSHOTS = path.join(ROOT, 'target/screenshots');
@@ -21,15 +22,17 @@ export const browser = await chromium.launch({
 const scenes = [];
 
 /** A test in a page. `origins` are all that it may ask; `tolerates` what may stand in the console: the browser itself
- *  writes a line there for every answer that is an error. The rest is for the context, as its size. */
-export function scene(name, { origins, tolerates = [], ...options }, act) {
+ *  writes a line there for every answer that is an error. A fault that it `expects` must come. The rest is for the
+ *  context, as its size. */
+export function scene(name, { origins, tolerates = [], expects, ...options }, act) {
   scenes.push(() => test(name, { timeout: 60_000 }, async () => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
     const faults = await watch(context, page, origins, tolerates);
     try {
       await act(page, context);
-      assert.deepEqual(faults, []);
+      if (expects) await eventually('the fault', () => faults.some((fault) => expects.test(fault)));
+      else assert.deepEqual(faults, []);
     } catch (error) {
       await shoot(page, `failed: ${name}`).catch(() => {});
       if (faults.length) error.message += `\nin the page: ${faults.join('\n')}`;
