@@ -14,6 +14,8 @@ const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile:
 
 /** Opens the console and waits for the verdict on a picture. */
 async function judge(page, picture = portrait) {
+  // From the console itself this would only be another fragment of the same page.
+  await page.goto('about:blank');
   await page.goto(service.console());
   await page.setInputFiles('#file', picture);
   return verdictOf(page);
@@ -51,7 +53,7 @@ scene('a picture that is chosen is shown with its verdict and all that led to it
   assert.equal(await page.locator('#models > li').count(), Object.keys(truth.models).length);
   assert.equal(await page.locator('#crops figure').count(), Object.keys(truth.crops).length);
   const timings = await page.textContent('#timings');
-  for (const step of ['decode', 'detect', 'score', 'total']) assert.match(timings, new RegExp(step, 'i'));
+  for (const step of ['Decode', 'Find faces', 'Score', 'In the pipeline']) assert.ok(timings.includes(step), timings);
   assert.match(timings, /\d ms/);
   await shoot(page, 'console live');
 });
@@ -72,8 +74,6 @@ scene('programs get the full answer, the Kairos answer and a curl command withou
   const full = JSON.parse(await page.getByRole('tabpanel').locator('pre').textContent());
   assert.deepEqual([full.verdict, full.pack.name, full.picture.width], ['live', 'starter', 512]);
   await page.getByRole('tab', { name: 'Kairos answer' }).click();
-  const ask = page.getByRole('tabpanel').getByRole('button', { name: 'Ask', exact: true });
-  if (await ask.isVisible()) await ask.click();
   const kairos = await eventually('the Kairos answer', async () => {
     const text = await page.getByRole('tabpanel').locator('pre').textContent();
     return text && JSON.parse(text);
@@ -89,11 +89,11 @@ scene('programs get the full answer, the Kairos answer and a curl command withou
 scene('moving the threshold over the score says what the verdict would be, and changes no answer', { origins }, async (page) => {
   await judge(page);
   await page.locator('#would-be').waitFor({ state: 'hidden' });
-  await page.getByLabel('Threshold').fill('1');
+  await page.getByLabel('Threshold', { exact: true }).fill('1');
   await page.locator('#would-be').waitFor();
   assert.match(await page.textContent('#would-be'), /attack|spoof/i);
   assert.equal(await page.getAttribute('#verdict', 'data-verdict'), 'live');
-  await page.getByLabel('Threshold').fill('0.3');
+  await page.getByLabel('Threshold', { exact: true }).fill('0.3');
   assert.doesNotMatch(await page.textContent('#would-be'), /attack|spoof/i);
 });
 
