@@ -19,7 +19,7 @@ use crate::linger::ReadOn;
 use crate::metrics::{Metrics, OK};
 use crate::problem::{Failed, Problem};
 use crate::recent::Recent;
-use crate::router::{OTHER, PATHS, is_health};
+use crate::router::{OTHER, PATHS, is_aside};
 use crate::trace;
 use crate::workers::{WorkerError, said};
 
@@ -92,7 +92,7 @@ impl Notes {
 }
 
 /// Gives the request its name and the answer its headers; counts and times it, traces it, and logs one line. What
-/// orchestrators and scrapers ask every few seconds is no work of the service: `notes` is nothing for the admin
+/// orchestrators and scrapers ask every few seconds, and pages for people, are no work of the service: `notes` is nothing for the admin
 /// listener, and both are logged for those alone who want to see everything.
 pub(crate) async fn envelop(
     State(notes): State<Option<Notes>>,
@@ -112,7 +112,7 @@ pub(crate) async fn envelop(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = PATHS.into_iter().find(|route| *route == path);
-    let notes = notes.filter(|_| !is_health(&path));
+    let notes = notes.filter(|_| !is_aside(&path));
     let span = match notes {
         Some(_) => trace::begin(&method, route, request.headers(), arrival.id),
         None => Span::none(),

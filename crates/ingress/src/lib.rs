@@ -16,6 +16,7 @@ mod answer;
 mod body;
 mod config;
 mod connection;
+mod console;
 mod cors;
 mod credentials;
 mod envelope;

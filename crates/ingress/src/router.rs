@@ -15,16 +15,18 @@ use crate::admin::{Gauges, metrics};
 use crate::admission::{Admission, admit};
 use crate::answer::{Endpoint, answer};
 use crate::config::Config;
+use crate::console;
 use crate::cors;
 use crate::envelope::{Arrival, Notes, envelop};
 use crate::health::{Health, livez, readyz};
 use crate::linger::linger;
 use crate::metrics::Metrics;
+use crate::operator;
+use crate::pages;
 use crate::problem::Problem;
 use crate::recent::Recent;
 use crate::version::Version;
 use crate::workers::Workers;
-use crate::{operator, pages};
 
 /// Every path that is answered.
 pub(crate) const PATHS: [&str; 3] = [V0_1, V0_2, V1];
@@ -41,9 +43,10 @@ const RECENT_REFUSALS: &str = "/recent-refusals";
 /// What metrics call every other path.
 pub(crate) const OTHER: &str = "other";
 
-/// Whether orchestrators and load balancers ask there, over and over.
-pub(crate) fn is_health(path: &str) -> bool {
-    [LIVEZ, READYZ, VERSION].contains(&path)
+/// Whether probes ask there, over and over, or people look there. It is no work of the service: it takes no
+/// credentials and no permit, and is not counted.
+pub(crate) fn is_aside(path: &str) -> bool {
+    [LIVEZ, READYZ, VERSION].contains(&path) || console::is_console(path)
 }
 
 /// What handlers work with.
@@ -59,7 +62,7 @@ pub(crate) struct Service {
 }
 
 /// From the outside in: name and headers, browsers' preflights, reading on after errors, a permit, the
-/// route. Health needs no permit. Handlers then look at credentials, limits, body and picture, in this order.
+/// route. Health and pages need no permit. Handlers then look at credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let notes = Some(Notes {
@@ -74,7 +77,9 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         .fallback(refuse_path)
         .with_state(service.clone())
         .layer(from_fn_with_state(admission, admit));
+    let pages = if service.config.console { console::PAGES.to_vec() } else { Vec::new() };
     let router = health()
+        .merge(pages::routes(pages))
         .method_not_allowed_fallback(refuse_method)
         .with_state(service)
         .fallback_service(api)

@@ -5,6 +5,7 @@
 mod bodies;
 mod callers;
 mod connections;
+mod console;
 mod contract;
 mod health;
 mod limits;
