@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .header("app_id", env::var("LIVENESS_APP_ID")?)
         .header("app_key", env::var("LIVENESS_APP_KEY")?)
         .send(form)?;
-    let answer: Value = response.body_mut().read_json()?;
+    let answer: Value = serde_json::from_reader(response.body_mut().as_reader())?;
     if !response.status().is_success() {
         let error = &answer["error"];
         return Err(format!("{} {}: {}", response.status(), error["code"], error["message"]).into());
