@@ -17,10 +17,8 @@ export async function assertAccessible(page) {
 
 /** Nobody has to scroll sideways. */
 export async function assertFits(page) {
-  const [needed, width] = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return [scrollWidth, clientWidth];
-  });
+  const { width } = page.viewportSize();
+  const needed = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(needed <= width, `it is ${needed} px wide where there are ${width}`);
 }
 

@@ -28,8 +28,11 @@ async function verdictOf(page) {
 
 /** What the pixels of a canvas come to. */
 function pixelsOf(page, selector) {
-  return page.$eval(selector, (canvas) => {
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return page.locator(selector).first().evaluate((canvas) => {
+    const { width, height } = canvas;
+    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, width, height);
     let sum = 0;
     data.forEach((value, i) => { sum = (sum * 31 + value + (i % 7)) % 1_000_003; });
     return { sum, isPlain: data.every((value, i) => value === data[i % 4]) };
