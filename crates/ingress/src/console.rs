@@ -11,11 +11,12 @@ macro_rules! asset {
 }
 
 /// The page and all that it loads.
-pub(crate) const PAGES: [Page; 22] = [
+pub(crate) const PAGES: [Page; 23] = [
     Page::html("/console", include_str!("console/console.html")),
     asset!(css, "theme.css"),
     asset!(css, "console.css"),
     asset!(css, "result.css"),
+    asset!(css, "stage.css"),
     asset!(svg, "icon.svg"),
     asset!(js, "theme.js"),
     asset!(js, "console.js"),

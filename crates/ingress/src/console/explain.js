@@ -57,7 +57,7 @@ export function reason({ code, measured, limit, hint }) {
 /** What could not be looked at, in words. */
 export function unchecked(codes) {
   const words = codes.map((code) => (REASONS[code]?.[0] ?? plain(code)).toLowerCase());
-  return words.length === 0 ? '' : `This pack has no means to tell whether: ${words.join('; ')}.`;
+  return words.length === 0 ? '' : `Could not be checked: whether ${words.join('; whether ')}.`;
 }
 
 /** `FACE_TOO_ROUND` as `Face too round`. */

@@ -11,9 +11,7 @@ export function showScore({ score, threshold, verdict }, word) {
   byId('gauge-arc').style.strokeDasharray = `${hasScore ? Math.max(score, 0.004) : 0} 2`;
   byId('gauge-number').textContent = hasScore ? share(score) : '–';
   turn(byId('gauge-mark'), threshold);
-  byId('gauge-text').textContent = hasScore
-    ? `Threshold ${share(threshold)}`
-    : `No score; the threshold is ${share(threshold)}`;
+  byId('gauge-text').textContent = hasScore ? `Threshold ${share(threshold)}` : 'No score';
   if (hasScore) {
     gauge.setAttribute('role', 'meter');
     gauge.setAttribute('aria-valuenow', String(score));

@@ -142,7 +142,7 @@ function showTimings(timings, roundTrip) {
   const rest = total - steps.reduce((sum, [, , time]) => sum + time, 0);
   if (rest > 0.05) steps.push(['rest', 'Everything else', rest]);
   byId('timing-bar').replaceChildren(
-    ...steps.map(([kind, , time]) => {
+    ...steps.filter(([, , time]) => time > 0).map(([kind, , time]) => {
       const part = element('span', { 'data-step': kind });
       part.style.flexGrow = String(Math.max(time, total / 200, 0.001));
       return part;
@@ -159,7 +159,7 @@ function showTimings(timings, roundTrip) {
   byId('timings').replaceChildren(
     ...steps.map((step) => line(...step)),
     line('total', 'In the pipeline', total),
-    line('trip', 'Sent and back, from here', roundTrip),
+    line('trip', 'Round trip', roundTrip),
   );
 }
 
