@@ -22,8 +22,15 @@ pub enum Problem {
     MalformedBody(&'static str),
     /// The body has no picture.
     MissingSelfie,
+    /// There are more pictures than one batch may have.
+    TooManySelfies {
+        /// The limit.
+        limit: usize,
+    },
     /// The threshold is not a number from 0 to 1.
     InvalidThreshold,
+    /// Which faces are asked for is neither of the two that can be.
+    InvalidFaces,
     /// The security level is none, or one that cannot be had here.
     InvalidSecurityLevel(Cow<'static, str>),
     /// Credentials are missing, unknown or wrong: which of them is not said.
@@ -120,7 +127,7 @@ impl Problem {
     }
 
     /// Status, code and text. Our own faults have one fixed text.
-    fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
+    pub(crate) fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         const INTERNAL: (StatusCode, &str, Cow<'_, str>) = (
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -135,6 +142,16 @@ impl Problem {
                 "missing_selfie",
                 "Send the picture as `selfie`: a file part, a base64 text part, or a JSON string."
                     .into(),
+            ),
+            Self::TooManySelfies { limit } => (
+                StatusCode::BAD_REQUEST,
+                "too_many_selfies",
+                format!("A batch may have {limit} pictures at most.").into(),
+            ),
+            Self::InvalidFaces => (
+                StatusCode::BAD_REQUEST,
+                "invalid_faces",
+                "`faces` must be `one` or `all`, and sent once.".into(),
             ),
             Self::InvalidThreshold => (
                 StatusCode::BAD_REQUEST,
@@ -223,7 +240,7 @@ impl Problem {
     }
 
     /// Whether it is our own fault, and not the caller's or the hour's.
-    fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         match self {
             Self::Check(error) => error.is_ours(),
             Self::Worker(_) => true,
@@ -290,6 +307,8 @@ mod tests {
         let kinds = vec![
             Problem::MalformedBody(""),
             Problem::MissingSelfie,
+            Problem::TooManySelfies { limit: 1 },
+            Problem::InvalidFaces,
             Problem::InvalidThreshold,
             Problem::InvalidSecurityLevel("".into()),
             Problem::InvalidCredentials,
@@ -314,6 +333,8 @@ mod tests {
             match kind {
                 Problem::MalformedBody(_)
                 | Problem::MissingSelfie
+                | Problem::TooManySelfies { .. }
+                | Problem::InvalidFaces
                 | Problem::InvalidThreshold
                 | Problem::InvalidSecurityLevel(_)
                 | Problem::InvalidCredentials

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use liveness::{Face, Reason, ReasonCode, Report, Score, SecurityLevel, Timings, Verdict};
+use liveness::{
+    Face, Format, Judgement, ModelScore, Reason, ReasonCode, Rect, Report, Score, SecurityLevel,
+    Timings, Verdict,
+};
 use serde::Serialize;
 
 use crate::envelope::{Arrival, Stamp};
@@ -32,9 +35,9 @@ pub struct ReportFields<'a> {
     reasons: &'a [Reason],
     unchecked: &'a [ReasonCode],
     picture: Picture,
-    faces: &'a [Face],
-    models: BTreeMap<&'a str, f64>,
-    crop_scales: BTreeMap<&'a str, f32>,
+    faces: Vec<FaceFields<'a>>,
+    #[serde(flatten)]
+    models: ModelFields<'a>,
     pack: Pack<'a>,
     device: String,
     timings_ms: TimingsMs,
@@ -42,10 +45,40 @@ pub struct ReportFields<'a> {
 
 #[derive(Debug, Serialize)]
 struct Picture {
+    format: Format,
+    bytes: usize,
     width: usize,
     height: usize,
+    exif_orientation: u8,
     turned_degrees: u16,
     reduction: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct FaceFields<'a> {
+    #[serde(flatten)]
+    face: &'a Face,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assessment: Option<JudgementFields<'a>>,
+}
+
+/// What is said of one face by itself.
+#[derive(Debug, Serialize)]
+struct JudgementFields<'a> {
+    verdict: Verdict,
+    score: Option<f64>,
+    reasons: &'a [Reason],
+    unchecked: &'a [ReasonCode],
+    #[serde(flatten)]
+    models: ModelFields<'a>,
+}
+
+/// What each scorer said and saw, by its id.
+#[derive(Debug, Serialize)]
+struct ModelFields<'a> {
+    models: BTreeMap<&'a str, f64>,
+    crop_scales: BTreeMap<&'a str, f32>,
+    crops: BTreeMap<&'a str, Rect>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,6 +102,9 @@ impl<'a> ReportFields<'a> {
         let Timings { decode, detect, score, total } = report.timings;
         let [decode, detect, score, total] =
             [decode, detect, score, total].map(|t| (t.as_secs_f64() * 1e6).round() / 1e3);
+        let judgements = report.judgements.iter().map(|it| Some(JudgementFields::of(it)));
+        let judgements = judgements.chain(std::iter::repeat_with(|| None));
+        let faces = report.faces.iter().zip(judgements);
         Self {
             verdict: report.verdict,
             score: report.score.map(Score::get),
@@ -77,17 +113,41 @@ impl<'a> ReportFields<'a> {
             reasons: &report.reasons,
             unchecked: &report.unchecked,
             picture: Picture {
+                format: report.format,
+                bytes: report.bytes,
                 width: report.picture.width,
                 height: report.picture.height,
+                exif_orientation: report.exif_orientation,
                 turned_degrees: report.turn.degrees(),
                 reduction: report.reduction,
             },
-            faces: &report.faces,
-            models: report.models.iter().map(|model| (&*model.id, model.live.get())).collect(),
-            crop_scales: report.models.iter().map(|model| (&*model.id, model.crop_scale)).collect(),
+            faces: faces.map(|(face, assessment)| FaceFields { face, assessment }).collect(),
+            models: ModelFields::of(&report.models),
             pack: Pack { name: &report.pack.name, digest: report.pack.digest.to_string() },
             device: report.device.to_string(),
             timings_ms: TimingsMs { decode, detect, score, total },
+        }
+    }
+}
+
+impl<'a> JudgementFields<'a> {
+    fn of(judgement: &'a Judgement) -> Self {
+        Self {
+            verdict: judgement.verdict,
+            score: judgement.score.map(Score::get),
+            reasons: &judgement.reasons,
+            unchecked: &judgement.unchecked,
+            models: ModelFields::of(&judgement.models),
+        }
+    }
+}
+
+impl<'a> ModelFields<'a> {
+    fn of(models: &'a [ModelScore]) -> Self {
+        Self {
+            models: models.iter().map(|model| (&*model.id, model.live.get())).collect(),
+            crop_scales: models.iter().map(|model| (&*model.id, model.crop_scale)).collect(),
+            crops: models.iter().map(|model| (&*model.id, model.crop)).collect(),
         }
     }
 }
