@@ -14,13 +14,14 @@ export function showScore({ score, threshold, verdict }, word) {
   byId('gauge-text').textContent = hasScore ? `Threshold ${share(threshold)}` : 'No score';
   if (hasScore) {
     gauge.setAttribute('role', 'meter');
+    gauge.setAttribute('aria-valuemin', '0');
+    gauge.setAttribute('aria-valuemax', '1');
     gauge.setAttribute('aria-valuenow', String(score));
     gauge.setAttribute('aria-valuetext', `${share(score)}, threshold ${share(threshold)}: ${word}`);
     gauge.setAttribute('aria-label', 'Score');
   } else {
     gauge.setAttribute('role', 'img');
-    gauge.removeAttribute('aria-valuenow');
-    gauge.removeAttribute('aria-valuetext');
+    for (const name of ['valuemin', 'valuemax', 'valuenow', 'valuetext']) gauge.removeAttribute(`aria-${name}`);
     gauge.setAttribute('aria-label', 'No score');
   }
 }
