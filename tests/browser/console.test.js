@@ -194,10 +194,8 @@ scene('axe finds nothing serious, empty and with an answer', { origins }, async 
   await assertAccessible(page);
   await judge(page);
   await assertAccessible(page);
-  for (const name of ['Kairos answer', 'curl']) {
-    await page.getByRole('tab', { name }).click();
-    await assertAccessible(page);
-  }
+  await page.getByRole('tab', { name: 'curl' }).click();
+  await assertAccessible(page);
   const empty = await draw({ width: 640, height: 480 });
   await judge(page, { name: 'empty.jpg', mimeType: 'image/jpeg', buffer: empty });
   await assertAccessible(page);

@@ -129,14 +129,25 @@ scene('metrics that cannot be read are told of, and no figures made of them', { 
   assert.equal(await page.textContent('#rate'), '–');
 });
 
+/** Nothing sticks out of its card. */
+async function assertInCards(page) {
+  const out = await page.$$eval('section', (cards) =>
+    cards.filter((card) => card.scrollWidth > card.clientWidth).map((card) => card.innerText));
+  assert.deepEqual(out, []);
+}
+
 scene('a phone is wide enough, and axe finds nothing serious', { origins, viewport: { width: 360, height: 740 } }, async (page) => {
   await page.goto(service.admin);
   await isReady(page);
   await assertFits(page);
+  await assertInCards(page);
   await assertAccessible(page);
   await shoot(page, 'operator phone');
-  await page.setViewportSize({ width: 1280, height: 900 });
-  await assertAccessible(page);
+  for (const width of [700, 1000, 1280]) {
+    await page.setViewportSize({ width, height: 900 });
+    await assertFits(page);
+    await assertInCards(page);
+  }
 });
 
 scene('it is dark where people want it dark', { origins, colorScheme: 'dark' }, async (page) => {
