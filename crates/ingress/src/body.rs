@@ -163,14 +163,14 @@ async fn read_form(
     let rescan = Rescan::default();
     let mut form = Multipart::new(rescan.watch(body), boundary);
     let (mut selfies, mut threshold, mut security_level) = (Vec::new(), None, None);
-    let mut taken = 0;
+    let mut selfie_bytes = 0;
     while let Some(mut field) = form.next_field().await? {
         rescan.begin_anew();
         match field.name() {
             Some("selfie") if selfies.len() < takes.most() => {
-                let bytes = Vec::with_capacity(room.saturating_sub(taken));
+                let bytes = Vec::with_capacity(room.saturating_sub(selfie_bytes));
                 let mut selfie = collect(&mut field, &rescan, bytes, usize::MAX).await?;
-                taken += selfie.len();
+                selfie_bytes += selfie.len();
                 if takes.most() > 1 {
                     // The room that is left is for those that follow.
                     selfie.shrink_to_fit();
