@@ -36,7 +36,7 @@ struct BatchResult<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome<'a> {
-    Report(ReportFields<'a>),
+    Report(Box<ReportFields<'a>>),
     Error(ErrorFields),
 }
 
@@ -100,7 +100,9 @@ async fn one(
 impl<'a> BatchResult<'a> {
     fn of(outcome: &'a Result<Report, Problem>) -> Self {
         match outcome {
-            Ok(report) => Self { status: 200, outcome: Outcome::Report(ReportFields::of(report)) },
+            Ok(report) => {
+                Self { status: 200, outcome: Outcome::Report(Box::new(ReportFields::of(report))) }
+            }
             Err(problem) => {
                 let (status, code, message) = problem.parts();
                 let outcome = Outcome::Error(ErrorFields { code, message });

@@ -27,6 +27,7 @@ mod linger;
 mod listener;
 mod metrics;
 mod pages;
+mod picture_text;
 mod problem;
 mod rescan;
 mod router;
