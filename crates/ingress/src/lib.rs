@@ -29,6 +29,7 @@ mod listener;
 mod metrics;
 mod operator;
 mod pages;
+mod picture_text;
 mod problem;
 mod recent;
 mod rescan;

@@ -255,7 +255,8 @@ impl Pipeline {
     /// Checks a picture that everyone has, from the first byte to the verdict. Not under the operator's settings,
     /// under which it might not be scored.
     fn check_drawn_face(&mut self) -> Result<Report, CheckError> {
-        let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact: false, every_face: false };
+        let terms =
+            Terms { bar: Bar::default(), min_picture_side_px: 1, exact: false, every_face: false };
         self.check(&DRAWN_FACE, &terms)
     }
 

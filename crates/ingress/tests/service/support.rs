@@ -11,8 +11,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
 use liveness::{
     Bar, Check, CheckError, DecodeError, DetectError, Device, Face, Format, Judgement, ModelScore,
-    PackIdentity, ProofError, Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms,
-    Threshold, Timings, Turn, Verdict,
+    PackIdentity, ProofError, Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity,
+    Size, Terms, Threshold, Timings, Turn, Verdict,
 };
 
 use tokio::sync::mpsc::UnboundedSender;
