@@ -21,6 +21,8 @@ let last = null;
 let asking = null;
 /** Does again what failed. */
 let retry = null;
+/** Does it again for whoever asks then. */
+let asOther = null;
 /** How many files were chosen: the last one counts, however long each takes to read. */
 let chosen = 0;
 
@@ -58,10 +60,11 @@ byId('credentials-form').addEventListener('submit', (event) => {
   }
   who.use(id, key);
   byId('app-key').value = '';
+  const again = asOther;
   clearProblem();
   showWho();
-  if (picture !== null && last === null) askAgain();
-  else byId('file').focus();
+  byId('file').focus();
+  again?.();
 });
 byId('change').addEventListener('click', () => {
   if (byId('credentials').hidden) askWho();
@@ -82,6 +85,7 @@ function fail(problem, again = null, next = null) {
   byId('problem-next').textContent = next ?? usual;
   byId('problem-small').textContent = small;
   retry = canRetry ? again : null;
+  if (next === null) asOther = asksWho ? again : null;
   const button = byId('retry');
   appear(button, retry !== null);
   button.disabled = problem.retryAfter !== null;
@@ -102,7 +106,7 @@ function fail(problem, again = null, next = null) {
 }
 
 function clearProblem() {
-  retry = null;
+  [retry, asOther] = [null, null];
   delete byId('problem').dataset.code;
   appear(byId('problem'), false);
 }
@@ -146,9 +150,7 @@ async function adopt(taken) {
   for (const id of ['result', 'details']) byId(id).classList.add('is-stale');
   for (const id of ['result', 'verdict']) delete byId(id).dataset.verdict;
   byId('again').disabled = false;
-  const note = byId('picture-note');
-  appear(note, taken.bitmap === null);
-  note.textContent = 'Your browser cannot show this kind of picture; the service may well read it.';
+  appear(byId('picture-note'), false);
   showWouldBe();
   redraw();
   await askAgain();
@@ -246,7 +248,9 @@ function busy(isBusy) {
 function answered(result) {
   last = result;
   const { answer, text, roundTrip } = result;
+  showWho();
   showAnswer(answer, roundTrip, picture);
+  appear(byId('picture-note'), picture.bitmap === null);
   // The slider goes to what the level stands for, so that moving it starts from there.
   if (result.terms.level !== '') byId('threshold').value = String(answer.threshold);
   showWouldBe();

@@ -12,18 +12,19 @@ export function showScore({ score, threshold, verdict }, word) {
   byId('gauge-number').textContent = hasScore ? share(score) : '–';
   turn(byId('gauge-mark'), threshold);
   byId('gauge-text').textContent = hasScore ? `Threshold ${share(threshold)}` : 'No score';
-  if (hasScore) {
-    gauge.setAttribute('role', 'meter');
-    gauge.setAttribute('aria-valuemin', '0');
-    gauge.setAttribute('aria-valuemax', '1');
-    gauge.setAttribute('aria-valuenow', String(score));
-    gauge.setAttribute('aria-valuetext', `${share(score)}, threshold ${share(threshold)}: ${word}`);
-    gauge.setAttribute('aria-label', 'Score');
-  } else {
-    gauge.setAttribute('role', 'img');
-    for (const name of ['valuemin', 'valuemax', 'valuenow', 'valuetext']) gauge.removeAttribute(`aria-${name}`);
-    gauge.setAttribute('aria-label', 'No score');
+  // A meter without a value is none.
+  const meter = {
+    'aria-valuemin': '0',
+    'aria-valuemax': '1',
+    'aria-valuenow': String(score),
+    'aria-valuetext': `${share(score)}, threshold ${share(threshold)}: ${word}`,
+  };
+  for (const [name, value] of Object.entries(meter)) {
+    if (hasScore) gauge.setAttribute(name, value);
+    else gauge.removeAttribute(name);
   }
+  gauge.setAttribute('role', hasScore ? 'meter' : 'img');
+  gauge.setAttribute('aria-label', hasScore ? 'Score' : 'No score');
 }
 
 /** Shows where another threshold would be, or nothing where it is null. */
