@@ -1,5 +1,6 @@
 //! What every answer carries, whatever became of the request, and the one log line it leaves.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -18,7 +20,7 @@ use uuid::Uuid;
 use crate::linger::ReadOn;
 use crate::metrics::{Metrics, OK};
 use crate::problem::{Failed, Problem};
-use crate::router::{OTHER, PATHS, is_health};
+use crate::router::{OTHER, PATHS, is_health, is_page};
 use crate::trace;
 use crate::workers::{WorkerError, said};
 
@@ -48,11 +50,28 @@ impl Serialize for ContractTime {
     }
 }
 
+impl JsonSchema for ContractTime {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ContractTime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"})
+    }
+}
+
 /// The fields that every body begins with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Stamp {
+    /// The request's name, new for each: quote it when you ask the operator. It is `X-Request-ID` too.
     api_req_uid: Uuid,
+    /// When the answer was ready: UTC, `YYYY-MM-DD HH:MM:SS`.
     processed_at: ContractTime,
+    /// When the request came: UTC, `YYYY-MM-DD HH:MM:SS`.
     requested_at: ContractTime,
 }
 
@@ -68,7 +87,7 @@ impl Stamp {
 }
 
 /// Gives the request its name and the answer its headers; counts and times it, traces it, and logs one line. What
-/// orchestrators and scrapers ask every few seconds is no work of the service: `metrics` is nothing for the admin
+/// orchestrators and scrapers ask every few seconds is no work of the service, and neither are pages: `metrics` is nothing for the admin
 /// listener, and both are logged for those alone who want to see everything.
 pub(crate) async fn envelop(
     State(metrics): State<Option<Arc<Metrics>>>,
@@ -88,7 +107,7 @@ pub(crate) async fn envelop(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = PATHS.into_iter().find(|route| *route == path);
-    let metrics = metrics.filter(|_| !is_health(&path));
+    let metrics = metrics.filter(|_| !is_health(&path) && !is_page(&path));
     let span = match metrics {
         Some(_) => trace::begin(&method, route, request.headers(), arrival.id),
         None => Span::none(),

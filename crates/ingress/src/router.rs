@@ -20,19 +20,21 @@ use crate::envelope::{Arrival, envelop};
 use crate::health::{Health, livez, readyz};
 use crate::linger::linger;
 use crate::metrics::Metrics;
+use crate::openapi;
+use crate::pages;
 use crate::problem::Problem;
 use crate::version::Version;
 use crate::workers::Workers;
 
 /// Every path that is answered.
 pub(crate) const PATHS: [&str; 3] = [V0_1, V0_2, V1];
-const V0_1: &str = "/v0.1/liveness-verification";
-const V0_2: &str = "/v0.2/liveness-verification";
-const V1: &str = "/v1/liveness";
+pub(crate) const V0_1: &str = "/v0.1/liveness-verification";
+pub(crate) const V0_2: &str = "/v0.2/liveness-verification";
+pub(crate) const V1: &str = "/v1/liveness";
 
-const LIVEZ: &str = "/livez";
-const READYZ: &str = "/readyz";
-const VERSION: &str = "/version";
+pub(crate) const LIVEZ: &str = "/livez";
+pub(crate) const READYZ: &str = "/readyz";
+pub(crate) const VERSION: &str = "/version";
 const METRICS: &str = "/metrics";
 
 /// What metrics call every other path.
@@ -41,6 +43,11 @@ pub(crate) const OTHER: &str = "other";
 /// Whether orchestrators and load balancers ask there, over and over.
 pub(crate) fn is_health(path: &str) -> bool {
     [LIVEZ, READYZ, VERSION].contains(&path)
+}
+
+/// Whether people look there.
+pub(crate) fn is_page(path: &str) -> bool {
+    openapi::PATHS.contains(&path)
 }
 
 /// What handlers work with.
@@ -55,7 +62,7 @@ pub(crate) struct Service {
 }
 
 /// From the outside in: name and headers, browsers' preflights, reading on after errors, a permit, the
-/// route. Health needs no permit. Handlers then look at credentials, limits, body and picture, in this order.
+/// route. Health and pages need no permit. Handlers then look at credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let metrics = Some(Arc::clone(&service.metrics));
@@ -68,6 +75,7 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         .with_state(service.clone())
         .layer(from_fn_with_state(admission, admit));
     let router = health()
+        .merge(pages::routes(openapi::pages()))
         .method_not_allowed_fallback(refuse_method)
         .with_state(service)
         .fallback_service(api)

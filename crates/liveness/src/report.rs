@@ -8,6 +8,7 @@ use face_detector::Face;
 use frame::{Size, Turn};
 use model_pack::{Digest, SecurityLevel};
 use onnx::Device;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::decide::{Threshold, Verdict};
@@ -49,7 +50,7 @@ pub struct Report {
 }
 
 /// Which pack answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PackIdentity {
     /// Its name.
     pub name: String,

@@ -9,6 +9,7 @@ mod contract;
 mod health;
 mod limits;
 mod metrics;
+mod openapi;
 mod support;
 mod tls;
 mod v1;
