@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import pathlib
+import resource
 import signal
 import statistics
 import subprocess
@@ -53,21 +54,34 @@ def ask(running, args, *words):
     """Begins to ask; what came of it is on its standard output at the end."""
     url = f"http://127.0.0.1:{running.port}{KAIROS_PATH}"
     environment = {**os.environ, "APP_ID": APP_ID, "APP_KEY": APP_KEY}
-    return subprocess.Popen([PACE, url, "--size", args.size, *map(str, words)], env=environment, text=True,
-                            stdout=subprocess.PIPE)
+    asking = subprocess.Popen([PACE, url, "--size", args.size, *map(str, words)], env=environment, text=True,
+                              stdout=subprocess.PIPE)
+    asking.cpu_s_before = cpu_s_of_children()
+    return asking
+
+
+def cpu_s_of_children():
+    """Of those that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def told(asking):
+    """What came of it, with how many cores the asking itself took; waits for its end."""
     out, _ = asking.communicate(timeout=7200)
-    return json.loads(out)
+    result = json.loads(out)
+    cpu_s = cpu_s_of_children() - asking.cpu_s_before
+    return {**result, "asker_cores": round(cpu_s / result["took_s"], 3)}
 
 
 def peak(running, args):
+    """Requests/s at most, and how many cores asking for them took."""
     told(ask(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", 3))
-    outcomes = told(ask(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", PEAK_S))["outcomes"]
+    result = told(ask(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", PEAK_S))
+    outcomes = result["outcomes"]
     if set(outcomes) != {"200"}:
         raise SystemExit(f"at {PEAK_CONNECTIONS} at once not all is answered: {outcomes}")
-    return outcomes["200"]["per_s"]
+    return outcomes["200"]["per_s"], result["asker_cores"]
 
 
 def watch(asking, running, every_s):
@@ -81,15 +95,17 @@ def watch(asking, running, every_s):
 
 def overload(args, scratch):
     with server(args, scratch) as running:
-        can = peak(running, args)
+        can, asker_cores = peak(running, args)
         before = running.memory_mib("VmRSS")
         asking = ask(running, args, "--rate", 4 * can, "--seconds", args.seconds or 60)
         memory = watch(asking, running, 1)
-        outcomes = told(asking)["outcomes"]
-        again = peak(running, args)
+        result = told(asking)
+        outcomes = result["outcomes"]
+        again, _ = peak(running, args)
         kept = outcomes["200"]["per_s"] / max(can, again)
         halves = [[mib for _, mib in half] for half in (memory[len(memory) // 4:len(memory) // 2], memory[-len(memory) // 4:])]
         result = {"peak_per_s": can, "peak_again_per_s": again, "asked_per_s": 4 * can, "goodput_share": round(kept, 3),
+                  "asker_cores": {"peak": asker_cores, "overload": result["asker_cores"]},
                   "outcomes": outcomes, "memory_mib": {"before": before, "second_quarter": statistics.median(halves[0]),
                                                        "last_quarter": statistics.median(halves[1]),
                                                        "most": max(mib for _, mib in memory)}}
@@ -100,7 +116,7 @@ def overload(args, scratch):
 def endurance(args, scratch):
     seconds = args.seconds or 1800
     with server(args, scratch) as running:
-        can = peak(running, args)
+        can, _ = peak(running, args)
         asking = ask(running, args, "--rate", 0.8 * can, "--seconds", seconds)
         memory = watch(asking, running, max(seconds / 180, 1))
         outcomes = told(asking)["outcomes"]

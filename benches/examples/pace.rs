@@ -79,7 +79,7 @@ fn option(name: &str) -> Option<String> {
     std::env::args().skip_while(|word| word != name).nth(1)
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let url = std::env::args().nth(1).expect("the first word is a URL");
     let seconds: f64 = option("--seconds").expect("--seconds N").parse().unwrap();

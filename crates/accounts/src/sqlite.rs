@@ -21,8 +21,11 @@ use crate::store::{
     DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, day_text,
 };
 
-/// The longest wait for another process that writes.
+/// The longest wait of a request for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest wait of whoever starts, or changes an app: on a disk that others keep busy, a change takes seconds.
+const PATIENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often the disk is made to catch up with counts: with the time that takes, well within the second
 /// that is promised.
@@ -65,7 +68,7 @@ impl Sqlite {
         let began = Instant::now();
         loop {
             match Self::open_file(path) {
-                Err(error) if is_of_another_process(&error) && began.elapsed() < BUSY_TIMEOUT => {
+                Err(error) if is_of_another_process(&error) && began.elapsed() < PATIENT_TIMEOUT => {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 outcome => return outcome,
@@ -122,6 +125,7 @@ impl Sqlite {
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.connection.busy_timeout(PATIENT_TIMEOUT)?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         let outcome = (|| {
             let transaction = self.connection.transaction()?;
@@ -131,6 +135,7 @@ impl Sqlite {
             Ok(outcome)
         })();
         self.connection.pragma_update(None, "synchronous", "NORMAL")?;
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
         outcome
     }
 }
