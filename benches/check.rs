@@ -10,7 +10,7 @@ use crate::pictures::Picture;
 
 /// As the service asks for it where a request says nothing.
 pub(crate) fn terms() -> Terms {
-    Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false }
+    Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false, every_face: false }
 }
 
 /// Every picture with every pack.

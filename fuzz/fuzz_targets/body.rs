@@ -42,6 +42,7 @@ mod problem {
     pub(crate) enum Problem {
         MalformedBody(&'static str),
         MissingSelfie,
+        TooManySelfies { limit: usize },
         InvalidThreshold,
         BodyTooLarge { limit_bytes: usize },
         UnsupportedMediaType,
@@ -50,7 +51,7 @@ mod problem {
     }
 }
 
-use body::Submission;
+use body::{Submission, Takes};
 use config::Config;
 use problem::Problem;
 
@@ -64,14 +65,20 @@ fuzz_target!(|input: &[u8]| {
         4 => "multipart/form-data; boundary=\"\"",
         _ => "Multipart/Form-Data; charset=utf-8; boundary=B; boundary=C",
     };
-    let takes_level = kind & 8 == 8;
+    let takes = match kind >> 5 & 3 {
+        0 => Takes::Selfie,
+        1 => Takes::SelfieAndLevel,
+        most => Takes::Selfies(usize::from(most)),
+    };
     let most = if kind & 16 == 16 { 100 } else { 10_000 };
-    let read = |chunk| read(media_type, body, chunk, most, takes_level);
+    let read = |chunk| read(media_type, body, chunk, most, takes);
     let whole = read(body.len().max(1));
     let cut = read(usize::from(chunk) + 1);
     for submission in [&whole, &cut].into_iter().flatten() {
-        assert!(submission.selfie.len() <= most.min(body.len()));
-        assert!(takes_level || submission.security_level.is_none());
+        let pictures = submission.selfies.iter().flatten();
+        assert!(pictures.map(Vec::len).sum::<usize>() <= most.min(body.len()));
+        assert!((1..=3).contains(&submission.selfies.len()));
+        assert!(takes != Takes::Selfie || submission.security_level.is_none());
     }
     if body.len() > most {
         // In chunks, a form may end or be malformed before it is too long.
@@ -80,7 +87,7 @@ fuzz_target!(|input: &[u8]| {
     }
     match (whole, cut) {
         (Ok(whole), Ok(cut)) => {
-            assert_eq!(whole.selfie, cut.selfie);
+            assert_eq!(whole.selfies, cut.selfies);
             assert_eq!(whole.threshold, cut.threshold);
             assert_eq!(whole.security_level, cut.security_level);
         }
@@ -94,7 +101,7 @@ fn read(
     body: &[u8],
     chunk: usize,
     most: usize,
-    takes_level: bool,
+    takes: Takes,
 ) -> Result<Submission, Problem> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -105,5 +112,5 @@ fn read(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let _inside = runtime.as_ref().expect("there is a runtime").enter();
     // All of the body is there: nothing is ever waited for.
-    body::read(&headers, body, &config, takes_level).now_or_never().expect("it never waits")
+    body::read(&headers, body, &config, takes).now_or_never().expect("it never waits")
 }

@@ -68,7 +68,9 @@ impl Sqlite {
         let began = Instant::now();
         loop {
             match Self::open_file(path) {
-                Err(error) if is_of_another_process(&error) && began.elapsed() < PATIENT_TIMEOUT => {
+                Err(error)
+                    if is_of_another_process(&error) && began.elapsed() < PATIENT_TIMEOUT =>
+                {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 outcome => return outcome,

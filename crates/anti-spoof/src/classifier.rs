@@ -85,6 +85,12 @@ impl Classifier {
         self.spec.crop.scale_within(size, face)
     }
 
+    /// What this model gets to see of a picture of `size`; may reach past its edges, where it sees the picture
+    /// mirrored.
+    pub(crate) fn crop(&self, size: Size, face: &Rect) -> Rect {
+        self.spec.crop.region(size, face).rect()
+    }
+
     /// The probability that the face in `face` is a living one, as this model alone sees it.
     ///
     /// # Errors

@@ -30,6 +30,20 @@ pub(crate) enum Region {
     Square(Part),
 }
 
+impl Region {
+    /// The same as a box.
+    pub(crate) fn rect(self) -> Rect {
+        match self {
+            Self::Inside(PixelRect { left, top, size }) => {
+                Rect::new(left as f32, top as f32, size.width as f32, size.height as f32)
+            }
+            Self::Square(Part { left, top, size }) => {
+                Rect::new(left as f32, top as f32, size.width as f32, size.height as f32)
+            }
+        }
+    }
+}
+
 impl Crop {
     /// The region of a picture of `size` around the box `face`, which is proper.
     pub(crate) fn region(self, size: Size, face: &Rect) -> Region {

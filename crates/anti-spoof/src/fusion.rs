@@ -85,6 +85,7 @@ mod tests {
             id: id.into(),
             live: score(live),
             crop_scale: 2.7,
+            crop: Rect::new(0.0, 0.0, 1.0, 1.0),
         };
         ids.into_iter().zip(live).map(model).collect()
     }

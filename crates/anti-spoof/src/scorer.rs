@@ -37,6 +37,8 @@ pub struct ModelScore {
     pub live: Score,
     /// How many times the face box it got to see: what its crop asks for, or as much as the picture has.
     pub crop_scale: f32,
+    /// What it got to see, in pixels of the frame; may reach past its edges, where it saw the frame mirrored.
+    pub crop: Rect,
 }
 
 impl Scorer {
@@ -62,7 +64,8 @@ impl Scorer {
             .map(|classifier| {
                 let live = classifier.classify(frame, face)?;
                 let crop_scale = classifier.crop_scale(frame.size(), face);
-                Ok(ModelScore { id: classifier.id().clone(), live, crop_scale })
+                let crop = classifier.crop(frame.size(), face);
+                Ok(ModelScore { id: classifier.id().clone(), live, crop_scale, crop })
             })
             .collect::<Result<Vec<_>, ScoreError>>()?;
         let fused = self.fusion.fuse(&models)?;

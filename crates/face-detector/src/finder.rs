@@ -1,6 +1,6 @@
 //! Faces as selfies have them: near, filling the frame, and in pictures that lie on their side.
 
-use frame::{Frame, Picture, Size, Turn};
+use frame::{Frame, Picture, Rect, Size, Turn};
 
 use crate::detector::Detector;
 use crate::error::DetectError;
@@ -38,14 +38,19 @@ impl Found {
         turned
     }
 
-    /// The faces in `picture` as it was sent, neither turned nor reduced, largest first.
+    /// `face`, which is one of these, in `picture` as it was sent, neither turned nor reduced.
     #[must_use]
-    pub fn faces_as_sent(&self, picture: &Picture) -> Vec<Face> {
-        let (size, times) = (picture.frame.size(), picture.reduction as f32);
-        let as_sent = |face: &Face| face.turned_back(self.turn, size).stretched(times, times);
-        let mut faces: Vec<Face> = self.faces.iter().map(as_sent).collect();
-        largest_first(&mut faces);
-        faces
+    pub fn face_as_sent(&self, picture: &Picture, face: &Face) -> Face {
+        let times = picture.reduction as f32;
+        face.turned_back(self.turn, picture.frame.size()).stretched(times, times)
+    }
+
+    /// The same of any box.
+    #[must_use]
+    pub fn rect_as_sent(&self, picture: &Picture, rect: Rect) -> Rect {
+        let Rect { top_left, delta } = self.turn.undo_rect(picture.frame.size(), rect);
+        let times = picture.reduction as f32;
+        Rect::new(top_left.x * times, top_left.y * times, delta.x * times, delta.y * times)
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use serde::Serialize;
 
 use crate::error::{CodecError, DecodeError};
 use crate::frame::{Frame, KEPT_BYTES};
@@ -15,7 +16,8 @@ use crate::turn::{Turn, turn_pixels};
 use crate::{jpeg, tiff, webp};
 
 /// The picture formats read here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Baseline and progressive, in colour, gray or CMYK.
     Jpeg,
@@ -104,12 +106,17 @@ pub struct Picture {
     /// Pixels of the picture for one of the frame, across and down. Those at an edge may stand for fewer: the last of
     /// a row or column as it was stored, before it was turned upright.
     pub reduction: usize,
+    /// What it came as.
+    pub format: Format,
+    /// How it was stored, as EXIF numbers it (1 to 8; 1 is upright). Already undone in `frame` and `size`.
+    pub exif_orientation: u8,
 }
 
 impl Default for Picture {
     /// One black pixel.
     fn default() -> Self {
-        Self { frame: Frame::default(), size: Size::new(1, 1), reduction: 1 }
+        let (size, format) = (Size::new(1, 1), Format::Png);
+        Self { frame: Frame::default(), size, reduction: 1, format, exif_orientation: 1 }
     }
 }
 
@@ -174,7 +181,9 @@ impl Decoder {
         }
         let frame = Frame::from_rgb8(turn.size(size), pixels)
             .expect("the decoder gave as many pixels as its header said, and at least one");
-        self.picture = Picture { frame, size: turn.size(full_size), reduction };
+        let size = turn.size(full_size);
+        let exif_orientation = orientation.to_exif();
+        self.picture = Picture { frame, size, reduction, format, exif_orientation };
         self.give_back();
         Ok(&self.picture)
     }

@@ -3,7 +3,14 @@
 
 /// A place in a picture, in pixels. It may lie outside: a detector guesses where a cut-off ear is.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 pub struct Point {
     /// Pixels from the left edge.
@@ -22,7 +29,14 @@ impl Point {
 
 /// Width and height of a box, in pixels. Named as the Kairos contract names it.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 pub struct Delta {
     /// Width.
@@ -33,7 +47,14 @@ pub struct Delta {
 
 /// An upright box: its top left corner, its width and its height, in pixels.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 pub struct Rect {
     /// The corner nearest the origin.

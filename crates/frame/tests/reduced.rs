@@ -53,7 +53,7 @@ fn a_reduced_picture_is_the_whole_one_at_a_smaller_size() {
     for (name, bytes) in every_jpeg() {
         let whole = decoded(&bytes, &Reduction::NONE).frame;
         for reduction in [2, 4, 8] {
-            let Picture { frame, size, reduction: found } = decoded(&bytes, &by(reduction));
+            let Picture { frame, size, reduction: found, .. } = decoded(&bytes, &by(reduction));
             assert_eq!((size, found), (whole.size(), reduction), "{name}");
             assert_eq!(
                 frame.size(),

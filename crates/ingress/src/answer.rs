@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use accounts::Caller;
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
+use accounts::{Caller, Hold};
+use axum::extract::{Extension, Query, Request, State};
+use axum::http::Uri;
 use axum::response::Response;
-use liveness::{Bar, Terms};
+use liveness::{Bar, Report, Terms, Threshold};
+use serde::Deserialize;
 use tracing::{Instrument, info_span};
 
-use crate::body::{self, Submission};
+use crate::batch;
+use crate::body::{self, Submission, Takes};
 use crate::config::Config;
 use crate::credentials;
 use crate::envelope::Arrival;
@@ -32,6 +33,8 @@ pub(crate) enum Endpoint {
     KairosV0_2,
     /// `/v1/liveness`, our own.
     V1,
+    /// `/v1/liveness/batch`, the same for several pictures.
+    V1Batch,
 }
 
 /// `POST` to any of them.
@@ -39,16 +42,13 @@ pub(crate) async fn answer(
     endpoint: Endpoint,
     State(service): State<Service>,
     Extension(arrival): Extension<Arrival>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
     let deadline = arrival.instant + Duration::from_millis(service.config.deadline_ms);
-    let caller =
-        info_span!("credentials").in_scope(|| credentials::identify(&service.accounts, &headers));
+    let caller = info_span!("credentials")
+        .in_scope(|| credentials::identify(&service.accounts, request.headers()));
     let Some(caller) = caller else { return Problem::InvalidCredentials.respond(arrival) };
-    let answer = check(endpoint, &service, arrival, &caller, &headers, body, deadline);
-    let answer = tokio::time::timeout_at(deadline.into(), answer).await;
-    let answer = answer.unwrap_or(Err(Problem::DeadlineExceeded));
+    let answer = check(endpoint, &service, arrival, &caller, request, deadline).await;
     let code = answer.as_ref().map_or_else(Problem::code, |_| OK);
     service.metrics.count_app(&caller.app_id, code);
     answer.unwrap_or_else(|problem| problem.respond(arrival))
@@ -59,32 +59,113 @@ async fn check(
     service: &Service,
     arrival: Arrival,
     caller: &Caller,
-    headers: &HeaderMap,
-    body: Body,
+    request: Request,
     deadline: Instant,
 ) -> Result<Response, Problem> {
-    let config = &service.config;
-    let hold = service.accounts.admit(caller).instrument(info_span!("limits")).await;
-    let hold = hold.map_err(|denial| {
-        service.metrics.count_denial(&denial);
-        Problem::denied(denial, config.rate_limited_status)
-    })?;
-    // Kairos knows no levels: a part of that name is one of those that mean nothing there.
-    let takes_level = matches!(endpoint, Endpoint::V1);
-    let submission = body::read(headers, body, config, takes_level);
-    let submission = submission.instrument(info_span!("body")).await?;
-    let terms = terms(endpoint, &submission, config)?;
-    let Checked { report, queued } =
-        service.workers.check(submission.selfie, terms, deadline).await?;
-    service.metrics.count_report(queued, &report);
-    trace::note_report(&report);
-    let mut answer = match endpoint {
-        Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => {
-            json(&KairosAnswer::new(arrival, &report, &config.response_codes))
-        }
-        Endpoint::V1 => json(&V1Answer::new(arrival, &report)),
+    let received = async {
+        let hold = admit(service, caller).await?;
+        let (selfies, terms) = receive(endpoint, &service.config, request).await?;
+        Ok((hold, selfies, terms))
     };
-    if config.server_timing {
+    let (hold, mut selfies, terms) = in_time(deadline, received).await?;
+    let codes = &service.config.response_codes;
+    match endpoint {
+        Endpoint::V1Batch => {
+            Ok(batch::answer(service, arrival, caller, hold, selfies, terms, deadline).await)
+        }
+        Endpoint::V1 => {
+            let write = |report: &Report| json(&V1Answer::new(arrival, report));
+            one(service, arrival, hold, selfies.remove(0)?, terms, deadline, write).await
+        }
+        Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => {
+            let write = |report: &Report| json(&KairosAnswer::new(arrival, report, codes));
+            one(service, arrival, hold, selfies.remove(0)?, terms, deadline, write).await
+        }
+    }
+}
+
+/// One of the caller's quota, for one picture.
+pub(crate) async fn admit(service: &Service, caller: &Caller) -> Result<Hold, Problem> {
+    let hold = service.accounts.admit(caller).instrument(info_span!("limits")).await;
+    hold.map_err(|denial| {
+        service.metrics.count_denial(&denial);
+        Problem::denied(denial, service.config.rate_limited_status)
+    })
+}
+
+/// What was sent: pictures, one at least, and what they are held against.
+async fn receive(
+    endpoint: Endpoint,
+    config: &Config,
+    request: Request,
+) -> Result<(Vec<Result<Vec<u8>, Problem>>, Terms), Problem> {
+    let (head, body) = request.into_parts();
+    let (takes, asked) = match endpoint {
+        Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => (Takes::Selfie, Asked::default()),
+        Endpoint::V1 => (Takes::SelfieAndLevel, Asked::of(&head.uri)?),
+        Endpoint::V1Batch => (Takes::Selfies(config.max_batch), Asked::of(&head.uri)?),
+    };
+    let submission = body::read(&head.headers, body, config, takes);
+    let Submission { selfies, threshold, security_level } =
+        submission.instrument(info_span!("body")).await?;
+    let min_picture_side_px = match endpoint {
+        Endpoint::KairosV0_1 => config.v0_1_min_picture_side_px,
+        Endpoint::KairosV0_2 | Endpoint::V1 | Endpoint::V1Batch => None,
+    };
+    let terms = Terms {
+        bar: bar(threshold, security_level.as_deref(), config)?,
+        min_picture_side_px: min_picture_side_px.unwrap_or(config.min_picture_side_px),
+        exact: false,
+        every_face: asked.faces == Faces::All,
+    };
+    Ok((selfies, terms))
+}
+
+/// What scores are held against.
+fn bar(threshold: Option<Threshold>, level: Option<&str>, config: &Config) -> Result<Bar, Problem> {
+    let level = level.map(|name| {
+        name.trim().parse().map_err(|_| {
+            Problem::InvalidSecurityLevel(
+                "`security_level` must be convenience, standard or hardened.".into(),
+            )
+        })
+    });
+    match (threshold, level.transpose()?) {
+        (Some(_), Some(_)) => Err(Problem::InvalidSecurityLevel(
+            "Send `threshold` or `security_level`, not both.".into(),
+        )),
+        (Some(threshold), None) => Ok(Bar::Threshold(threshold)),
+        (None, Some(level)) => Ok(Bar::Level(level)),
+        (None, None) => Ok(config.bar()),
+    }
+}
+
+/// What a worker makes of one picture, counted.
+pub(crate) async fn judge(
+    service: &Service,
+    selfie: Vec<u8>,
+    terms: Terms,
+    deadline: Instant,
+) -> Result<Checked, Problem> {
+    let checked = in_time(deadline, service.workers.check(selfie, terms, deadline)).await?;
+    service.metrics.count_report(checked.queued, &checked.report);
+    trace::note_report(&checked.report);
+    Ok(checked)
+}
+
+/// Judges one picture, and has its report written by `write`.
+async fn one(
+    service: &Service,
+    arrival: Arrival,
+    hold: Hold,
+    selfie: Vec<u8>,
+    terms: Terms,
+    deadline: Instant,
+    write: impl FnOnce(&Report) -> Response,
+) -> Result<Response, Problem> {
+    let Checked { report, queued } = judge(service, selfie, terms, deadline).await?;
+    let mut answer = write(&report);
+    if service.config.server_timing {
         let timing = server_timing::header(queued, &report.timings, arrival.instant.elapsed());
         answer.headers_mut().insert(server_timing::NAME, timing);
     }
@@ -93,28 +174,35 @@ async fn check(
     Ok(answer)
 }
 
-/// What this picture is held against.
-fn terms(endpoint: Endpoint, submission: &Submission, config: &Config) -> Result<Terms, Problem> {
-    let threshold = submission.threshold.map(Bar::Threshold);
-    let level = submission.security_level.as_ref().map(|name| {
-        name.trim().parse().map_err(|_| {
-            Problem::InvalidSecurityLevel(
-                "`security_level` must be convenience, standard or hardened.".into(),
-            )
-        })
-    });
-    let level = level.transpose()?;
-    if threshold.is_some() && level.is_some() {
-        return Err(Problem::InvalidSecurityLevel(
-            "Send `threshold` or `security_level`, not both.".into(),
-        ));
+async fn in_time<T>(
+    deadline: Instant,
+    step: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let outcome = tokio::time::timeout_at(deadline.into(), step).await;
+    outcome.unwrap_or(Err(Problem::DeadlineExceeded))
+}
+
+/// What comes behind the `?` of our own paths; anything else there means nothing.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    faces: Faces,
+}
+
+/// Which faces are judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Faces {
+    /// The one that is meant.
+    #[default]
+    One,
+    /// Each by itself, too.
+    All,
+}
+
+impl Asked {
+    fn of(uri: &Uri) -> Result<Self, Problem> {
+        let asked = Query::try_from_uri(uri);
+        asked.map(|Query(asked)| asked).map_err(|_| Problem::InvalidFaces)
     }
-    let min_picture_side_px = match endpoint {
-        Endpoint::KairosV0_1 => {
-            config.v0_1_min_picture_side_px.unwrap_or(config.min_picture_side_px)
-        }
-        Endpoint::KairosV0_2 | Endpoint::V1 => config.min_picture_side_px,
-    };
-    let bar = threshold.or(level.map(Bar::Level)).unwrap_or(config.bar());
-    Ok(Terms { bar, min_picture_side_px, exact: false })
 }

@@ -22,10 +22,46 @@ use crate::rescan::{EndlessHead, Rescan};
 /// More text than any number or level needs.
 const MAX_TERM_BYTES: usize = 256;
 
+/// What an endpoint reads of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// One `selfie` and a threshold, as Kairos has it: a part named `security_level` is one of those that mean nothing.
+    Selfie,
+    /// One `selfie`, and a threshold or a security level.
+    SelfieAndLevel,
+    /// So many selfies at most, and a threshold or a security level: parts named `selfie`, or the list `selfies`.
+    Selfies(usize),
+}
+
+impl Takes {
+    fn most(self) -> usize {
+        match self {
+            Self::Selfie | Self::SelfieAndLevel => 1,
+            Self::Selfies(most) => most,
+        }
+    }
+
+    fn level(self) -> bool {
+        self != Self::Selfie
+    }
+
+    /// What one selfie too many is.
+    fn too_many(self) -> Problem {
+        match self {
+            // Which of two would be the one that is meant?
+            Self::Selfie | Self::SelfieAndLevel => {
+                Problem::MalformedBody("`selfie` must be sent once.")
+            }
+            Self::Selfies(limit) => Problem::TooManySelfies { limit },
+        }
+    }
+}
+
 /// What a caller sends.
 pub(crate) struct Submission {
-    /// The picture's bytes, whatever they are.
-    pub selfie: Vec<u8>,
+    /// The pictures' bytes, whatever they are, in the order sent: one at least. Text that stands for no bytes is a
+    /// problem of that picture alone.
+    pub selfies: Vec<Result<Vec<u8>, Problem>>,
     pub threshold: Option<Threshold>,
     /// As sent; what it means is for the endpoint to say.
     pub security_level: Option<String>,
@@ -36,7 +72,7 @@ pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
     config: &Config,
-    takes_level: bool,
+    takes: Takes,
 ) -> Result<Submission, Problem> {
     let max_bytes = config.max_body_bytes;
     let too_large = Problem::BodyTooLarge { limit_bytes: max_bytes };
@@ -53,9 +89,9 @@ pub(crate) async fn read(
     // up to twice as much.
     let room = announced.map_or(0, |length| length as usize);
     let submission = if essence.eq_ignore_ascii_case("multipart/form-data") {
-        read_form(media_type, body, room, takes_level).await
+        read_form(media_type, body, room, takes).await
     } else if essence.eq_ignore_ascii_case("application/json") {
-        read_json(body, room, takes_level).await
+        read_json(body, room, takes).await
     } else {
         return Err(Problem::UnsupportedMediaType);
     };
@@ -121,34 +157,38 @@ async fn read_form(
     media_type: &str,
     body: BodyDataStream,
     room: usize,
-    takes_level: bool,
+    takes: Takes,
 ) -> Result<Submission, Fault> {
     let boundary = multer::parse_boundary(media_type)?;
     let rescan = Rescan::default();
     let mut form = Multipart::new(rescan.watch(body), boundary);
-    let (mut selfie, mut threshold, mut security_level) = (None, None, None);
+    let (mut selfies, mut threshold, mut security_level) = (Vec::new(), None, None);
+    let mut taken = 0;
     while let Some(mut field) = form.next_field().await? {
         rescan.begin_anew();
         match field.name() {
-            Some("selfie") if selfie.is_none() => {
-                selfie =
-                    Some(collect(&mut field, &rescan, Vec::with_capacity(room), usize::MAX).await?);
+            Some("selfie") if selfies.len() < takes.most() => {
+                let bytes = Vec::with_capacity(room.saturating_sub(taken));
+                let mut selfie = collect(&mut field, &rescan, bytes, usize::MAX).await?;
+                taken += selfie.len();
+                if takes.most() > 1 {
+                    // The room that is left is for those that follow.
+                    selfie.shrink_to_fit();
+                }
+                selfies.push(selfie);
             }
             Some("threshold") if threshold.is_none() => {
                 threshold = Some(collect(&mut field, &rescan, Vec::new(), MAX_TERM_BYTES).await?);
             }
-            Some("security_level") if takes_level && security_level.is_none() => {
+            Some("security_level") if takes.level() && security_level.is_none() => {
                 security_level =
                     Some(collect(&mut field, &rescan, Vec::new(), MAX_TERM_BYTES).await?);
             }
-            // Which of two would be the one that is meant?
-            Some("selfie") => {
-                return Err(Problem::MalformedBody("`selfie` must be sent once.").into());
-            }
+            Some("selfie") => return Err(takes.too_many().into()),
             Some("threshold") => {
                 return Err(Problem::MalformedBody("`threshold` must be sent once.").into());
             }
-            Some("security_level") if takes_level => {
+            Some("security_level") if takes.level() => {
                 return Err(Problem::MalformedBody("`security_level` must be sent once.").into());
             }
             _ => drop(collect(&mut field, &rescan, Vec::new(), 0).await?),
@@ -164,14 +204,16 @@ async fn read_form(
         })
         .transpose()?;
     let security_level = security_level.map(|text| String::from_utf8_lossy(&text).into_owned());
-    let selfie = selfie.ok_or(Problem::MissingSelfie)?;
-    let selfie = if is_text(&selfie) {
-        // Anything that only looks like text is for the decoder to refuse.
-        picture_of_text(&selfie).unwrap_or(selfie)
-    } else {
-        selfie
+    if selfies.is_empty() {
+        return Err(Problem::MissingSelfie.into());
+    }
+    // Anything that only looks like text is for the decoder to refuse.
+    let picture = |selfie: Vec<u8>| match is_text(&selfie).then(|| picture_of_text(&selfie)) {
+        Some(Some(picture)) => picture,
+        _ => selfie,
     };
-    Ok(Submission { selfie, threshold, security_level })
+    let selfies = selfies.into_iter().map(|selfie| Ok(picture(selfie))).collect();
+    Ok(Submission { selfies, threshold, security_level })
 }
 
 /// A part's bytes, added to `bytes`; of one that is longer than `enough`, more than that many and not all.
@@ -193,14 +235,23 @@ async fn collect(
 async fn read_json(
     mut body: BodyDataStream,
     room: usize,
-    takes_level: bool,
+    takes: Takes,
 ) -> Result<Submission, Fault> {
+    // Borrowed where it holds no escapes: a picture is large.
     #[derive(Deserialize)]
-    struct Fields<'a> {
-        // Borrowed where it holds no escapes: a picture is large.
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    #[derive(Deserialize)]
+    struct One<'a> {
         #[serde(borrow)]
-        selfie: Option<Cow<'a, str>>,
+        selfie: Option<Text<'a>>,
         // Distinguishes a `null`, which is no number, from nothing.
+        #[serde(default, deserialize_with = "present")]
+        threshold: Option<serde_json::Value>,
+    }
+    #[derive(Deserialize)]
+    struct Many<'a> {
+        #[serde(borrow)]
+        selfies: Option<Vec<Text<'a>>>,
         #[serde(default, deserialize_with = "present")]
         threshold: Option<serde_json::Value>,
     }
@@ -222,29 +273,45 @@ async fn read_json(
     }
     let malformed =
         |_| Problem::MalformedBody("The JSON body cannot be parsed as the expected object.");
-    let fields: Fields<'_> = serde_json::from_slice(&text).map_err(malformed)?;
-    let level = if takes_level {
+    let (texts, threshold): (Vec<Text<'_>>, _) = match takes {
+        Takes::Selfie | Takes::SelfieAndLevel => {
+            let One { selfie, threshold } = serde_json::from_slice(&text).map_err(malformed)?;
+            (selfie.into_iter().collect(), threshold)
+        }
+        Takes::Selfies(_) => {
+            let Many { selfies, threshold } = serde_json::from_slice(&text).map_err(malformed)?;
+            (selfies.unwrap_or_default(), threshold)
+        }
+    };
+    let level = if takes.level() {
         serde_json::from_slice::<Level>(&text).map_err(malformed)?.security_level
     } else {
         None
     };
-    let threshold = fields
-        .threshold
+    let threshold = threshold
         .map(|value| match value {
             serde_json::Value::String(text) => text.parse().ok(),
             value => value.as_f64().and_then(|number| number.try_into().ok()),
         })
         .map(|threshold| threshold.ok_or(Problem::InvalidThreshold))
         .transpose()?;
-    let selfie = fields.selfie.ok_or(Problem::MissingSelfie)?;
-    let selfie = picture_of_text(selfie.as_bytes())
-        .ok_or(Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL."))?;
+    if texts.is_empty() {
+        return Err(Problem::MissingSelfie.into());
+    }
+    if texts.len() > takes.most() {
+        return Err(takes.too_many().into());
+    }
+    let picture = |Text(text): &Text<'_>| {
+        let problem = Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL.");
+        picture_of_text(text.as_bytes()).ok_or(problem)
+    };
+    let selfies = texts.iter().map(picture).collect();
     // What is no string is no level either.
     let security_level = level.map(|value| match value {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     });
-    Ok(Submission { selfie, threshold, security_level })
+    Ok(Submission { selfies, threshold, security_level })
 }
 
 /// Whether bytes can be base64 or a `data:` URL. No picture can: each format has bytes outside it.
@@ -331,7 +398,7 @@ mod tests {
         let body = Body::from_stream(futures_util::stream::iter(chunks));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let config = Config { max_body_bytes: 1 << 16, ..Config::default() };
-        runtime.block_on(read(&headers, body, &config, true))
+        runtime.block_on(read(&headers, body, &config, Takes::SelfieAndLevel))
     }
 
     proptest::proptest! {
@@ -362,7 +429,10 @@ mod tests {
                 body.truncate(cut);
             }
             let outcome = |chunk| match read_in_chunks(media_type, &body, chunk) {
-                Ok(Submission { selfie, threshold, .. }) => (selfie, threshold, ""),
+                Ok(Submission { mut selfies, threshold, .. }) => match selfies.swap_remove(0) {
+                    Ok(selfie) => (selfie, threshold, ""),
+                    Err(problem) => (Vec::new(), None, problem.code()),
+                },
                 Err(problem) => (Vec::new(), None, problem.code()),
             };
             let whole = outcome(body.len().max(1));

@@ -48,6 +48,8 @@ pub struct Config {
     pub min_picture_side_px: usize,
     /// The same for `/v0.1` alone.
     pub v0_1_min_picture_side_px: Option<usize>,
+    /// Most pictures of one batch.
+    pub max_batch: usize,
     /// The status of a request that comes too fast.
     pub rate_limited_status: RateLimitedStatus,
     /// Origins of the pages that browsers may call from, as in `https://app.example`; `*` is all of them.
@@ -78,6 +80,8 @@ impl Default for Config {
             // Kairos documents 300 for v0.2; clients of v0.1 in the wild send 300 too.
             min_picture_side_px: 300,
             v0_1_min_picture_side_px: None,
+            // Of 1 MB each they fit a body, and two workers' time within the deadline.
+            max_batch: 16,
             rate_limited_status: RateLimitedStatus::default(),
             cors_allowed_origins: Vec::new(),
             server_timing: false,
@@ -118,6 +122,11 @@ impl Config {
             self.max_bytes_in_flight.is_none_or(|bytes| bytes >= self.max_body_bytes),
             "ingress.max_bytes_in_flight",
             "at least `ingress.max_body_bytes`, or left out",
+        )?;
+        InvalidSetting::unless(
+            (1..=1000).contains(&self.max_batch),
+            "ingress.max_batch",
+            "from 1 to 1000",
         )?;
         InvalidSetting::unless(
             (1..=1_000_000).contains(&self.max_connections),

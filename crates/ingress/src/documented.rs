@@ -20,6 +20,8 @@ pub(crate) enum Of {
     Picture,
     /// Those under `/v1`.
     V1,
+    /// `/v1/liveness/batch` alone.
+    Batch,
     /// Those of no path, or of another method than the path's.
     Route,
 }
@@ -34,6 +36,18 @@ pub(crate) const RATE_LIMITED: &str = "rate_limited";
 pub(crate) const ERRORS: &[Documented] = &[
     error(400, "malformed_body", Of::Check, "the body cannot be parsed, or a part comes twice"),
     error(400, "missing_selfie", Of::Check, "there is no `selfie` in it"),
+    error(
+        400,
+        "too_many_selfies",
+        Of::Batch,
+        "`/v1/liveness/batch` only: there are more pictures than one batch may have",
+    ),
+    error(
+        400,
+        "invalid_faces",
+        Of::V1,
+        "`/v1` only: `faces` in the query is neither `one` nor `all`, or comes twice",
+    ),
     error(400, "invalid_threshold", Of::Check, "`threshold` is not a number from 0 to 1"),
     error(
         400,
@@ -85,12 +99,7 @@ pub(crate) const ERRORS: &[Documented] = &[
     retried(503, "overloaded", "as many requests are held as can be; `Retry-After`"),
     retried(503, "shutting_down", "this replica is on its way out; `Retry-After`"),
     retried(503, "accounts_unavailable", "quotas cannot be looked up; `Retry-After`"),
-    error(
-        504,
-        "deadline_exceeded",
-        Of::Check,
-        "it was not received and answered in time (10 s)",
-    ),
+    error(504, "deadline_exceeded", Of::Check, "it was not received and answered in time (10 s)"),
 ];
 
 const fn error(status: u16, code: &'static str, of: Of, when: &'static str) -> Documented {

@@ -13,6 +13,7 @@
 mod admin;
 mod admission;
 mod answer;
+mod batch;
 mod body;
 mod config;
 mod connection;

@@ -34,6 +34,7 @@ pub struct Metrics {
     verdicts: IntCounterVec,
     reasons: IntCounterVec,
     score: HistogramVec,
+    batch_pictures: IntCounterVec,
     limit_refusals: IntCounterVec,
     app_requests: IntCounterVec,
     accounts_up: IntGauge,
@@ -151,6 +152,7 @@ impl Metrics {
             verdicts: families.verdicts(),
             reasons: families.reasons(),
             score: families.score(),
+            batch_pictures: families.batch_pictures(),
             limit_refusals: families.limit_refusals(),
             app_requests: families.app_requests(),
             accounts_up: families.accounts_up(),
@@ -229,6 +231,11 @@ impl Metrics {
         for Reason { code, severity, .. } in &report.reasons {
             self.reasons.with_label_values(&[code.as_str(), severity.as_str()]).inc();
         }
+    }
+
+    /// A picture of a batch ended so.
+    pub(crate) fn count_batch_picture(&self, code: &'static str) {
+        self.batch_pictures.with_label_values(&[code]).inc();
     }
 
     /// A request of an app that showed its key ended so.

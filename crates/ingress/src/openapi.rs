@@ -43,9 +43,7 @@ pub fn document() -> Value {
     let mut schemas = Schemas::new();
     let paths = operations::paths(&mut schemas);
     let responses = responses::shared(&mut schemas);
-    let key = |name: &str, description: &str| {
-        json!({"type": "apiKey", "in": "header", "name": name, "description": description})
-    };
+    let key = |name: &str, description: &str| json!({"type": "apiKey", "in": "header", "name": name, "description": description});
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -81,11 +79,7 @@ static PAGE: LazyLock<String> = LazyLock::new(|| page::html(&document()));
 /// The document and the page.
 pub(crate) fn pages() -> [Page; 3] {
     let json = Page { path: OPENAPI, media_type: "application/json", body: Cow::Borrowed(&TEXT) };
-    [
-        json,
-        Page::html(DOCS, &PAGE),
-        Page::css(DOCS_STYLE, include_str!("openapi/page.css")),
-    ]
+    [json, Page::html(DOCS, &PAGE), Page::css(DOCS_STYLE, include_str!("openapi/page.css"))]
 }
 
 #[cfg(test)]

@@ -47,7 +47,9 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     (
         HeaderName::from_static("permissions-policy"),
-        HeaderValue::from_static("camera=(self), microphone=(), geolocation=(), payment=(), usb=()"),
+        HeaderValue::from_static(
+            "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
+        ),
     ),
     (
         HeaderName::from_static("cross-origin-opener-policy"),
@@ -67,7 +69,9 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
         let media_type = HeaderValue::from_static(media_type);
         router.route(
             path,
-            get(async move || (HEADERS, [(header::CONTENT_TYPE, media_type)], body).into_response()),
+            get(async move || {
+                (HEADERS, [(header::CONTENT_TYPE, media_type)], body).into_response()
+            }),
         )
     })
 }

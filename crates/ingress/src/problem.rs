@@ -23,8 +23,15 @@ pub enum Problem {
     MalformedBody(&'static str),
     /// The body has no picture.
     MissingSelfie,
+    /// There are more pictures than one batch may have.
+    TooManySelfies {
+        /// The limit.
+        limit: usize,
+    },
     /// The threshold is not a number from 0 to 1.
     InvalidThreshold,
+    /// Which faces are asked for is neither of the two that can be.
+    InvalidFaces,
     /// The security level is none, or one that cannot be had here.
     InvalidSecurityLevel(Cow<'static, str>),
     /// Credentials are missing, unknown or wrong: which of them is not said.
@@ -128,7 +135,7 @@ impl Problem {
     }
 
     /// Status, code and text. Our own faults have one fixed text.
-    fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
+    pub(crate) fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         const INTERNAL: (StatusCode, &str, Cow<'_, str>) = (
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -143,6 +150,16 @@ impl Problem {
                 "missing_selfie",
                 "Send the picture as `selfie`: a file part, a base64 text part, or a JSON string."
                     .into(),
+            ),
+            Self::TooManySelfies { limit } => (
+                StatusCode::BAD_REQUEST,
+                "too_many_selfies",
+                format!("A batch may have {limit} pictures at most.").into(),
+            ),
+            Self::InvalidFaces => (
+                StatusCode::BAD_REQUEST,
+                "invalid_faces",
+                "`faces` must be `one` or `all`, and sent once.".into(),
             ),
             Self::InvalidThreshold => (
                 StatusCode::BAD_REQUEST,
@@ -231,7 +248,7 @@ impl Problem {
     }
 
     /// Whether it is our own fault, and not the caller's or the hour's.
-    fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         match self {
             Self::Check(error) => error.is_ours(),
             Self::Worker(_) => true,
@@ -299,6 +316,8 @@ mod tests {
         let kinds = vec![
             Problem::MalformedBody(""),
             Problem::MissingSelfie,
+            Problem::TooManySelfies { limit: 1 },
+            Problem::InvalidFaces,
             Problem::InvalidThreshold,
             Problem::InvalidSecurityLevel("".into()),
             Problem::InvalidCredentials,
@@ -323,6 +342,8 @@ mod tests {
             match kind {
                 Problem::MalformedBody(_)
                 | Problem::MissingSelfie
+                | Problem::TooManySelfies { .. }
+                | Problem::InvalidFaces
                 | Problem::InvalidThreshold
                 | Problem::InvalidSecurityLevel(_)
                 | Problem::InvalidCredentials
@@ -364,7 +385,8 @@ mod tests {
         for error in ERRORS {
             assert_eq!(error.retry_after, error.when.contains("`Retry-After`"), "{error:?}");
         }
-        let forbidden = Problem::RateLimited { status: RateLimitedStatus::Forbidden, retry_after_s: 1 };
+        let forbidden =
+            Problem::RateLimited { status: RateLimitedStatus::Forbidden, retry_after_s: 1 };
         let (status, code, _) = forbidden.parts();
         assert_eq!((status.as_u16(), code), (OTHER_RATE_LIMITED, RATE_LIMITED));
     }

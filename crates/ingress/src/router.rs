@@ -27,10 +27,11 @@ use crate::version::Version;
 use crate::workers::Workers;
 
 /// Every path that is answered.
-pub(crate) const PATHS: [&str; 3] = [V0_1, V0_2, V1];
+pub(crate) const PATHS: [&str; 4] = [V0_1, V0_2, V1, V1_BATCH];
 pub(crate) const V0_1: &str = "/v0.1/liveness-verification";
 pub(crate) const V0_2: &str = "/v0.2/liveness-verification";
 pub(crate) const V1: &str = "/v1/liveness";
+pub(crate) const V1_BATCH: &str = "/v1/liveness/batch";
 
 pub(crate) const LIVEZ: &str = "/livez";
 pub(crate) const READYZ: &str = "/readyz";
@@ -67,9 +68,10 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let metrics = Some(Arc::clone(&service.metrics));
     let api = Router::new()
-        .route(V0_1, post(|s, a, h, b| answer(Endpoint::KairosV0_1, s, a, h, b)))
-        .route(V0_2, post(|s, a, h, b| answer(Endpoint::KairosV0_2, s, a, h, b)))
-        .route(V1, post(|s, a, h, b| answer(Endpoint::V1, s, a, h, b)))
+        .route(V0_1, post(|s, a, r| answer(Endpoint::KairosV0_1, s, a, r)))
+        .route(V0_2, post(|s, a, r| answer(Endpoint::KairosV0_2, s, a, r)))
+        .route(V1, post(|s, a, r| answer(Endpoint::V1, s, a, r)))
+        .route(V1_BATCH, post(|s, a, r| answer(Endpoint::V1Batch, s, a, r)))
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
         .with_state(service.clone())

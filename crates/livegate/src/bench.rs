@@ -112,6 +112,7 @@ fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
         bar: config.ingress.bar(),
         min_picture_side_px: config.ingress.min_picture_side_px,
         exact: false,
+        every_face: false,
     };
     let (files, concurrency) = (&*files, &*concurrency);
     let (config, engine, interrupt) = (&config, &engine, &interrupt);

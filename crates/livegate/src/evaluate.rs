@@ -122,6 +122,7 @@ fn limits(threshold: Threshold, exact: bool, config: &Config) -> Limits {
             bar: Bar::Threshold(threshold),
             min_picture_side_px: config.ingress.min_picture_side_px,
             exact,
+            every_face: false,
         },
         max_bytes: config.ingress.max_body_bytes,
         frame: frame::Limits {

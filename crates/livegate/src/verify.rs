@@ -40,6 +40,7 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
         bar: command.bar.bar().unwrap_or(config.ingress.bar()),
         min_picture_side_px: config.ingress.min_picture_side_px,
         exact: command.exact,
+        every_face: false,
     };
     pipeline.threshold(terms.bar)?;
     if let Some(directory) = &command.annotate {

@@ -172,12 +172,17 @@ mod tests {
     }
 
     fn gated(frame: &Frame, face: &Face, settings: &Settings) -> Gated {
-        let terms = Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false };
+        let terms = Terms {
+            bar: Bar::default(),
+            min_picture_side_px: 300,
+            exact: false,
+            every_face: false,
+        };
         gate(&whole(frame), frame, Some(face), settings, 1.0, &terms, &mut LumaSampler::default())
     }
 
     fn whole(frame: &Frame) -> Picture {
-        Picture { frame: frame.clone(), size: frame.size(), reduction: 1 }
+        Picture { frame: frame.clone(), size: frame.size(), ..Picture::default() }
     }
 
     fn codes(frame: &Frame, face: &Face) -> Vec<ReasonCode> {
@@ -228,8 +233,9 @@ mod tests {
         let frame = drawn(|level| level);
         let face = face([400.0, 400.0, 47.9, 60.0]);
         let codes = |size, reduction, min_picture_side_px| -> Vec<ReasonCode> {
-            let picture = Picture { frame: frame.clone(), size, reduction };
-            let terms = Terms { bar: Bar::default(), min_picture_side_px, exact: false };
+            let picture = Picture { frame: frame.clone(), size, reduction, ..Picture::default() };
+            let terms =
+                Terms { bar: Bar::default(), min_picture_side_px, exact: false, every_face: false };
             let (settings, sampler) = (Settings::default(), &mut LumaSampler::default());
             let gated = gate(&picture, &frame, Some(&face), &settings, 1.0, &terms, sampler);
             gated.reasons.into_iter().map(|reason| reason.code).collect()
@@ -251,7 +257,12 @@ mod tests {
     #[test]
     fn a_pack_may_need_more_around_a_face_than_the_settings_ask_for() {
         let (frame, face) = (drawn(|level| level), face([100.0, 100.0, 500.0, 600.0]));
-        let terms = Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false };
+        let terms = Terms {
+            bar: Bar::default(),
+            min_picture_side_px: 300,
+            exact: false,
+            every_face: false,
+        };
         let codes = |max_face_share| -> Vec<ReasonCode> {
             let settings = Settings::default();
             let (picture, sampler) = (whole(&frame), &mut LumaSampler::default());
@@ -329,7 +340,12 @@ mod tests {
         };
         let face = Face { landmarks: Some(posed(10.0, 0.0)), ..face([-10.0, 327.0, 150.0, 172.0]) };
         let frame = drawn(|level| level);
-        let terms = Terms { bar: Bar::default(), min_picture_side_px: 801, exact: false };
+        let terms = Terms {
+            bar: Bar::default(),
+            min_picture_side_px: 801,
+            exact: false,
+            every_face: false,
+        };
         let gated = |severity| {
             let settings = Settings { severity, ..impossible };
             let sampler = &mut LumaSampler::default();

@@ -26,7 +26,7 @@ mod settings;
 
 pub use anti_spoof::{ModelScore, Score};
 pub use face_detector::{DetectError, Face, Landmarks};
-pub use frame::{DecodeError, Rect, Size, Turn};
+pub use frame::{DecodeError, Format, Rect, Size, Turn};
 pub use model_pack::{Digest, SecurityLevel};
 pub use onnx::{Device, ProfileError, Providers};
 
@@ -37,7 +37,7 @@ pub use pipeline::Pipeline;
 pub use providers::{ModelProviders, Watched};
 pub use reason::{Reason, ReasonCode, Severity};
 pub use record::record;
-pub use report::{PackIdentity, Report, Timings};
+pub use report::{Judgement, PackIdentity, Report, Timings};
 pub use self_test::GoldenError;
 pub use settings::{Bar, Consequence, InvalidSetting, Settings, Severities, Terms};
 

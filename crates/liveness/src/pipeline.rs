@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use anti_spoof::{Classifier, ModelScore, ScoreError, Scorer};
-use face_detector::{DetectError, Detector, Finder, Found, Landmarker};
+use face_detector::{DetectError, Detector, Face, Finder, Found, Landmarker};
 use frame::{Decoder, Frame, Limits, LumaSampler, Picture};
 use model_pack::{GoldenPicture, Levels, Pack};
 use onnx::{Device, Runtime};
@@ -14,8 +14,8 @@ use crate::diagnose::explain;
 use crate::error::{CheckError, LoadError, ProofError};
 use crate::gate::{Gated, gate};
 use crate::providers::{Watched, watched};
-use crate::reason::Severity;
-use crate::report::{Clock, PackIdentity, Report, Timings};
+use crate::reason::{Reason, Severity};
+use crate::report::{Clock, Judgement, PackIdentity, Report, Timings};
 use crate::select::select;
 use crate::self_test::{MAX_LOG_ODDS_ERROR, self_test};
 use crate::settings::{Bar, Settings, Terms};
@@ -37,6 +37,10 @@ pub struct Pipeline {
     /// What each scorer said of the drawn face when all this was loaded.
     at_start: Vec<ModelScore>,
 }
+
+/// So many faces of a picture are judged by themselves, where that is asked for: each costs as much as a selfie's
+/// score, and nobody can be made to look through a crowd.
+const MAX_FACES_JUDGED: usize = 16;
 
 /// The drawn face as a PNG file: a megabyte that all pipelines share.
 static DRAWN_FACE: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -171,41 +175,62 @@ impl Pipeline {
         }
 
         let upright = found.upright(&picture.frame, &mut self.upright);
-        let (face, choice) = select(&found.faces, &self.settings);
-        let Gated { mut reasons, unchecked } = gate(
-            picture,
-            upright,
-            face,
-            &self.settings,
-            self.max_face_share,
-            terms,
-            &mut self.sampler,
-        );
-        reasons.extend(choice);
-        let is_rejected = reasons.iter().any(|reason| reason.severity == Severity::Reject);
-        let assessment = match face.filter(|_| !is_rejected) {
-            Some(face) => {
-                Some(info_span!("score").in_scope(|| self.scorer.score(upright, &face.rect))?)
+        let mut judge = |face: Option<&Face>, choice: Option<Reason>| {
+            let Gated { mut reasons, unchecked } = gate(
+                picture,
+                upright,
+                face,
+                &self.settings,
+                self.max_face_share,
+                terms,
+                &mut self.sampler,
+            );
+            reasons.extend(choice);
+            let is_rejected = reasons.iter().any(|reason| reason.severity == Severity::Reject);
+            let mut assessment = match face.filter(|_| !is_rejected) {
+                Some(face) => {
+                    Some(info_span!("score").in_scope(|| self.scorer.score(upright, &face.rect))?)
+                }
+                None => None,
+            };
+            for model in assessment.iter_mut().flat_map(|assessment| &mut assessment.models) {
+                model.crop = found.rect_as_sent(picture, model.crop);
             }
-            None => None,
+            let score = assessment.as_ref().map(|assessment| assessment.score);
+            Ok::<_, CheckError>(Judgement {
+                verdict: decide(score, threshold),
+                score,
+                fused: assessment.as_ref().map(|assessment| assessment.fused),
+                reasons,
+                unchecked,
+                models: assessment.map(|assessment| assessment.models).unwrap_or_default(),
+            })
         };
-        let score = assessment.as_ref().map(|assessment| assessment.score);
-        let verdict = decide(score, threshold);
+        let (face, choice) = select(&found.faces, &self.settings);
+        let Judgement { verdict, score, fused, reasons, unchecked, models } = judge(face, choice)?;
+        let faces = largest_first(&found, picture);
+        let judged = if terms.every_face { MAX_FACES_JUDGED } else { 0 };
+        let each = faces.iter().take(judged).map(|(_, face)| judge(Some(face), None));
+        let judgements = each.collect::<Result<_, _>>()?;
         let score_time = clock.lap();
 
         Ok(Report {
             verdict,
             score,
-            fused: assessment.as_ref().map(|assessment| assessment.fused),
+            fused,
             threshold,
             level: terms.bar.level(),
             reasons,
             unchecked,
+            format: picture.format,
+            bytes: selfie.len(),
             picture: picture.size,
+            exif_orientation: picture.exif_orientation,
             reduction: picture.reduction,
             turn: found.turn,
-            faces: found.faces_as_sent(picture),
-            models: assessment.map(|assessment| assessment.models).unwrap_or_default(),
+            faces: faces.into_iter().map(|(as_sent, _)| as_sent).collect(),
+            judgements,
+            models,
             pack: Arc::clone(&self.pack),
             device: self.device,
             timings: Timings { decode, detect, score: score_time, total: clock.total() },
@@ -230,7 +255,8 @@ impl Pipeline {
     /// Checks a picture that everyone has, from the first byte to the verdict. Not under the operator's settings,
     /// under which it might not be scored.
     fn check_drawn_face(&mut self) -> Result<Report, CheckError> {
-        let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact: false };
+        let terms =
+            Terms { bar: Bar::default(), min_picture_side_px: 1, exact: false, every_face: false };
         self.check(&DRAWN_FACE, &terms)
     }
 
@@ -257,6 +283,14 @@ fn agree(before: &[ModelScore], now: &[ModelScore]) -> Result<(), ProofError> {
 #[tracing::instrument(name = "detect", skip_all)]
 fn find(finder: &mut Finder, picture: &Picture, terms: &Terms) -> Result<Found, DetectError> {
     if terms.exact { finder.find_exactly(&picture.frame) } else { finder.find(&picture.frame) }
+}
+
+/// The faces that were found in `picture`, as it was sent and as the models see it.
+fn largest_first<'a>(found: &'a Found, picture: &Picture) -> Vec<(Face, &'a Face)> {
+    let both = |face| (found.face_as_sent(picture, face), face);
+    let mut faces: Vec<(Face, &Face)> = found.faces.iter().map(both).collect();
+    faces.sort_by(|(a, _), (b, _)| b.rect.area().total_cmp(&a.rect.area()));
+    faces
 }
 
 /// The models of `pack`, with their graphs checked: scorers on `device`, the others where they are fastest.
@@ -308,7 +342,8 @@ mod tests {
     fn a_scorer_that_says_something_else_than_before_is_named() {
         let says = |id: &str, log_odds| {
             let live = Score::from_log_odds(log_odds).unwrap();
-            ModelScore { id: id.into(), live, crop_scale: 1.0 }
+            let crop = Rect::new(0.0, 0.0, 1.0, 1.0);
+            ModelScore { id: id.into(), live, crop_scale: 1.0, crop }
         };
         let before = [says("near", 1.0), says("far", -2.0)];
         assert!(agree(&before, &[says("near", 1.04), says("far", -2.04)]).is_ok());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anti_spoof::{ModelScore, Score};
 use face_detector::Face;
-use frame::{Size, Turn};
+use frame::{Format, Size, Turn};
 use model_pack::{Digest, SecurityLevel};
 use onnx::Device;
 use schemars::JsonSchema;
@@ -31,15 +31,24 @@ pub struct Report {
     pub reasons: Vec<Reason>,
     /// What was not looked at, because the pack has no means to.
     pub unchecked: Vec<ReasonCode>,
+    /// What the picture came as.
+    pub format: Format,
+    /// How large it came, bytes.
+    pub bytes: usize,
     /// The picture's size as a person sees it.
     pub picture: Size,
+    /// How it was stored, as EXIF numbers it (1 to 8; 1 is upright); undone before anything else.
+    pub exif_orientation: u8,
     /// Pixels of the picture, across and down, for one that was looked at: 1 if it was decoded in full.
     pub reduction: usize,
     /// By how much the picture was turned so that its face is upright; models see it so.
     pub turn: Turn,
     /// Every face found, largest first, in the picture as it was sent; the score is that of the first.
     pub faces: Vec<Face>,
-    /// What each model said, before fusion and calibration; empty if it was not assessed.
+    /// What is said of the first of `faces`, in their order, each by itself; empty unless asked for.
+    pub judgements: Vec<Judgement>,
+    /// What each model said, before fusion and calibration, and what it saw of the picture as it was sent; empty if it
+    /// was not assessed.
     pub models: Vec<ModelScore>,
     /// Which pack answered.
     pub pack: Arc<PackIdentity>,
@@ -47,6 +56,23 @@ pub struct Report {
     pub device: Device,
     /// How long each step took.
     pub timings: Timings,
+}
+
+/// What is said of one face.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// What comes of the score.
+    pub verdict: Verdict,
+    /// How living it looks; none if it was not assessed.
+    pub score: Option<Score>,
+    /// The models' answers fused, before calibration; none if it was not assessed.
+    pub fused: Option<Score>,
+    /// What stood in the way, or nearly.
+    pub reasons: Vec<Reason>,
+    /// What was not looked at, because the pack has no means to.
+    pub unchecked: Vec<ReasonCode>,
+    /// What each model said; empty if it was not assessed.
+    pub models: Vec<ModelScore>,
 }
 
 /// Which pack answered.

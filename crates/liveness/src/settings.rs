@@ -286,4 +286,6 @@ pub struct Terms {
     pub min_picture_side_px: usize,
     /// Whether faces are looked for as the reference does it: one look, in all pixels, as the picture came.
     pub exact: bool,
+    /// Whether every face is judged by itself, too, and not only the one that is meant.
+    pub every_face: bool,
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use frame::{Frame, PixelRect, Size};
 use liveness::{
-    Bar, CheckError, Device, LoadError, Pipeline, ReasonCode, Report, Settings, Terms, Verdict,
+    Bar, CheckError, Device, LoadError, Pipeline, ReasonCode, Rect, Report, Settings, Terms,
+    Verdict,
 };
 use model_pack::{GoldenPicture, Pack};
 
@@ -15,7 +16,7 @@ fn load(pack: &Pack) -> Result<Pipeline, LoadError> {
 }
 
 fn terms() -> Terms {
-    Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false }
+    Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false, every_face: false }
 }
 
 fn check(picture: &Frame) -> Report {
@@ -113,6 +114,33 @@ fn two_like_faces_are_not_assessed() {
     assert_eq!((report.verdict, report.score), (Verdict::NotAssessed, None));
     assert_eq!(codes(&report), [ReasonCode::TooManyFaces]);
     assert!(report.models.is_empty());
+}
+
+#[test]
+fn each_face_is_judged_by_itself_where_that_is_asked_for() {
+    let mut pipeline = load(&testbed::pack("starter")).unwrap();
+    let mut check = |faces, every_face| {
+        let bytes = faces_in_a_row(faces).encode_png().unwrap();
+        pipeline.check(&bytes, &Terms { every_face, ..terms() }).unwrap()
+    };
+    let alone = check(1, false);
+    assert!(alone.judgements.is_empty());
+    let [judgement] = &check(1, true).judgements[..] else { panic!("one face, one judgement") };
+    assert_eq!((judgement.verdict, judgement.score), (alone.verdict, alone.score));
+    assert_eq!(judgement.models, alone.models);
+
+    let two = check(2, true);
+    assert_eq!(two.verdict, Verdict::NotAssessed);
+    assert_eq!(codes(&two), [ReasonCode::TooManyFaces]);
+    assert_eq!(two.judgements.len(), 2);
+    for (face, judgement) in two.faces.iter().zip(&two.judgements) {
+        assert!(judgement.score.is_some(), "{judgement:?}");
+        assert!(judgement.reasons.iter().all(|reason| reason.code != ReasonCode::TooManyFaces));
+        for model in &judgement.models {
+            let middle = |rect: &Rect| rect.top_left.x + rect.delta.x / 2.0;
+            assert!((middle(&model.crop) - middle(&face.rect)).abs() < face.rect.delta.x / 2.0);
+        }
+    }
 }
 
 /// The drawn face, enlarged by whole pixels, in the top left corner of a gray picture.

@@ -21,7 +21,7 @@ fn pipeline(pack: &str) -> Pipeline {
 }
 
 fn check(pipeline: &mut Pipeline, frame: &Frame, exact: bool) -> Report {
-    let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact };
+    let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact, every_face: false };
     pipeline.check(&frame.encode_png().unwrap(), &terms).unwrap()
 }
 
@@ -115,6 +115,10 @@ fn the_sideways_picture_that_deceived_the_reference_is_found_on_the_face() {
         assert_eq!((report.turn, report.verdict), (Turn::Quarter, Verdict::Live), "{pack}");
         let place = report.turn.undo_rect(sideways.size(), expected.faces[0].rect);
         assert!(report.faces[0].rect.iou(&place) > 0.9, "{pack}: {:?}", report.faces);
+        for (model, expected) in report.models.iter().zip(&expected.models) {
+            let place = report.turn.undo_rect(sideways.size(), expected.crop);
+            assert!(model.crop.iou(&place) > 0.9, "{pack}: {model:?}");
+        }
         // As the reference has it: no face, or the face of somebody lying down.
         let exactly = check(&mut pipeline, &sideways, true);
         assert_eq!(exactly.turn, Turn::None, "{pack}");
@@ -166,6 +170,11 @@ fn a_crop_without_room_says_how_much_the_model_saw() {
         let whole = check(&mut pipeline, &portrait, false);
         for model in &whole.models {
             assert_eq!(model.crop_scale, asked(&model.id), "{pack}: {model:?}");
+            // It lies around the face, if there is room to, and is as many times as large.
+            let (crop, face) = (model.crop, whole.faces[0].rect);
+            let times = crop.delta.y.max(crop.delta.x) / face.delta.y.max(face.delta.x);
+            assert!((times - model.crop_scale).abs() < 0.05, "{pack}: {model:?}");
+            assert!((crop.iou(&face) * crop.area() / face.area() - 1.0).abs() < 0.05, "{pack}");
         }
         let near = resized(&filled(&portrait, whole.faces[0].rect, 0.8), 900);
         for model in check(&mut pipeline, &near, false).models {

@@ -119,6 +119,11 @@ impl Families<'_> {
         self.histograms("score", "Scores of the selfies that were assessed.", "pack", &bounds)
     }
 
+    pub(super) fn batch_pictures(&self) -> IntCounterVec {
+        let help = "Pictures that came in batches, by the code of their own result.";
+        self.counters("batch_pictures_total", help, &["code"])
+    }
+
     pub(super) fn limit_refusals(&self) -> IntCounterVec {
         let help = "Requests of known apps that were refused for a limit.";
         self.counters("limit_refusals_total", help, &["limit"])

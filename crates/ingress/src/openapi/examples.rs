@@ -31,6 +31,8 @@ examples! {
     KAIROS_BLANK "kairos_blank" "A picture without a face"
     V1_LIVE "v1_live" "A living person"
     V1_BLANK "v1_blank" "A picture without a face"
+    V1_EVERY_FACE "v1_every_face" "With `?faces=all`"
+    BATCH "batch" "A living person, and a picture cut short"
     LIVEZ "livez" "It lives"
     READYZ "readyz" "It is ready"
     VERSION "version" "With the pack `starter`"

@@ -29,6 +29,9 @@ pub(super) fn rows(document: &Value, schema: &Value) -> Vec<Row> {
 
 fn walk(document: &Value, schema: &Value, prefix: &str, rows: &mut Vec<Row>) {
     let schema = resolved(document, schema);
+    for option in schema["oneOf"].as_array().into_iter().flatten() {
+        walk(document, option, prefix, rows);
+    }
     let Some(properties) = schema["properties"].as_object() else { return };
     // Required keys are listed in the order in which they come.
     let required: Vec<&str> = strings(&schema["required"]).collect();
@@ -88,8 +91,11 @@ fn kind(document: &Value, schema: &Value) -> String {
         let kinds: Vec<String> = options.iter().map(|option| kind(document, option)).collect();
         return kinds.join(", or ");
     }
-    if schema["oneOf"].is_array() {
-        return "string".to_owned();
+    if schema["const"].is_number() {
+        return schema["const"].to_string();
+    }
+    if let Some([option, ..]) = schema["oneOf"].as_array().map(Vec::as_slice) {
+        return kind(document, option);
     }
     let named = strings(&schema["type"]).find(|kind| *kind != "null");
     match named {

@@ -7,10 +7,11 @@ use super::requests::{self, Takes};
 use super::responses::{checked, errors, json_answer};
 use super::schemas::Schemas;
 use super::{DOCS, OPENAPI};
+use crate::batch::BatchAnswer;
 use crate::documented::Of;
 use crate::health;
 use crate::kairos::KairosAnswer;
-use crate::router::{LIVEZ, READYZ, V0_1, V0_2, V1, VERSION};
+use crate::router::{LIVEZ, READYZ, V0_1, V0_2, V1, V1_BATCH, VERSION};
 use crate::v1::V1Answer;
 use crate::version::Version;
 
@@ -22,7 +23,10 @@ const OPERATION: &str = "Operation";
 pub(super) const TAGS: [(&str, &str); 3] = [
     (KAIROS, "The contract that Kairos documents."),
     (LIVENESS, "Everything there is to say about a selfie."),
-    (OPERATION, "For those who run the service, and for programs that want to know what it can do."),
+    (
+        OPERATION,
+        "For those who run the service, and for programs that want to know what it can do.",
+    ),
 ];
 
 /// Every path that is answered on the main listener.
@@ -32,6 +36,7 @@ pub(super) fn paths(schemas: &mut Schemas) -> Value {
         (V0_2): {"post": v0_2},
         (V0_1): {"post": v0_1},
         (V1): {"post": v1(schemas)},
+        (V1_BATCH): {"post": batch(schemas)},
         (LIVEZ): {"get": livez(schemas)},
         (READYZ): {"get": readyz(schemas)},
         (VERSION): {"get": version(schemas)},
@@ -67,7 +72,7 @@ fn kairos(schemas: &mut Schemas, version: &str) -> Value {
 
 fn v1(schemas: &mut Schemas) -> Value {
     let answer = schemas.of::<V1Answer<'_>>();
-    let examples = [&examples::V1_LIVE, &examples::V1_BLANK];
+    let examples = [&examples::V1_LIVE, &examples::V1_BLANK, &examples::V1_EVERY_FACE];
     let mut responses = errors(schemas, |of| matches!(of, Of::Check | Of::Picture | Of::V1));
     responses.insert("200".to_owned(), checked("It was checked.", &answer, &examples));
     json!({
@@ -77,9 +82,41 @@ fn v1(schemas: &mut Schemas) -> Value {
         "description": "The same request, with the same limits. What stood in the way of a verdict, or nearly, is in \
             `reasons`, with what was measured, the limit, and a hint for the person holding the camera.",
         "security": credentials(),
+        "parameters": [faces()],
         "requestBody": requests::body(Takes::Level),
         "responses": responses,
         "x-codeSamples": curl(V1, "-F security_level=standard"),
+    })
+}
+
+fn batch(schemas: &mut Schemas) -> Value {
+    let answer = schemas.of::<BatchAnswer<'_>>();
+    let mut responses = errors(schemas, |of| matches!(of, Of::Check | Of::V1 | Of::Batch));
+    let description = "Every picture has its result, in the order sent.";
+    responses.insert("200".to_owned(), json_answer(description, &answer, &[&examples::BATCH]));
+    json!({
+        "operationId": "livenessBatch",
+        "tags": [LIVENESS],
+        "summary": "Check several selfies",
+        "description": "One result for each picture; a bad one does not spoil the rest. They are judged one after the other, \
+            and share one deadline. Each takes a token of the rate and one of the quota when it is its turn, and counts if it \
+            got a report. If nothing is left for the first, the whole is refused.",
+        "security": credentials(),
+        "parameters": [faces()],
+        "requestBody": requests::body(Takes::Several),
+        "responses": responses,
+        "x-codeSamples": curl(V1_BATCH, "-F selfie=@another.jpg"),
+    })
+}
+
+/// Which faces are judged.
+fn faces() -> Value {
+    json!({
+        "name": "faces",
+        "in": "query",
+        "description": "`all`: each of `faces` (the first 16) has an `assessment` of its own. Everything else stays as it is \
+            with `one`.",
+        "schema": {"type": "string", "enum": ["one", "all"], "default": "one"},
     })
 }
 
@@ -118,7 +155,8 @@ fn version(schemas: &mut Schemas) -> Value {
 }
 
 fn openapi() -> Value {
-    let document = json!({"type": "object", "required": ["openapi", "info", "paths", "components"]});
+    let document =
+        json!({"type": "object", "required": ["openapi", "info", "paths", "components"]});
     let answer = json_answer("This document.", &document, &[]);
     aside("openapi", "This document: OpenAPI 3.1", [("200".to_owned(), answer)])
 }
@@ -127,7 +165,11 @@ fn docs() -> Value {
     let mut answer = json_answer("The page.", &json!({"type": "string"}), &[]);
     let content = answer["content"]["application/json"].take();
     answer["content"] = json!({"text/html": content});
-    aside("docs", "This document as a page, which needs nothing from anywhere else", [("200".to_owned(), answer)])
+    aside(
+        "docs",
+        "This document as a page, which needs nothing from anywhere else",
+        [("200".to_owned(), answer)],
+    )
 }
 
 /// What is answered without credentials, also where no more requests can be held.

@@ -68,7 +68,12 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
     let paths = document["paths"].as_object().into_iter().flatten();
     let operations = paths.flat_map(|(path, item)| {
         let methods = item.as_object().into_iter().flatten();
-        methods.map(move |(method, it)| Operation { method, path, id: text(&it["operationId"]), it })
+        methods.map(move |(method, it)| Operation {
+            method,
+            path,
+            id: text(&it["operationId"]),
+            it,
+        })
     });
     operations.collect()
 }

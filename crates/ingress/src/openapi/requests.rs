@@ -18,6 +18,8 @@ pub(super) enum Takes {
     Threshold,
     /// The same, or a security level instead of the threshold.
     Level,
+    /// Several selfies, and a threshold or a security level.
+    Several,
 }
 
 /// The body of a request that is to check a selfie.
@@ -39,21 +41,23 @@ pub(super) fn body(takes: Takes) -> Value {
             "{picture} In base64, of the standard or the URL-safe alphabet, padded or not, or as a base64 `data:` URL."
         ),
     });
-    let mut example = json!({"selfie": format!("data:image/png;base64,{BLANK_PNG}")});
-    match takes {
-        Takes::Threshold => example["threshold"] = 0.6.into(),
-        Takes::Level => example["security_level"] = "standard".into(),
-    }
+    let blank = format!("data:image/png;base64,{BLANK_PNG}");
+    let example = match takes {
+        Takes::Threshold => json!({"selfie": blank, "threshold": 0.6}),
+        Takes::Level => json!({"selfie": blank, "security_level": "standard"}),
+        Takes::Several => json!({"selfies": [blank, blank], "security_level": "standard"}),
+    };
+    let in_json = if takes == Takes::Several { "selfies" } else { "selfie" };
     json!({
         "required": true,
         "description": "A form or JSON. Parts and keys that are not described mean nothing, and none may come twice.",
         "content": {
             "multipart/form-data": {
-                "schema": fields(takes, &form_selfie, &threshold_text()),
+                "schema": fields(takes, "selfie", &form_selfie, &threshold_text()),
                 "encoding": {"selfie": {"contentType": PICTURES}},
             },
             "application/json": {
-                "schema": fields(takes, &json_selfie, &json!({
+                "schema": fields(takes, in_json, &json_selfie, &json!({
                     "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, threshold_text()],
                 })),
                 "examples": {"blank": {"summary": "A picture without a face", "value": example}},
@@ -66,17 +70,26 @@ fn threshold_text() -> Value {
     json!({"type": "string", "pattern": THRESHOLD})
 }
 
-/// An object with a selfie, and what it is to be held against.
-fn fields(takes: Takes, selfie: &Value, threshold: &Value) -> Value {
+/// An object with `selfie` as `name`, or with several of them, and what they are to be held against.
+fn fields(takes: Takes, name: &str, selfie: &Value, threshold: &Value) -> Value {
+    let several = json!({
+        "type": "array",
+        "items": selfie,
+        "minItems": 1,
+        "maxItems": 16,
+        "description": "The pictures. At most 16, unless the operator sets another number.",
+    });
+    let selfie = if takes == Takes::Several { &several } else { selfie };
     let mut threshold = threshold.clone();
     threshold["description"] =
-        "A number from 0 to 1 from which on a score is live; without it, the operator's (0.5).".into();
+        "A number from 0 to 1 from which on a score is live; without it, the operator's (0.5)."
+            .into();
     let mut schema = json!({
         "type": "object",
-        "required": ["selfie"],
-        "properties": {"selfie": selfie, "threshold": threshold},
+        "required": [name],
+        "properties": {(name): selfie, "threshold": threshold},
     });
-    if takes == Takes::Level {
+    if takes != Takes::Threshold {
         schema["properties"]["security_level"] = json!({
             "type": "string",
             "enum": ["convenience", "standard", "hardened"],

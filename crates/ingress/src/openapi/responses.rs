@@ -38,7 +38,8 @@ fn header(name: &str) -> Value {
 pub(super) fn json_answer(description: &str, schema: &Value, examples: &[&Example]) -> Value {
     let mut content = json!({"schema": schema});
     if !examples.is_empty() {
-        content["examples"] = examples.iter().map(|example| example.described()).collect::<Map<_, _>>().into();
+        content["examples"] =
+            examples.iter().map(|example| example.described()).collect::<Map<_, _>>().into();
     }
     json!({
         "description": description,

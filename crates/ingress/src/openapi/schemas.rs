@@ -42,6 +42,10 @@ fn tidy(schema: &mut Value) {
             if is_number {
                 fields.remove("format");
             }
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                // Lines of a comment, which end where it suits the code.
+                *text = text.replace('\n', " ");
+            }
             if fields.contains_key("properties") {
                 fields.insert("additionalProperties".to_owned(), false.into());
             }

@@ -11,7 +11,8 @@ fn asked(server: &Server, method: &str, path: &str) -> crate::support::Answer {
 #[test]
 fn the_document_and_its_page_are_served_to_anybody() {
     let server = server();
-    let get = |path: &str| server.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+    let get =
+        |path: &str| server.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
     let document = get("/openapi.json");
     assert_eq!((document.status, document.header("content-type")), (200, Some("application/json")));
     let served: serde_json::Value = serde_json::from_str(&document.body).unwrap();
@@ -41,7 +42,10 @@ fn every_path_takes_the_documented_methods_and_no_other() {
             if answer.status == 405 {
                 let allow = answer.header("allow").unwrap().to_lowercase();
                 let mut documented = item.as_object().unwrap().keys();
-                assert!(documented.all(|method| allow.split(',').any(|it| it == method)), "{allow}");
+                assert!(
+                    documented.all(|method| allow.split(',').any(|it| it == method)),
+                    "{allow}"
+                );
             }
         }
     }

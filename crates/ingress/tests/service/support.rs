@@ -10,9 +10,9 @@ use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
 use liveness::{
-    Bar, Check, CheckError, DecodeError, DetectError, Device, Face, ModelScore, PackIdentity,
-    ProofError, Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms,
-    Threshold, Timings, Turn, Verdict,
+    Bar, Check, CheckError, DecodeError, DetectError, Device, Face, Format, Judgement, ModelScore,
+    PackIdentity, ProofError, Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity,
+    Size, Terms, Threshold, Timings, Turn, Verdict,
 };
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -75,8 +75,19 @@ impl Check for Obedient {
             reasons.push(Reason { code, severity, measured: 0.05, limit: 0.11, hint });
             unchecked.push(ReasonCode::FaceAngleTooLarge);
             let live = Score::new(0.75).unwrap();
-            models.push(ModelScore { id: "fr_liveness".into(), live, crop_scale: 2.7 });
+            let crop = Rect::new(12.0, 0.0, 51.0, 67.5);
+            models.push(ModelScore { id: "fr_liveness".into(), live, crop_scale: 2.7, crop });
         }
+        let judgement = Judgement {
+            verdict,
+            score: score.map(|score| Score::new(score).unwrap()),
+            fused: None,
+            reasons: reasons.clone(),
+            unchecked: unchecked.clone(),
+            models: models.clone(),
+        };
+        let is_judged = terms.every_face && score.is_some();
+        let judgements = if is_judged { vec![judgement] } else { Vec::new() };
         Ok(Report {
             verdict,
             score: score.map(|score| Score::new(score).unwrap()),
@@ -86,9 +97,13 @@ impl Check for Obedient {
             reasons,
             unchecked,
             turn: Turn::None,
+            format: Format::Jpeg,
+            bytes: selfie.len(),
             picture: Size::new(95, 71),
+            exif_orientation: 1,
             reduction: 1,
             faces: if score.is_some() { vec![face] } else { Vec::new() },
+            judgements,
             models,
             pack: Arc::new(obedient()),
             device: Device::Cpu,

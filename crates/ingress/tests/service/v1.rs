@@ -101,6 +101,29 @@ fn a_configured_level_counts_where_a_request_says_nothing() {
     assert!(answer(&[selfie(LIVE), threshold("0.7")]).contains("\"security_level\":null"));
 }
 
+#[test]
+fn every_face_is_judged_by_itself_where_that_is_asked_for() {
+    let server = server();
+    let answer = |query: &str| {
+        let path = format!("{V1}{query}");
+        server.send(&Request::form(&[selfie(RICH)]).to(&path).bytes())
+    };
+    let one = answer("").text();
+    assert_eq!(answer("?faces=one").text(), one);
+    assert_eq!(answer("?unknown=1").text(), one);
+    assert!(!one.contains("assessment"));
+    let all = answer("?faces=all").text();
+    assert!(all.contains("\"confidence\":0.98854,\"assessment\":{\"verdict\":\"live\","), "{all}");
+    for wrong in ["?faces=", "?faces=ALL", "?faces=2", "?faces=one&faces=all"] {
+        assert_eq!(answer(wrong).refusal(), "400 invalid_faces", "{wrong}");
+    }
+    // To Kairos it means nothing, and credentials are looked at first.
+    let kairos = Request::form(&[selfie(LIVE)]).to("/v0.2/liveness-verification?faces=none");
+    assert_eq!(server.send(&kairos.bytes()).status, 200);
+    let nobody = Request::form(&[selfie(LIVE)]).to("/v1/liveness?faces=none").without("app_key");
+    assert_eq!(server.send(&nobody.bytes()).refusal(), "401 invalid_credentials");
+}
+
 /// The table of reasons in docs/API.md is the code's.
 #[test]
 fn the_documented_reasons_are_those_that_there_are() {

@@ -54,7 +54,7 @@ pub(crate) fn pipeline(runtime: &Runtime, pack: &str, device: Device) -> Pipelin
 }
 
 pub(crate) fn terms() -> Terms {
-    Terms { bar: Bar::default(), min_picture_side_px: 1, exact: true }
+    Terms { bar: Bar::default(), min_picture_side_px: 1, exact: true, every_face: false }
 }
 
 fn assert_agrees(name: &str, golden: &Golden, checked: Result<Report, CheckError>, detector: &str) {
