@@ -6,6 +6,7 @@ use std::time::Instant;
 use accounts::{Caller, Hold};
 use axum::response::Response;
 use liveness::{Report, Terms};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::answer::{admit, judge};
@@ -16,8 +17,9 @@ use crate::router::{Service, json};
 use crate::v1::ReportFields;
 
 /// What `POST /v1/liveness/batch` answers.
-#[derive(Serialize)]
-struct BatchAnswer<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BatchAnswer")]
+pub(crate) struct BatchAnswer<'a> {
     #[serde(flatten)]
     stamp: Stamp,
     /// One for each picture, in the order sent.
@@ -36,14 +38,55 @@ struct BatchResult<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome<'a> {
-    Report(ReportFields<'a>),
+    Report(Box<ReportFields<'a>>),
     Error(ErrorFields),
 }
 
-#[derive(Serialize)]
+/// What is wrong with this picture, or with its turn.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BatchError")]
 struct ErrorFields {
+    /// Stays as it is, for programs.
     code: &'static str,
+    /// A sentence for people, which may change.
     message: Cow<'static, str>,
+}
+
+impl JsonSchema for BatchResult<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "BatchResult".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let report = generator.subschema_for::<ReportFields<'_>>();
+        let error = generator.subschema_for::<ErrorFields>();
+        json_schema!({
+            "description": "What `POST /v1/liveness` would have answered to one picture.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "required": ["status", "report"],
+                    "properties": {
+                        "status": {"const": 200, "description": "It was checked."},
+                        "report": report,
+                    },
+                },
+                {
+                    "type": "object",
+                    "required": ["status", "error"],
+                    "properties": {
+                        "status": {
+                            "type": "integer",
+                            "minimum": 400,
+                            "maximum": 599,
+                            "description": "The status that it would have had.",
+                        },
+                        "error": error,
+                    },
+                },
+            ],
+        })
+    }
 }
 
 /// Judges `selfies` one after the other, so that a batch takes one place in line at a time. `hold` is for the first;
@@ -57,10 +100,10 @@ pub(crate) async fn answer(
     terms: Terms,
     deadline: Instant,
 ) -> Response {
-    let mut hold = Some(hold);
+    let mut first = Some(hold);
     let mut outcomes = Vec::with_capacity(selfies.len());
     for selfie in selfies {
-        let outcome = one(service, caller, &mut hold, selfie, terms, deadline).await;
+        let outcome = one(service, caller, &mut first, selfie, terms, deadline).await;
         let code = outcome.as_ref().map_or_else(Problem::code, |_| OK);
         service.metrics.count_batch_picture(code);
         if let Some(problem) = outcome.as_ref().err().filter(|problem| problem.is_ours()) {
@@ -81,26 +124,28 @@ pub(crate) async fn answer(
 async fn one(
     service: &Service,
     caller: &Caller,
-    hold: &mut Option<Hold>,
+    first: &mut Option<Hold>,
     selfie: Result<Vec<u8>, Problem>,
     terms: Terms,
     deadline: Instant,
 ) -> Result<Report, Problem> {
     // A hold that a bad picture did not use is the next one's.
     let selfie = selfie?;
-    let held = match hold.take() {
-        Some(held) => held,
+    let hold = match first.take() {
+        Some(hold) => hold,
         None => admit(service, caller).await?,
     };
     let report = judge(service, selfie, terms, deadline).await?.report;
-    held.count();
+    hold.count();
     Ok(report)
 }
 
 impl<'a> BatchResult<'a> {
     fn of(outcome: &'a Result<Report, Problem>) -> Self {
         match outcome {
-            Ok(report) => Self { status: 200, outcome: Outcome::Report(ReportFields::of(report)) },
+            Ok(report) => {
+                Self { status: 200, outcome: Outcome::Report(Box::new(ReportFields::of(report))) }
+            }
             Err(problem) => {
                 let (status, code, message) = problem.parts();
                 let outcome = Outcome::Error(ErrorFields { code, message });

@@ -218,7 +218,7 @@ fn announce(
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {address}")?;
     if let Some(admin) = admin {
-        writeln!(out, "health, version and metrics on {admin}")?;
+        writeln!(out, "health, metrics and the operator's page on {admin}")?;
     }
     if let Some(Demo { app_id, app_key }) = demo {
         writeln!(out, "credentials for this run: app_id {app_id}, app_key {}", app_key.reveal())?;

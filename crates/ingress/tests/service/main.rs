@@ -11,6 +11,8 @@ mod contract;
 mod health;
 mod limits;
 mod metrics;
+mod openapi;
+mod operator;
 mod support;
 mod tls;
 mod v1;
