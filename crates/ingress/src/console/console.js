@@ -40,7 +40,8 @@ function askWho() {
   appear(byId('credentials'), true);
   const id = byId('app-id');
   id.value ||= who.credentials()?.id ?? '';
-  (id.value === '' ? id : byId('app-key')).focus();
+  (id.value === '' ? id : byId('app-key')).focus({ preventScroll: true });
+  byId('credentials').scrollIntoView({ block: 'nearest' });
 }
 
 /** Who asks; a problem where nobody does. */
@@ -71,7 +72,9 @@ byId('change').addEventListener('click', () => {
   else showWho();
 });
 window.addEventListener('hashchange', () => {
-  if (who.find()) showWho();
+  if (!who.find()) return;
+  clearProblem();
+  showWho();
 });
 
 // What goes wrong.
