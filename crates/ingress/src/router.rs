@@ -66,10 +66,8 @@ pub(crate) struct Service {
 /// route. Health and pages need no permit. Handlers then look at credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
-    let notes = Some(Notes {
-        metrics: Arc::clone(&service.metrics),
-        recent: Arc::clone(&service.recent),
-    });
+    let notes =
+        Some(Notes { metrics: Arc::clone(&service.metrics), recent: Arc::clone(&service.recent) });
     let api = Router::new()
         .route(V0_1, post(|s, a, r| answer(Endpoint::KairosV0_1, s, a, r)))
         .route(V0_2, post(|s, a, r| answer(Endpoint::KairosV0_2, s, a, r)))
