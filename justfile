@@ -9,7 +9,7 @@ default:
     @just --list
 
 # What CI runs.
-ci: format-check lint docs test test-simd deploy-check smoke conformance browser
+ci: format-check lint docs test test-simd deploy-check smoke conformance contract browser
 
 # Rewrite the sources in the project's format.
 format:
@@ -61,6 +61,22 @@ conformance:
 browser *tests:
     cargo build --release --locked
     tests/browser/run target/release/livegate {{tests}}
+
+# The release binary against its own /openapi.json, with requests that schemathesis makes up: about two minutes.
+contract *options:
+    cargo build --release --locked
+    python3 crates/livegate/tests/contract/run.py target/release/livegate {{options}}
+
+# Write docs/openapi.json anew, after a change of the API that is meant; review the diff.
+openapi:
+    mkdir -p target
+    cargo run --quiet -- openapi > target/openapi.json
+    mv target/openapi.json docs/openapi.json
+
+# Record the answers anew that /openapi.json shows as examples, then the document itself; review the diff.
+openapi-examples:
+    LIVEGATE_RECORD_EXAMPLES=1 cargo test -p livegate --test program the_examples_are_what_is_answered
+    just openapi
 
 # Whether the time of a refusal tells which app ids exist: in the process, and over loopback HTTP.
 timing:

@@ -1,23 +1,26 @@
 //! What a detector finds.
 
 use frame::{Point, Rect, Size, Turn};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One face.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Face {
     /// Its box, in pixels of the frame. May reach past the frame's edges.
     #[serde(flatten)]
     pub rect: Rect,
     /// How sure the detector is, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub confidence: f32,
     /// Five points, from detectors that give them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Landmarks")]
     pub landmarks: Option<Landmarks>,
 }
 
-/// Five points of a face, in pixels of the frame. Left and right are the person's own.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// Five points of a face, in pixels of the frame, the picture as a person sees it. Left and right are the person's own.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Landmarks {
     /// Centre of the right eye, which is on the left of the picture.
     pub right_eye: Point,

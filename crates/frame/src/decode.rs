@@ -16,7 +16,7 @@ use crate::turn::{Turn, turn_pixels};
 use crate::{jpeg, tiff, webp};
 
 /// The picture formats read here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Baseline and progressive, in colour, gray or CMYK.

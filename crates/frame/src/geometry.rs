@@ -2,7 +2,16 @@
 //! the origin in the top left corner, `x` to the right and `y` down.
 
 /// A place in a picture, in pixels. It may lie outside: a detector guesses where a cut-off ear is.
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct Point {
     /// Pixels from the left edge.
     pub x: f32,
@@ -19,7 +28,16 @@ impl Point {
 }
 
 /// Width and height of a box, in pixels. Named as the Kairos contract names it.
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct Delta {
     /// Width.
     pub x: f32,
@@ -28,7 +46,16 @@ pub struct Delta {
 }
 
 /// An upright box: its top left corner, its width and its height, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct Rect {
     /// The corner nearest the origin.
     pub top_left: Point,

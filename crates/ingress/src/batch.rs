@@ -6,6 +6,7 @@ use std::time::Instant;
 use accounts::{Caller, Hold};
 use axum::response::Response;
 use liveness::{Report, Terms};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::answer::{admit, judge};
@@ -16,8 +17,9 @@ use crate::router::{Service, json};
 use crate::v1::ReportFields;
 
 /// What `POST /v1/liveness/batch` answers.
-#[derive(Serialize)]
-struct BatchAnswer<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BatchAnswer")]
+pub(crate) struct BatchAnswer<'a> {
     #[serde(flatten)]
     stamp: Stamp,
     /// One for each picture, in the order sent.
@@ -40,10 +42,51 @@ enum Outcome<'a> {
     Error(ErrorFields),
 }
 
-#[derive(Serialize)]
+/// What is wrong with this picture, or with its turn.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BatchError")]
 struct ErrorFields {
+    /// Stays as it is, for programs.
     code: &'static str,
+    /// A sentence for people, which may change.
     message: Cow<'static, str>,
+}
+
+impl JsonSchema for BatchResult<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "BatchResult".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let report = generator.subschema_for::<ReportFields<'_>>();
+        let error = generator.subschema_for::<ErrorFields>();
+        json_schema!({
+            "description": "What `POST /v1/liveness` would have answered to one picture.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "required": ["status", "report"],
+                    "properties": {
+                        "status": {"const": 200, "description": "It was checked."},
+                        "report": report,
+                    },
+                },
+                {
+                    "type": "object",
+                    "required": ["status", "error"],
+                    "properties": {
+                        "status": {
+                            "type": "integer",
+                            "minimum": 400,
+                            "maximum": 599,
+                            "description": "The status that it would have had.",
+                        },
+                        "error": error,
+                    },
+                },
+            ],
+        })
+    }
 }
 
 /// Judges `selfies` one after the other, so that a batch takes one place in line at a time. `hold` is for the first;

@@ -1,5 +1,6 @@
 //! What every answer carries, whatever became of the request, and the one log line it leaves.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -49,11 +51,28 @@ impl Serialize for ContractTime {
     }
 }
 
+impl JsonSchema for ContractTime {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ContractTime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"})
+    }
+}
+
 /// The fields that every body begins with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Stamp {
+    /// The request's name, new for each: quote it when you ask the operator. It is `X-Request-ID` too.
     api_req_uid: Uuid,
+    /// When the answer was ready: UTC, `YYYY-MM-DD HH:MM:SS`.
     processed_at: ContractTime,
+    /// When the request came: UTC, `YYYY-MM-DD HH:MM:SS`.
     requested_at: ContractTime,
 }
 

@@ -7,6 +7,7 @@ use accounts::Accounts;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::life::{Life, Stage};
@@ -31,9 +32,13 @@ pub(crate) struct Health {
     life: Life,
 }
 
-#[derive(Serialize)]
-struct Body {
+/// How it goes.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Health")]
+pub(crate) struct Body {
+    /// `ok` or `dead` (`/livez`), `ready` or `not_ready` (`/readyz`).
     status: &'static str,
+    /// What speaks against it; left out where nothing does.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
 }

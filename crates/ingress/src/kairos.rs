@@ -1,43 +1,65 @@
 //! The Kairos answer, key by key as documented there. No other file has its names.
 
+use std::borrow::Cow;
+
 use liveness::{Report, Verdict};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use crate::config::ResponseCodes;
 use crate::envelope::{Arrival, Stamp};
 
-/// The documented answer. The order of fields is part of it.
-#[derive(Serialize)]
+/// The answer that Kairos documents: these keys, in this order.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct KairosAnswer {
     #[serde(flatten)]
     stamp: Stamp,
+    /// 0: live, the score reaches the threshold; 1: not live; 2: not assessed. The three numbers are the operator's
+    /// to change.
     response_code: i64,
+    /// What was found.
     response_data: ResponseData,
 }
 
-#[derive(Serialize)]
+/// What was found in the picture.
+#[derive(Serialize, JsonSchema)]
 struct ResponseData {
+    /// The score of the first face, from 0 (an attack) to 1 (a living person); 0.0 if it was not assessed.
+    #[schemars(range(min = 0.0, max = 1.0))]
     faces_liveness: FourDecimals,
+    /// Every face found, the largest first.
     faces_predicted: Vec<FacePredicted>,
+    /// The size of the picture as a person sees it, after its EXIF orientation.
     img: Img,
 }
 
-#[derive(Serialize)]
+/// A face: how sure the detector is, and its box in pixels of the picture as a person sees it.
+#[derive(Serialize, JsonSchema)]
 struct FacePredicted {
+    /// How sure the detector is.
+    #[schemars(range(min = 0.0, max = 1.0))]
     confidence: FourDecimals,
+    /// The box's width (`x`) and height (`y`).
     delta: Pair,
+    /// The box's corner. It may lie outside the picture.
     top_left: Pair,
 }
 
-#[derive(Serialize)]
+/// Two lengths in pixels, of four decimals at most.
+#[derive(Serialize, JsonSchema)]
 struct Pair {
+    /// To the right.
     x: FourDecimals,
+    /// Down.
     y: FourDecimals,
 }
 
-#[derive(Serialize)]
+/// A picture's size, pixels.
+#[derive(Serialize, JsonSchema)]
 struct Img {
+    /// From top to bottom.
     height: usize,
+    /// From left to right.
     width: usize,
 }
 
@@ -48,6 +70,20 @@ impl Serialize for FourDecimals {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Adding zero makes a negative zero a plain one.
         serializer.serialize_f64((self.0 * 1e4).round() / 1e4 + 0.0)
+    }
+}
+
+impl JsonSchema for FourDecimals {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "FourDecimals".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number"})
     }
 }
 

@@ -7,6 +7,7 @@ use accounts::{Denial, LimitReached};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use liveness::CheckError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::RateLimitedStatus;
@@ -82,16 +83,23 @@ pub(crate) struct Failed {
     pub cause: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body {
+/// Why a request got no answer of its own.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(crate) struct Body {
     #[serde(flatten)]
     stamp: Stamp,
+    /// What is wrong.
     error: Detail,
 }
 
-#[derive(Serialize)]
+/// What is wrong.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ErrorDetail")]
 struct Detail {
+    /// Stays as it is, for programs.
     code: &'static str,
+    /// A sentence for people, which may change.
     message: Cow<'static, str>,
 }
 
@@ -300,6 +308,7 @@ mod tests {
     use liveness::{DecodeError, DetectError};
 
     use super::*;
+    use crate::documented::{ERRORS, OTHER_RATE_LIMITED, RATE_LIMITED};
 
     /// One of each. A new one does not compile until it is here.
     fn every_kind() -> Vec<Problem> {
@@ -358,22 +367,27 @@ mod tests {
 
     #[test]
     fn the_documented_errors_are_those_that_there_are() {
-        let page = include_str!("../../../docs/API.md");
-        let documented: BTreeSet<(String, String, bool)> = page
-            .lines()
-            .filter_map(|line| {
-                let mut cells = line.strip_prefix("| ")?.split(" | ");
-                let (status, code) = (cells.next()?, cells.next()?);
-                let code = code.strip_prefix('`')?.strip_suffix('`')?;
-                let says_when = cells.next()?.contains("`Retry-After`");
-                status.parse::<u16>().ok()?;
-                Some((status.to_owned(), code.to_owned(), says_when))
-            })
-            .collect();
         let real = every_kind().into_iter().map(|problem| {
             let (status, code, _) = problem.parts();
-            (status.as_u16().to_string(), code.to_owned(), problem.retry_after_s().is_some())
+            (status.as_u16(), code, problem.retry_after_s().is_some())
         });
-        assert_eq!(documented, real.collect());
+        let documented = ERRORS.iter().map(|error| (error.status, error.code, error.retry_after));
+        assert_eq!(documented.collect::<BTreeSet<_>>(), real.collect());
+        let page = include_str!("../../../docs/API.md");
+        let rows = page.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
+            let (status, code) = (cells.next()?, cells.next()?);
+            let code = code.strip_prefix('`')?.strip_suffix('`')?;
+            Some((status.parse::<u16>().ok()?, code, cells.next()?))
+        });
+        let documented = ERRORS.iter().map(|error| (error.status, error.code, error.when));
+        assert_eq!(rows.collect::<Vec<_>>(), documented.collect::<Vec<_>>());
+        for error in ERRORS {
+            assert_eq!(error.retry_after, error.when.contains("`Retry-After`"), "{error:?}");
+        }
+        let forbidden =
+            Problem::RateLimited { status: RateLimitedStatus::Forbidden, retry_after_s: 1 };
+        let (status, code, _) = forbidden.parts();
+        assert_eq!((status.as_u16(), code), (OTHER_RATE_LIMITED, RATE_LIMITED));
     }
 }

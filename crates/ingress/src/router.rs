@@ -21,6 +21,7 @@ use crate::envelope::{Arrival, Notes, envelop};
 use crate::health::{Health, livez, readyz};
 use crate::linger::linger;
 use crate::metrics::Metrics;
+use crate::openapi;
 use crate::operator;
 use crate::pages;
 use crate::problem::Problem;
@@ -30,14 +31,14 @@ use crate::workers::Workers;
 
 /// Every path that is answered.
 pub(crate) const PATHS: [&str; 4] = [V0_1, V0_2, V1, V1_BATCH];
-const V0_1: &str = "/v0.1/liveness-verification";
-const V0_2: &str = "/v0.2/liveness-verification";
-const V1: &str = "/v1/liveness";
-const V1_BATCH: &str = "/v1/liveness/batch";
+pub(crate) const V0_1: &str = "/v0.1/liveness-verification";
+pub(crate) const V0_2: &str = "/v0.2/liveness-verification";
+pub(crate) const V1: &str = "/v1/liveness";
+pub(crate) const V1_BATCH: &str = "/v1/liveness/batch";
 
-const LIVEZ: &str = "/livez";
-const READYZ: &str = "/readyz";
-const VERSION: &str = "/version";
+pub(crate) const LIVEZ: &str = "/livez";
+pub(crate) const READYZ: &str = "/readyz";
+pub(crate) const VERSION: &str = "/version";
 const METRICS: &str = "/metrics";
 const RECENT_REFUSALS: &str = "/recent-refusals";
 
@@ -47,7 +48,9 @@ pub(crate) const OTHER: &str = "other";
 /// Whether probes ask there, over and over, or people look there. It is no work of the service: it takes no
 /// credentials and no permit, and is not counted.
 pub(crate) fn is_aside(path: &str) -> bool {
-    [LIVEZ, READYZ, VERSION].contains(&path) || console::is_console(path)
+    [LIVEZ, READYZ, VERSION].contains(&path)
+        || openapi::PATHS.contains(&path)
+        || console::is_console(path)
 }
 
 /// What handlers work with.
@@ -80,6 +83,7 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let pages = if service.config.console { console::PAGES.to_vec() } else { Vec::new() };
     let router = health()
         .merge(pages::routes(pages))
+        .merge(pages::routes(openapi::pages()))
         .method_not_allowed_fallback(refuse_method)
         .with_state(service)
         .fallback_service(api)

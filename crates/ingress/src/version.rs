@@ -1,15 +1,17 @@
 //! What is running: for whoever has to know which build answers, with which models, on what.
 
 use liveness::{ModelProviders, PackIdentity};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What is running. The fields are those of `/version`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Version {
     /// The program's version.
     pub version: String,
     /// The commit that it was built of, where git could tell.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub commit: Option<String>,
     /// The pack that serves.
     pub pack: PackIdentity,
@@ -24,6 +26,7 @@ pub struct Version {
     pub models: Vec<ModelProviders>,
     /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub models_not_known: Option<String>,
     /// What the ONNX Runtime library says of its build.
     pub onnxruntime: String,

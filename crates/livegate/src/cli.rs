@@ -67,6 +67,9 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     /// Ask the running service whether it is ready. Exits with 0 if it is, and with 1 if it is not.
     Health(Health),
+    /// Print the description of the HTTP API: OpenAPI 3.1, JSON. The service has it at /openapi.json, and as a page at
+    /// /docs.
+    Openapi,
     /// Look at model packs, check them, and make one of your own model.
     #[command(subcommand)]
     Packs(packs::Packs),

@@ -86,6 +86,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => serve::run(&command, &cli.place),
         Command::Doctor(command) => doctor::run(&command, &cli.place),
         Command::Health(command) => health::run(&command),
+        Command::Openapi => print_json(&ingress::openapi()).map(|()| ExitCode::SUCCESS),
         Command::Packs(command) => packs::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),

@@ -1,10 +1,11 @@
 //! The one place where a threshold acts.
 
 use anti_spoof::Score;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is said of a selfie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// A living person: the score reaches the threshold.

@@ -5,13 +5,14 @@ use anti_spoof::Scorer;
 use face_detector::Finder;
 use model_pack::Manifest;
 use onnx::{Device, ProfileError, Providers};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::LoadError;
 use crate::pipeline::finders_device;
 
 /// Which execution providers ran how many nodes of a model, as in `{"CPUExecutionProvider": 31}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModelProviders {
     /// Its id in the pack.
     pub id: String,

@@ -1,9 +1,10 @@
 //! Why a picture was not assessed, in words that the field and the person both know.
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// One thing about a picture that stands in the way of judging it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Reason {
     /// What.
     pub code: ReasonCode,
@@ -18,7 +19,8 @@ pub struct Reason {
 }
 
 /// What stands in the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ReasonCode {
     /// The picture's shorter side, pixels, is under the limit.
     ImageTooSmall,
@@ -109,7 +111,7 @@ impl Serialize for ReasonCode {
 }
 
 /// How much a reason weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The picture is not assessed.

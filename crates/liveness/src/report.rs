@@ -8,6 +8,7 @@ use face_detector::Face;
 use frame::{Format, Size, Turn};
 use model_pack::{Digest, SecurityLevel};
 use onnx::Device;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::decide::{Threshold, Verdict};
@@ -75,7 +76,7 @@ pub struct Judgement {
 }
 
 /// Which pack answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PackIdentity {
     /// Its name.
     pub name: String,

@@ -1,5 +1,7 @@
 //! SHA-256 digests, written as 64 hexadecimal digits.
 
+use std::borrow::Cow;
+
 use sha2::Digest as _;
 
 /// A SHA-256 digest.
@@ -74,6 +76,20 @@ impl std::str::FromStr for Digest {
 impl serde::Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl schemars::JsonSchema for Digest {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"})
     }
 }
 

@@ -1,5 +1,6 @@
 //! `pack.toml`: all that is to be known about a pack.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
@@ -99,7 +100,7 @@ pub struct Evaluation {
 }
 
 /// A named operating point: how much is to be risked on either side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecurityLevel {
     /// Few people are turned away: BPCER of at most 5% where the pack was measured.

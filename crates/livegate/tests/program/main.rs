@@ -9,6 +9,7 @@ mod calibrate;
 mod config;
 mod doctor;
 mod evaluate;
+mod openapi;
 mod openvino;
 mod packs;
 mod privacy;

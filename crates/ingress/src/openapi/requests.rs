@@ -1,0 +1,102 @@
+//! What a check is sent: a form, or JSON.
+
+use serde_json::{Value, json};
+
+/// A picture of 300 by 300 white pixels, so that the example of a JSON body is one that works.
+pub(super) const BLANK_PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAASwAAAEsAQAAAABRBrPYAAAAPElEQVR42u3KMQEAAAwCIPuX1grbDzfpSTRN0zRN0zRN0zRN0zRN0zRN0zRN0zRN0zRN0zRN0zRN07R/G8nXXg0flNH3AAAAAElFTkSuQmCC";
+
+/// What kinds of pictures are read.
+const PICTURES: &str = "image/jpeg, image/png, image/webp, image/bmp, image/tiff, image/gif";
+
+/// Numbers from 0 to 1 as forms and strings have them, white space around them allowed.
+const THRESHOLD: &str = r"^\s*([-+]?(0+\.?0*|\.0+)|\+?(0*\.[0-9]+|0+\.[0-9]*|0*1\.?0*))\s*$";
+
+/// What an endpoint reads of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// A selfie and a threshold.
+    Threshold,
+    /// The same, or a security level instead of the threshold.
+    Level,
+    /// Several selfies, and a threshold or a security level.
+    Several,
+}
+
+/// The body of a request that is to check a selfie.
+pub(super) fn body(takes: Takes) -> Value {
+    let picture = "The picture: JPEG, PNG, WebP, BMP, TIFF (but not a JPEG wrapped in one) or a GIF's first frame. What it is \
+        is told from its bytes, not from file name or part type. At most 5000 px on the longer side, and a body of 20 MiB, \
+        unless the operator sets other limits.";
+    let form_selfie = json!({
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": "application/octet-stream",
+        "description": format!("{picture} A text part with base64 or a base64 `data:` URL is read as well."),
+    });
+    let json_selfie = json!({
+        "type": "string",
+        "contentEncoding": "base64",
+        "contentMediaType": "image/*",
+        "description": format!(
+            "{picture} In base64, of the standard or the URL-safe alphabet, padded or not, or as a base64 `data:` URL."
+        ),
+    });
+    let blank = format!("data:image/png;base64,{BLANK_PNG}");
+    let example = match takes {
+        Takes::Threshold => json!({"selfie": blank, "threshold": 0.6}),
+        Takes::Level => json!({"selfie": blank, "security_level": "standard"}),
+        Takes::Several => json!({"selfies": [blank, blank], "security_level": "standard"}),
+    };
+    let in_json = if takes == Takes::Several { "selfies" } else { "selfie" };
+    json!({
+        "required": true,
+        "description": "A form or JSON. Parts and keys that are not described mean nothing, and none may come twice.",
+        "content": {
+            "multipart/form-data": {
+                "schema": fields(takes, "selfie", &form_selfie, &threshold_text()),
+                "encoding": {"selfie": {"contentType": PICTURES}},
+            },
+            "application/json": {
+                "schema": fields(takes, in_json, &json_selfie, &json!({
+                    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, threshold_text()],
+                })),
+                "examples": {"blank": {"summary": "A picture without a face", "value": example}},
+            },
+        },
+    })
+}
+
+fn threshold_text() -> Value {
+    json!({"type": "string", "pattern": THRESHOLD})
+}
+
+/// An object with `selfie` as `name`, or with several of them, and what they are to be held against.
+fn fields(takes: Takes, name: &str, selfie: &Value, threshold: &Value) -> Value {
+    let several = json!({
+        "type": "array",
+        "items": selfie,
+        "minItems": 1,
+        "maxItems": 16,
+        "description": "The pictures. At most 16, unless the operator sets another number.",
+    });
+    let selfie = if takes == Takes::Several { &several } else { selfie };
+    let mut threshold = threshold.clone();
+    threshold["description"] =
+        "A number from 0 to 1 from which on a score is live; without it, the operator's (0.5)."
+            .into();
+    let mut schema = json!({
+        "type": "object",
+        "required": [name],
+        "properties": {(name): selfie, "threshold": threshold},
+    });
+    if takes != Takes::Threshold {
+        schema["properties"]["security_level"] = json!({
+            "type": "string",
+            "enum": ["convenience", "standard", "hardened"],
+            "description": "Instead of `threshold`: the threshold that the model pack was measured at for this level. A \
+                pack that was not measured for it has none, and the request is answered 400.",
+        });
+        schema["not"] = json!({"required": ["threshold", "security_level"]});
+    }
+    schema
+}

@@ -1,0 +1,52 @@
+//! The document and its page, as they are served, and the routes that the document tells of.
+
+use crate::server;
+use crate::support::{Request, Server};
+
+fn asked(server: &Server, method: &str, path: &str) -> crate::support::Answer {
+    let line = format!("{method} {path} HTTP/1.1");
+    server.send(&Request::form(&[]).line(&line).bytes())
+}
+
+#[test]
+fn the_document_and_its_page_are_served_to_anybody() {
+    let server = server();
+    let get =
+        |path: &str| server.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+    let document = get("/openapi.json");
+    assert_eq!((document.status, document.header("content-type")), (200, Some("application/json")));
+    let served: serde_json::Value = serde_json::from_str(&document.body).unwrap();
+    assert_eq!(served, ingress::openapi());
+    for (path, media_type) in
+        [("/docs", "text/html; charset=utf-8"), ("/docs.css", "text/css; charset=utf-8")]
+    {
+        let answer = get(path);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)));
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    }
+    let metrics = server.metrics.render(server.accounts.health());
+    assert!(!metrics.contains("livegate_requests_total{"), "{metrics}");
+}
+
+#[test]
+fn every_path_takes_the_documented_methods_and_no_other() {
+    let server = server();
+    let document = ingress::openapi();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let is_documented = item.get(method.to_lowercase()).is_some();
+            let answer = asked(&server, method, path);
+            assert_ne!(answer.status, 404, "{method} {path}");
+            assert_eq!(answer.status != 405, is_documented, "{method} {path}: {answer:?}");
+            if answer.status == 405 {
+                let allow = answer.header("allow").unwrap().to_lowercase();
+                let mut documented = item.as_object().unwrap().keys();
+                assert!(
+                    documented.all(|method| allow.split(',').any(|it| it == method)),
+                    "{allow}"
+                );
+            }
+        }
+    }
+}
