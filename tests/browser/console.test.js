@@ -141,6 +141,7 @@ scene('a picture that is dropped is judged as one that is chosen', { origins }, 
 });
 
 scene('from opening to a verdict and its details there is a way by keyboard alone', { origins }, async (page) => {
+  const asked = new Promise((resolve) => { page.once('filechooser', resolve); });
   await page.goto(service.console());
   const isFocused = (selector) => page.$eval(selector, (node) => node === document.activeElement);
   const tabTo = async (selector) => {
@@ -151,8 +152,8 @@ scene('from opening to a verdict and its details there is a way by keyboard alon
     assert.fail(`Tab never comes to ${selector}`);
   };
   await tabTo('#file');
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
-  await chooser.setFiles(portrait);
+  await page.keyboard.press('Space');
+  await (await asked).setFiles(portrait);
   assert.equal(await verdictOf(page), 'live');
   await tabTo('#threshold');
   const before = Number(await page.inputValue('#threshold'));
