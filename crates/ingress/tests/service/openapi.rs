@@ -31,12 +31,18 @@ fn the_document_and_its_page_are_served_to_anybody() {
 
 #[test]
 fn every_path_takes_the_documented_methods_and_no_other() {
-    let server = server();
+    let with_cors = Server::start(|config| config.cors_allowed_origins = vec!["*".into()]);
+    for server in [server(), with_cors] {
+        takes_the_documented_methods(&server);
+    }
+}
+
+fn takes_the_documented_methods(server: &Server) {
     let document = ingress::openapi();
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let is_documented = item.get(method.to_lowercase()).is_some();
-            let answer = asked(&server, method, path);
+            let answer = asked(server, method, path);
             assert_ne!(answer.status, 404, "{method} {path}");
             assert_eq!(answer.status != 405, is_documented, "{method} {path}: {answer:?}");
             if answer.status == 405 {
