@@ -38,7 +38,7 @@ struct BatchResult<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome<'a> {
-    Report(ReportFields<'a>),
+    Report(Box<ReportFields<'a>>),
     Error(ErrorFields),
 }
 
@@ -100,10 +100,10 @@ pub(crate) async fn answer(
     terms: Terms,
     deadline: Instant,
 ) -> Response {
-    let mut hold = Some(hold);
+    let mut first = Some(hold);
     let mut outcomes = Vec::with_capacity(selfies.len());
     for selfie in selfies {
-        let outcome = one(service, caller, &mut hold, selfie, terms, deadline).await;
+        let outcome = one(service, caller, &mut first, selfie, terms, deadline).await;
         let code = outcome.as_ref().map_or_else(Problem::code, |_| OK);
         service.metrics.count_batch_picture(code);
         if let Some(problem) = outcome.as_ref().err().filter(|problem| problem.is_ours()) {
@@ -124,26 +124,28 @@ pub(crate) async fn answer(
 async fn one(
     service: &Service,
     caller: &Caller,
-    hold: &mut Option<Hold>,
+    first: &mut Option<Hold>,
     selfie: Result<Vec<u8>, Problem>,
     terms: Terms,
     deadline: Instant,
 ) -> Result<Report, Problem> {
     // A hold that a bad picture did not use is the next one's.
     let selfie = selfie?;
-    let held = match hold.take() {
-        Some(held) => held,
+    let hold = match first.take() {
+        Some(hold) => hold,
         None => admit(service, caller).await?,
     };
     let report = judge(service, selfie, terms, deadline).await?.report;
-    held.count();
+    hold.count();
     Ok(report)
 }
 
 impl<'a> BatchResult<'a> {
     fn of(outcome: &'a Result<Report, Problem>) -> Self {
         match outcome {
-            Ok(report) => Self { status: 200, outcome: Outcome::Report(ReportFields::of(report)) },
+            Ok(report) => {
+                Self { status: 200, outcome: Outcome::Report(Box::new(ReportFields::of(report))) }
+            }
             Err(problem) => {
                 let (status, code, message) = problem.parts();
                 let outcome = Outcome::Error(ErrorFields { code, message });

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 use futures_util::StreamExt;
 use http_body_util::{LengthLimitError, Limited};
 use liveness::Threshold;
@@ -16,6 +14,7 @@ use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::admission::{NoRoom, announced_length};
 use crate::config::Config;
+use crate::picture_text::{is_text, picture_of_text};
 use crate::problem::Problem;
 use crate::rescan::{EndlessHead, Rescan};
 
@@ -163,14 +162,14 @@ async fn read_form(
     let rescan = Rescan::default();
     let mut form = Multipart::new(rescan.watch(body), boundary);
     let (mut selfies, mut threshold, mut security_level) = (Vec::new(), None, None);
-    let mut taken = 0;
+    let mut selfie_bytes = 0;
     while let Some(mut field) = form.next_field().await? {
         rescan.begin_anew();
         match field.name() {
             Some("selfie") if selfies.len() < takes.most() => {
-                let bytes = Vec::with_capacity(room.saturating_sub(taken));
+                let bytes = Vec::with_capacity(room.saturating_sub(selfie_bytes));
                 let mut selfie = collect(&mut field, &rescan, bytes, usize::MAX).await?;
-                taken += selfie.len();
+                selfie_bytes += selfie.len();
                 if takes.most() > 1 {
                     // The room that is left is for those that follow.
                     selfie.shrink_to_fit();
@@ -314,80 +313,9 @@ async fn read_json(
     Ok(Submission { selfies, threshold, security_level })
 }
 
-/// Whether bytes can be base64 or a `data:` URL. No picture can: each format has bytes outside it.
-fn is_text(bytes: &[u8]) -> bool {
-    let is_base64 = |byte: &u8| {
-        byte.is_ascii_alphanumeric()
-            || byte.is_ascii_whitespace()
-            || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
-    };
-    !bytes.is_empty() && (bytes.starts_with(b"data:") || bytes.iter().all(is_base64))
-}
-
-/// The bytes that base64 text or a `data:` URL stands for: standard or URL-safe alphabet, padded or
-/// not, broken into lines or not.
-fn picture_of_text(text: &[u8]) -> Option<Vec<u8>> {
-    let base64 = match text.strip_prefix(b"data:") {
-        None => text,
-        Some(rest) => {
-            let comma = rest.iter().position(|&byte| byte == b',')?;
-            let (media_type, data) = rest.split_at(comma);
-            if !media_type.to_ascii_lowercase().ends_with(b";base64") {
-                return None;
-            }
-            &data[1..]
-        }
-    };
-    let compact: Cow<'_, [u8]> = if base64.iter().any(u8::is_ascii_whitespace) {
-        base64.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
-    } else {
-        base64.into()
-    };
-    STANDARD_PAD_INDIFFERENT
-        .decode(&compact)
-        .or_else(|_| URL_SAFE_PAD_INDIFFERENT.decode(&compact))
-        .ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_stands_for_the_same_picture_in_every_spelling() {
-        let picture: &[u8] = &[0xFB, 0xEF, 0xFF, 0x00, 0x10];
-        for text in [
-            "++//ABA=",
-            "++//ABA",
-            "--__ABA=",
-            " ++//\r\nABA=\n",
-            "data:image/jpeg;base64,++//ABA=",
-            "data:;BASE64,++//ABA=",
-            "data:image/png;name=a;base64,--__ABA",
-        ] {
-            assert!(is_text(text.as_bytes()), "{text}");
-            assert_eq!(picture_of_text(text.as_bytes()).as_deref(), Some(picture), "{text}");
-        }
-        for text in ["data:image/jpeg,++//ABA=", "data:image/jpeg;base64", "a", "data:"] {
-            assert_eq!(picture_of_text(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn no_picture_looks_like_text() {
-        for head in [
-            &b"\xFF\xD8\xFF"[..],
-            b"\x89PNG\r\n",
-            b"GIF89a\x10\x00",
-            b"BM\x36\x00",
-            b"II*\x00",
-            b"MM\x00*",
-            b"RIFF\x10\x00\x00\x00WEBP",
-            b"",
-        ] {
-            assert!(!is_text(head), "{head:?}");
-        }
-    }
 
     /// Reads `body` as it would come over the wire, in chunks of `chunk` bytes.
     fn read_in_chunks(media_type: &str, body: &[u8], chunk: usize) -> Result<Submission, Problem> {

@@ -29,6 +29,7 @@ mod listener;
 mod metrics;
 mod openapi;
 mod pages;
+mod picture_text;
 mod problem;
 mod rescan;
 mod router;

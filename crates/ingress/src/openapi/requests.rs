@@ -10,7 +10,8 @@ const PICTURES: &str = "image/jpeg, image/png, image/webp, image/bmp, image/tiff
 
 /// Numbers from 0 to 1 as forms and strings have them, white space around them allowed. Exponents are read as well, which
 /// no pattern can hold to that range.
-const THRESHOLD: &str = r"^[ \t\r\n]*([-+]?(0+(\.0*)?|\.0+)|\+?(0*\.[0-9]+|0+\.[0-9]*|0*1(\.0*)?))[ \t\r\n]*$";
+const THRESHOLD: &str =
+    r"^[ \t\r\n]*([-+]?(0+(\.0*)?|\.0+)|\+?(0*\.[0-9]+|0+\.[0-9]*|0*1(\.0*)?))[ \t\r\n]*$";
 
 /// No control characters, but for a tab, and line breaks, which clients escape.
 const PART_NAME: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$";

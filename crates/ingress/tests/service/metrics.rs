@@ -220,6 +220,7 @@ fn the_documented_metrics_are_those_that_there_are() {
         .collect();
     let server = Server::measured(|_| (), |_| (), true);
     server.post(&[selfie(LIVE)]);
+    server.send(&Request::form(&[selfie(LIVE)]).to("/v1/liveness/batch").bytes());
     // Those that have no series until there is a certificate, or a picture was checked.
     server.metrics.set_tls_not_after(ListenerName::Admin, 2e9);
     server.metrics.count_tls_reload_error(ListenerName::Main);
