@@ -9,7 +9,7 @@ default:
     @just --list
 
 # What CI runs.
-ci: format-check lint docs test test-simd deploy-check smoke conformance contract
+ci: format-check lint docs test test-simd deploy-check smoke conformance contract browser
 
 # Rewrite the sources in the project's format.
 format:
@@ -56,6 +56,11 @@ exercise-dockerfile *options:
 conformance:
     cargo build --release --locked
     python3 crates/livegate/tests/conformance/run.py target/release/livegate
+
+# The pages in Debian's Chromium, against the release binary; screenshots in target/screenshots.
+browser *tests:
+    cargo build --release --locked
+    tests/browser/run target/release/livegate {{tests}}
 
 # The release binary against its own /openapi.json, with requests that schemathesis makes up: about two minutes.
 contract *options:

@@ -54,6 +54,8 @@ pub struct Config {
     pub rate_limited_status: RateLimitedStatus,
     /// Origins of the pages that browsers may call from, as in `https://app.example`; `*` is all of them.
     pub cors_allowed_origins: Vec<String>,
+    /// Whether `/console` is there, a page to try the service on. It needs credentials as any client does.
+    pub console: bool,
     /// Whether answers say in `Server-Timing` how long each step took. It tells a caller how busy the service is.
     pub server_timing: bool,
 }
@@ -84,6 +86,7 @@ impl Default for Config {
             max_batch: 16,
             rate_limited_status: RateLimitedStatus::default(),
             cors_allowed_origins: Vec::new(),
+            console: false,
             server_timing: false,
         }
     }

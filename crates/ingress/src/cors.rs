@@ -10,7 +10,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::envelope::Arrival;
 use crate::problem::Problem;
-use crate::router::{PATHS, is_health, is_page};
+use crate::router::{PATHS, is_aside};
 
 /// What a page may send beside what browsers always let it.
 const REQUEST_HEADERS: [HeaderName; 5] = [
@@ -65,7 +65,7 @@ pub(crate) async fn refuse_other_options(
     let is_preflight = names.iter().all(|name| request.headers().contains_key(name));
     let allowed = match request.uri().path() {
         path if PATHS.contains(&path) => "POST",
-        path if is_health(path) || is_page(path) => "GET,HEAD",
+        path if is_aside(path) => "GET,HEAD",
         _ => return Problem::NotFound.respond(arrival),
     };
     if is_preflight && allowed == "POST" {

@@ -20,7 +20,8 @@ use uuid::Uuid;
 use crate::linger::ReadOn;
 use crate::metrics::{Metrics, OK};
 use crate::problem::{Failed, Problem};
-use crate::router::{OTHER, PATHS, is_health, is_page};
+use crate::recent::Recent;
+use crate::router::{OTHER, PATHS, is_aside};
 use crate::trace;
 use crate::workers::{WorkerError, said};
 
@@ -86,11 +87,34 @@ impl Stamp {
     }
 }
 
+/// Where it is noted what became of each request.
+#[derive(Debug, Clone)]
+pub(crate) struct Notes {
+    pub metrics: Arc<Metrics>,
+    pub recent: Arc<Recent>,
+}
+
+impl Notes {
+    fn note(
+        &self,
+        arrival: Arrival,
+        route: &'static str,
+        status: StatusCode,
+        code: &'static str,
+        duration: Duration,
+    ) {
+        self.metrics.count_request(route, status, code, duration);
+        if status != StatusCode::OK {
+            self.recent.note(arrival, route, status, code, duration);
+        }
+    }
+}
+
 /// Gives the request its name and the answer its headers; counts and times it, traces it, and logs one line. What
-/// orchestrators and scrapers ask every few seconds is no work of the service, and neither are pages: `metrics` is nothing for the admin
+/// orchestrators and scrapers ask every few seconds, and pages for people, are no work of the service: `notes` is nothing for the admin
 /// listener, and both are logged for those alone who want to see everything.
 pub(crate) async fn envelop(
-    State(metrics): State<Option<Arc<Metrics>>>,
+    State(notes): State<Option<Notes>>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -107,14 +131,14 @@ pub(crate) async fn envelop(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = PATHS.into_iter().find(|route| *route == path);
-    let metrics = metrics.filter(|_| !is_health(&path) && !is_page(&path));
-    let span = match metrics {
+    let notes = notes.filter(|_| !is_aside(&path));
+    let span = match notes {
         Some(_) => trace::begin(&method, route, request.headers(), arrival.id),
         None => Span::none(),
     };
     // Below this only a fault of ours panics; whatever it was about is dropped with it.
     let answer = AssertUnwindSafe(next.run(request).instrument(span.clone())).catch_unwind();
-    let unheard = Unheard { arrival, metrics: metrics.as_deref(), route, span: &span };
+    let unheard = Unheard { arrival, notes: notes.as_ref(), route, span: &span };
     let answer = answer.await;
     std::mem::forget(unheard);
     let mut response = answer.unwrap_or_else(|payload| {
@@ -133,8 +157,8 @@ pub(crate) async fn envelop(
     let failed = response.extensions_mut().remove::<Failed>();
     let (status, code) = (response.status(), failed.as_ref().map_or(OK, |failed| failed.code));
     let cause = failed.and_then(|failed| failed.cause);
-    if let Some(metrics) = metrics {
-        metrics.count_request(route.unwrap_or(OTHER), status, code, duration);
+    if let Some(notes) = notes {
+        notes.note(arrival, route.unwrap_or(OTHER), status, code, duration);
         trace::note_answer(&span, status, code);
     } else if cause.is_none() {
         let status = status.as_u16();
@@ -149,7 +173,7 @@ pub(crate) async fn envelop(
 /// A request whose caller leaves before it is answered: it is given up where it is, and this is what tells of it.
 struct Unheard<'a> {
     arrival: Arrival,
-    metrics: Option<&'a Metrics>,
+    notes: Option<&'a Notes>,
     route: Option<&'static str>,
     span: &'a Span,
 }
@@ -159,10 +183,10 @@ impl Drop for Unheard<'_> {
         /// As nginx has it; no answer has this status.
         const STATUS: u16 = 499;
         const CODE: &str = "client_gone";
-        let Some(metrics) = self.metrics else { return };
+        let Some(notes) = self.notes else { return };
         let status = StatusCode::from_u16(STATUS).expect("it has three digits");
         let (route, duration) = (self.route.unwrap_or(OTHER), self.arrival.instant.elapsed());
-        metrics.count_request(route, status, CODE, duration);
+        notes.note(self.arrival, route, status, CODE, duration);
         trace::note_answer(self.span, status, CODE);
         let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
         let request_id = self.arrival.id;

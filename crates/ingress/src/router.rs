@@ -15,14 +15,17 @@ use crate::admin::{Gauges, metrics};
 use crate::admission::{Admission, admit};
 use crate::answer::{Endpoint, answer};
 use crate::config::Config;
+use crate::console;
 use crate::cors;
-use crate::envelope::{Arrival, envelop};
+use crate::envelope::{Arrival, Notes, envelop};
 use crate::health::{Health, livez, readyz};
 use crate::linger::linger;
 use crate::metrics::Metrics;
 use crate::openapi;
+use crate::operator;
 use crate::pages;
 use crate::problem::Problem;
+use crate::recent::Recent;
 use crate::version::Version;
 use crate::workers::Workers;
 
@@ -37,18 +40,17 @@ pub(crate) const LIVEZ: &str = "/livez";
 pub(crate) const READYZ: &str = "/readyz";
 pub(crate) const VERSION: &str = "/version";
 const METRICS: &str = "/metrics";
+const RECENT_REFUSALS: &str = "/recent-refusals";
 
 /// What metrics call every other path.
 pub(crate) const OTHER: &str = "other";
 
-/// Whether orchestrators and load balancers ask there, over and over.
-pub(crate) fn is_health(path: &str) -> bool {
+/// Whether probes ask there, over and over, or people look there. It is no work of the service: it takes no
+/// credentials and no permit, and is not counted.
+pub(crate) fn is_aside(path: &str) -> bool {
     [LIVEZ, READYZ, VERSION].contains(&path)
-}
-
-/// Whether people look there.
-pub(crate) fn is_page(path: &str) -> bool {
-    openapi::PATHS.contains(&path)
+        || openapi::PATHS.contains(&path)
+        || console::is_console(path)
 }
 
 /// What handlers work with.
@@ -59,6 +61,7 @@ pub(crate) struct Service {
     pub workers: Arc<Workers>,
     pub health: Health,
     pub metrics: Arc<Metrics>,
+    pub recent: Arc<Recent>,
     pub version: Arc<Version>,
 }
 
@@ -66,7 +69,8 @@ pub(crate) struct Service {
 /// route. Health and pages need no permit. Handlers then look at credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
-    let metrics = Some(Arc::clone(&service.metrics));
+    let notes =
+        Some(Notes { metrics: Arc::clone(&service.metrics), recent: Arc::clone(&service.recent) });
     let api = Router::new()
         .route(V0_1, post(|s, a, r| answer(Endpoint::KairosV0_1, s, a, r)))
         .route(V0_2, post(|s, a, r| answer(Endpoint::KairosV0_2, s, a, r)))
@@ -76,7 +80,9 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         .fallback(refuse_path)
         .with_state(service.clone())
         .layer(from_fn_with_state(admission, admit));
+    let pages = if service.config.console { console::PAGES.to_vec() } else { Vec::new() };
     let router = health()
+        .merge(pages::routes(pages))
         .merge(pages::routes(openapi::pages()))
         .method_not_allowed_fallback(refuse_method)
         .with_state(service)
@@ -86,13 +92,15 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         Some(cors) => router.layer(cors).layer(from_fn(cors::refuse_other_options)),
         None => router,
     };
-    router.layer(from_fn_with_state(metrics, envelop))
+    router.layer(from_fn_with_state(notes, envelop))
 }
 
 /// For those who run it.
 pub(crate) fn admin_router(service: Service, gauges: Gauges) -> Router {
     let metrics = Router::new().route(METRICS, get(metrics)).with_state(Arc::new(gauges));
     health()
+        .route(RECENT_REFUSALS, get(operator::recent_refusals))
+        .merge(pages::routes(operator::pages()))
         .with_state(service)
         .merge(metrics)
         .method_not_allowed_fallback(refuse_method)

@@ -140,7 +140,8 @@ impl Ingress {
         let workers = Arc::new(workers);
         let health = Health::new(Arc::clone(&workers), Arc::clone(&accounts), life.clone());
         let (config, version) = (Arc::new(config), Arc::new(version));
-        let service = Service { config, accounts, workers, health, metrics, version };
+        let recent = Arc::default();
+        let service = Service { config, accounts, workers, health, metrics, recent, version };
 
         let (reload, asked) = watch::channel(());
         let mut beside = JoinSet::new();

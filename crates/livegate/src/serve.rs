@@ -44,6 +44,8 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         Signals::listen(std::io::stdin().is_terminal()).context("signals cannot be listened to")?
     };
     let demo = command.demo.then(|| demo(command)).transpose()?;
+    // Whoever starts a demo wants to see something.
+    config.ingress.console |= demo.is_some();
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
     setup::ensure(&home, place, config.device, config.pack.as_deref(), demo.is_some(), sources)?;
@@ -216,10 +218,13 @@ fn announce(
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {address}")?;
     if let Some(admin) = admin {
-        writeln!(out, "health, version and metrics on {admin}")?;
+        writeln!(out, "health, metrics and the operator's page on {admin}")?;
     }
     if let Some(Demo { app_id, app_key }) = demo {
         writeln!(out, "credentials for this run: app_id {app_id}, app_key {}", app_key.reveal())?;
+        // What follows the # is the browser's alone: it is in no request, and so in no log.
+        let (id, key) = (percent_encoded(app_id), percent_encoded(app_key.reveal()));
+        writeln!(out, "look at it: {address}/console#app_id={id}&app_key={key}")?;
         if let Some(portrait) = home.sample_portrait() {
             let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
             writeln!(
@@ -233,4 +238,15 @@ fn announce(
         }
     }
     out.flush()
+}
+
+/// `text` as a value of a query or a fragment.
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
 }

@@ -309,6 +309,16 @@ def check_without_livegate(scratch):
         check_answer("Livegate does not answer", silent.getsockname()[1], 504, "deadline_exceeded")
 
 
+def compiled_example(code):
+    """Builds the example of the workspace, of which `code` must be all but the head. Together with the whole
+    workspace, as the tests are, so that no dependency is built once more."""
+    if not (ROOT / "crates/livegate/examples/client.rs").read_text().endswith("\n\n" + code):
+        return ["it is not"]
+    cargo = ["cargo", "build", "--quiet", "--locked", "--workspace", "--example", "client"]
+    run = subprocess.run(cargo, cwd=ROOT, capture_output=True, text=True)
+    return [] if run.returncode == 0 else [run.stderr[-2000:]]
+
+
 def check_documentation(home, scratch, port):
     """Runs the examples of docs/API.md as they are."""
     shutil.copy(home / "sample/portrait.png", scratch / "selfie.jpg")
@@ -316,6 +326,8 @@ def check_documentation(home, scratch, port):
         "sh": ("example.sh", "curl", ["bash"]), "python": ("example.py", VENV_PYTHON, [VENV_PYTHON]),
         "mjs": ("example.mjs", "node", ["node"]), "cjs": ("example.cjs", "node", ["node"]),
         "java": ("Liveness.java", "java", ["java"]),
+        # Compiled with everything else, by `example`.
+        "rust": ("client.rs", "cargo", [ROOT / "target/debug/examples/client"]),
     }
     section = (ROOT / "docs/API.md").read_text().split("\n## Clients\n")[1].split("\n## ")[0]
     blocks = [block for block in re.findall(r"^```(\w+)\n(.*?)^```", section, re.M | re.S) if block[0] in runners]
@@ -325,6 +337,8 @@ def check_documentation(home, scratch, port):
             left_out(f"docs/API.md: {language}: no {needed}")
             continue
         (scratch / file).write_text(code)
+        if language == "rust":
+            check("docs/API.md: the rust example is crates/livegate/examples/client.rs", compiled_example(code))
         try:
             run = subprocess.run([*command, file], cwd=scratch, env=client_environment(port), capture_output=True,
                                  text=True, timeout=MAX_CLIENT_TIME)

@@ -34,7 +34,7 @@ impl Service {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let first = lines.next().expect("the service starts");
         let url = first.strip_prefix("listening on ").expect(&first).to_owned();
-        let said = lines.by_ref().take(5).collect();
+        let said = lines.by_ref().take(6).collect();
         Self { child, url, said }
     }
 
@@ -238,7 +238,7 @@ fn bad_input_gets_its_code_and_the_next_good_request_is_answered() {
 #[test]
 fn the_printed_curl_line_works_when_pasted() {
     let service = Service::start("starter");
-    let (credentials, command) = (&service.said[0], service.said[2..].join("\n"));
+    let (credentials, command) = (&service.said[0], service.said[3..].join("\n"));
     assert_eq!(*credentials, format!("credentials for this run: app_id demo, app_key {DEMO_KEY}"));
     assert!(command.trim_start().starts_with("curl -X POST http://127.0.0.1:"), "{command}");
     if Command::new("curl").arg("--version").output().is_err() {
