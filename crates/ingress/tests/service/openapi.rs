@@ -15,8 +15,8 @@ fn the_document_and_its_page_are_served_to_anybody() {
         |path: &str| server.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
     let document = get("/openapi.json");
     assert_eq!((document.status, document.header("content-type")), (200, Some("application/json")));
-    let served: serde_json::Value = serde_json::from_str(&document.body).unwrap();
-    assert_eq!(served, ingress::openapi());
+    let document_there: serde_json::Value = serde_json::from_str(&document.body).unwrap();
+    assert_eq!(document_there, ingress::openapi());
     for (path, media_type) in
         [("/docs", "text/html; charset=utf-8"), ("/docs.css", "text/css; charset=utf-8")]
     {
