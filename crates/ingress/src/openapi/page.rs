@@ -75,7 +75,10 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
             it,
         })
     });
-    operations.collect()
+    let mut operations: Vec<_> = operations.collect();
+    let tags = list(&document["tags"]);
+    operations.sort_by_key(|it| tags.iter().position(|tag| tag["name"] == it.it["tags"][0]));
+    operations
 }
 
 fn line(operation: &Operation<'_>) -> Markup {
@@ -142,7 +145,7 @@ fn answers(document: &Value, operation: &Operation<'_>) -> Markup {
     html! {
         @for (status, response) in answers {
             h4 { "Answer " (status) }
-            p { (text(&response["description"])) }
+            p { (inline(text(&response["description"]))) }
             @for (media_type, content) in response["content"].as_object().into_iter().flatten() {
                 @let rows = rows(document, &content["schema"]);
                 @if rows.is_empty() { p { code { (media_type) } } }
@@ -248,9 +251,47 @@ fn shown(summary: &str, json: &str) -> Markup {
     html! {
         details {
             summary { "Example: " (summary) }
-            pre { code { (json.trim_end()) } }
+            pre { code { (indented(json.trim_end())) } }
         }
     }
+}
+
+/// JSON with a line for each key and item, in the order in which they are.
+fn indented(json: &str) -> String {
+    let mut lines = String::new();
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for (i, character) in json.char_indices() {
+        let is_empty = json[i + character.len_utf8()..].starts_with(['}', ']']);
+        match character {
+            _ if is_text => lines.push(character),
+            '{' | '[' => {
+                depth += 1;
+                lines.push(character);
+                if !is_empty {
+                    lines.push('\n');
+                    lines.push_str(&"  ".repeat(depth));
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                if !lines.ends_with(['{', '[']) {
+                    lines.push('\n');
+                    lines.push_str(&"  ".repeat(depth));
+                }
+                lines.push(character);
+            }
+            ',' => {
+                lines.push_str(",\n");
+                lines.push_str(&"  ".repeat(depth));
+            }
+            ':' => lines.push_str(": "),
+            character if character.is_ascii_whitespace() => {}
+            character => lines.push(character),
+        }
+        is_text ^= character == '"' && !is_escaped;
+        is_escaped = is_text && character == '\\' && !is_escaped;
+    }
+    lines
 }
 
 fn paragraphs(text: &str) -> Markup {
@@ -272,4 +313,21 @@ fn text(value: &Value) -> &str {
 
 fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_indented_with_its_keys_in_order_and_its_texts_as_they_are() {
+        let json = r#"{"z":"a, \"b\": {c}\\","a":[1,2.0],"e":{},"l":[],"n":null}"#;
+        let lines = indented(json);
+        assert_eq!(
+            lines,
+            "{\n  \"z\": \"a, \\\"b\\\": {c}\\\\\",\n  \"a\": [\n    1,\n    2.0\n  ],\n  \"e\": {},\n  \"l\": [],\n  \"n\": null\n}"
+        );
+        let value: Value = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&lines).unwrap(), value);
+    }
 }

@@ -8,8 +8,13 @@ pub(super) const BLANK_PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAASwAAAEsAQAAAABRBrPY
 /// What kinds of pictures are read.
 const PICTURES: &str = "image/jpeg, image/png, image/webp, image/bmp, image/tiff, image/gif";
 
-/// Numbers from 0 to 1 as forms and strings have them, white space around them allowed.
-const THRESHOLD: &str = r"^\s*([-+]?(0+\.?0*|\.0+)|\+?(0*\.[0-9]+|0+\.[0-9]*|0*1\.?0*))\s*$";
+/// Numbers from 0 to 1 as forms and strings have them, white space around them allowed. Exponents are read as well, which
+/// no pattern can hold to that range.
+const THRESHOLD: &str =
+    r"^[ \t\r\n]*([-+]?(0+(\.0*)?|\.0+)|\+?(0*\.[0-9]+|0+\.[0-9]*|0*1(\.0*)?))[ \t\r\n]*$";
+
+/// No control characters, but for a tab, and line breaks, which clients escape.
+const PART_NAME: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$";
 
 /// What an endpoint reads of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +53,15 @@ pub(super) fn body(takes: Takes) -> Value {
         Takes::Several => json!({"selfies": [blank, blank], "security_level": "standard"}),
     };
     let in_json = if takes == Takes::Several { "selfies" } else { "selfie" };
+    let mut form = fields(takes, "selfie", &form_selfie, &threshold_text());
+    // A part's name stands in a header.
+    form["propertyNames"] = json!({"pattern": PART_NAME});
     json!({
         "required": true,
         "description": "A form or JSON. Parts and keys that are not described mean nothing, and none may come twice.",
         "content": {
             "multipart/form-data": {
-                "schema": fields(takes, "selfie", &form_selfie, &threshold_text()),
+                "schema": form,
                 "encoding": {"selfie": {"contentType": PICTURES}},
             },
             "application/json": {

@@ -15,8 +15,8 @@ fn the_document_and_its_page_are_served_to_anybody() {
         |path: &str| server.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
     let document = get("/openapi.json");
     assert_eq!((document.status, document.header("content-type")), (200, Some("application/json")));
-    let served: serde_json::Value = serde_json::from_str(&document.body).unwrap();
-    assert_eq!(served, ingress::openapi());
+    let document_there: serde_json::Value = serde_json::from_str(&document.body).unwrap();
+    assert_eq!(document_there, ingress::openapi());
     for (path, media_type) in
         [("/docs", "text/html; charset=utf-8"), ("/docs.css", "text/css; charset=utf-8")]
     {
@@ -31,12 +31,18 @@ fn the_document_and_its_page_are_served_to_anybody() {
 
 #[test]
 fn every_path_takes_the_documented_methods_and_no_other() {
-    let server = server();
+    let with_cors = Server::start(|config| config.cors_allowed_origins = vec!["*".into()]);
+    for server in [server(), with_cors] {
+        takes_the_documented_methods(&server);
+    }
+}
+
+fn takes_the_documented_methods(server: &Server) {
     let document = ingress::openapi();
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let is_documented = item.get(method.to_lowercase()).is_some();
-            let answer = asked(&server, method, path);
+            let answer = asked(server, method, path);
             assert_ne!(answer.status, 404, "{method} {path}");
             assert_eq!(answer.status != 405, is_documented, "{method} {path}: {answer:?}");
             if answer.status == 405 {
