@@ -71,6 +71,7 @@ impl Calibration {
 
 #[cfg(test)]
 mod tests {
+    use frame::Rect;
     use proptest::prelude::*;
 
     use super::*;

@@ -337,6 +337,7 @@ pub(crate) fn finders_device(device: Device) -> Device {
 mod tests {
     use super::*;
     use anti_spoof::Score;
+    use frame::Rect;
 
     #[test]
     fn a_scorer_that_says_something_else_than_before_is_named() {
