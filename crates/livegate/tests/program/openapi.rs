@@ -226,7 +226,7 @@ fn differences(recorded: &Value, now: &Value, path: &str) -> Vec<String> {
         // How many nodes there are is the library's affair.
         (Value::Number(_), Value::Number(_)) if path.contains(".providers.") => Vec::new(),
         (Value::Number(a), Value::Number(b)) => {
-            let is_place = path.ends_with(".x") || path.ends_with(".y");
+            let is_place = matches!(path.rsplit('.').next(), Some("x" | "y"));
             let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
             let is_near = (a - b).abs() <= TOLERANCES[usize::from(is_place)];
             if is_near { Vec::new() } else { vec![format!("{path}: {b}, not {a}")] }
