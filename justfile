@@ -62,7 +62,7 @@ browser *tests:
     cargo build --release --locked
     tests/browser/run target/release/livegate {{tests}}
 
-# The release binary against its own /openapi.json, with requests that schemathesis makes up: about two minutes.
+# The release binary against its own /openapi.json, with requests that schemathesis makes up: about a minute.
 contract *options:
     cargo build --release --locked
     python3 crates/livegate/tests/contract/run.py target/release/livegate {{options}}

@@ -68,7 +68,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("--seed", type=int, help="other requests than usual, the same for the same number")
-    parser.add_argument("--max-examples", type=int, default=60, help="requests made up for each operation [60]")
+    parser.add_argument("--max-examples", type=int, default=100, help="requests made up for each operation [100]")
     options, options.more = parser.parse_known_args()
     binary = options.binary.resolve()
     install()
