@@ -20,8 +20,6 @@ scene('it fits a phone, and axe finds nothing serious', { origins, viewport: { w
   await page.goto(`${service.origin}/docs`);
   await assertFits(page);
   await assertAccessible(page);
-  await page.setViewportSize({ width: 1280, height: 900 });
-  await assertAccessible(page);
 });
 
 play('The page on the API', service);

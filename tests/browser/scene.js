@@ -25,7 +25,7 @@ const scenes = [];
  *  writes a line there for every answer that is an error. A fault that it `expects` must come. The rest is for the
  *  context, as its size. */
 export function scene(name, { origins, tolerates = [], expects, ...options }, act) {
-  scenes.push(() => test(name, { timeout: 60_000 }, async () => {
+  scenes.push(() => test(name, { timeout: 120_000 }, async () => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
     const faults = await watch(context, page, origins, tolerates);

@@ -22,9 +22,11 @@ pub(crate) const OPENAPI: &str = "/openapi.json";
 /// Where the page is.
 pub(crate) const DOCS: &str = "/docs";
 const DOCS_STYLE: &str = "/docs.css";
+/// Without one a browser asks for `/favicon.ico`, which is 404.
+const DOCS_ICON: &str = "/docs.svg";
 
 /// Both, and what the page loads.
-pub(crate) const PATHS: [&str; 3] = [OPENAPI, DOCS, DOCS_STYLE];
+pub(crate) const PATHS: [&str; 4] = [OPENAPI, DOCS, DOCS_STYLE, DOCS_ICON];
 
 const DESCRIPTION: &str = "Is this selfie a living person in front of a camera, or a picture of one? Send one picture, \
     get one verdict.\n\n\
@@ -77,9 +79,11 @@ static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
 static PAGE: LazyLock<String> = LazyLock::new(|| page::html(&document()));
 
 /// The document and the page.
-pub(crate) fn pages() -> [Page; 3] {
+pub(crate) fn pages() -> [Page; 4] {
     let json = Page { path: OPENAPI, media_type: "application/json", body: Cow::Borrowed(&TEXT) };
-    [json, Page::html(DOCS, &PAGE), Page::css(DOCS_STYLE, include_str!("openapi/page.css"))]
+    let style = Page::css(DOCS_STYLE, include_str!("openapi/page.css"));
+    let icon = Page::svg(DOCS_ICON, include_str!("console/icon.svg"));
+    [json, Page::html(DOCS, &PAGE), style, icon]
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use super::fields::{Row, resolved, rows};
-use super::{DOCS_STYLE, OPENAPI, examples};
+use super::{DOCS_ICON, DOCS_STYLE, OPENAPI, examples};
 use crate::documented::{ERRORS, Of};
 
 /// An operation, and where it is.
@@ -28,6 +28,7 @@ pub(super) fn html(document: &Value) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
+                link rel="icon" type="image/svg+xml" href=(DOCS_ICON);
                 link rel="stylesheet" href=(DOCS_STYLE);
             }
             body {
