@@ -13,6 +13,8 @@ use libfuzzer_sys::fuzz_target;
 
 #[path = "../../crates/ingress/src/body.rs"]
 mod body;
+#[path = "../../crates/ingress/src/fields.rs"]
+mod fields;
 #[path = "../../crates/ingress/src/picture_text.rs"]
 mod picture_text;
 #[path = "../../crates/ingress/src/rescan.rs"]

@@ -9,11 +9,11 @@ use futures_util::StreamExt;
 use http_body_util::{LengthLimitError, Limited};
 use liveness::Threshold;
 use multer::{Field, Multipart};
-use serde::Deserialize;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::admission::{NoRoom, announced_length};
 use crate::config::Config;
+use crate::fields::{self, Scalar};
 use crate::picture_text::{is_text, picture_of_text};
 use crate::problem::Problem;
 use crate::rescan::{EndlessHead, Rescan};
@@ -40,7 +40,7 @@ impl Takes {
         }
     }
 
-    fn level(self) -> bool {
+    pub(crate) fn level(self) -> bool {
         self != Self::Selfie
     }
 
@@ -236,79 +236,36 @@ async fn read_json(
     room: usize,
     takes: Takes,
 ) -> Result<Submission, Fault> {
-    // Borrowed where it holds no escapes: a picture is large.
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    #[derive(Deserialize)]
-    struct One<'a> {
-        #[serde(borrow)]
-        selfie: Option<Text<'a>>,
-        // Distinguishes a `null`, which is no number, from nothing.
-        #[serde(default, deserialize_with = "present")]
-        threshold: Option<serde_json::Value>,
-    }
-    #[derive(Deserialize)]
-    struct Many<'a> {
-        #[serde(borrow)]
-        selfies: Option<Vec<Text<'a>>>,
-        #[serde(default, deserialize_with = "present")]
-        threshold: Option<serde_json::Value>,
-    }
-    /// Read by itself, and only where it means something.
-    #[derive(Deserialize)]
-    struct Level {
-        #[serde(default, deserialize_with = "present")]
-        security_level: Option<serde_json::Value>,
-    }
-    fn present<'de, D: serde::Deserializer<'de>>(
-        value: D,
-    ) -> Result<Option<serde_json::Value>, D::Error> {
-        serde_json::Value::deserialize(value).map(Some)
-    }
     let mut text = Vec::with_capacity(room);
     while let Some(chunk) = body.next().await {
         let chunk: Bytes = chunk.map_err(|error| Fault::of_stream(&error))?;
         text.extend_from_slice(&chunk);
     }
-    let malformed =
-        |_| Problem::MalformedBody("The JSON body cannot be parsed as the expected object.");
-    let (texts, threshold): (Vec<Text<'_>>, _) = match takes {
-        Takes::Selfie | Takes::SelfieAndLevel => {
-            let One { selfie, threshold } = serde_json::from_slice(&text).map_err(malformed)?;
-            (selfie.into_iter().collect(), threshold)
-        }
-        Takes::Selfies(_) => {
-            let Many { selfies, threshold } = serde_json::from_slice(&text).map_err(malformed)?;
-            (selfies.unwrap_or_default(), threshold)
-        }
-    };
-    let level = if takes.level() {
-        serde_json::from_slice::<Level>(&text).map_err(malformed)?.security_level
-    } else {
-        None
-    };
-    let threshold = threshold
-        .map(|value| match value {
-            serde_json::Value::String(text) => text.parse().ok(),
-            value => value.as_f64().and_then(|number| number.try_into().ok()),
-        })
-        .map(|threshold| threshold.ok_or(Problem::InvalidThreshold))
-        .transpose()?;
-    if texts.is_empty() {
+    let fields::Fields { selfies, threshold, security_level } = fields::read(&text, takes)
+        .map_err(|_| {
+            Problem::MalformedBody("The JSON body cannot be parsed as the expected object.")
+        })?;
+    let threshold = threshold.map(|value| match value {
+        Scalar::Number(number) => number.try_into().map_err(|_| Problem::InvalidThreshold),
+        Scalar::Text(text) => text.parse().map_err(|_| Problem::InvalidThreshold),
+        Scalar::Other => Err(Problem::InvalidThreshold),
+    });
+    let threshold = threshold.transpose()?;
+    if selfies.is_empty() {
         return Err(Problem::MissingSelfie.into());
     }
-    if texts.len() > takes.most() {
+    if selfies.len() > takes.most() {
         return Err(takes.too_many().into());
     }
-    let picture = |Text(text): &Text<'_>| {
+    let picture = |text: &Cow<'_, str>| {
         let problem = Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL.");
         picture_of_text(text.as_bytes()).ok_or(problem)
     };
-    let selfies = texts.iter().map(picture).collect();
-    // What is no string is no level either.
-    let security_level = level.map(|value| match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
+    let selfies = selfies.iter().map(picture).collect();
+    let security_level = security_level.map(|value| match value {
+        Scalar::Text(text) => text.into_owned(),
+        // What is no text is no level either.
+        Scalar::Number(_) | Scalar::Other => String::new(),
     });
     Ok(Submission { selfies, threshold, security_level })
 }

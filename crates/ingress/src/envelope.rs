@@ -111,8 +111,8 @@ impl Notes {
 }
 
 /// Gives the request its name and the answer its headers; counts and times it, traces it, and logs one line. What
-/// orchestrators and scrapers ask every few seconds, and pages for people, are no work of the service: `notes` is nothing for the admin
-/// listener, and both are logged for those alone who want to see everything.
+/// orchestrators and scrapers ask every few seconds, and pages for people, are no work of the service: `notes` is
+/// nothing for the admin listener, and both are logged for those alone who want to see everything.
 pub(crate) async fn envelop(
     State(notes): State<Option<Notes>>,
     mut request: Request,

@@ -22,6 +22,7 @@ mod cors;
 mod credentials;
 mod documented;
 mod envelope;
+mod fields;
 mod health;
 mod kairos;
 mod life;
