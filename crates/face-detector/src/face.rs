@@ -51,10 +51,9 @@ impl Landmarks {
 impl Face {
     /// The same face when one pixel of the model's input is `x` by `y` pixels of the frame.
     pub(crate) fn stretched(self, x: f32, y: f32) -> Self {
-        let Rect { top_left, delta } = self.rect;
         let place = |p: Point| Point { x: p.x * x, y: p.y * y };
         Self {
-            rect: Rect::new(top_left.x * x, top_left.y * y, delta.x * x, delta.y * y),
+            rect: self.rect.stretched(x, y),
             confidence: self.confidence,
             landmarks: self.landmarks.map(|l| Landmarks::from_points(l.points().map(place))),
         }

@@ -48,9 +48,8 @@ impl Found {
     /// The same of any box.
     #[must_use]
     pub fn rect_as_sent(&self, picture: &Picture, rect: Rect) -> Rect {
-        let Rect { top_left, delta } = self.turn.undo_rect(picture.frame.size(), rect);
         let times = picture.reduction as f32;
-        Rect::new(top_left.x * times, top_left.y * times, delta.x * times, delta.y * times)
+        self.turn.undo_rect(picture.frame.size(), rect).stretched(times, times)
     }
 }
 

@@ -1,17 +1,11 @@
 //! Points, boxes and sizes. Everything here is in pixels of the picture as a person sees it, with
 //! the origin in the top left corner, `x` to the right and `y` down.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// A place in a picture, in pixels. It may lie outside: a detector guesses where a cut-off ear is.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Default,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Point {
     /// Pixels from the left edge.
     pub x: f32,
@@ -28,16 +22,7 @@ impl Point {
 }
 
 /// Width and height of a box, in pixels. Named as the Kairos contract names it.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Default,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Delta {
     /// Width.
     pub x: f32,
@@ -46,16 +31,7 @@ pub struct Delta {
 }
 
 /// An upright box: its top left corner, its width and its height, in pixels.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Default,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Rect {
     /// The corner nearest the origin.
     pub top_left: Point,
@@ -68,6 +44,13 @@ impl Rect {
     #[must_use]
     pub fn new(x: f32, y: f32, width: f32, height: f32) -> Self {
         Self { top_left: Point { x, y }, delta: Delta { x: width, y: height } }
+    }
+
+    /// The same box where one pixel is `x` by `y` pixels.
+    #[must_use]
+    pub fn stretched(self, x: f32, y: f32) -> Self {
+        let Self { top_left, delta } = self;
+        Self::new(top_left.x * x, top_left.y * y, delta.x * x, delta.y * y)
     }
 
     /// Whether all four numbers are finite and the box has an area. Anything a model says is asked

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::answer::{admit, judge};
 use crate::envelope::{Arrival, Stamp};
 use crate::metrics::OK;
-use crate::problem::Problem;
+use crate::problem::{Detail, Problem};
 use crate::router::{Service, json};
 use crate::v1::ReportFields;
 
@@ -39,17 +39,7 @@ struct BatchResult<'a> {
 #[serde(rename_all = "snake_case")]
 enum Outcome<'a> {
     Report(Box<ReportFields<'a>>),
-    Error(ErrorFields),
-}
-
-/// What is wrong with this picture, or with its turn.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "BatchError")]
-struct ErrorFields {
-    /// Stays as it is, for programs.
-    code: &'static str,
-    /// A sentence for people, which may change.
-    message: Cow<'static, str>,
+    Error(Detail),
 }
 
 impl JsonSchema for BatchResult<'_> {
@@ -59,7 +49,7 @@ impl JsonSchema for BatchResult<'_> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let report = generator.subschema_for::<ReportFields<'_>>();
-        let error = generator.subschema_for::<ErrorFields>();
+        let error = generator.subschema_for::<Detail>();
         json_schema!({
             "description": "What `POST /v1/liveness` would have answered to one picture.",
             "oneOf": [
@@ -147,8 +137,8 @@ impl<'a> BatchResult<'a> {
                 Self { status: 200, outcome: Outcome::Report(Box::new(ReportFields::of(report))) }
             }
             Err(problem) => {
-                let (status, code, message) = problem.parts();
-                let outcome = Outcome::Error(ErrorFields { code, message });
+                let (status, detail) = problem.told();
+                let outcome = Outcome::Error(detail);
                 Self { status: status.as_u16(), outcome }
             }
         }

@@ -82,7 +82,7 @@ impl Default for Config {
             // Kairos documents 300 for v0.2; clients of v0.1 in the wild send 300 too.
             min_picture_side_px: 300,
             v0_1_min_picture_side_px: None,
-            // Of 1 MB each they fit a body, and two workers' time within the deadline.
+            // Of 1 MB each they fit a body.
             max_batch: 16,
             rate_limited_status: RateLimitedStatus::default(),
             cors_allowed_origins: Vec::new(),

@@ -96,7 +96,7 @@ pub(crate) struct Body {
 /// What is wrong.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ErrorDetail")]
-struct Detail {
+pub(crate) struct Detail {
     /// Stays as it is, for programs.
     code: &'static str,
     /// A sentence for people, which may change.
@@ -135,7 +135,7 @@ impl Problem {
     }
 
     /// Status, code and text. Our own faults have one fixed text.
-    pub(crate) fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
+    fn parts(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
         const INTERNAL: (StatusCode, &str, Cow<'_, str>) = (
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
@@ -265,10 +265,17 @@ impl Problem {
         }
     }
 
+    /// The status, and what a caller is told.
+    pub(crate) fn told(&self) -> (StatusCode, Detail) {
+        let (status, code, message) = self.parts();
+        (status, Detail { code, message })
+    }
+
     /// The answer to the request that came as `arrival`.
     pub(crate) fn respond(&self, arrival: Arrival) -> Response {
-        let (status, code, message) = self.parts();
-        let body = Body { stamp: Stamp::now(arrival), error: Detail { code, message } };
+        let (status, error) = self.told();
+        let code = error.code;
+        let body = Body { stamp: Stamp::now(arrival), error };
         let mut response = (status, json(&body)).into_response();
         if let Some(seconds) = self.retry_after_s() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

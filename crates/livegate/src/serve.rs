@@ -10,6 +10,7 @@ use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
 use ingress::{Ingress, Metrics, Version, Workers};
 use model_pack::Home;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use crate::cli::{Place, Serve};
 use crate::config::{Config, Layers, exposed_secrets};
@@ -241,12 +242,9 @@ fn announce(
 }
 
 /// `text` as a value of a query or a fragment.
-fn percent_encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
+fn percent_encoded(text: &str) -> PercentEncode<'_> {
+    /// All but what RFC 3986 leaves as it is.
+    const RESERVED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, RESERVED)
 }

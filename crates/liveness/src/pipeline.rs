@@ -207,11 +207,16 @@ impl Pipeline {
             })
         };
         let (face, choice) = select(&found.faces, &self.settings);
-        let Judgement { verdict, score, fused, reasons, unchecked, models } = judge(face, choice)?;
+        let judgement = judge(face, choice)?;
         let faces = largest_first(&found, picture);
         let judged = if terms.every_face { MAX_FACES_JUDGED } else { 0 };
-        let each = faces.iter().take(judged).map(|(_, face)| judge(Some(face), None));
+        let each = faces.iter().take(judged).map(|&(_, one)| match face {
+            // Nothing was said of it that is not about it alone.
+            Some(meant) if choice.is_none() && std::ptr::eq(one, meant) => Ok(judgement.clone()),
+            _ => judge(Some(one), None),
+        });
         let judgements = each.collect::<Result<_, _>>()?;
+        let Judgement { verdict, score, fused, reasons, unchecked, models } = judgement;
         let score_time = clock.lap();
 
         Ok(Report {

@@ -3,11 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::examples::{self, Example};
-use super::requests::{self, Takes};
+use super::requests;
 use super::responses::{checked, errors, json_answer};
 use super::schemas::Schemas;
 use super::{DOCS, OPENAPI};
 use crate::batch::BatchAnswer;
+use crate::body::Takes;
+use crate::config::Config;
 use crate::documented::Of;
 use crate::health;
 use crate::kairos::KairosAnswer;
@@ -64,7 +66,7 @@ fn kairos(schemas: &mut Schemas, version: &str) -> Value {
              keys come in the order of Kairos."
         ),
         "security": credentials(),
-        "requestBody": requests::body(Takes::Threshold),
+        "requestBody": requests::body(Takes::Selfie),
         "responses": responses,
         "x-codeSamples": curl(&format!("/{version}/liveness-verification"), "-F threshold=0.6"),
     })
@@ -83,7 +85,7 @@ fn v1(schemas: &mut Schemas) -> Value {
             `reasons`, with what was measured, the limit, and a hint for the person holding the camera.",
         "security": credentials(),
         "parameters": [faces()],
-        "requestBody": requests::body(Takes::Level),
+        "requestBody": requests::body(Takes::SelfieAndLevel),
         "responses": responses,
         "x-codeSamples": curl(V1, "-F security_level=standard"),
     })
@@ -103,7 +105,7 @@ fn batch(schemas: &mut Schemas) -> Value {
             got a report. If nothing is left for the first, the whole is refused.",
         "security": credentials(),
         "parameters": [faces()],
-        "requestBody": requests::body(Takes::Several),
+        "requestBody": requests::body(Takes::Selfies(Config::default().max_batch)),
         "responses": responses,
         "x-codeSamples": curl(V1_BATCH, "-F selfie=@another.jpg"),
     })

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::body::Takes;
+
 /// A picture of 300 by 300 white pixels, so that the example of a JSON body is one that works.
 pub(super) const BLANK_PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAASwAAAEsAQAAAABRBrPYAAAAPElEQVR42u3KMQEAAAwCIPuX1grbDzfpSTRN0zRN0zRN0zRN0zRN0zRN0zRN0zRN0zRN0zRN0zRN07R/G8nXXg0flNH3AAAAAElFTkSuQmCC";
 
@@ -15,17 +17,6 @@ const THRESHOLD: &str =
 
 /// No control characters, but for a tab, and line breaks, which clients escape.
 const PART_NAME: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$";
-
-/// What an endpoint reads of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
-    /// A selfie and a threshold.
-    Threshold,
-    /// The same, or a security level instead of the threshold.
-    Level,
-    /// Several selfies, and a threshold or a security level.
-    Several,
-}
 
 /// The body of a request that is to check a selfie.
 pub(super) fn body(takes: Takes) -> Value {
@@ -48,11 +39,11 @@ pub(super) fn body(takes: Takes) -> Value {
     });
     let blank = format!("data:image/png;base64,{BLANK_PNG}");
     let example = match takes {
-        Takes::Threshold => json!({"selfie": blank, "threshold": 0.6}),
-        Takes::Level => json!({"selfie": blank, "security_level": "standard"}),
-        Takes::Several => json!({"selfies": [blank, blank], "security_level": "standard"}),
+        Takes::Selfie => json!({"selfie": blank, "threshold": 0.6}),
+        Takes::SelfieAndLevel => json!({"selfie": blank, "security_level": "standard"}),
+        Takes::Selfies(_) => json!({"selfies": [blank, blank], "security_level": "standard"}),
     };
-    let in_json = if takes == Takes::Several { "selfies" } else { "selfie" };
+    let in_json = if matches!(takes, Takes::Selfies(_)) { "selfies" } else { "selfie" };
     let mut form = fields(takes, "selfie", &form_selfie, &threshold_text());
     // A part's name stands in a header.
     form["propertyNames"] = json!({"pattern": PART_NAME});
@@ -80,14 +71,18 @@ fn threshold_text() -> Value {
 
 /// An object with `selfie` as `name`, or with several of them, and what they are to be held against.
 fn fields(takes: Takes, name: &str, selfie: &Value, threshold: &Value) -> Value {
-    let several = json!({
-        "type": "array",
-        "items": selfie,
-        "minItems": 1,
-        "maxItems": 16,
-        "description": "The pictures. At most 16, unless the operator sets another number.",
-    });
-    let selfie = if takes == Takes::Several { &several } else { selfie };
+    let selfie = match takes {
+        Takes::Selfie | Takes::SelfieAndLevel => selfie.clone(),
+        Takes::Selfies(most) => json!({
+            "type": "array",
+            "items": selfie,
+            "minItems": 1,
+            "maxItems": most,
+            "description": format!(
+                "The pictures. At most {most}, unless the operator sets another number."
+            ),
+        }),
+    };
     let mut threshold = threshold.clone();
     threshold["description"] =
         "A number from 0 to 1 from which on a score is live; without it, the operator's (0.5)."
@@ -97,7 +92,7 @@ fn fields(takes: Takes, name: &str, selfie: &Value, threshold: &Value) -> Value 
         "required": [name],
         "properties": {(name): selfie, "threshold": threshold},
     });
-    if takes != Takes::Threshold {
+    if takes.level() {
         schema["properties"]["security_level"] = json!({
             "type": "string",
             "enum": ["convenience", "standard", "hardened"],
