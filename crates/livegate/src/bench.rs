@@ -336,5 +336,6 @@ fn provider(device: Device) -> &'static str {
         Device::OpenVino => {
             "OpenVINOExecutionProvider for scorers, CPUExecutionProvider for the others"
         }
+        Device::Cuda | Device::TensorRt => device.provider(),
     }
 }

@@ -16,6 +16,10 @@ pub(crate) enum DeviceChoice {
     Cpu,
     /// This, or nothing.
     OpenVino,
+    /// This, or nothing.
+    Cuda,
+    /// This, or nothing.
+    TensorRt,
     /// OpenVINO where it is installed and runs the pack, and else the CPU. Nothing is brought for it.
     Auto,
 }
@@ -25,6 +29,8 @@ impl std::fmt::Display for DeviceChoice {
         match self {
             Self::Cpu => Device::Cpu.fmt(f),
             Self::OpenVino => Device::OpenVino.fmt(f),
+            Self::Cuda => Device::Cuda.fmt(f),
+            Self::TensorRt => Device::TensorRt.fmt(f),
             Self::Auto => f.write_str("auto"),
         }
     }
@@ -41,6 +47,8 @@ impl std::str::FromStr for DeviceChoice {
         Ok(match device {
             Device::Cpu => Self::Cpu,
             Device::OpenVino => Self::OpenVino,
+            Device::Cuda => Self::Cuda,
+            Device::TensorRt => Self::TensorRt,
         })
     }
 }
@@ -51,6 +59,8 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Some(Device::Cpu),
             Self::OpenVino => Some(Device::OpenVino),
+            Self::Cuda => Some(Device::Cuda),
+            Self::TensorRt => Some(Device::TensorRt),
             Self::Auto => None,
         }
     }
@@ -121,6 +131,7 @@ pub(crate) fn library(device: Device) -> Library {
     match device {
         Device::Cpu => Library::Cpu,
         Device::OpenVino => Library::OpenVino,
+        Device::Cuda | Device::TensorRt => Library::Gpu,
     }
 }
 
@@ -136,6 +147,6 @@ mod tests {
             assert_eq!(serde_json::to_value(choice).unwrap(), name);
         }
         let refused = "gpu".parse::<DeviceChoice>().unwrap_err();
-        assert_eq!(refused, "this build runs models on: cpu, openvino; or auto");
+        assert_eq!(refused, "this build runs models on: cpu, openvino, cuda, tensorrt; or auto");
     }
 }

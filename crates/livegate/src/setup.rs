@@ -33,6 +33,7 @@ pub(crate) fn how(library: Library) -> &'static str {
     match library {
         Library::Cpu => "setup",
         Library::OpenVino => "setup --device openvino",
+        Library::Gpu => "setup --device cuda",
     }
 }
 

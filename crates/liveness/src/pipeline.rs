@@ -335,6 +335,7 @@ pub(crate) fn load_models(
 pub(crate) fn finders_device(device: Device) -> Device {
     match device {
         Device::Cpu | Device::OpenVino => Device::Cpu,
+        Device::Cuda | Device::TensorRt => device,
     }
 }
 

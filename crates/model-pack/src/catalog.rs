@@ -72,6 +72,8 @@ pub enum Library {
     Cpu,
     /// With the OpenVINO execution provider beside that, and OpenVINO.
     OpenVino,
+    /// With the CUDA and TensorRT execution providers beside that.
+    Gpu,
 }
 
 impl std::fmt::Display for Library {
@@ -79,6 +81,7 @@ impl std::fmt::Display for Library {
         f.write_str(match self {
             Self::Cpu => "ONNX Runtime",
             Self::OpenVino => "ONNX Runtime with OpenVINO",
+            Self::Gpu => "ONNX Runtime with CUDA",
         })
     }
 }
@@ -114,6 +117,7 @@ pub fn runtime_library(library: Library) -> Option<Vec<Artifact>> {
             let mut known = extras.openvino.into_iter();
             known.find(|it| it.os == OS && it.arch == ARCH).map(Bundle::artifacts)
         }
+        Library::Gpu => None,
     }
 }
 
@@ -143,7 +147,7 @@ pub(crate) fn made_files(library: Library) -> Vec<Artifact> {
         sources: Vec::new(),
     };
     match library {
-        Library::Cpu => Vec::new(),
+        Library::Cpu | Library::Gpu => Vec::new(),
         Library::OpenVino => UNUSED_PLUGINS.map(unused_plugin).into(),
     }
 }

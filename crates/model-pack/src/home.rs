@@ -35,6 +35,7 @@ impl Home {
         match library {
             Library::Cpu => runtime,
             Library::OpenVino => runtime.join("openvino"),
+            Library::Gpu => runtime.join("gpu"),
         }
     }
 
@@ -129,8 +130,8 @@ impl Home {
     pub(crate) fn sweep(&self) {
         let packs = std::fs::read_dir(self.root.join("packs")).into_iter().flatten();
         let packs = packs.filter_map(Result::ok).map(|entry| entry.path());
-        let runtimes =
-            [Library::Cpu, Library::OpenVino].map(|library| self.runtime_directory(library));
+        let runtimes = [Library::Cpu, Library::OpenVino, Library::Gpu]
+            .map(|library| self.runtime_directory(library));
         let ours = [self.root.clone(), self.sample_directory()].into_iter().chain(runtimes);
         for directory in ours.chain(packs) {
             for entry in std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok) {

@@ -15,11 +15,16 @@ pub enum Device {
     /// `OpenVINOExecutionProvider` on the CPU, one thread a session, in 32-bit floats. Needs an ONNX Runtime
     /// built with it, and the libraries of OpenVINO beside that.
     OpenVino,
+    /// `CUDAExecutionProvider`: an NVIDIA GPU, in 32-bit floats. Needs an ONNX Runtime built with it, the libraries of
+    /// CUDA 13 and cuDNN 9, and the driver.
+    Cuda,
+    /// `TensorrtExecutionProvider`: the same, with each model compiled for the very GPU. Needs TensorRT 10 beside that.
+    TensorRt,
 }
 
 impl Device {
     /// Every device of this build, as configuration spells it.
-    pub const NAMES: [&str; 2] = ["cpu", "openvino"];
+    pub const NAMES: [&str; 4] = ["cpu", "openvino", "cuda", "tensorrt"];
 
     /// What ONNX Runtime calls the execution provider.
     #[must_use]
@@ -27,7 +32,15 @@ impl Device {
         match self {
             Self::Cpu => "CPUExecutionProvider",
             Self::OpenVino => "OpenVINOExecutionProvider",
+            Self::Cuda => "CUDAExecutionProvider",
+            Self::TensorRt => "TensorrtExecutionProvider",
         }
+    }
+
+    /// Whether it is a card of its own, with its own memory, that many pictures at once make the most of.
+    #[must_use]
+    pub fn is_gpu(self) -> bool {
+        matches!(self, Self::Cuda | Self::TensorRt)
     }
 }
 
@@ -36,6 +49,8 @@ impl std::fmt::Display for Device {
         f.write_str(match self {
             Self::Cpu => "cpu",
             Self::OpenVino => "openvino",
+            Self::Cuda => "cuda",
+            Self::TensorRt => "tensorrt",
         })
     }
 }
@@ -47,6 +62,8 @@ impl std::str::FromStr for Device {
         match name {
             "cpu" => Ok(Self::Cpu),
             "openvino" => Ok(Self::OpenVino),
+            "cuda" => Ok(Self::Cuda),
+            "tensorrt" => Ok(Self::TensorRt),
             _ => Err(UnknownDevice),
         }
     }

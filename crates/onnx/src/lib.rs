@@ -11,6 +11,7 @@
 mod device;
 mod error;
 mod fields;
+mod gpu;
 mod graph;
 mod inspect;
 mod log;
@@ -23,6 +24,7 @@ mod signature;
 
 pub use device::{Device, UnknownDevice};
 pub use error::{ModelError, RuntimeError};
+pub use gpu::Card;
 pub use graph::{Graph, Port};
 pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
 pub use model::{Model, Outputs};

@@ -9,6 +9,7 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::device::Device;
 use crate::error::ModelError;
+use crate::gpu;
 use crate::inspect::inspect;
 use crate::openvino;
 use crate::profile::{self, ProfileError, Profiles, Providers};
@@ -54,6 +55,7 @@ impl Model {
         let session = match device {
             Device::Cpu => build(runtime, bytes)?,
             Device::OpenVino => openvino::build(runtime, bytes, &signature.input)?,
+            Device::Cuda | Device::TensorRt => gpu::build(runtime, bytes, device)?,
         };
         let [input] = session.inputs() else {
             return Err(ModelError::InputCount { found: session.inputs().len() });

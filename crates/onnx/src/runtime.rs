@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::RuntimeError;
+use crate::gpu::Card;
 use crate::log::say;
 use crate::profile::{ProfileError, Profiles, places};
 
@@ -15,6 +16,8 @@ pub struct Runtime {
     pub(crate) environment: ort::environment::Environment,
     /// Where sessions write which nodes ran on what; they do not without.
     pub(crate) profiles: Option<Arc<Profiles>>,
+    /// Where sessions on a GPU are.
+    pub(crate) card: Card,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -39,7 +42,7 @@ impl Runtime {
             .map_err(RuntimeError::Start)?;
         // Its `info` level is hundreds of lines a session.
         environment.set_log_level(ort::logging::LogLevel::Warning);
-        Ok(Self { environment, profiles: None })
+        Ok(Self { environment, profiles: None, card: Card::default() })
     }
 
     /// The same library; sessions of models that are loaded with it are profiled until
@@ -50,6 +53,12 @@ impl Runtime {
     pub fn watched(&self) -> Result<Self, ProfileError> {
         let profiles = Profiles::make(&places())?;
         Ok(Self { profiles: Some(Arc::new(profiles)), ..self.clone() })
+    }
+
+    /// The same library; models that are loaded with it on a GPU are run by `card`.
+    #[must_use]
+    pub fn on_card(&self, card: Card) -> Self {
+        Self { card, ..self.clone() }
     }
 
     /// What the library says about its build: version branch, commit, compile flags.

@@ -26,7 +26,7 @@ pub(super) fn examine(
     let runtime = library_in_use(place, home, config, findings);
     packs(home, config, findings);
     let version = runtime.and_then(|runtime| serving(runtime, home, config, findings));
-    for device in [Device::Cpu, Device::OpenVino] {
+    for device in [Device::Cpu, Device::OpenVino, Device::Cuda] {
         let in_use = version.as_ref().filter(|version| version.device == device.to_string());
         match in_use {
             Some(_) => findings.ok("device", format!("{device}: in use")),
