@@ -128,7 +128,7 @@ impl Classifier {
 
     fn live_probability(&mut self) -> Result<f64, ModelError> {
         let shape = [1, 3, self.spec.input.height, self.spec.input.width];
-        let outputs = self.model.run(shape, &self.tensor)?;
+        let outputs = self.model.run(shape, &mut self.tensor)?;
         let classes = outputs.get(0)?;
         Ok(match self.spec.activation {
             Activation::Softmax => softmax(classes.iter().copied(), self.spec.live_class),

@@ -108,10 +108,10 @@ impl Detector {
         let is_rare = look > self.spec.looks[0];
         // Kept, the memory of one look at 640 pixels would be half of all that a worker has.
         let outputs = if is_rare {
-            let tensor = std::mem::take(&mut self.tensor);
-            self.model.run_and_give_back(shape, &tensor)?
+            let mut tensor = std::mem::take(&mut self.tensor);
+            self.model.run_and_give_back(shape, &mut tensor)?
         } else {
-            self.model.run(shape, &self.tensor)?
+            self.model.run(shape, &mut self.tensor)?
         };
         let candidates = match self.spec.family {
             Family::Ultralight => {

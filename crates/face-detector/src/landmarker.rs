@@ -204,7 +204,7 @@ impl Landmarker {
     fn points(&mut self) -> Result<Vec<Point>, DetectError> {
         let side = self.spec.input_side_px;
         let outputs =
-            self.model.run([1, 1, side, side], &self.tensor).map_err(DetectError::Landmarker)?;
+            self.model.run([1, 1, side, side], &mut self.tensor).map_err(DetectError::Landmarker)?;
         let values = outputs.get(0).map_err(DetectError::Landmarker)?;
         if values.iter().any(|value| !value.is_finite()) {
             return Err(DetectError::NoNumber);

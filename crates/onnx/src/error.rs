@@ -1,9 +1,11 @@
 //! Why there is no runtime, no model or no output.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::device::Device;
 use crate::inspect::InspectError;
+use crate::profile::ProfileError;
 use crate::signature::Shape;
 
 /// Why the ONNX Runtime library could not be used.
@@ -78,6 +80,34 @@ pub enum ModelError {
         /// What the graph says.
         found: String,
     },
+    /// What ran it in the runs before the first request is not known.
+    #[error("it cannot be shown what ran the model")]
+    Profile(#[source] ProfileError),
+    /// The system gives no thread for it.
+    #[error("a thread for the model could not be started")]
+    Thread(#[source] std::io::Error),
+    /// A tensor to be run with others is of another length than its shape, or holds several pictures.
+    #[error("a tensor of {found} numbers is not one picture of the shape {shape:?}")]
+    TensorLength {
+        /// What it was said to be.
+        shape: [usize; 4],
+        /// Numbers in it.
+        found: usize,
+    },
+    /// An output does not have one part for each picture of a run.
+    #[error("an output has shape {found:?}, for {size} pictures")]
+    NotBatched {
+        /// How many there were.
+        size: usize,
+        /// What came.
+        found: Vec<usize>,
+    },
+    /// The threads that run the model have ended.
+    #[error("the threads that run the model have ended")]
+    NoLane,
+    /// A run failed that others may have been waiting for, too.
+    #[error(transparent)]
+    Shared(Arc<ModelError>),
     /// The run failed.
     #[error("the model cannot be run")]
     Run(#[source] ort::Error),
@@ -89,6 +119,16 @@ pub enum ModelError {
         /// What came.
         found: Vec<usize>,
     },
+}
+
+impl ModelError {
+    /// All of it in one line, for the log.
+    pub(crate) fn with_cause(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
 }
 
 /// Why a device cannot be used, and what to do.

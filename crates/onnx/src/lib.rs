@@ -8,6 +8,7 @@
 //!
 //! What it does not do: no picture, no meaning of an output, no download.
 
+mod batch;
 mod device;
 mod error;
 mod fields;
@@ -16,12 +17,14 @@ mod graph;
 mod inspect;
 mod log;
 mod model;
+mod open_batch;
 mod openvino;
 mod profile;
 mod rewrite;
 mod runtime;
 mod signature;
 
+pub use batch::{Batching, Tally};
 pub use device::{Device, UnknownDevice};
 pub use error::{ModelError, RuntimeError};
 pub use gpu::Card;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use ndarray::ArrayViewD;
+use ndarray::{ArrayD, ArrayViewD};
 use ort::session::builder::SessionBuilder;
 use ort::session::{RunOptions, Session, SessionOutputs};
-use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use ort::value::{TensorElementType, TensorRef, ValueType};
 
+use crate::batch::{Port, Shared, ports};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::gpu;
@@ -14,16 +15,28 @@ use crate::inspect::inspect;
 use crate::openvino;
 use crate::profile::{self, ProfileError, Profiles, Providers};
 use crate::runtime::Runtime;
-use crate::signature::{Shape, Signature};
+use crate::signature::{Dim, OutputSignature, Shape, Signature};
 
-/// One session of one model, checked against its [`Signature`]. Owned by one thread: running it
-/// takes `&mut self`, as ONNX Runtime's own interface does.
+/// One model, checked against its [`Signature`]. Owned by one thread: running it takes `&mut self`, as ONNX Runtime's own
+/// interface does.
 pub struct Model {
-    session: Session,
+    sessions: Sessions,
     outputs: Vec<Expected>,
-    giving_back: RunOptions,
-    /// While this session is being profiled: where to.
-    profiles: Option<Arc<Profiles>>,
+    /// Where those are among the graph's.
+    wanted: Arc<[usize]>,
+}
+
+/// What runs a model.
+enum Sessions {
+    /// One that nobody else has.
+    Own {
+        session: Session,
+        giving_back: RunOptions,
+        /// While this session is being profiled: where to.
+        profiles: Option<Arc<Profiles>>,
+    },
+    /// Those that run what several ask for together.
+    Shared(Arc<Shared>),
 }
 
 impl std::fmt::Debug for Model {
@@ -41,7 +54,8 @@ struct Expected {
 
 impl Model {
     /// Builds a session for the ONNX file in `bytes` on `device`: one thread, no spinning (a spinning thread
-    /// burns seven times the CPU of the request it waits for).
+    /// burns seven times the CPU of the request it waits for). With a runtime that
+    /// [batches](Runtime::batching), models of the same bytes share sessions.
     ///
     /// # Errors
     /// When the bytes are no ONNX model, or one that is refused ([`inspect()`]), or its graph is not what
@@ -52,73 +66,120 @@ impl Model {
         device: Device,
         signature: &Signature,
     ) -> Result<Self, ModelError> {
-        let session = match device {
-            Device::Cpu => build(runtime, bytes)?,
-            Device::OpenVino => openvino::build(runtime, bytes, &signature.input)?,
-            Device::Cuda | Device::TensorRt => gpu::build(runtime, bytes, device)?,
+        let sessions = match &runtime.batches {
+            Some(batches) => {
+                Sessions::Shared(batches.join(runtime, bytes, device, &signature.input)?)
+            }
+            None => Sessions::Own {
+                session: session(runtime, bytes, device, &signature.input)?,
+                giving_back: giving_back().map_err(ModelError::Load)?,
+                profiles: runtime.profiles.clone(),
+            },
         };
-        let [input] = session.inputs() else {
-            return Err(ModelError::InputCount { found: session.inputs().len() });
+        let [inputs, found] = match &sessions {
+            Sessions::Own { session, .. } => ports(session),
+            Sessions::Shared(shared) => shared.ports.clone(),
+        };
+        let [input] = &inputs[..] else {
+            return Err(ModelError::InputCount { found: inputs.len() });
         };
         check(input, &Shape(signature.input.to_vec()))?;
-        let outputs = signature
-            .outputs
-            .iter()
-            .enumerate()
-            .map(|(position, wanted)| {
-                let found = session.outputs();
-                let index = match wanted.name {
-                    Some(name) => found.iter().position(|outlet| outlet.name() == name),
-                    None => (position < found.len()).then_some(position),
-                };
-                let index = index.ok_or_else(|| ModelError::OutputMissing {
-                    wanted: wanted.name.map_or_else(|| format!("{position}"), str::to_owned),
-                    found: found.iter().map(|outlet| outlet.name().to_owned()).collect(),
-                })?;
-                let shape = Shape(wanted.shape.clone());
-                check(&found[index], &shape)?;
-                Ok(Expected { index, shape })
-            })
-            .collect::<Result<_, ModelError>>()?;
-        let giving_back = giving_back().map_err(ModelError::Load)?;
-        Ok(Self { session, outputs, giving_back, profiles: runtime.profiles.clone() })
+        let expect = |(position, wanted): (usize, &OutputSignature)| {
+            let index = match wanted.name {
+                Some(name) => found.iter().position(|port| port.name == name),
+                None => (position < found.len()).then_some(position),
+            };
+            let index = index.ok_or_else(|| ModelError::OutputMissing {
+                wanted: wanted.name.map_or_else(|| format!("{position}"), str::to_owned),
+                found: found.iter().map(|port| port.name.clone()).collect(),
+            })?;
+            let shape = Shape(wanted.shape.clone());
+            check(&found[index], &shape)?;
+            Ok(Expected { index, shape })
+        };
+        let outputs = signature.outputs.iter().enumerate().map(expect);
+        let outputs = outputs.collect::<Result<Vec<_>, ModelError>>()?;
+        let wanted = outputs.iter().map(|output| output.index).collect();
+        Ok(Self { sessions, outputs, wanted })
     }
 
     /// Which execution providers ran how many nodes since the model was loaded. From now on it is not profiled
-    /// any more, which it must have been ([`Runtime::watched`]).
+    /// any more. Of shared sessions: what ran before they served.
     ///
     /// # Errors
     /// When there is no profile, or none that can be read.
     pub fn end_profile(&mut self) -> Result<Providers, ProfileError> {
-        let profiles = self.profiles.take().ok_or(ProfileError::NotWatched)?;
-        let providers = profile::end(&mut self.session);
-        drop(profiles);
-        providers
+        match &mut self.sessions {
+            Sessions::Own { session, profiles, .. } => {
+                let profiles = profiles.take().ok_or(ProfileError::NotWatched)?;
+                let providers = profile::end(session);
+                drop(profiles);
+                providers
+            }
+            Sessions::Shared(shared) => shared.providers.clone().ok_or(ProfileError::NotWatched),
+        }
     }
 
-    /// [`Model::run`] for a tensor that is larger than usual: the memory that was needed for it is given back
-    /// to the system, which takes about a millisecond.
+    /// [`Model::run`] for a tensor that is larger than usual: the memory of the host that was needed for it is given
+    /// back to the system, which takes about a millisecond.
     ///
     /// # Errors
-    /// When the runtime refuses the tensor or fails.
+    /// As [`run`](Self::run).
     pub fn run_and_give_back(
         &mut self,
         shape: [usize; 4],
-        tensor: &[f32],
+        tensor: &mut Vec<f32>,
     ) -> Result<Outputs<'_>, ModelError> {
-        let input = TensorRef::from_array_view((shape, tensor)).map_err(ModelError::Run)?;
-        let run = self.session.run_with_options(ort::inputs![input], &self.giving_back);
-        Ok(Outputs { values: run.map_err(ModelError::Run)?, expected: &self.outputs })
+        self.run_with(shape, tensor, true)
     }
 
-    /// Runs the model on one float32 tensor of `shape`. The memory that it needs is kept for the next run.
+    /// Runs the model on one float32 tensor of `shape`, which is lent to it and comes back as it was, unless what runs
+    /// the model breaks down. The memory that is needed is kept for the next run.
     ///
     /// # Errors
     /// When the runtime refuses the tensor or fails.
-    pub fn run(&mut self, shape: [usize; 4], tensor: &[f32]) -> Result<Outputs<'_>, ModelError> {
-        let input = TensorRef::from_array_view((shape, tensor)).map_err(ModelError::Run)?;
-        let values = self.session.run(ort::inputs![input]).map_err(ModelError::Run)?;
+    pub fn run(
+        &mut self,
+        shape: [usize; 4],
+        tensor: &mut Vec<f32>,
+    ) -> Result<Outputs<'_>, ModelError> {
+        self.run_with(shape, tensor, false)
+    }
+
+    fn run_with(
+        &mut self,
+        shape: [usize; 4],
+        tensor: &mut Vec<f32>,
+        gives_back: bool,
+    ) -> Result<Outputs<'_>, ModelError> {
+        let values = match &mut self.sessions {
+            Sessions::Own { session, giving_back, .. } => {
+                let input = TensorRef::from_array_view((shape, &**tensor));
+                let input = ort::inputs![input.map_err(ModelError::Run)?];
+                let run = if gives_back {
+                    session.run_with_options(input, &*giving_back)
+                } else {
+                    session.run(input)
+                };
+                Values::OfSession(run.map_err(ModelError::Run)?)
+            }
+            Sessions::Shared(shared) => Values::OfOne(shared.run(shape, tensor, &self.wanted)?),
+        };
         Ok(Outputs { values, expected: &self.outputs })
+    }
+}
+
+/// A session on `device` for the file in `bytes`, which is read through before. It takes tensors of `input`.
+pub(crate) fn session(
+    runtime: &Runtime,
+    bytes: &[u8],
+    device: Device,
+    input: &[Dim; 4],
+) -> Result<Session, ModelError> {
+    match device {
+        Device::Cpu => build(runtime, bytes),
+        Device::OpenVino => openvino::build(runtime, bytes, input),
+        Device::Cuda | Device::TensorRt => gpu::build(runtime, bytes, device),
     }
 }
 
@@ -149,24 +210,32 @@ pub(crate) fn one_thread(runtime: &Runtime) -> Result<SessionBuilder, ort::Error
     })
 }
 
-fn check(outlet: &Outlet, expected: &Shape) -> Result<(), ModelError> {
-    if let ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } = outlet.dtype()
+fn check(port: &Port, expected: &Shape) -> Result<(), ModelError> {
+    if let ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } = &port.dtype
         && expected.admits_declared(shape)
     {
         return Ok(());
     }
     Err(ModelError::Signature {
-        name: outlet.name().to_owned(),
+        name: port.name.clone(),
         expected: expected.clone(),
-        found: outlet.dtype().to_string().escape_debug().to_string(),
+        found: port.dtype.to_string().escape_debug().to_string(),
     })
 }
 
 /// What one run gave. Lives until the model runs again.
 #[derive(Debug)]
 pub struct Outputs<'a> {
-    values: SessionOutputs<'a>,
+    values: Values<'a>,
     expected: &'a [Expected],
+}
+
+#[derive(Debug)]
+enum Values<'a> {
+    /// All that the session gives.
+    OfSession(SessionOutputs<'a>),
+    /// Those that are read, of one picture of a run of several.
+    OfOne(Vec<ArrayD<f32>>),
 }
 
 impl Outputs<'_> {
@@ -179,8 +248,12 @@ impl Outputs<'_> {
     /// When the signature has no such output.
     pub fn get(&self, position: usize) -> Result<ArrayViewD<'_, f32>, ModelError> {
         let expected = &self.expected[position];
-        let array =
-            self.values[expected.index].try_extract_array::<f32>().map_err(ModelError::Run)?;
+        let array = match &self.values {
+            Values::OfSession(values) => {
+                values[expected.index].try_extract_array::<f32>().map_err(ModelError::Run)?
+            }
+            Values::OfOne(values) => values[position].view(),
+        };
         if expected.shape.admits(array.shape()) {
             Ok(array)
         } else {

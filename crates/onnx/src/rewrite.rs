@@ -187,7 +187,7 @@ fn operator_set(model: &[u8]) -> Option<u64> {
 }
 
 /// Appends the field `number` with `content`.
-fn put_bytes(message: &mut Vec<u8>, number: u8, content: &[u8]) {
+pub(crate) fn put_bytes(message: &mut Vec<u8>, number: u8, content: &[u8]) {
     message.push(number << 3 | WIRE_TYPE_LEN);
     let mut length = content.len();
     while length >= 0x80 {

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::batch::{Batches, Batching, Tally};
+use crate::device::Device;
 use crate::error::RuntimeError;
 use crate::gpu::Card;
 use crate::log::say;
@@ -18,6 +20,8 @@ pub struct Runtime {
     pub(crate) profiles: Option<Arc<Profiles>>,
     /// Where sessions on a GPU are.
     pub(crate) card: Card,
+    /// What models share; they share nothing without.
+    pub(crate) batches: Option<Arc<Batches>>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -42,7 +46,7 @@ impl Runtime {
             .map_err(RuntimeError::Start)?;
         // Its `info` level is hundreds of lines a session.
         environment.set_log_level(ort::logging::LogLevel::Warning);
-        Ok(Self { environment, profiles: None, card: Card::default() })
+        Ok(Self { environment, profiles: None, card: Card::default(), batches: None })
     }
 
     /// The same library; sessions of models that are loaded with it are profiled until
@@ -59,6 +63,24 @@ impl Runtime {
     #[must_use]
     pub fn on_card(&self, card: Card) -> Self {
         Self { card, ..self.clone() }
+    }
+
+    /// The same library; models that are loaded with it, or with a clone of it, from the same bytes share sessions, which
+    /// run what is asked of them at about the same time together.
+    #[must_use]
+    pub fn batching(&self, batching: Batching) -> Self {
+        Self { batches: Some(Arc::new(Batches::new(batching))), ..self.clone() }
+    }
+
+    /// What shared sessions have done so far: those that are in use.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.batches.as_ref().map(|batches| batches.tally()).unwrap_or_default()
+    }
+
+    /// The card that sessions on `device` are on, if that is one.
+    pub(crate) fn card_of(&self, device: Device) -> Option<&Card> {
+        device.is_gpu().then_some(&self.card)
     }
 
     /// What the library says about its build: version branch, commit, compile flags.

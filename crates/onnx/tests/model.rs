@@ -22,15 +22,15 @@ fn load(model: &[u8], signature: &Signature) -> Result<Model, ModelError> {
 
 #[test]
 fn outputs_are_found_by_name_and_by_position() {
-    let picture: Vec<f32> = (0..12).map(|i| i as f32).collect();
+    let mut picture: Vec<f32> = (0..12).map(|i| i as f32).collect();
     let doubled: Vec<f32> = picture.iter().map(|v| v * 2.0).collect();
     let mut model = load(TWICE, &signature(Dim::Is(2), &[Some("twice"), Some("same")])).unwrap();
-    let outputs = model.run([1, 3, 2, 2], &picture).unwrap();
+    let outputs = model.run([1, 3, 2, 2], &mut picture).unwrap();
     assert_eq!(outputs.get(0).unwrap().iter().copied().collect::<Vec<_>>(), doubled);
     assert_eq!(outputs.get(1).unwrap().iter().copied().collect::<Vec<_>>(), picture);
 
     let mut model = load(TWICE, &signature(Dim::Is(2), &[None])).unwrap();
-    let outputs = model.run([1, 3, 2, 2], &picture).unwrap();
+    let outputs = model.run([1, 3, 2, 2], &mut picture).unwrap();
     assert_eq!(outputs.get(0).unwrap().iter().copied().collect::<Vec<_>>(), picture);
 }
 
@@ -38,22 +38,22 @@ fn outputs_are_found_by_name_and_by_position() {
 fn a_dynamic_model_takes_any_size_and_a_fixed_one_its_own() {
     let mut model = load(DYNAMIC, &signature(Dim::Any, &[None])).unwrap();
     for side in [1, 5] {
-        let picture = vec![1.5; 3 * side * side];
-        let outputs = model.run([1, 3, side, side], &picture).unwrap();
+        let mut picture = vec![1.5; 3 * side * side];
+        let outputs = model.run([1, 3, side, side], &mut picture).unwrap();
         assert_eq!(outputs.get(0).unwrap().shape(), [1, 3, side, side]);
     }
     let mut model = load(TWICE, &signature(Dim::Is(2), &[None])).unwrap();
-    assert!(matches!(model.run([1, 3, 3, 3], &[0.0; 27]), Err(ModelError::Run(_))));
-    assert!(matches!(model.run([1, 3, 2, 2], &[0.0; 11]), Err(ModelError::Run(_))));
+    assert!(matches!(model.run([1, 3, 3, 3], &mut vec![0.0; 27]), Err(ModelError::Run(_))));
+    assert!(matches!(model.run([1, 3, 2, 2], &mut vec![0.0; 11]), Err(ModelError::Run(_))));
     // The failed runs have not broken it.
-    assert!(model.run([1, 3, 2, 2], &[0.0; 12]).is_ok());
+    assert!(model.run([1, 3, 2, 2], &mut vec![0.0; 12]).is_ok());
 }
 
 #[test]
 fn an_output_of_another_shape_than_asked_for_is_an_error() {
     // The graph promises nothing about its sides, so only a run can tell.
     let mut model = load(DYNAMIC, &signature(Dim::Is(2), &[None])).unwrap();
-    let outputs = model.run([1, 3, 4, 4], &[0.0; 48]).unwrap();
+    let outputs = model.run([1, 3, 4, 4], &mut vec![0.0; 48]).unwrap();
     assert!(matches!(outputs.get(0), Err(ModelError::OutputShape { .. })));
 }
 
@@ -89,14 +89,14 @@ fn what_ran_a_model_is_known_once_it_has_run() {
     let mut model =
         Model::load(&watched, TWICE, Device::Cpu, &signature(Dim::Is(2), &[None])).unwrap();
     for _ in 0..2 {
-        model.run([1, 3, 2, 2], &[0.25; 12]).unwrap();
+        model.run([1, 3, 2, 2], &mut vec![0.25; 12]).unwrap();
     }
     let providers = model.end_profile().unwrap();
     let names: Vec<&str> = providers.keys().map(String::as_str).collect();
     assert_eq!(names, [Device::Cpu.provider()]);
     assert!(providers.values().all(|&nodes| (1..=3).contains(&nodes)), "{providers:?}");
     // It serves on, and is not profiled any more.
-    assert!(model.run([1, 3, 2, 2], &[0.25; 12]).is_ok());
+    assert!(model.run([1, 3, 2, 2], &mut vec![0.25; 12]).is_ok());
     assert!(matches!(model.end_profile(), Err(ProfileError::NotWatched)));
 
     let mut idle =

@@ -23,7 +23,7 @@ fn square(side: usize) -> [Dim; 4] {
 }
 
 fn run(model: &mut Model, side: usize, picture: &[f32]) -> Vec<f32> {
-    let outputs = model.run([1, 3, side, side], picture).unwrap();
+    let outputs = model.run([1, 3, side, side], &mut picture.to_vec()).unwrap();
     outputs.get(0).unwrap().iter().copied().collect()
 }
 

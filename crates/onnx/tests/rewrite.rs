@@ -22,7 +22,7 @@ const OPERATOR: &[u8] = b"\x22\x05PRelu";
 
 /// What a model gives for a picture, on the CPU.
 fn run(model: &mut Model, (height, width): (usize, usize), picture: &[f32]) -> Vec<f32> {
-    let outputs = model.run([1, 3, height, width], picture).unwrap();
+    let outputs = model.run([1, 3, height, width], &mut picture.to_vec()).unwrap();
     outputs.get(0).unwrap().iter().copied().collect()
 }
 

@@ -131,8 +131,8 @@ pub(crate) fn activation(
     let black = vec![0.0; 3 * width * height];
     let stripes: Vec<f32> = (0..black.len()).map(|i| (i % 256) as f32).collect();
     let mut answers = Vec::new();
-    for tensor in [black, stripes] {
-        let outputs = model.run([1, 3, height, width], &tensor)?;
+    for mut tensor in [black, stripes] {
+        let outputs = model.run([1, 3, height, width], &mut tensor)?;
         answers.push(outputs.get(0)?.iter().copied().collect());
     }
     Ok(activation_of(&answers))

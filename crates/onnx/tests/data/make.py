@@ -43,6 +43,24 @@ save("probabilities", [helper.make_node("GlobalAveragePool", ["picture"], ["pool
                        helper.make_node("Softmax", ["colours"], ["probabilities"], axis=1)],
      [picture], [("probabilities", FLOAT, [1, 3])])
 
+# For runs of several pictures. One that sees them all: its answer for one depends on the others.
+save("mixes", [helper.make_node("ReduceMean", ["picture"], ["mean"], axes=[0], keepdims=1),
+               helper.make_node("Sub", ["picture", "mean"], ["out"])], [picture], [("out", FLOAT, [1, 3, 2, 2])])
+# One that takes just one.
+save("one_alone", [helper.make_node("Constant", [], ["flat"], value=numpy_helper.from_array(np.array([1, 12]))),
+                   helper.make_node("Reshape", ["picture", "flat"], ["out"])], [picture], [("out", FLOAT, [1, 12])])
+# One that fails for pictures whose greatest number, times how many there are, is 150 or more: it looks itself up.
+constant = lambda name, values: helper.make_node("Constant", [], [name], value=numpy_helper.from_array(values))
+save("brittle", [constant("ones", np.ones(150, np.float32)), constant("first", np.array(0)),
+                 helper.make_node("ReduceMax", ["picture"], ["greatest"], keepdims=0),
+                 helper.make_node("Shape", ["picture"], ["shape"]),
+                 helper.make_node("Gather", ["shape", "first"], ["many"]),
+                 helper.make_node("Cast", ["many"], ["pictures"], to=FLOAT),
+                 helper.make_node("Mul", ["greatest", "pictures"], ["product"]),
+                 helper.make_node("Cast", ["product"], ["index"], to=TensorProto.INT64),
+                 helper.make_node("Gather", ["ones", "index"], ["one"]),
+                 helper.make_node("Mul", ["picture", "one"], ["out"])], [picture], [("out", FLOAT, [1, 3, 2, 2])])
+
 
 # What `prelu_as_max` rewrites, and what it leaves as it is: two PReLUs, one for each channel and one for all.
 def save_prelu(name, stored, opset=13, first_shape=(3, 1, 1)):
