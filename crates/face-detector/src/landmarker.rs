@@ -203,8 +203,10 @@ impl Landmarker {
     /// All points, from 0 to 1 of the square.
     fn points(&mut self) -> Result<Vec<Point>, DetectError> {
         let side = self.spec.input_side_px;
-        let outputs =
-            self.model.run([1, 1, side, side], &mut self.tensor).map_err(DetectError::Landmarker)?;
+        let outputs = self
+            .model
+            .run([1, 1, side, side], &mut self.tensor)
+            .map_err(DetectError::Landmarker)?;
         let values = outputs.get(0).map_err(DetectError::Landmarker)?;
         if values.iter().any(|value| !value.is_finite()) {
             return Err(DetectError::NoNumber);

@@ -98,7 +98,9 @@ fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
     core_files::refuse();
     let home = setup::home(place)?;
     let config = Layers::load(&command.engine.settings, &command.flags())?.config()?;
-    let workers = config.workers.map_or_else(host::cores_usable, NonZeroUsize::get);
+    let device = config.device.named().unwrap_or_default();
+    let unasked = || config.batching.workers_per_core(device) * host::cores_usable();
+    let workers = config.workers.map_or_else(unasked, NonZeroUsize::get);
     let concurrency = concurrency(command, workers, config.ingress.max_in_flight)?;
     // The service wants its demo's portrait.
     let sample =

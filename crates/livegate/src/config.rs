@@ -1,5 +1,6 @@
 //! The configuration: one file, variables over it, flags over those.
 
+mod batching;
 mod layers;
 mod show;
 
@@ -11,6 +12,7 @@ use liveness::InvalidSetting;
 use model_pack::Home;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::batching::Batching;
 pub(crate) use self::layers::{Layers, Origin};
 pub(crate) use self::show::run;
 use crate::device::DeviceChoice;
@@ -25,8 +27,10 @@ pub(crate) struct Config {
     pub pack: Option<String>,
     /// What models run on.
     pub device: DeviceChoice,
-    /// Worker threads; without a number, one per core, or as many as there is memory for.
+    /// Worker threads; without a number, one per core (`batching.workers_per_core` on a GPU), or as many as there is memory for.
     pub workers: Option<NonZeroUsize>,
+    /// How pictures are put together on a GPU.
+    pub batching: Batching,
     /// What a picture must be like.
     pub liveness: liveness::Settings,
     /// The service.
@@ -46,6 +50,7 @@ impl Default for Config {
             pack: None,
             device: DeviceChoice::default(),
             workers: None,
+            batching: Batching::default(),
             liveness: liveness::Settings::default(),
             ingress: ingress::Config::default(),
             admin: ingress::AdminConfig::default(),
@@ -137,6 +142,7 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         let is_named = self.pack.as_ref().is_none_or(|name| !name.is_empty());
         InvalidSetting::unless(is_named, "pack", "the name of a pack, or left out")?;
+        self.batching.validate()?;
         self.liveness.validate()?;
         self.ingress.validate()?;
         self.admin.validate()?;

@@ -1,11 +1,12 @@
 //! What models are to run on.
 
-use liveness::{Device, LoadError, Pipeline, Settings, Watched};
+use liveness::{Device, LoadError, Pipeline, Watched};
 use model_pack::{Home, Library, Pack};
 use onnx::{ModelError, Runtime};
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
+use crate::config::Config;
 
 /// What models are to run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -79,11 +80,13 @@ impl DeviceChoice {
         self,
         runtime: &Runtime,
         pack: &Pack,
-        settings: Settings,
+        config: &Config,
     ) -> Result<Loaded, LoadError> {
         let on = |device| {
-            let (pipeline, watched) = Pipeline::load_watched(runtime, pack, device, settings)?;
-            Ok(Loaded { pipeline, watched, device, fallback: None })
+            let runtime = config.batching.applied(runtime, device);
+            let loaded = Pipeline::load_watched(&runtime, pack, device, config.liveness);
+            let (pipeline, watched) = loaded?;
+            Ok(Loaded { pipeline, watched, runtime, device, fallback: None })
         };
         if let Some(device) = self.named() {
             return on(device);
@@ -113,6 +116,8 @@ impl DeviceChoice {
 pub(crate) struct Loaded {
     pub pipeline: Pipeline,
     pub watched: Watched,
+    /// What it was loaded with.
+    pub runtime: Runtime,
     pub device: Device,
     /// Why `auto` took the CPU, where it did.
     pub fallback: Option<String>,

@@ -47,10 +47,11 @@ fn examine(
     findings.ok("configuration", format!("sound; file: {}", file.as_deref().unwrap_or("none")));
     let accounts = config.accounts_in(&home);
     let host = Host::own();
-    let workers = crate::serve::sized(&mut config, &host);
 
     system::home(&home, findings);
     findings.version = engine::examine(command, place, &home, &config, findings);
+    let device = findings.version.as_ref().and_then(|version| version.device.parse().ok());
+    let workers = crate::serve::sized(&mut config, &host, device.unwrap_or_default());
     system::host(&host, &config, workers, findings);
     service::accounts(&accounts, findings);
     service::tls(&config, findings);

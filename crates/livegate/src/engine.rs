@@ -93,6 +93,8 @@ fn in_pieces(home: &Home) -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Engine {
     runtime: LoadedRuntime,
+    /// The same as models are loaded with it.
+    serving: Runtime,
     pack: Pack,
     device: Device,
     fallback: Option<String>,
@@ -129,6 +131,7 @@ impl Engine {
         }
         let mut engine = Self {
             fallback: runtime.fallback.clone(),
+            serving: runtime.runtime.clone(),
             runtime,
             pack,
             device: Device::Cpu,
@@ -139,11 +142,12 @@ impl Engine {
         };
         if let Some(device) = config.device.named() {
             engine.device = device;
+            engine.serving = config.batching.applied(&engine.runtime.runtime, device);
         } else {
-            let runtime = &engine.runtime.runtime;
-            let loaded = config.device.pipeline(runtime, &engine.pack, config.liveness);
+            let loaded = config.device.pipeline(&engine.runtime.runtime, &engine.pack, config);
             let loaded = loaded.with_context(|| format!("the pack `{name}` does not serve"))?;
             engine.device = loaded.device;
+            engine.serving = loaded.runtime;
             // What is wrong with the library is nearer to the cause.
             engine.fallback = engine.fallback.or(loaded.fallback);
             engine.first = Mutex::new(Some(loaded.pipeline));
@@ -154,16 +158,17 @@ impl Engine {
         Ok(engine)
     }
 
-    /// A pipeline that has reproduced the pack's golden vectors. Of the first of this process it is known what ran
-    /// its models.
+    /// A pipeline that has reproduced the pack's golden vectors. Of the first of this process, and of each whose
+    /// models are shared, it is known what ran them.
     pub(crate) fn pipeline(&self) -> Result<Pipeline, LoadError> {
         // Nobody panics while holding it.
         let first = self.first.lock().ok().and_then(|mut first| first.take());
         if let Some(pipeline) = first {
             return Ok(pipeline);
         }
-        let (runtime, liveness) = (&self.runtime.runtime, self.config.liveness);
-        if self.is_watched.swap(true, Ordering::Relaxed) {
+        let (runtime, liveness) = (&self.serving, self.config.liveness);
+        let is_shared = self.config.batching.is_on(self.device);
+        if self.is_watched.swap(true, Ordering::Relaxed) && !is_shared {
             return Pipeline::load(runtime, &self.pack, self.device, liveness);
         }
         let loaded = Pipeline::load_watched(runtime, &self.pack, self.device, liveness);

@@ -204,14 +204,14 @@ const WORKER_BYTES: u64 = 144 << 20;
 const MOST_BYTES_IN_FLIGHT: u64 = 256 << 20;
 
 impl Host {
-    /// How many workers there are unasked: one for each core, or as many as there is memory for beside
+    /// How many workers there are unasked: `per_core` for each core, or as many as there is memory for beside
     /// `bytes_in_flight`.
-    pub(crate) fn workers(&self, bytes_in_flight: u64) -> usize {
+    pub(crate) fn workers(&self, per_core: usize, bytes_in_flight: u64) -> usize {
         let room = self.memory.as_ref().map_or(usize::MAX, |memory| {
             let left = memory.bytes.saturating_sub(BASE_BYTES + bytes_in_flight);
             (left / WORKER_BYTES) as usize
         });
-        self.cores.count.min(room).max(1)
+        (per_core * self.cores.count).min(room).max(1)
     }
 
     /// How many bytes of bodies are held unasked: a quarter of the memory, 256 MiB at most, and one body of

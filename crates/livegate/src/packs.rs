@@ -269,7 +269,7 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
                      {name}` puts it back"
                 ))
             }
-            Ok(pack) => match device.pipeline(&runtime, &pack, config.liveness) {
+            Ok(pack) => match device.pipeline(&runtime, &pack, &config) {
                 Ok(loaded) => Ok(in_order(&pack.manifest, &loaded.device.to_string())),
                 Err(error @ (LoadError::Detector { .. } | LoadError::Scorer(_))) => {
                     Err(format!("files ok; graphs: {}", chain(&error)))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
 use ingress::{Ingress, Metrics, Version, Workers};
+use liveness::Device;
 use model_pack::Home;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
@@ -52,7 +53,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     setup::ensure(&home, place, config.device, config.pack.as_deref(), demo.is_some(), sources)?;
     let engine = Arc::new(Engine::load(place, &home, &config)?);
     let host = Host::own();
-    let workers = sized(&mut config, &host);
+    let workers = sized(&mut config, &host, engine.device());
     config.ingress.max_connections = connections(config.ingress.max_connections);
     let shared = Arc::clone(&engine);
     let pool = Workers::start(workers, config.ingress.max_in_flight, move || {
@@ -141,13 +142,14 @@ fn connections(wanted: usize) -> usize {
 }
 
 /// How many workers there are, with what is held at most filled in: as configured, or as this host allows.
-pub(crate) fn sized(config: &mut Config, host: &Host) -> usize {
+pub(crate) fn sized(config: &mut Config, host: &Host, device: Device) -> usize {
     let max_body_bytes = config.ingress.max_body_bytes;
     let bytes_in_flight = config.ingress.max_bytes_in_flight;
     let bytes_in_flight = bytes_in_flight.unwrap_or_else(|| host.bytes_in_flight(max_body_bytes));
     config.ingress.max_bytes_in_flight = Some(bytes_in_flight);
     let workers = config.workers.map(NonZeroUsize::get);
-    workers.unwrap_or_else(|| host.workers(bytes_in_flight as u64))
+    let per_core = config.batching.workers_per_core(device);
+    workers.unwrap_or_else(|| host.workers(per_core, bytes_in_flight as u64))
 }
 
 /// The demo's credentials: from the environment, where only this user can read them, or random.

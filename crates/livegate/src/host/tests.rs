@@ -48,7 +48,7 @@ fn without_a_limit_there_is_the_whole_machine() {
     assert_eq!((memory(&host), host.cores.count), ((16 * GIB, "the machine"), 8));
     let host = Host::under(root(&[]).path(), 3);
     assert_eq!((host.memory.clone(), host.cores.count), (None, 3));
-    assert_eq!(host.workers(0), 3);
+    assert_eq!(host.workers(1, 0), 3);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn workers_and_bytes_in_flight_follow_from_cores_and_memory() {
         let memory = Some(Memory { bytes: mib << 20, from: String::new() });
         let host = Host { cores: Cores { count: 4, from: String::new() }, memory };
         let bytes = host.bytes_in_flight(20 << 20);
-        (host.workers(bytes as u64), bytes >> 20)
+        (host.workers(1, bytes as u64), bytes >> 20)
     };
     assert_eq!(with(16), (1, 20));
     assert_eq!(with(256), (1, 64));
