@@ -4,6 +4,7 @@
 
 mod accounts;
 mod architecture;
+mod batching;
 mod bench;
 mod calibrate;
 mod config;

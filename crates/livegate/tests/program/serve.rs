@@ -26,9 +26,13 @@ impl Service {
     }
 
     pub(crate) fn start_on(device: &str, pack: &str) -> Self {
+        Self::start_with(pack, &["--device", device])
+    }
+
+    pub(crate) fn start_with(pack: &str, flags: &[&str]) -> Self {
         let mut command = livegate(testbed::home().root());
         command.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0", "--pack", pack]);
-        command.args(["--device", device]);
+        command.args(flags);
         command.env("LIVEGATE_DEMO_APP_KEY", DEMO_KEY).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -82,7 +86,7 @@ impl Service {
     }
 
     /// Status and code of a picture: the error's, or `response_code`.
-    fn outcome(&self, picture: &[u8]) -> String {
+    pub(crate) fn outcome(&self, picture: &[u8]) -> String {
         let (status, body) = self.post(picture, None);
         match body["error"]["code"].as_str() {
             Some(code) => format!("{status} {code}"),
