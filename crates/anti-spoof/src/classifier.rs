@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use frame::{Frame, Rect, Resampler, Size};
-use onnx::{
-    Device, Dim, Model, ModelError, OutputSignature, ProfileError, Providers, Runtime, Signature,
-};
+use onnx::{Device, Model, ModelError, ProfileError, Providers, Runtime};
 
 use crate::crop::Region;
 use crate::error::ScoreError;
@@ -47,14 +45,7 @@ impl Classifier {
             let &Spec { classes, live_class, .. } = spec;
             return Err(ScoreError::LiveClass { scorer: id, classes, live_class });
         }
-        let signature = Signature {
-            input: [1, 3, spec.input.height, spec.input.width].map(Dim::Is),
-            outputs: vec![OutputSignature {
-                name: None,
-                shape: vec![Dim::Is(1), Dim::Is(spec.classes)],
-            }],
-        };
-        let model = Model::load(runtime, model, device, &signature)
+        let model = Model::load(runtime, model, device, &spec.signature())
             .map_err(|source| ScoreError::Model { scorer: id.clone(), source })?;
         Ok(Self {
             id,

@@ -1,6 +1,7 @@
 //! How a scorer wants to be fed and read: the part of a model pack that this crate carries out.
 
 use frame::{Filter, Size, TensorSpec};
+use onnx::{Dim, OutputSignature, Signature};
 use serde::{Deserialize, Serialize};
 
 use crate::crop::Crop;
@@ -23,6 +24,20 @@ pub struct Spec {
     pub classes: usize,
     /// Which of them, counted from 0, is bona fide.
     pub live_class: usize,
+}
+
+impl Spec {
+    /// What the model must take and give.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        Signature {
+            input: [1, 3, self.input.height, self.input.width].map(Dim::Is),
+            outputs: vec![OutputSignature {
+                name: None,
+                shape: vec![Dim::Is(1), Dim::Is(self.classes)],
+            }],
+        }
+    }
 }
 
 /// What the numbers of a model's output are.

@@ -1,12 +1,12 @@
 //! The detector: a model, what it wants, and the buffers it works in.
 
 use frame::{Frame, Resampler};
-use onnx::{Device, Dim, Model, ProfileError, Providers, Runtime};
+use onnx::{Device, Model, ProfileError, Providers, Runtime};
 
 use crate::error::DetectError;
 use crate::face::Face;
 use crate::nms::suppress;
-use crate::spec::{Family, Fit, Span, Spec};
+use crate::spec::{Family, Span, Spec};
 use crate::{ultralight, yunet};
 
 /// A loaded detector. Owned by one thread; keeps its buffers from frame to frame.
@@ -35,17 +35,7 @@ impl Detector {
         device: Device,
         spec: &Spec,
     ) -> Result<Self, DetectError> {
-        let input = match spec.fit {
-            Fit::Stretch { width, height } => {
-                [Dim::Is(1), Dim::Is(3), Dim::Is(height), Dim::Is(width)]
-            }
-            Fit::Letterbox { .. } => [Dim::Is(1), Dim::Is(3), Dim::Any, Dim::Any],
-        };
-        let signature = match spec.family {
-            Family::Ultralight => ultralight::signature(input),
-            Family::Yunet => yunet::signature(input),
-        };
-        let model = Model::load(runtime, model, device, &signature)?;
+        let model = Model::load(runtime, model, device, &spec.signature())?;
         Ok(Self { model, spec: spec.clone(), resampler: Resampler::default(), tensor: Vec::new() })
     }
 

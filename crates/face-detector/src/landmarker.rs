@@ -51,6 +51,19 @@ pub struct UprightByMirror {
 }
 
 impl LandmarkerSpec {
+    /// What the model must take and give.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        let side = Dim::Is(self.input_side_px);
+        Signature {
+            input: [Dim::Is(1), Dim::Is(1), side, side],
+            outputs: vec![OutputSignature {
+                name: None,
+                shape: vec![Dim::Is(1), Dim::Is(2 * POINTS)],
+            }],
+        }
+    }
+
     /// Whether every number can be what it is.
     ///
     /// # Errors
@@ -110,16 +123,8 @@ impl Landmarker {
         device: Device,
         spec: LandmarkerSpec,
     ) -> Result<Self, DetectError> {
-        let side = Dim::Is(spec.input_side_px);
-        let signature = Signature {
-            input: [Dim::Is(1), Dim::Is(1), side, side],
-            outputs: vec![OutputSignature {
-                name: None,
-                shape: vec![Dim::Is(1), Dim::Is(2 * POINTS)],
-            }],
-        };
-        let model =
-            Model::load(runtime, model, device, &signature).map_err(DetectError::Landmarker)?;
+        let model = Model::load(runtime, model, device, &spec.signature());
+        let model = model.map_err(DetectError::Landmarker)?;
         Ok(Self { model, spec, sampler: LumaSampler::default(), tensor: Vec::new() })
     }
 

@@ -1,7 +1,10 @@
 //! How a detector wants to be fed and read: the part of a model pack that this crate carries out.
 
-use frame::TensorSpec;
+use frame::{Size, TensorSpec};
+use onnx::{Dim, Signature};
 use serde::{Deserialize, Serialize};
+
+use crate::{ultralight, yunet};
 
 /// How a detector wants to be fed and read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,28 @@ pub struct UprightByConfidence {
 }
 
 impl Spec {
+    /// What the model must take and give.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        let input = match self.fit {
+            Fit::Stretch { width, height } => {
+                [Dim::Is(1), Dim::Is(3), Dim::Is(height), Dim::Is(width)]
+            }
+            Fit::Letterbox { .. } => [Dim::Is(1), Dim::Is(3), Dim::Any, Dim::Any],
+        };
+        match self.family {
+            Family::Ultralight => ultralight::signature(input),
+            Family::Yunet => yunet::signature(input),
+        }
+    }
+
+    /// The shape of the tensor that a picture of size `picture` is made into for the first look.
+    #[must_use]
+    pub fn first_look(&self, picture: Size) -> [usize; 4] {
+        let canvas = self.fit.place(picture, self.looks[0]).canvas;
+        [1, 3, canvas.height, canvas.width]
+    }
+
     /// Whether it finds the five points of a face, too.
     #[must_use]
     pub fn gives_landmarks(&self) -> bool {

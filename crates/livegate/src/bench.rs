@@ -3,6 +3,7 @@
 //! Every point of the sweep is a closed loop: so many requests are under way at once, and each is asked again as
 //! soon as it is answered.
 
+mod bound;
 mod compare;
 mod figures;
 mod host;
@@ -10,6 +11,7 @@ mod http;
 mod in_process;
 mod interrupt;
 mod load;
+mod nets;
 mod outputs;
 mod pictures;
 mod plot;
@@ -27,6 +29,7 @@ use liveness::{Device, Terms};
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::bound::Bound;
 use self::figures::{Picture, Point, Position, Run, Setup};
 use self::host::Process;
 use self::http::Client;
@@ -123,7 +126,8 @@ fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
         tell("This is a debug build: its figures say nothing of this host");
     }
     let modes = if command.mode == Mode::Both { 2 } else { 1 };
-    let mut progress = Sweep::new(modes * files.len() * concurrency.len());
+    let batches = batches(command, config, engine.device());
+    let mut progress = Sweep::new(modes * files.len() * concurrency.len() + batches.len());
     let (mut told, mut points) = (Vec::new(), Vec::new());
     if command.mode != Mode::Http {
         measure_in_process(&plan, &mut progress, &mut told, &mut points)?;
@@ -136,10 +140,40 @@ fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {
         measure_http(&plan, watched, &mut progress, &mut told, &mut points)?;
         service.stop()?;
     }
+    // Last: what they needed for the largest runs is not a pipeline's memory.
+    let mut alone = Vec::new();
+    for &pictures in &batches {
+        progress.begin(&format!("nets alone, {pictures} in a run"));
+        let mut watch = |share| {
+            progress.at(share);
+            interrupt.check()
+        };
+        let nets = nets::measure(engine, &config.batching, pictures, command.seconds, &mut watch)?;
+        progress.measured(&shown::nets(&nets));
+        alone.push(nets);
+    }
     drop(progress);
     let device = told.first().map(|told: &Told| told.device.clone()).unwrap_or_default();
     let pictures = files.iter().zip(told).map(|(file, told)| told.picture_of(file)).collect();
-    Ok(Run::new(setup_of(&plan, device)?, pictures, points))
+    let mut run = Run::new(setup_of(&plan, device)?, pictures, points);
+    run.bound = Bound::of(&run.points, &alone, host::cores_usable());
+    run.nets = alone;
+    Ok(run)
+}
+
+/// The numbers of pictures in a run that the nets alone are measured with, rising.
+fn batches(command: &Bench, config: &Config, device: Device) -> Vec<NonZeroUsize> {
+    let mut batches = command.batch.clone();
+    if batches.is_empty() && config.batching.is_on(device) {
+        let most = config.batching.max_pictures;
+        let doubled = std::iter::successors(Some(NonZeroUsize::MIN), |number| {
+            number.checked_mul(NonZeroUsize::MIN.saturating_add(1))
+        });
+        batches = doubled.take_while(|number| *number < most).chain([most]).collect();
+    }
+    batches.sort_unstable();
+    batches.dedup();
+    batches
 }
 
 /// The numbers of the sweep, rising.

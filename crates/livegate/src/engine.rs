@@ -210,6 +210,11 @@ impl Engine {
         &self.pack
     }
 
+    /// The library, as it is without sharing models.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime.runtime
+    }
+
     /// What models run on.
     pub(crate) fn device(&self) -> Device {
         self.device

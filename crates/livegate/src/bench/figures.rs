@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use super::bound::Bound;
 use super::compare::Comparison;
 use super::load::Measured;
+use super::nets::Nets;
 use super::stages::STAGES;
 use crate::keys::Unusable;
 
@@ -29,6 +31,12 @@ pub(super) struct Run {
     pub setup: Setup,
     pub pictures: Vec<Picture>,
     pub points: Vec<Point>,
+    /// The nets alone; empty where that was not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nets: Vec<Nets>,
+    /// What the host would need more of to do more, as far as that can be told from these figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
     /// With another run; of points that both have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
@@ -127,7 +135,7 @@ pub(super) struct Latency {
 
 impl Latency {
     /// Of at least one sample.
-    fn of(mut samples_ms: Vec<f64>) -> Option<Self> {
+    pub(super) fn of(mut samples_ms: Vec<f64>) -> Option<Self> {
         samples_ms.sort_by(f64::total_cmp);
         let percentile = |percent: usize| {
             let rank = (samples_ms.len() * percent).div_ceil(100);
@@ -177,7 +185,7 @@ impl Point {
 }
 
 /// To six decimals: what is beyond is the clock's noise.
-fn rounded(figure: f64) -> f64 {
+pub(super) fn rounded(figure: f64) -> f64 {
     (figure * 1e6).round() / 1e6
 }
 
@@ -197,6 +205,8 @@ impl Run {
             setup,
             pictures,
             points,
+            nets: Vec::new(),
+            bound: None,
             comparison: None,
         }
     }

@@ -2,8 +2,10 @@
 
 use comfy_table::{CellAlignment, Table};
 
+use super::bound::Bound;
 use super::compare::{Comparison, Ratios};
 use super::figures::{Latency, Picture, Point, Position, Run, Setup};
+use super::nets::Nets;
 use super::stages::STAGES;
 use crate::keys::table;
 
@@ -19,6 +21,10 @@ pub(super) fn text(run: &Run) -> String {
     if run.points.iter().any(|point| !point.stages.is_empty()) {
         parts.push(stages(&run.points));
     }
+    if !run.nets.is_empty() {
+        parts.push(nets_alone(&run.nets));
+    }
+    parts.extend(run.bound.as_ref().map(Bound::says));
     parts.extend(errors(&run.points));
     parts.extend(disturbance(run));
     parts.extend(run.comparison.as_ref().map(comparison));
@@ -119,6 +125,47 @@ fn stages(points: &[Point]) -> String {
         rows.add_row(row);
     }
     format!("What the time went into, p50 / p95 / p99:\n{}", aligned(rows))
+}
+
+/// One point of the nets alone in a line.
+pub(super) fn nets(nets: &Nets) -> String {
+    let Nets { pictures_in_a_run, selfies_per_s, .. } = nets;
+    format!("nets alone, {pictures_in_a_run} in a run: {selfies_per_s:.1} selfies/s")
+}
+
+fn nets_alone(points: &[Nets]) -> String {
+    let mut rows = table([
+        "in a run",
+        "mean",
+        "at once",
+        "selfies/s",
+        "p50 ms",
+        "p99 ms",
+        "lane ms/selfie",
+        "copying",
+        "transfer",
+        "kernels",
+    ]);
+    for point in points {
+        let percent = |share: f64| format!("{:.0}%", share * 100.0);
+        let latency = |of: fn(&Latency) -> f64| number(point.latency.as_ref().map(of));
+        rows.add_row([
+            point.pictures_in_a_run.to_string(),
+            format!("{:.1}", point.mean_pictures_in_a_run),
+            point.callers.to_string(),
+            format!("{:.1}", point.selfies_per_s),
+            latency(|l| l.p50_ms),
+            latency(|l| l.p99_ms),
+            format!("{:.3}", point.lane_ms_per_selfie),
+            percent(point.copying_share),
+            percent(point.transfer_share),
+            percent(point.kernels_share),
+        ]);
+    }
+    for column in rows.column_iter_mut() {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!("The nets alone, with tensors that are ready:\n{}", rows.trim_fmt())
 }
 
 /// What failed, if anything did.

@@ -22,6 +22,10 @@ pub(crate) struct Bench {
     /// themselves, and at most `ingress.max_in_flight`].
     #[arg(long, value_name = "N,...", value_delimiter = ',')]
     pub concurrency: Vec<NonZeroUsize>,
+    /// Measure the nets alone, too, with tensors that are ready and at most so many pictures in a run [default where
+    /// models are shared (`batching.devices`): 1, 2, 4 and so on to `batching.max_pictures`; else none].
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
+    pub batch: Vec<NonZeroUsize>,
     /// Sizes of the test pictures: JPEGs of quality 90 made of the sample portrait [default: 1280x960, unless
     /// --picture is given].
     #[arg(long, value_name = "WxH,...", value_delimiter = ',', value_parser = size)]
@@ -37,7 +41,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
     /// Measure nothing: show what an earlier run wrote with --json.
-    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["mode", "concurrency", "size", "picture",
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["mode", "concurrency", "batch", "size", "picture",
         "seconds", "workers"])]
     pub show: Option<PathBuf>,
     /// Compare with what another run wrote with --json.

@@ -69,16 +69,21 @@ impl Batching {
         self.devices.contains(&device)
     }
 
+    /// `runtime` with runs of up to `pictures`, whatever is configured of these.
+    pub(crate) fn with_runs_of(&self, runtime: &Runtime, pictures: NonZeroUsize) -> Runtime {
+        runtime.batching(onnx::Batching {
+            most: pictures,
+            wait: Duration::from_micros(self.wait_us),
+            lanes: self.lanes,
+        })
+    }
+
     /// `runtime` as models on `device` are to be loaded with.
     pub(crate) fn applied(&self, runtime: &Runtime, device: Device) -> Runtime {
         if !self.is_on(device) {
             return runtime.clone();
         }
-        runtime.batching(onnx::Batching {
-            most: self.max_pictures,
-            wait: Duration::from_micros(self.wait_us),
-            lanes: self.lanes,
-        })
+        self.with_runs_of(runtime, self.max_pictures)
     }
 
     /// How many worker threads there are on `device` for each core, unasked.

@@ -344,3 +344,43 @@ fn no_service_is_left_behind_when_it_is_ended_or_the_service_breaks() {
         awaited(|| (!is_there(service)).then_some(()));
     }
 }
+
+#[test]
+fn the_nets_alone_are_measured_by_pictures_in_a_run_and_what_holds_it_up_is_named() {
+    let bench = Bench::new();
+    let arguments =
+        ["--mode", "in-process", "--seconds", "0.4", "--concurrency", "3", "--size", "640x480"];
+    let shared = ["--set", "batching.devices=[\"cpu\"]", "--workers", "3"];
+    let batches = ["--batch", "4,1", "--json", "run.json"];
+    let (out, err, code) = bench.run(&[&arguments[..], &shared, &batches].concat());
+    assert_eq!(code, 0, "{err}");
+    let run = bench.json("run.json");
+    let nets = run["nets"].as_array().unwrap();
+    let figure = |point: &Value, name: &str| point[name].as_f64().expect(name);
+    assert_eq!(
+        nets.iter().map(|it| figure(it, "pictures_in_a_run")).collect::<Vec<_>>(),
+        [1.0, 4.0]
+    );
+    for point in nets {
+        assert!(figure(point, "selfies_per_s") > 0.0 && figure(point, "lane_ms_per_selfie") > 0.0);
+        let mean = figure(point, "mean_pictures_in_a_run");
+        assert!((1.0..=figure(point, "pictures_in_a_run")).contains(&mean), "{point}");
+        let shares = ["copying_share", "transfer_share", "kernels_share"];
+        let sum: f64 = shares.iter().map(|name| figure(point, name)).sum();
+        assert!((sum - 1.0).abs() < 1e-4, "{point}");
+        assert_rising(&point["latency"], "latency");
+    }
+    // Here the cores run the nets, too.
+    if cfg!(target_os = "linux") {
+        assert!(run["bound"]["cores_share"].as_f64().unwrap() > 0.0, "{run}");
+    }
+    assert!(out.contains("The nets alone") && out.contains("BOUND at "), "{out}");
+    let (again, err, code) = finished(
+        &livegate(testbed::home().root())
+            .args(["bench", "--show"])
+            .arg(bench.path("run.json"))
+            .output()
+            .unwrap(),
+    );
+    assert_eq!((code, again), (0, out), "{err}");
+}

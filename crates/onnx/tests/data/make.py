@@ -10,12 +10,12 @@ from onnx import TensorProto, helper, numpy_helper
 FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
 
 
-def save(name, nodes, inputs, outputs):
+def save(name, nodes, inputs, outputs, directory="."):
     info = lambda values: [helper.make_tensor_value_info(n, t, s) for n, t, s in values]
     graph = helper.make_graph(nodes, name, info(inputs), info(outputs))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
     onnx.checker.check_model(model)
-    onnx.save(model, f"{name}.onnx")
+    onnx.save(model, f"{directory}/{name}.onnx")
 
 
 picture = ("picture", FLOAT, [1, 3, 2, 2])
@@ -60,6 +60,10 @@ save("brittle", [constant("ones", np.ones(150, np.float32)), constant("first", n
                  helper.make_node("Cast", ["product"], ["index"], to=TensorProto.INT64),
                  helper.make_node("Gather", ["ones", "index"], ["one"]),
                  helper.make_node("Mul", ["picture", "one"], ["out"])], [picture], [("out", FLOAT, [1, 3, 2, 2])])
+# The net that `livegate bench` takes to see what the way to a device and back costs: it looks at every number once.
+save("greatest", [helper.make_node("ReduceMax", ["picture"], ["greatest"], axes=[1, 2, 3], keepdims=0)],
+     [("picture", FLOAT, ["batch", "channels", "height", "width"])], [("greatest", FLOAT, ["batch"])],
+     "../../../livegate/src/bench")
 
 
 # What `prelu_as_max` rewrites, and what it leaves as it is: two PReLUs, one for each channel and one for all.
