@@ -45,6 +45,9 @@ deploy-check:
     python3 deploy/check.py
     cargo build --release --locked
     python3 deploy/envoy/try.py target/release/livegate
+    rm -rf target/gpu
+    DEVICES=cpu deploy/gpu/prepare.sh target/release/livegate target/gpu
+    target/gpu/check.sh --device cpu --set 'batching.devices=["cpu"]' --seconds 0.5 --batch 1,2 --concurrency 1,8 --out target/gpu/out
 
 # Debian, as root; builds Livegate in it, where `--binary FILE` takes one that is there. Needs 6 GB of disk.
 # Every step of the Dockerfile, and the image at work, where there is no container engine.
