@@ -150,7 +150,7 @@ impl<'a> Installer<'a> {
         })
     }
 
-    /// Installs a build of ONNX Runtime, with all that it needs beside it.
+    /// Installs libraries, with all that has to be beside them.
     ///
     /// # Errors
     /// When no source has it, or it is not made for this platform.
@@ -158,8 +158,12 @@ impl<'a> Installer<'a> {
         let mut artifacts =
             catalog::runtime_library(library).ok_or(InstallError::NoLibrary(library))?;
         let directory = self.home.runtime_directory(library);
-        for artifact in &artifacts {
-            self.install(artifact, &directory)?;
+        let archive = |of: &Artifact| Some(of.sources.first()?.archive()?.0);
+        for together in artifacts.chunk_by(|one, next| archive(one) == archive(next)) {
+            for artifact in together {
+                self.install(artifact, &directory)?;
+            }
+            self.discard_archives();
         }
         let mut finish = || {
             for made in catalog::made_files(library) {
@@ -328,6 +332,16 @@ impl<'a> Installer<'a> {
         let outcome = bring().map_err(Arc::new);
         self.archives.borrow_mut().insert(asked.to_owned(), outcome.clone());
         outcome
+    }
+
+    /// Removes the archives that came, of which all is in place: those of a GPU's libraries have over a gigabyte.
+    fn discard_archives(&self) {
+        self.archives.borrow_mut().retain(|_, archive| {
+            let Ok(path) = archive else { return true };
+            // What cannot be removed now goes with its directory.
+            let _ = std::fs::remove_file(path);
+            false
+        });
     }
 }
 

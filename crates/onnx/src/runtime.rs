@@ -4,6 +4,9 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use ort::ep::{CUDA, ExecutionProvider, OpenVINO, TensorRT};
+
+use crate::device::Device;
 use crate::error::RuntimeError;
 use crate::gpu::Card;
 use crate::log::say;
@@ -61,11 +64,35 @@ impl Runtime {
         Self { card, ..self.clone() }
     }
 
+    /// Whether the library was built with what runs models on `device`; whether that works is another matter.
+    #[must_use]
+    pub fn has(&self, device: Device) -> bool {
+        let known = match device {
+            Device::Cpu => return true,
+            Device::OpenVino => OpenVINO::is_available(),
+            Device::Cuda => CUDA::is_available(),
+            Device::TensorRt => TensorRT::is_available(),
+        };
+        known.unwrap_or(false)
+    }
+
     /// What the library says about its build: version branch, commit, compile flags.
     #[must_use]
     pub fn build_info(&self) -> &'static str {
         ort::info()
     }
+}
+
+/// Has the system's loader load a shared library, by its path or by its name, and keep it: whatever is loaded after it and
+/// needs one of that name gets this one.
+///
+/// # Errors
+/// When it is not there or cannot be loaded.
+pub fn preload(library: &Path) -> Result<(), RuntimeError> {
+    ort::util::preload_dylib(library).map_err(|error| RuntimeError::Preload {
+        library: library.to_owned(),
+        why: error.source().map_or_else(|| error.to_string(), ToString::to_string),
+    })
 }
 
 /// What the system's loader says, which has the name of the library that is missing.
