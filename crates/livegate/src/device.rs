@@ -94,22 +94,13 @@ impl DeviceChoice {
                 Err(error) => failed.push(format!("{device} cannot be used: {}", chain(&error))),
             }
         }
-        let why = if failed.is_empty() {
-            let why = WITHOUT_ANY.to_owned();
-            tracing::info!("device auto is cpu, as {why}");
-            why
-        } else {
-            let why = failed.join("; ");
+        let fallback = (!failed.is_empty()).then(|| failed.join("; "));
+        if let Some(why) = &fallback {
             tracing::warn!("device auto is cpu, as {why}");
-            why
-        };
-        Ok(Loaded { fallback: Some(why), ..on(Device::Cpu)? })
+        }
+        Ok(Loaded { fallback, ..on(Device::Cpu)? })
     }
 }
-
-/// Why `auto` is the CPU where nothing has failed.
-const WITHOUT_ANY: &str = "the loaded ONNX Runtime was built without cuda and openvino (`livegate setup --device cuda` or \
-     `livegate setup --device openvino` brings one that was built with it)";
 
 /// A pipeline, and what is known of where it runs.
 #[derive(Debug)]
@@ -117,7 +108,7 @@ pub(crate) struct Loaded {
     pub pipeline: Pipeline,
     pub watched: Watched,
     pub device: Device,
-    /// Why `auto` took the CPU, where it did.
+    /// Why `auto` took the CPU although the library has something better.
     pub fallback: Option<String>,
 }
 

@@ -70,8 +70,8 @@ impl Engine {
             let loaded = config.device.pipeline(runtime, &engine.pack, config.liveness);
             let loaded = loaded.with_context(|| format!("the pack `{name}` does not serve"))?;
             engine.device = loaded.device;
-            // What is wrong with the library is nearer to the cause.
-            engine.fallback = engine.fallback.or(loaded.fallback);
+            let why: Vec<String> = engine.fallback.into_iter().chain(loaded.fallback).collect();
+            engine.fallback = (!why.is_empty()).then(|| why.join("; "));
             engine.first = Mutex::new(Some(loaded.pipeline));
             engine.is_watched = AtomicBool::new(true);
             engine.watched = OnceLock::from(loaded.watched);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use model_pack::nvidia::{self, HostLibraries, Needed};
-use model_pack::{Home, Library};
+use model_pack::{Home, Library, runtime_library};
 use onnx::{Device, Runtime, preload};
 
 use crate::chain;
@@ -18,7 +18,7 @@ pub(crate) struct LoadedRuntime {
     pub runtime: Runtime,
     /// The file.
     pub path: PathBuf,
-    /// Why it is not a better one although `auto` would have that: of what is installed, whole or in part.
+    /// Why it is not a better one although `auto` would have that.
     pub fallback: Option<String>,
 }
 
@@ -47,7 +47,16 @@ pub(crate) fn load(
         }
         None => {}
     }
-    Ok(LoadedRuntime { runtime: Runtime::load(file)?, path: file.clone(), fallback })
+    let mut runtime = Runtime::load(file)?;
+    if let Some(why) = &fallback {
+        tracing::warn!("device auto is cpu, as {why}");
+        runtime = runtime.on_cpu_only();
+    } else if device == DeviceChoice::Auto
+        && ![Device::Cuda, Device::OpenVino].iter().any(|device| runtime.has(*device))
+    {
+        fallback = Some(with_nothing_better());
+    }
+    Ok(LoadedRuntime { runtime, path: file.clone(), fallback })
 }
 
 /// What ONNX Runtime looks for beside itself to run models on a GPU.
@@ -64,10 +73,12 @@ fn best(home: &Home) -> anyhow::Result<LoadedRuntime> {
         }
         match load_for(device, home) {
             Ok((path, runtime)) => {
-                let fallback = (!failed.is_empty()).then(|| failed.join("; "));
+                let mut fallback = (!failed.is_empty()).then(|| failed.join("; "));
                 if let Some(why) = &fallback {
                     let at_best = if device == Device::Cpu { "" } else { "at best " };
                     tracing::warn!("device auto is {at_best}{device}, as {why}");
+                } else if device == Device::Cpu {
+                    fallback = Some(with_nothing_better());
                 }
                 return Ok(LoadedRuntime { runtime, path, fallback });
             }
@@ -82,9 +93,17 @@ fn best(home: &Home) -> anyhow::Result<LoadedRuntime> {
     {
         let why = failed.join("; ");
         tracing::warn!("device auto is cpu, on {}, as {why}", Library::Gpu);
-        return Ok(LoadedRuntime { runtime, path, fallback: Some(why) });
+        return Ok(LoadedRuntime { runtime: runtime.on_cpu_only(), path, fallback: Some(why) });
     }
     bail!("{}", failed.join("; "))
+}
+
+/// Why `auto` is the CPU where nothing has failed.
+fn with_nothing_better() -> String {
+    let why = "the loaded ONNX Runtime has neither cuda nor openvino (`livegate setup --device cuda` or \
+         `livegate setup --device openvino` brings one)";
+    tracing::info!("device auto is cpu, as {why}");
+    why.to_owned()
 }
 
 /// As an operator reads it.
@@ -160,7 +179,9 @@ fn again(library: Library) -> String {
 fn not_installed(home: &Home, library: Library) -> String {
     let how = setup::how(library);
     let missing = home.missing_files(library).unwrap_or_default();
-    if missing.is_empty() || !home.runtime_directory(library).is_dir() {
+    let directory = home.runtime_directory(library);
+    let files = runtime_library(library).unwrap_or_default();
+    if missing.is_empty() || !files.iter().any(|file| directory.join(&file.file).exists()) {
         return format!("{library} is not installed; run `livegate {how}`");
     }
     format!(

@@ -21,6 +21,8 @@ pub struct Runtime {
     pub(crate) profiles: Option<Arc<Profiles>>,
     /// Where sessions on a GPU are.
     pub(crate) card: Card,
+    /// Whether what it has beside the CPU's provider is left alone.
+    cpu_only: bool,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -45,7 +47,7 @@ impl Runtime {
             .map_err(RuntimeError::Start)?;
         // Its `info` level is hundreds of lines a session.
         environment.set_log_level(ort::logging::LogLevel::Warning);
-        Ok(Self { environment, profiles: None, card: Card::default() })
+        Ok(Self { environment, profiles: None, card: Card::default(), cpu_only: false })
     }
 
     /// The same library; sessions of models that are loaded with it are profiled until
@@ -64,11 +66,19 @@ impl Runtime {
         Self { card, ..self.clone() }
     }
 
-    /// Whether the library was built with what runs models on `device`; whether that works is another matter.
+    /// The same library, of which nothing but the CPU is to be used: what the rest needs was not to be had.
+    #[must_use]
+    pub fn on_cpu_only(&self) -> Self {
+        Self { cpu_only: true, ..self.clone() }
+    }
+
+    /// Whether the library was built with what runs models on `device`, and that is not to be left alone; whether it
+    /// works is another matter.
     #[must_use]
     pub fn has(&self, device: Device) -> bool {
         let known = match device {
             Device::Cpu => return true,
+            _ if self.cpu_only => return false,
             Device::OpenVino => OpenVINO::is_available(),
             Device::Cuda => CUDA::is_available(),
             Device::TensorRt => TensorRT::is_available(),

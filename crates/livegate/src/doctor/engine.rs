@@ -58,8 +58,13 @@ fn library_in_use(
         }
         Err(error) => {
             // `auto` has that of the CPU at least.
-            let device = config.device.named().unwrap_or(Device::Cpu);
-            let advice = format!("`livegate {}`", how(library(device)));
+            let library = library(config.device.named().unwrap_or(Device::Cpu));
+            let advice = if home.runtime_library(library).is_some() {
+                "put right what it names, or take another device: `--device cpu` runs everywhere"
+                    .to_owned()
+            } else {
+                format!("`livegate {}`", how(library))
+            };
             findings.problem("runtime", format!("{error:#}"), advice);
             None
         }

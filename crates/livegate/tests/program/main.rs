@@ -7,6 +7,7 @@ mod architecture;
 mod bench;
 mod calibrate;
 mod config;
+mod cuda;
 mod doctor;
 mod evaluate;
 mod openapi;
