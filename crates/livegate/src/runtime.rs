@@ -129,12 +129,13 @@ fn before(device: Device, home: &Home) -> anyhow::Result<()> {
     }
     driver()?;
     let libraries = nvidia::cuda_and_cudnn(home).map_err(|missing| {
+        if home.runtime_directory(Library::Nvidia).is_dir() {
+            return anyhow::anyhow!(not_installed(home, Library::Nvidia));
+        }
         let missing: Vec<_> = missing.iter().map(|it| it.file).collect();
+        let (missing, how) = (missing.join(", "), setup::how(Library::Nvidia));
         anyhow::anyhow!(
-            "neither {} nor this host has all of CUDA 13 and cuDNN 9: {} missing; {}",
-            home.runtime_directory(Library::Nvidia).display(),
-            missing.join(", "),
-            again(Library::Nvidia)
+            "CUDA 13 and cuDNN 9 are neither installed nor this host's own: {missing} not found; run `livegate {how}`"
         )
     })?;
     for file in libraries {

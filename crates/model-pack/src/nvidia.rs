@@ -40,16 +40,35 @@ pub const TENSORRT: [Needed; 2] = [
     Needed { file: "libnvonnxparser.so.10", part_of: "TensorRT 10" },
 ];
 
-/// What of [`CUDA_AND_CUDNN`] is where: as Livegate installed it, or else the host's own.
+/// What of [`CUDA_AND_CUDNN`] is where, in the order in which it is to be loaded: as Livegate installed it, or else the
+/// host's own.
 ///
 /// # Errors
 /// What is missing on the host, where neither has all of it.
 pub fn cuda_and_cudnn(home: &Home) -> Result<Vec<PathBuf>, Vec<Needed>> {
     if home.runtime_library(Library::Nvidia).is_some() {
         let directory = home.runtime_directory(Library::Nvidia);
-        return Ok(CUDA_AND_CUDNN.iter().map(|needed| directory.join(needed.file)).collect());
+        let files = CUDA_AND_CUDNN.iter().map(|needed| directory.join(needed.file));
+        return Ok(with_builtins(files.collect()));
     }
-    HostLibraries::look().all(&CUDA_AND_CUDNN)
+    HostLibraries::look().all(&CUDA_AND_CUDNN).map(with_builtins)
+}
+
+/// The same files, and those that NVRTC looks for when it compiles, which it does not find beside itself: their names
+/// have its minor version.
+fn with_builtins(files: Vec<PathBuf>) -> Vec<PathBuf> {
+    let of_nvrtc = |file: &&PathBuf| file.file_name() == Some(OsStr::new("libnvrtc.so.13"));
+    let directory = files.iter().find(of_nvrtc).and_then(|file| file.parent());
+    let entries = directory.and_then(|it| it.read_dir().ok()).into_iter().flatten();
+    let beside = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let is_builtins = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| {
+            name.as_encoded_bytes().starts_with(b"libnvrtc-builtins.so.13.") && path.is_file()
+        })
+    };
+    let mut all: Vec<PathBuf> = beside.filter(is_builtins).collect();
+    all.extend(files);
+    all
 }
 
 /// The shared libraries that a host has where its loader looks, and where NVIDIA's installers put them.
@@ -174,5 +193,19 @@ mod tests {
         let (there, not_there) = (needed("libone.so.1"), needed("libgone.so.1"));
         assert_eq!(host.all(&[there, not_there]), Err(vec![not_there]));
         assert_eq!(host.all(&[there]), Ok(vec![path("named/libone.so.1")]));
+    }
+
+    #[test]
+    fn what_nvrtc_compiles_with_is_loaded_before_it_whatever_its_minor_version() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        for file in ["libnvrtc.so.13", "libnvrtc-builtins.so.13.2", "libnvrtc-builtins.alt.so.13.2"]
+        {
+            touch(&path(file));
+        }
+        let all = with_builtins(vec![path("libnvrtc.so.13"), PathBuf::from("libcudnn.so.9")]);
+        let expected = [path("libnvrtc-builtins.so.13.2"), path("libnvrtc.so.13")];
+        assert_eq!(all[..2], expected);
+        assert_eq!(with_builtins(vec![path("libother.so")]), [path("libother.so")]);
     }
 }
