@@ -7,8 +7,7 @@ an orchestrator would: as its user, with a read-only root, without capabilities 
 
 `buildah` reads the Dockerfile and carries out every line of it. Only the base images are ours: Debian's own packages
 by `mmdebstrap`, and this machine's Rust toolchain on top for the image `rust`. What is not the same for that reason:
-other packages may be there, and the published images' digests. `--file Dockerfile.cuda` has Debian in the place of
-NVIDIA's base. As root, on Debian: apt-get install --no-install-recommends buildah mmdebstrap
+other packages may be there, and the published images' digests. As root, on Debian: apt-get install --no-install-recommends buildah mmdebstrap
 """
 import argparse
 import contextlib
@@ -136,10 +135,7 @@ def build(options):
     environment = {**os.environ, "TMPDIR": str(WORK / "tmp")}
     (WORK / "tmp").mkdir(exist_ok=True)
     name = "localhost/livegate-exercise"
-    given = list(options.build_arg)
-    if "CUDA" in named:
-        given.append(f"CUDA=docker.io/library/debian:{named['DEBIAN']}-slim")
-    more = [word for argument in given for word in ("--build-arg", argument)]
+    more = [word for argument in options.build_arg for word in ("--build-arg", argument)]
     started = time.monotonic()
     buildah("build", "--pull-never", "--isolation", "chroot", "--format", "docker", "--layers",
             "--signature-policy", WORK / "policy.json", "--ignorefile", ignore, "--file", ours,

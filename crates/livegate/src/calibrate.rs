@@ -16,7 +16,7 @@ use crate::cli::{Calibrate, Place};
 use crate::config::{Config, Layers};
 use crate::engine::Engine;
 use crate::keys::Unusable;
-use crate::{print, setup};
+use crate::{print, runtime, setup};
 
 pub(crate) fn run(command: &Calibrate, place: &Place) -> anyhow::Result<ExitCode> {
     let name = &command.name;
@@ -161,10 +161,9 @@ fn install(new: &New<'_>, home: &Home, place: &Place, config: &Config) -> anyhow
         std::fs::write(directory.join("pack.toml"), new.text)
     });
     copied.with_context(|| format!("{} cannot be written", directory.display()))?;
-    let library = home.runtime_library(config.device.library(home));
-    let place = Place { home: None, onnxruntime: place.onnxruntime.clone().or(library) };
+    let runtime = runtime::load(place, home, config.device)?;
     let config = Config { pack: Some(new.name.to_owned()), ..config.clone() };
-    let engine = Engine::load(&place, &beside, &config)?;
+    let engine = Engine::with(runtime, &beside, &config)?;
     engine.pipeline().with_context(|| format!("the pack `{}` does not serve", new.name))?;
     let to = home.pack_directory(new.name);
     std::fs::rename(&directory, &to)

@@ -125,6 +125,10 @@ pub(crate) struct Setup {
     /// Install what models run on with this device and no other; may be repeated [default: cpu].
     #[arg(long = "device", value_name = "DEVICE")]
     pub devices: Vec<Device>,
+    /// Bring NVIDIA's libraries also where this host has CUDA 13 and cuDNN 9 of its own: for a home that is carried
+    /// elsewhere.
+    #[arg(long)]
+    pub bring_cuda: bool,
     #[command(flatten)]
     pub sources: Sources,
 }
@@ -137,8 +141,8 @@ pub(crate) struct Engine {
     /// Model pack [default: the best one installed] [env: `LIVEGATE_PACK`].
     #[arg(long, value_name = "NAME")]
     pub pack: Option<String>,
-    /// What models run on: cpu, openvino, or auto (openvino where it is installed and works) [default: cpu]
-    /// [env: `LIVEGATE_DEVICE`].
+    /// What models run on: cpu, openvino, cuda, tensorrt, or auto (the best of cuda, openvino and cpu that is installed and
+    /// works) [default: cpu] [env: `LIVEGATE_DEVICE`].
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<DeviceChoice>,
     #[command(flatten)]

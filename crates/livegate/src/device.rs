@@ -1,8 +1,8 @@
 //! What models are to run on.
 
 use liveness::{Device, LoadError, Pipeline, Watched};
-use model_pack::{Home, Library, Pack};
-use onnx::{ModelError, Runtime};
+use model_pack::{Library, Pack};
+use onnx::Runtime;
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
@@ -21,7 +21,7 @@ pub(crate) enum DeviceChoice {
     Cuda,
     /// This, or nothing.
     TensorRt,
-    /// OpenVINO where it is installed and runs the pack, and else the CPU. Nothing is brought for it.
+    /// CUDA where it is installed and runs the pack, else OpenVINO, else the CPU. Nothing is brought for it.
     Auto,
 }
 
@@ -66,15 +66,6 @@ impl DeviceChoice {
         }
     }
 
-    /// The build of ONNX Runtime to load.
-    pub(crate) fn library(self, home: &Home) -> Library {
-        match self.named() {
-            Some(device) => library(device),
-            None if home.runtime_library(Library::OpenVino).is_some() => Library::OpenVino,
-            None => Library::Cpu,
-        }
-    }
-
     /// A pipeline on the device that is asked for, or on the one found out.
     pub(crate) fn pipeline(
         self,
@@ -91,23 +82,26 @@ impl DeviceChoice {
         if let Some(device) = self.named() {
             return on(device);
         }
-        match on(Device::OpenVino) {
-            Ok(loaded) => {
-                tracing::info!(
-                    "device auto is openvino, which is installed and answers as recorded"
-                );
-                Ok(loaded)
+        let mut failed = Vec::new();
+        for device in [Device::Cuda, Device::OpenVino] {
+            if !runtime.has(device) {
+                continue;
             }
-            Err(error) => {
-                let why = chain(&error);
-                if is_not_there(&error) {
-                    tracing::info!("device auto is cpu, as there is no openvino: {why}");
-                } else {
-                    tracing::warn!("device auto is cpu, as openvino cannot be used: {why}");
+            match on(device) {
+                Ok(loaded) => {
+                    tracing::info!(
+                        "device auto is {device}, which is installed and answers as recorded"
+                    );
+                    return Ok(loaded);
                 }
-                Ok(Loaded { fallback: Some(why), ..on(Device::Cpu)? })
+                Err(error) => failed.push(format!("{device} cannot be used: {}", chain(&error))),
             }
         }
+        let fallback = (!failed.is_empty()).then(|| failed.join("; "));
+        if let Some(why) = &fallback {
+            tracing::warn!("device auto is cpu, as {why}");
+        }
+        Ok(Loaded { fallback, ..on(Device::Cpu)? })
     }
 }
 
@@ -119,16 +113,8 @@ pub(crate) struct Loaded {
     /// What it was loaded with.
     pub runtime: Runtime,
     pub device: Device,
-    /// Why `auto` took the CPU, where it did.
+    /// Why `auto` took the CPU although the library has something better.
     pub fallback: Option<String>,
-}
-
-/// Whether the runtime was built without the device, rather than has one that fails.
-fn is_not_there(error: &LoadError) -> bool {
-    let mut causes =
-        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    causes
-        .any(|cause| matches!(cause.downcast_ref(), Some(ModelError::Device { library: None, .. })))
 }
 
 /// The build of ONNX Runtime that has `device`.

@@ -1,93 +1,19 @@
 //! From an installed home to something that checks selfies.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use liveness::{InvalidSetting, LoadError, PackIdentity, Pipeline, Watched};
-use model_pack::{Home, Library, Pack};
+use model_pack::{Home, Pack};
 use onnx::{Device, Runtime};
 
 use crate::chain;
 use crate::cli::Place;
 use crate::config::{Config, ConfigError};
-use crate::device::DeviceChoice;
-use crate::setup;
+use crate::runtime::{self, LoadedRuntime};
 
 const LEVELS_OF_THE_PACK: &str = "one that the pack has a threshold for: `livegate packs show` lists them, `livegate calibrate` makes them";
-
-/// The ONNX Runtime library, loaded.
-#[derive(Debug)]
-pub(crate) struct LoadedRuntime {
-    pub runtime: Runtime,
-    /// The file.
-    pub path: PathBuf,
-    /// Why it is not OpenVINO's although `auto` would have that.
-    pub fallback: Option<String>,
-}
-
-/// The library that the flags name, or the one installed for `device`, loaded. `auto` takes the CPU's where that
-/// with OpenVINO is not whole or cannot be loaded.
-pub(crate) fn runtime(
-    place: &Place,
-    home: &Home,
-    device: DeviceChoice,
-) -> anyhow::Result<LoadedRuntime> {
-    if let Some(file) = &place.onnxruntime {
-        let runtime = Runtime::load(file)?;
-        return Ok(LoadedRuntime { runtime, path: file.clone(), fallback: None });
-    }
-    let library = device.library(home);
-    let path = home.runtime_library(library).with_context(|| not_installed(home, library))?;
-    match Runtime::load(&path) {
-        Ok(runtime) => {
-            let is_without = device == DeviceChoice::Auto && library == Library::Cpu;
-            let fallback = is_without.then(|| in_pieces(home)).flatten();
-            if let Some(why) = &fallback {
-                tracing::warn!("device auto is cpu, as openvino cannot be used: {why}");
-            }
-            Ok(LoadedRuntime { runtime, path, fallback })
-        }
-        Err(error) if device == DeviceChoice::Auto && library == Library::OpenVino => {
-            let why = format!("{}; {}", chain(&error), again(library));
-            tracing::warn!("device auto is cpu, as openvino cannot be used: {why}");
-            let path = home.runtime_library(Library::Cpu);
-            let path = path.with_context(|| {
-                format!("{why}; and for the CPU, {}", not_installed(home, Library::Cpu))
-            })?;
-            Ok(LoadedRuntime { runtime: Runtime::load(&path)?, path, fallback: Some(why) })
-        }
-        Err(error) => bail!("{}; {}", chain(&error), again(library)),
-    }
-}
-
-/// What to do about a library that is there and cannot be loaded.
-fn again(library: Library) -> String {
-    format!(
-        "`livegate {}` checks every file of {library} and brings what is missing",
-        setup::how(library)
-    )
-}
-
-/// What to do about a library that is not there whole, and which files are not.
-fn not_installed(home: &Home, library: Library) -> String {
-    let how = setup::how(library);
-    let missing = home.missing_files(library).unwrap_or_default();
-    if missing.is_empty() || !home.runtime_directory(library).is_dir() {
-        return format!("{library} is not installed; run `livegate {how}`");
-    }
-    format!(
-        "{library} is not whole: {} missing or changed; run `livegate {how}`",
-        missing.join(", ")
-    )
-}
-
-/// What is missing of OpenVINO where some of it is there.
-fn in_pieces(home: &Home) -> Option<String> {
-    let is_begun = home.runtime_directory(Library::OpenVino).is_dir();
-    is_begun.then(|| not_installed(home, Library::OpenVino))
-}
 
 /// The runtime library and a pack, both checked; pipelines are made of them, one a thread.
 #[derive(Debug)]
@@ -110,7 +36,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Loads the library and reads the pack that the configuration names, or the best installed.
     pub(crate) fn load(place: &Place, home: &Home, config: &Config) -> anyhow::Result<Self> {
-        let runtime = runtime(place, home, config.device)?;
+        let runtime = runtime::load(place, home, config.device)?;
         Self::with(runtime, home, config)
     }
 
@@ -148,8 +74,8 @@ impl Engine {
             let loaded = loaded.with_context(|| format!("the pack `{name}` does not serve"))?;
             engine.device = loaded.device;
             engine.serving = loaded.runtime;
-            // What is wrong with the library is nearer to the cause.
-            engine.fallback = engine.fallback.or(loaded.fallback);
+            let why: Vec<String> = engine.fallback.into_iter().chain(loaded.fallback).collect();
+            engine.fallback = (!why.is_empty()).then(|| why.join("; "));
             engine.first = Mutex::new(Some(loaded.pipeline));
             engine.is_watched = AtomicBool::new(true);
             engine.watched = OnceLock::from(loaded.watched);

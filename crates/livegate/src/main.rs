@@ -20,6 +20,7 @@ mod keys;
 mod mortal;
 mod packs;
 mod progress;
+mod runtime;
 mod serve;
 mod setup;
 mod signals;

@@ -14,7 +14,7 @@ use crate::cli::Place;
 use crate::cli::packs::{On, Packs};
 use crate::config::{Config, Layers};
 use crate::keys::{self, Unusable};
-use crate::{chain, engine, print, print_json, setup};
+use crate::{chain, print, print_json, runtime, setup};
 
 /// Some pack is not in order.
 const SOME_WRONG: u8 = 1;
@@ -254,7 +254,7 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
         .into());
     }
     let config = configured(on)?;
-    let runtime = engine::runtime(place, home, config.device)?.runtime;
+    let runtime = runtime::load(place, home, config.device)?.runtime;
     let (device, mut exit) = (config.device, 0);
     for name in if names.is_empty() { &installed } else { names } {
         let said = match Pack::open(&home.pack_directory(name)) {

@@ -1,13 +1,15 @@
 //! `livegate setup`, and the setup that `serve` and `verify` do by themselves where something is
 //! missing.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
+use model_pack::nvidia::{self, HostLibraries};
 use model_pack::{
-    Artifact, Home, InstallError, Installer, Library, Manifest, Options, catalog, preferred,
+    Artifact, Bulk, Home, InstallError, Installer, Library, Manifest, Options, catalog, preferred,
     runtime_library, sample_portrait,
 };
 use onnx::Device;
@@ -15,7 +17,7 @@ use onnx::Device;
 use crate::cli::{Place, Setup, Sources};
 use crate::device::{DeviceChoice, library};
 use crate::progress::Progress;
-use crate::tell;
+use crate::{runtime, tell};
 
 /// The home that the flags name, or the platform's own.
 pub(crate) fn home(place: &Place) -> anyhow::Result<Home> {
@@ -33,7 +35,7 @@ pub(crate) fn how(library: Library) -> &'static str {
     match library {
         Library::Cpu => "setup",
         Library::OpenVino => "setup --device openvino",
-        Library::Gpu => "setup --device cuda",
+        Library::Gpu | Library::Nvidia => "setup --device cuda",
     }
 }
 
@@ -53,8 +55,18 @@ pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
         [] => &[Device::default()],
         devices => devices,
     };
-    let mut runtimes: Vec<Library> = devices.iter().copied().map(library).collect();
-    runtimes.dedup();
+    let mut runtimes = Vec::new();
+    for &device in devices {
+        runtimes.extend(libraries(device, &home, command.bring_cuda));
+    }
+    // In the order of the first of each.
+    let mut seen = Vec::new();
+    runtimes.retain(|library| {
+        !seen.contains(library) && {
+            seen.push(*library);
+            true
+        }
+    });
     let wanted = Wanted {
         runtimes: if place.onnxruntime.is_none() { runtimes } else { Vec::new() },
         sample: true,
@@ -62,6 +74,15 @@ pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
         all_packs: !command.packs.is_empty(),
     };
     install(&home, &wanted, &command.sources)?;
+    if devices.contains(&Device::TensorRt)
+        && let Err(missing) = HostLibraries::look().all(&nvidia::TENSORRT)
+    {
+        let missing: Vec<_> = missing.iter().map(|it| it.file).collect();
+        let missing = missing.join(", ");
+        tell(&format!(
+            "NOT INSTALLED: TensorRT 10, which Livegate cannot bring and this host does not have: {missing} missing"
+        ));
+    }
     if let Some(name) = home.default_pack() {
         tell(&format!("Ready. Without --pack, `{name}` serves."));
     }
@@ -77,7 +98,7 @@ pub(crate) fn install_packs(
 ) -> anyhow::Result<()> {
     let wanted = Wanted {
         // Any will do.
-        runtimes: missing_runtime(home, place, DeviceChoice::Auto),
+        runtimes: missing_runtimes(home, place, DeviceChoice::Auto),
         sample: home.sample_portrait().is_none(),
         packs: chosen(names)?,
         all_packs: true,
@@ -105,7 +126,7 @@ pub(crate) fn ensure(
         (None, None) => chosen(&[])?,
     };
     let wanted = Wanted {
-        runtimes: missing_runtime(home, place, device),
+        runtimes: missing_runtimes(home, place, device),
         sample: sample && home.sample_portrait().is_none(),
         packs,
         all_packs: serving.is_some(),
@@ -113,14 +134,43 @@ pub(crate) fn ensure(
     if wanted.runtimes.is_empty() && !wanted.sample && wanted.packs.is_empty() {
         return Ok(());
     }
+    if wanted.runtimes.iter().any(|it| matches!(it, Library::Gpu | Library::Nvidia)) {
+        // Before a gigabyte is brought for nothing; `setup` brings it all the same, to be carried elsewhere.
+        runtime::driver()?;
+    }
     install(home, &wanted, sources)
 }
 
-/// The library for `device`, unless it is there or another is named.
-fn missing_runtime(home: &Home, place: &Place, device: DeviceChoice) -> Vec<Library> {
-    let library = device.library(home);
-    let is_missing = place.onnxruntime.is_none() && home.runtime_library(library).is_none();
-    is_missing.then_some(library).into_iter().collect()
+/// What `device` needs installed: a build of ONNX Runtime, and what that needs and the host does not have.
+fn libraries(device: Device, home: &Home, bring_cuda: bool) -> Vec<Library> {
+    let mut libraries = vec![library(device)];
+    // What was brought once is looked after.
+    let is_brought = home.runtime_directory(Library::Nvidia).is_dir();
+    if device.is_gpu() && (bring_cuda || is_brought || hosts_cuda().is_none()) {
+        libraries.push(Library::Nvidia);
+    }
+    libraries
+}
+
+/// The directories in which this host has CUDA 13 and cuDNN 9 of its own, if it has all that is needed of them.
+fn hosts_cuda() -> Option<BTreeSet<PathBuf>> {
+    let files = HostLibraries::look().all(&nvidia::CUDA_AND_CUDNN).ok()?;
+    Some(files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect())
+}
+
+/// The libraries for `device` that are not there whole, unless another is named.
+fn missing_runtimes(home: &Home, place: &Place, device: DeviceChoice) -> Vec<Library> {
+    let is_missing = |library: &Library| home.runtime_library(*library).is_none();
+    if place.onnxruntime.is_some() {
+        return Vec::new();
+    }
+    match device.named() {
+        Some(device) => libraries(device, home, false).into_iter().filter(is_missing).collect(),
+        None if [Library::Gpu, Library::OpenVino, Library::Cpu].iter().all(is_missing) => {
+            vec![Library::Cpu]
+        }
+        None => Vec::new(),
+    }
 }
 
 /// The packs called `names`, or those that may serve unasked.
@@ -154,6 +204,7 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
         offline: sources.offline,
         mirror: sources.mirror.clone(),
     };
+    say_how_much(home, wanted, sources);
     let progress = Progress::new();
     let show = |event: model_pack::Event<'_>| progress.show(&event);
     let installer = Installer::open(home, &options, &show)?;
@@ -204,6 +255,28 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
         return Err(anyhow::Error::new(error).context(unusable));
     }
     Ok(())
+}
+
+/// How much of each library is to come, and what is not to come as the host has it.
+fn say_how_much(home: &Home, wanted: &Wanted, sources: &Sources) {
+    let megabytes = |bytes: u64| (bytes as f64 / 1e6).round();
+    for &library in &wanted.runtimes {
+        let Some(Bulk { download_bytes, disk_bytes }) = home.bulk(library) else { continue };
+        if disk_bytes > 0 {
+            let fetch = if sources.offline { 0 } else { download_bytes };
+            let (fetch, disk) = (megabytes(fetch), megabytes(disk_bytes));
+            let at_most = if sources.from.is_some() { "at most " } else { "" };
+            tell(&format!("  {library}: {at_most}{fetch} MB to fetch, {disk} MB on disk"));
+        }
+    }
+    if wanted.runtimes.contains(&Library::Gpu)
+        && !wanted.runtimes.contains(&Library::Nvidia)
+        && let Some(directories) = hosts_cuda()
+    {
+        let directories: Vec<_> = directories.iter().map(|it| it.display().to_string()).collect();
+        let directories = directories.join(", ");
+        tell(&format!("  {}: this host's own are used, in {directories}", Library::Nvidia));
+    }
 }
 
 /// Which sources were asked, and what each said.

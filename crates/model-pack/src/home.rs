@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::{Artifact, PART_PREFIX};
+use crate::artifact::{Artifact, Bulk, PART_PREFIX};
 use crate::catalog::{self, Library};
 use crate::manifest::Manifest;
 use crate::receipt;
@@ -36,6 +36,8 @@ impl Home {
             Library::Cpu => runtime,
             Library::OpenVino => runtime.join("openvino"),
             Library::Gpu => runtime.join("gpu"),
+            // Beside: each set has a receipt of its own.
+            Library::Nvidia => runtime.join("gpu/nvidia"),
         }
     }
 
@@ -119,6 +121,19 @@ impl Home {
         Some(artifacts.into_iter().map(|artifact| artifact.file).collect())
     }
 
+    /// What bringing `library` would take, by the names and lengths of the files that are there, without reading them;
+    /// nothing where there is no such library for this platform.
+    #[must_use]
+    pub fn bulk(&self, library: Library) -> Option<Bulk> {
+        let mut artifacts = catalog::runtime_library(library)?;
+        let directory = self.runtime_directory(library);
+        artifacts.retain(|artifact| {
+            let there = directory.join(&artifact.file).metadata();
+            !there.is_ok_and(|there| there.len() == artifact.size_bytes)
+        });
+        Some(Bulk::of(&artifacts))
+    }
+
     /// The sample portrait, if it is installed unchanged.
     #[must_use]
     pub fn sample_portrait(&self) -> Option<PathBuf> {
@@ -130,8 +145,7 @@ impl Home {
     pub(crate) fn sweep(&self) {
         let packs = std::fs::read_dir(self.root.join("packs")).into_iter().flatten();
         let packs = packs.filter_map(Result::ok).map(|entry| entry.path());
-        let runtimes = [Library::Cpu, Library::OpenVino, Library::Gpu]
-            .map(|library| self.runtime_directory(library));
+        let runtimes = Library::ALL.map(|library| self.runtime_directory(library));
         let ours = [self.root.clone(), self.sample_directory()].into_iter().chain(runtimes);
         for directory in ours.chain(packs) {
             for entry in std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok) {

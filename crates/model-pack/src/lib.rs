@@ -18,6 +18,7 @@ mod golden;
 mod home;
 mod install;
 mod manifest;
+pub mod nvidia;
 mod pack;
 mod receipt;
 mod source;
@@ -25,7 +26,7 @@ mod text;
 
 pub use anti_spoof::{Activation, Calibration, Crop, Fusion, Spec as ScorerSpec};
 
-pub use artifact::{Artifact, PlaceError};
+pub use artifact::{Artifact, Bulk, PlaceError};
 pub use bounds::MOST_MODEL_BYTES;
 pub use catalog::{Library, catalog, preferred, runtime_library, sample_portrait};
 pub use digest::Digest;

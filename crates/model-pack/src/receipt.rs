@@ -1,4 +1,4 @@
-//! What lets a start do without hashing 133 MB of libraries: a receipt beside them.
+//! What lets a start do without hashing 133 MB of libraries, or 1.6 GB for a GPU: a receipt beside them.
 //!
 //! It says of each file which digest was found, and the length and the time of change that it had then. As long as
 //! those two fit, the file is taken to be the one that was hashed; where they do not (after a copy, say),

@@ -20,6 +20,14 @@ pub enum RuntimeError {
         /// What the system's loader says: it names a library that is missing.
         why: String,
     },
+    /// A library that it needs is not there, or cannot be loaded.
+    #[error("{} cannot be loaded: {why}", library.display())]
+    Preload {
+        /// Its path, or the name that the system's loader was asked for.
+        library: PathBuf,
+        /// What that says.
+        why: String,
+    },
     /// The library was loaded and did not start.
     #[error("ONNX Runtime does not start")]
     Start(#[source] ort::Error),

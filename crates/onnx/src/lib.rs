@@ -33,5 +33,5 @@ pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
 pub use model::{Model, Outputs};
 pub use profile::{ProfileError, Providers};
 pub use rewrite::prelu_as_max;
-pub use runtime::Runtime;
+pub use runtime::{Runtime, preload};
 pub use signature::{Dim, OutputSignature, Shape, Signature};

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use ort::ep::{CUDA, ExecutionProvider, OpenVINO, TensorRT};
+
 use crate::batch::{Batches, Batching, Tally};
 use crate::device::Device;
 use crate::error::RuntimeError;
@@ -22,6 +24,8 @@ pub struct Runtime {
     pub(crate) card: Card,
     /// What models share; they share nothing without.
     pub(crate) batches: Option<Arc<Batches>>,
+    /// Whether what it has beside the CPU's provider is left alone.
+    cpu_only: bool,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -46,7 +50,13 @@ impl Runtime {
             .map_err(RuntimeError::Start)?;
         // Its `info` level is hundreds of lines a session.
         environment.set_log_level(ort::logging::LogLevel::Warning);
-        Ok(Self { environment, profiles: None, card: Card::default(), batches: None })
+        Ok(Self {
+            environment,
+            profiles: None,
+            card: Card::default(),
+            batches: None,
+            cpu_only: false,
+        })
     }
 
     /// The same library; sessions of models that are loaded with it are profiled until
@@ -83,11 +93,43 @@ impl Runtime {
         device.is_gpu().then_some(&self.card)
     }
 
+    /// The same library, of which nothing but the CPU is to be used: what the rest needs was not to be had.
+    #[must_use]
+    pub fn on_cpu_only(&self) -> Self {
+        Self { cpu_only: true, ..self.clone() }
+    }
+
+    /// Whether the library was built with what runs models on `device`, and that is not to be left alone; whether it
+    /// works is another matter.
+    #[must_use]
+    pub fn has(&self, device: Device) -> bool {
+        let known = match device {
+            Device::Cpu => return true,
+            _ if self.cpu_only => return false,
+            Device::OpenVino => OpenVINO::is_available(),
+            Device::Cuda => CUDA::is_available(),
+            Device::TensorRt => TensorRT::is_available(),
+        };
+        known.unwrap_or(false)
+    }
+
     /// What the library says about its build: version branch, commit, compile flags.
     #[must_use]
     pub fn build_info(&self) -> &'static str {
         ort::info()
     }
+}
+
+/// Has the system's loader load a shared library, by its path or by its name, and keep it: whatever is loaded after it and
+/// needs one of that name gets this one.
+///
+/// # Errors
+/// When it is not there or cannot be loaded.
+pub fn preload(library: &Path) -> Result<(), RuntimeError> {
+    ort::util::preload_dylib(library).map_err(|error| RuntimeError::Preload {
+        library: library.to_owned(),
+        why: error.source().map_or_else(|| error.to_string(), ToString::to_string),
+    })
 }
 
 /// What the system's loader says, which has the name of the library that is missing.

@@ -90,22 +90,39 @@ fn options() -> Options {
 /// When it cannot be had.
 pub fn openvino_library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let library = LIBRARY.get_or_init(|| {
-        model_pack::runtime_library(Library::OpenVino)?;
-        let home = home();
-        // A receipt saves hashing it for every test binary.
-        if let Some(library) = home.runtime_library(Library::OpenVino) {
-            return Some(library);
-        }
-        let options = options();
-        let installer = Installer::open(home, &options, &|_| ()).expect("the home can be used");
-        installer.install_runtime(Library::OpenVino).expect("pip brings OpenVINO");
-        Some(home.runtime_library(Library::OpenVino).expect("it was just installed"))
-    });
+    let library = LIBRARY.get_or_init(|| brought(Library::OpenVino));
     if library.is_none() {
         say_left_out("OpenVINO for this platform", "everything on it");
     }
     library.as_deref()
+}
+
+/// The ONNX Runtime library with CUDA, in the same home, without what it needs of NVIDIA's, which is 1.3 GB; says so where there is
+/// none for this platform.
+///
+/// # Panics
+/// When it cannot be had.
+pub fn gpu_library() -> Option<&'static Path> {
+    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let library = LIBRARY.get_or_init(|| brought(Library::Gpu));
+    if library.is_none() {
+        say_left_out("ONNX Runtime with CUDA for this platform", "everything on it");
+    }
+    library.as_deref()
+}
+
+/// The file of `library` to load, which is brought where it is not there; nothing where it is not for this platform.
+fn brought(library: Library) -> Option<PathBuf> {
+    model_pack::runtime_library(library)?;
+    let home = home();
+    // A receipt saves hashing it for every test binary.
+    if let Some(file) = home.runtime_library(library) {
+        return Some(file);
+    }
+    let options = options();
+    let installer = Installer::open(home, &options, &|_| ()).expect("the home can be used");
+    installer.install_runtime(library).expect("pip brings it");
+    Some(home.runtime_library(library).expect("it was just installed"))
 }
 
 /// The packs that tests run on here: all where `../shared` is, the starter pack everywhere.

@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context;
 use liveness::Device;
-use model_pack::{Digest, Home, Pack, runtime_library};
+use model_pack::nvidia::{self, HostLibraries};
+use model_pack::{Digest, Home, Library, Pack, runtime_library};
 
 use super::finding::Findings;
 use crate::chain;
@@ -12,7 +13,8 @@ use crate::cli::Place;
 use crate::cli::doctor::Doctor;
 use crate::config::Config;
 use crate::device::library;
-use crate::engine::{Engine, LoadedRuntime, runtime};
+use crate::engine::Engine;
+use crate::runtime::{self, LoadedRuntime};
 use crate::setup::how;
 
 /// What would serve, if anything does.
@@ -26,7 +28,7 @@ pub(super) fn examine(
     let runtime = library_in_use(place, home, config, findings);
     packs(home, config, findings);
     let version = runtime.and_then(|runtime| serving(runtime, home, config, findings));
-    for device in [Device::Cpu, Device::OpenVino, Device::Cuda] {
+    for device in [Device::Cpu, Device::OpenVino, Device::Cuda, Device::TensorRt] {
         let in_use = version.as_ref().filter(|version| version.device == device.to_string());
         match in_use {
             Some(_) => findings.ok("device", format!("{device}: in use")),
@@ -46,7 +48,7 @@ fn library_in_use(
     config: &Config,
     findings: &mut Findings,
 ) -> Option<LoadedRuntime> {
-    match runtime(place, home, config.device) {
+    match runtime::load(place, home, config.device) {
         Ok(loaded) => {
             let sha256 = std::fs::read(&loaded.path).map(|bytes| Digest::of(&bytes).to_string());
             let sha256 = sha256.unwrap_or_else(|error| format!("not known ({error})"));
@@ -55,7 +57,14 @@ fn library_in_use(
             Some(loaded)
         }
         Err(error) => {
-            let advice = format!("`livegate {}`", how(config.device.library(home)));
+            // `auto` has that of the CPU at least.
+            let library = library(config.device.named().unwrap_or(Device::Cpu));
+            let advice = if home.runtime_library(library).is_some() {
+                "put right what it names, or take another device: `--device cpu` runs everywhere"
+                    .to_owned()
+            } else {
+                format!("`livegate {}`", how(library))
+            };
             findings.problem("runtime", format!("{error:#}"), advice);
             None
         }
@@ -134,8 +143,10 @@ fn serving(
         findings.ok("providers", says);
     }
     if let Some(why) = &version.fallback {
-        let advice = "`livegate setup --device openvino`, or `device = \"cpu\"` to say that the CPU is meant";
-        findings.warning("device", format!("auto is cpu: {why}"), advice);
+        let advice = format!(
+            "put that right, or say with `device = \"{device}\"` that this is what is meant"
+        );
+        findings.warning("device", format!("auto is {device}: {why}"), advice);
     }
     Some(version)
 }
@@ -150,9 +161,27 @@ fn not_in_use(
     version: Option<&ingress::Version>,
     findings: &mut Findings,
 ) {
+    if device == Device::TensorRt
+        && let Err(missing) = HostLibraries::look().all(&nvidia::TENSORRT)
+    {
+        let missing: Vec<_> = missing.iter().map(|it| it.file).collect();
+        let missing = missing.join(", ");
+        let says =
+            format!("{device}: TensorRT 10 is not on this host: {missing}; no setup brings it");
+        return findings.ok("device", says);
+    }
     let is_wanted = config.device.named() == Some(device);
     let library = library(device);
-    let missing = home.missing_files(library);
+    let mut missing = home.missing_files(library);
+    if device.is_gpu()
+        && let (Some(missing), Err(not_here)) = (&mut missing, nvidia::cuda_and_cudnn(home))
+    {
+        if home.runtime_directory(Library::Nvidia).is_dir() {
+            missing.extend(home.missing_files(Library::Nvidia).unwrap_or_default());
+        } else {
+            missing.extend(not_here.iter().map(|it| it.file.to_owned()));
+        }
+    }
     let directory = home.runtime_directory(library);
     let is_begun = runtime_library(library)
         .is_some_and(|files| files.iter().any(|it| directory.join(&it.file).exists()));

@@ -19,7 +19,7 @@ use crate::cli::Place;
 use crate::cli::packs::{CropShape, New};
 use crate::keys::Unusable;
 use crate::progress::Progress;
-use crate::{engine, print, tell};
+use crate::{print, runtime, tell};
 
 /// A scorer that is this sure of the drawn face (odds of 1100 to 1) hardly moves with its preprocessing.
 const SURE_LOG_ODDS: f64 = 7.0;
@@ -29,7 +29,7 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
     let donor = donor(command.detector_from.as_deref(), home)?;
     let model = read(&command.scorer)?;
     let config = configured(&command.on)?;
-    let runtime = engine::runtime(place, home, config.device)?.runtime;
+    let runtime = runtime::load(place, home, config.device)?.runtime;
     // What is recorded where nothing is asked for is what every device must answer.
     let device = config.device.named().unwrap_or_default();
     let file = command.scorer.display();

@@ -8,6 +8,7 @@ mod batching;
 mod bench;
 mod calibrate;
 mod config;
+mod cuda;
 mod doctor;
 mod evaluate;
 mod openapi;

@@ -222,7 +222,12 @@ fn auto_is_openvino_where_that_is_installed_and_runs_the_pack_and_says_so() {
     };
     let (device, said) = auto(&[]);
     assert_eq!(device, "cpu");
-    assert!(said.contains("device auto is cpu, as there is no openvino"), "{said}");
+    assert!(
+        said.contains(
+            "device auto is cpu, as the loaded ONNX Runtime has neither cuda nor openvino"
+        ),
+        "{said}"
+    );
     let Some(files) = files() else { return };
     assert_eq!(setup(home.path(), Some(files)).1, 0);
     let (device, said) = auto(&[]);

