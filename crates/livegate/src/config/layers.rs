@@ -359,7 +359,7 @@ mod tests {
             ("LIVEGATE_LISTEN_PORT", "9090", "means nothing here"),
             ("LIVEGATE_PORT_80_TCP", "9090", "means nothing here"),
             ("LIVEGATE_WORKERS", "0", "nonzero"),
-            ("LIVEGATE_DEVICE", "cuda", "expected one of `cpu`, `openvino`, `auto`"),
+            ("LIVEGATE_DEVICE", "gpu", "`openvino`, `cuda`, `tensorrt`, `auto`"),
         ] {
             let error = of_variables(&[(name, value)]).err().unwrap().to_string();
             assert!(error.contains(name) && error.contains(because), "{error}");
