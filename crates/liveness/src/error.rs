@@ -78,7 +78,7 @@ pub enum LoadError {
     Golden(#[from] GoldenError),
     /// A model ran on something else than was asked for.
     #[error(
-        "the device {device} was asked for, and {nodes} nodes of the model `{id}` ran on {provider}; use --device cpu"
+        "the device {device} was asked for, and {nodes} nodes of the model `{id}` ran on {provider}, the first {first}; use --device cpu"
     )]
     RanElsewhere {
         /// Its id in the pack.
@@ -87,8 +87,10 @@ pub enum LoadError {
         device: Device,
         /// The execution provider that ran nodes of it instead.
         provider: String,
-        /// How many.
+        /// How many of those that had no business there.
         nodes: usize,
+        /// What the first of them does, and its name.
+        first: String,
     },
     /// It cannot be shown that models run on the device that was asked for.
     #[error("it cannot be shown that models run on the device {device}")]

@@ -31,7 +31,7 @@ pub use gpu::Card;
 pub use graph::{Graph, Port};
 pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
 pub use model::{Model, Outputs};
-pub use profile::{ProfileError, Providers};
+pub use profile::{ProfileError, Providers, Ran};
 pub use rewrite::prelu_as_max;
 pub use runtime::Runtime;
 pub use signature::{Dim, OutputSignature, Shape, Signature};
