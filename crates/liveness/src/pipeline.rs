@@ -307,20 +307,37 @@ pub(crate) fn load_models(
     let manifest = &pack.manifest;
     let finders_device = finders_device(device);
     let detector = &manifest.detector;
+    let models = pack.models().count();
+    let mut model = 0;
+    // Once, by the first pipeline: the others find what it has made.
+    let mut say = |id: &str| {
+        model += 1;
+        if device.is_gpu() && runtime.is_watched() {
+            tracing::info!("model {model} of {models} is loaded on {device}: {id}");
+        }
+    };
+    say(&detector.id);
     let loaded = Detector::load(runtime, pack.detector_model(), finders_device, &detector.spec)
         .map_err(|source| LoadError::Detector { id: detector.id.clone(), source })?;
     let landmarker = match manifest.landmarker.as_ref().zip(pack.landmarker_model()) {
-        Some((landmarker, model)) => Some(
-            Landmarker::load(runtime, model, finders_device, landmarker.spec)
-                .map_err(|source| LoadError::Detector { id: landmarker.id.clone(), source })?,
-        ),
+        Some((landmarker, model)) => {
+            say(&landmarker.id);
+            let loaded = Landmarker::load(runtime, model, finders_device, landmarker.spec);
+            Some(
+                loaded
+                    .map_err(|source| LoadError::Detector { id: landmarker.id.clone(), source })?,
+            )
+        }
         None => None,
     };
     let classifiers = manifest
         .scorers
         .iter()
         .zip(pack.scorer_models())
-        .map(|(scorer, model)| Classifier::load(runtime, &scorer.id, model, device, &scorer.spec))
+        .map(|(scorer, model)| {
+            say(&scorer.id);
+            Classifier::load(runtime, &scorer.id, model, device, &scorer.spec)
+        })
         .collect::<Result<_, ScoreError>>()
         .map_err(LoadError::Scorer)?;
     let scorer = Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration);

@@ -9,8 +9,11 @@
 //! What it does not do: no picture, no meaning of an output, no download.
 
 mod batch;
+mod cards;
 mod device;
+mod engines;
 mod error;
+mod fault;
 mod fields;
 mod gpu;
 mod graph;
@@ -27,6 +30,7 @@ mod signature;
 pub use batch::{Batching, Tally};
 pub use device::{Device, UnknownDevice};
 pub use error::{ModelError, RuntimeError};
+pub use fault::GpuFault;
 pub use gpu::Card;
 pub use graph::{Graph, Port};
 pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
