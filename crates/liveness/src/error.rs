@@ -4,7 +4,7 @@ use anti_spoof::ScoreError;
 use face_detector::DetectError;
 use frame::DecodeError;
 use model_pack::SecurityLevel;
-use onnx::{Device, ProfileError};
+use onnx::{Device, GpuFault, ProfileError};
 
 use crate::self_test::GoldenError;
 
@@ -109,6 +109,13 @@ pub enum LoadError {
     /// It could, and was not scored.
     #[error("the warm-up picture was not scored")]
     NoScore,
+}
+
+/// What ails the GPU that models were to run on, where `error` or one of its causes tells that.
+#[must_use]
+pub fn gpu_fault(error: &(dyn std::error::Error + 'static)) -> Option<GpuFault> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.find_map(|cause| GpuFault::of(&cause.to_string()))
 }
 
 /// Why a pipeline that has served is not to be trusted any more.
