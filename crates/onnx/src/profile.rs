@@ -120,14 +120,6 @@ impl Profiles {
     }
 }
 
-impl crate::Runtime {
-    /// Whether it is a [watched](Self::watched) one.
-    #[must_use]
-    pub fn is_watched(&self) -> bool {
-        self.profiles.is_some()
-    }
-}
-
 /// Where temporary files belong; and memory, for containers whose root cannot be written to.
 pub(crate) fn places() -> Vec<PathBuf> {
     vec![std::env::temp_dir(), PathBuf::from("/dev/shm")]
