@@ -32,7 +32,9 @@ impl Cards {
         });
         let models = told.collect();
         let variables = ["CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"];
-        let chosen = variables.map(|name| std::env::var(name).unwrap_or_default()).join(";");
+        // CUDA's own: no settings of ours.
+        let chosen = variables.map(|name| std::env::var_os(name).unwrap_or_default());
+        let chosen = chosen.map(|value| value.to_string_lossy().into_owned()).join(";");
         let driver = version.lines().next().unwrap_or_default().trim().to_owned();
         Self { driver, models, chosen }
     }

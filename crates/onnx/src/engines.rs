@@ -29,7 +29,8 @@ pub(crate) fn key(parts: &[&[u8]]) -> String {
 }
 
 fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// What `load` makes with the engines `key` in `parent`: it is given their directory, uses those that are in it, and

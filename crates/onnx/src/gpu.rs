@@ -10,10 +10,12 @@ use crate::device::Device;
 use crate::engines::{key, with_engines};
 use crate::error::ModelError;
 use crate::fault::GpuFault;
+use crate::input_sizes::InputSizes;
 use crate::inspect::inspect;
 use crate::log::{listening, plainly};
 use crate::model::one_thread;
 use crate::runtime::Runtime;
+use crate::signature::Dim;
 
 /// Which GPU, and how models are run there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,57 +29,29 @@ pub struct Card {
     pub fp16: bool,
 }
 
-/// The sizes that an input comes in, for TensorRT to build an engine for. With an input that leaves sides open and no
-/// sizes, it would build at the first request, and again for each size that it has not met.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InputSizes {
-    /// The input's name in the graph.
-    pub name: String,
-    /// The smallest tensor: `[1, 3, 80, 80]`, say.
-    pub min: [usize; 4],
-    /// The one to be fastest with.
-    pub opt: [usize; 4],
-    /// The largest.
-    pub max: [usize; 4],
-}
-
-impl InputSizes {
-    /// `name:1x3x80x80`, as TensorRT's provider wants it.
-    fn shape(&self, sides: [usize; 4]) -> String {
-        format!("{}:{}", self.name, sides.map(|side| side.to_string()).join("x"))
-    }
-}
-
-/// A session on the runtime's card for the file in `bytes`, which is read through before.
+/// A session on the runtime's card for the file in `bytes`, which is read through before. It takes tensors of `input`.
 pub(crate) fn build(
     runtime: &Runtime,
     bytes: &[u8],
     device: Device,
-) -> Result<Session, ModelError> {
-    build_for(runtime, bytes, device, &[])
-}
-
-/// The same for tensors of these sizes.
-pub(crate) fn build_for(
-    runtime: &Runtime,
-    bytes: &[u8],
-    device: Device,
-    inputs: &[InputSizes],
+    input: &[Dim; 4],
 ) -> Result<Session, ModelError> {
     inspect(bytes)?;
-    let session = |engines: Option<&Path>| {
-        session(runtime, bytes, device, providers(&runtime.card, device, engines, inputs))
-    };
-    match &runtime.card.engines {
-        Some(parent) if device == Device::TensorRt => {
-            let cards = Cards::read(Path::new(DRIVER));
-            let key = engines_key(&runtime.card, bytes, runtime.build_info(), inputs, &cards);
-            // What is not the card's, the driver's or memory's fault, and not that of libraries that are missing.
-            let is_of_engines = |error: &ModelError| matches!(error, ModelError::Load(_));
-            with_engines(parent, &key, session, is_of_engines)
-        }
-        _ => session(None),
+    if device != Device::TensorRt {
+        return session(runtime, bytes, device, vec![cuda(&runtime.card)]);
     }
+    let most = runtime.batches.as_ref().map_or(1, |batches| batches.most());
+    let sizes = InputSizes::of(bytes, input, most);
+    let session = |engines: Option<&Path>| {
+        let tensorrt = tensorrt(&runtime.card, engines, sizes.as_ref());
+        session(runtime, bytes, device, vec![tensorrt, cuda(&runtime.card)])
+    };
+    let Some(parent) = &runtime.card.engines else { return session(None) };
+    let cards = Cards::read(Path::new(DRIVER));
+    let key = engines_key(&runtime.card, bytes, runtime.build_info(), sizes.as_ref(), &cards);
+    // What is not the card's, the driver's or memory's fault, and not that of libraries that are missing.
+    let is_of_engines = |error: &ModelError| matches!(error, ModelError::Load(_));
+    with_engines(parent, &key, session, is_of_engines)
 }
 
 /// All that an engine depends on and can be told beforehand. TensorRT's own version cannot: it refuses engines of
@@ -86,7 +60,7 @@ fn engines_key(
     card: &Card,
     bytes: &[u8],
     build: &str,
-    inputs: &[InputSizes],
+    sizes: Option<&InputSizes>,
     cards: &Cards,
 ) -> String {
     key(&[
@@ -94,7 +68,7 @@ fn engines_key(
         build.as_bytes(),
         cards.identity(card.index).as_bytes(),
         if card.fp16 { b"fp16" } else { b"fp32" },
-        format!("{inputs:?}").as_bytes(),
+        format!("{sizes:?}").as_bytes(),
     ])
 }
 
@@ -105,9 +79,9 @@ fn session(
     providers: Vec<ExecutionProviderDispatch>,
 ) -> Result<Session, ModelError> {
     let builder = one_thread(runtime).map_err(ModelError::Load)?;
-    let (builder, said) = listening(|| builder.with_execution_providers(providers));
+    let with_providers = || builder.with_execution_providers(providers).map_err(ort::Error::from);
+    let (builder, said) = listening(with_providers);
     let mut builder = builder.map_err(|source| {
-        let source = ort::Error::from(source);
         let fault = GpuFault::of(&source.to_string());
         if let Some(fault) = fault.or_else(|| GpuFault::of(said.as_deref()?)) {
             return ModelError::Gpu { device, fault, source };
@@ -121,55 +95,52 @@ fn session(
     })
 }
 
-/// What is to run the nodes, first come first served; whatever none of them takes is left to the CPU.
-fn providers(
+/// In 32-bit floats with all their bits: with TF32, the default, ten of the mantissa are left. Whatever it does not take is
+/// left to the CPU.
+fn cuda(card: &Card) -> ExecutionProviderDispatch {
+    let cuda = CUDA::default().with_device_id(card.index as i32).with_tf32(false);
+    cuda.build().error_on_failure()
+}
+
+/// Before CUDA, which gets what it leaves.
+fn tensorrt(
     card: &Card,
-    device: Device,
     engines: Option<&Path>,
-    inputs: &[InputSizes],
-) -> Vec<ExecutionProviderDispatch> {
-    let index = card.index as i32;
-    // 32-bit floats in all their bits: with TF32, the default, ten of the mantissa are left.
-    let cuda = CUDA::default().with_device_id(index).with_tf32(false).build().error_on_failure();
-    if device != Device::TensorRt {
-        return vec![cuda];
-    }
-    let mut tensorrt = TensorRT::default().with_device_id(index).with_fp16(card.fp16);
+    sizes: Option<&InputSizes>,
+) -> ExecutionProviderDispatch {
+    let mut tensorrt = TensorRT::default().with_device_id(card.index as i32).with_fp16(card.fp16);
     if let Some(engines) = engines {
         tensorrt = tensorrt.with_engine_cache(true).with_engine_cache_path(engines.display());
     }
-    if !inputs.is_empty() {
-        let shapes = |sides: fn(&InputSizes) -> [usize; 4]| {
-            let shapes = inputs.iter().map(|input| input.shape(sides(input)));
-            shapes.collect::<Vec<_>>().join(",")
-        };
+    if let Some(sizes) = sizes {
+        let [min, opt, max] = sizes.shapes();
         tensorrt = tensorrt
-            .with_profile_min_shapes(shapes(|input| input.min))
-            .with_profile_opt_shapes(shapes(|input| input.opt))
-            .with_profile_max_shapes(shapes(|input| input.max));
+            .with_profile_min_shapes(min)
+            .with_profile_opt_shapes(opt)
+            .with_profile_max_shapes(max);
     }
-    vec![tensorrt.build().error_on_failure(), cuda]
+    tensorrt.build().error_on_failure()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cards::tests::driver;
+    use crate::open_batch::with_open_batch;
+
+    const DYNAMIC: &[u8] = include_bytes!("../tests/data/dynamic.onnx");
+    const INPUT: [Dim; 4] = [Dim::Is(1), Dim::Is(3), Dim::Any, Dim::Any];
 
     #[test]
     fn engines_are_kept_apart_by_all_that_they_depend_on() {
-        let sizes = |most| InputSizes {
-            name: "picture".into(),
-            min: [1, 3, 80, 80],
-            opt: [most, 3, 80, 80],
-            max: [most, 3, 80, 80],
-        };
+        let opened = with_open_batch(DYNAMIC).unwrap();
+        let sizes = |most| InputSizes::of(&opened, &INPUT, most);
         let h100 = driver("580.65.06", &["NVIDIA H100 80GB HBM3"]);
         let newer = driver("590.10", &["NVIDIA H100 80GB HBM3"]);
         let l4 = driver("580.65.06", &["NVIDIA L4"]);
         let key = |bytes: &[u8], fp16, most, root: &tempfile::TempDir| {
             let card = Card { fp16, ..Card::default() };
-            engines_key(&card, bytes, "1.31.1", &[sizes(most)], &Cards::read(root.path()))
+            engines_key(&card, bytes, "1.31.1", sizes(most).as_ref(), &Cards::read(root.path()))
         };
         let keys = [
             key(b"model", false, 8, &h100),
@@ -183,18 +154,8 @@ mod tests {
         assert_eq!(different.len(), keys.len());
         assert_eq!(keys[0], key(b"model", false, 8, &h100));
         let card = Card::default();
-        let other = engines_key(&card, b"model", "1.32", &[sizes(8)], &Cards::read(h100.path()));
+        let other =
+            engines_key(&card, b"model", "1.32", sizes(8).as_ref(), &Cards::read(h100.path()));
         assert_ne!(keys[0], other);
-    }
-
-    #[test]
-    fn sizes_are_written_as_the_provider_reads_them() {
-        let sizes = InputSizes {
-            name: "in.1".into(),
-            min: [1, 3, 80, 80],
-            opt: [8, 3, 80, 80],
-            max: [32, 3, 80, 80],
-        };
-        assert_eq!(sizes.shape(sizes.max), "in.1:32x3x80x80");
     }
 }

@@ -17,6 +17,7 @@ mod fault;
 mod fields;
 mod gpu;
 mod graph;
+mod input_sizes;
 mod inspect;
 mod log;
 mod model;
