@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ort::ep::{CUDA, ExecutionProviderDispatch, TensorRT};
 use ort::session::Session;
+use ort::session::builder::SessionBuilder;
 
 use crate::cards::{Cards, DRIVER};
 use crate::device::Device;
@@ -42,11 +43,13 @@ pub(crate) fn build(
     }
     let most = runtime.batches.as_ref().map_or(1, |batches| batches.most());
     let sizes = InputSizes::of(bytes, input, most);
-    let session = |engines: Option<&Path>| {
-        let tensorrt = tensorrt(&runtime.card, engines, sizes.as_ref());
-        session(runtime, bytes, device, vec![tensorrt, cuda(&runtime.card)])
+    let providers = |engines: Option<&Path>| {
+        vec![tensorrt(&runtime.card, engines, sizes.as_ref()), cuda(&runtime.card)]
     };
+    let session = |engines: Option<&Path>| session(runtime, bytes, device, providers(engines));
     let Some(parent) = &runtime.card.engines else { return session(None) };
+    // Whoever lacks a library hears of that, and of no engines.
+    builder(runtime, device, providers(None))?;
     let cards = Cards::read(Path::new(DRIVER));
     let key = engines_key(&runtime.card, bytes, runtime.build_info(), sizes.as_ref(), &cards);
     // What is not the card's, the driver's or memory's fault, and not that of libraries that are missing.
@@ -78,20 +81,29 @@ fn session(
     device: Device,
     providers: Vec<ExecutionProviderDispatch>,
 ) -> Result<Session, ModelError> {
+    let loaded = builder(runtime, device, providers)?.commit_from_memory(bytes);
+    loaded.map_err(|source| match GpuFault::of(&source.to_string()) {
+        Some(fault) => ModelError::Gpu { device, fault, source },
+        None => ModelError::Load(source),
+    })
+}
+
+/// What makes sessions with `providers`, whose libraries are loaded here.
+fn builder(
+    runtime: &Runtime,
+    device: Device,
+    providers: Vec<ExecutionProviderDispatch>,
+) -> Result<SessionBuilder, ModelError> {
     let builder = one_thread(runtime).map_err(ModelError::Load)?;
     let with_providers = || builder.with_execution_providers(providers).map_err(ort::Error::from);
     let (builder, said) = listening(with_providers);
-    let mut builder = builder.map_err(|source| {
+    builder.map_err(|source| {
         let fault = GpuFault::of(&source.to_string());
         if let Some(fault) = fault.or_else(|| GpuFault::of(said.as_deref()?)) {
             return ModelError::Gpu { device, fault, source };
         }
         let library = said.map(|said| plainly(&said));
         ModelError::Device { device, library, source }
-    })?;
-    builder.commit_from_memory(bytes).map_err(|source| match GpuFault::of(&source.to_string()) {
-        Some(fault) => ModelError::Gpu { device, fault, source },
-        None => ModelError::Load(source),
     })
 }
 
