@@ -12,7 +12,7 @@ use crate::listener::Connections;
 use crate::metrics::Metrics;
 use crate::router::Service;
 use crate::tls::Certificates;
-use crate::vitals::Activity;
+use crate::vitals::{Activity, Vitals};
 
 /// Where the gauges are read.
 #[derive(Clone)]
@@ -52,7 +52,12 @@ impl Gauges {
             (&metrics.workers.busy, Activity::Busy),
             (&metrics.workers.rebuilding, Activity::Rebuilding),
         ] {
-            gauge.set(vitals.iter().filter(|vitals| vitals.activity == activity).count() as i64);
+            // One that tries in vain tries.
+            let is_it = |vitals: &&Vitals| match vitals.activity {
+                Activity::Lost => activity == Activity::Rebuilding,
+                its => its == activity,
+            };
+            gauge.set(vitals.iter().filter(is_it).count() as i64);
         }
         for (worker, vitals) in vitals.iter().enumerate() {
             let since_1970 = vitals.inferred_at.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -62,7 +62,10 @@ impl Health {
         for (i, Vitals { activity, since, since_inference, .. }) in
             self.workers.vitals().enumerate()
         {
-            if since_inference > INFERRED_WITHIN {
+            if activity == Activity::Lost {
+                let since = since.as_secs();
+                reasons.push(format!("worker {i} cannot infer ({activity} for {since} s)"));
+            } else if since_inference > INFERRED_WITHIN {
                 let (since, inference) = (since.as_secs(), since_inference.as_secs());
                 reasons.push(format!(
                     "worker {i} has not inferred for {inference} s ({activity} for {since} s)"
@@ -78,7 +81,7 @@ impl Health {
             let Vitals { activity, since, .. } = vitals;
             let is_lost = match activity {
                 Activity::Busy => since > STUCK_AFTER,
-                Activity::Gone => true,
+                Activity::Gone | Activity::Lost => true,
                 // It tries again by itself, and a new start would meet the same.
                 Activity::Idle | Activity::Rebuilding => false,
             };

@@ -14,6 +14,8 @@ pub(crate) enum Activity {
     Busy,
     /// Loading its pipeline anew.
     Rebuilding,
+    /// Loading its pipeline anew, on a GPU that is lost to this process: in vain.
+    Lost,
     /// Nothing any more.
     Gone,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Activity {
             Self::Idle => "idle",
             Self::Busy => "busy",
             Self::Rebuilding => "rebuilding",
+            Self::Lost => "its GPU is lost",
             Self::Gone => "gone",
         })
     }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use liveness::{Check, CheckError, Report, Terms};
+use liveness::{Check, CheckError, GpuFault, Report, Terms, gpu_fault};
 use tokio::sync::oneshot;
 use tracing::{Span, info_span};
 
@@ -212,7 +212,7 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
             };
             if !is_sound {
                 self.board.turn_to(Activity::Rebuilding);
-                self.check = rebuilt(self.load);
+                self.check = rebuilt(self.load, self.board);
                 self.board.inferred();
             }
             self.board.turn_to(Activity::Idle);
@@ -275,13 +275,18 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
     }
 }
 
-/// A new pipeline, however often it takes to load one; the other workers go on meanwhile.
-fn rebuilt<C, E: std::error::Error + 'static>(load: impl Fn() -> Result<C, E>) -> C {
+/// A new pipeline, however often it takes to load one; the other workers go on meanwhile. On a GPU that is lost to
+/// this process it takes a new process: the board says so, for `/livez` to tell whoever starts one.
+fn rebuilt<C, E: std::error::Error + 'static>(load: impl Fn() -> Result<C, E>, board: &Board) -> C {
     loop {
         match catch_unwind(AssertUnwindSafe(&load)) {
             Ok(Ok(check)) => return check,
             Ok(Err(error)) => {
                 tracing::error!(error = chain(&error), "a worker could not be rebuilt");
+                let is_lost = gpu_fault(&error).is_some_and(GpuFault::is_for_good);
+                if is_lost && board.vitals().activity != Activity::Lost {
+                    board.turn_to(Activity::Lost);
+                }
             }
             Err(payload) => {
                 tracing::error!(error = said(&*payload), "a worker panicked while being rebuilt");
@@ -296,4 +301,33 @@ pub(crate) fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "nothing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_whose_gpu_is_lost_says_so_and_tries_on() {
+        let (board, tries) = (Board::default(), std::cell::Cell::new(0));
+        board.turn_to(Activity::Rebuilding);
+        let load = || {
+            tries.set(tries.get() + 1);
+            match tries.get() {
+                1 => Err(std::io::Error::other("CUDA failure 2: out of memory ; GPU=0")),
+                2 => {
+                    assert_eq!(board.vitals().activity, Activity::Rebuilding);
+                    Err(std::io::Error::other(
+                        "CUDA failure 719: unspecified launch failure ; GPU=0",
+                    ))
+                }
+                _ => {
+                    assert_eq!(board.vitals().activity, Activity::Lost);
+                    Ok(())
+                }
+            }
+        };
+        rebuilt(load, &board);
+        assert_eq!(tries.get(), 3);
+    }
 }

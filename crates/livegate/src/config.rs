@@ -29,6 +29,8 @@ pub(crate) struct Config {
     pub device: DeviceChoice,
     /// Worker threads; without a number, one per core (`batching.workers_per_core` on a GPU), or as many as there is memory for.
     pub workers: Option<NonZeroUsize>,
+    /// How models are run on NVIDIA GPUs.
+    pub gpu: Gpu,
     /// How pictures are put together on a GPU.
     pub batching: Batching,
     /// What a picture must be like.
@@ -50,6 +52,7 @@ impl Default for Config {
             pack: None,
             device: DeviceChoice::default(),
             workers: None,
+            gpu: Gpu::default(),
             batching: Batching::default(),
             liveness: liveness::Settings::default(),
             ingress: ingress::Config::default(),
@@ -57,6 +60,54 @@ impl Default for Config {
             telemetry: Telemetry::default(),
             accounts: accounts::Config::default(),
         }
+    }
+}
+
+/// How models are run on NVIDIA GPUs, for the devices `cuda` and `tensorrt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Gpu {
+    /// The numbers, from 0, that CUDA gives the cards to use.
+    pub cards: Vec<u32>,
+    /// Whether TensorRT may use 16-bit floats. A pack must reproduce its golden vectors all the same.
+    pub fp16: bool,
+}
+
+impl Default for Gpu {
+    fn default() -> Self {
+        Self { cards: vec![0], fp16: false }
+    }
+}
+
+impl Gpu {
+    /// More cards than any machine has; CUDA counts in a signed number of 32 bits.
+    const MOST_CARDS: u32 = 64;
+
+    fn validate(&self) -> Result<(), InvalidSetting> {
+        let Self { cards, fp16: _ } = self;
+        let is_twice = (1..cards.len()).any(|at| cards[..at].contains(&cards[at]));
+        let are_possible = cards.iter().all(|card| *card < Self::MOST_CARDS);
+        InvalidSetting::unless(
+            !cards.is_empty() && !is_twice && are_possible,
+            "gpu.cards",
+            "numbers of cards from 0 to 63, at least one, none twice",
+        )
+    }
+
+    /// Each card, with the engines of TensorRT kept in `home`.
+    pub(crate) fn cards_in(&self, home: &Home) -> Vec<onnx::Card> {
+        let card = |index: &u32| onnx::Card {
+            index: *index,
+            engines: Some(home.root().join("engines")),
+            fp16: self.fp16,
+        };
+        self.cards.iter().map(card).collect()
+    }
+
+    /// `runtime` with its models on the first card, where it has any on one.
+    pub(crate) fn first_card(&self, runtime: &onnx::Runtime, home: &Home) -> onnx::Runtime {
+        let first = self.cards_in(home).into_iter().next().unwrap_or_default();
+        runtime.on_card(first)
     }
 }
 
@@ -142,6 +193,7 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         let is_named = self.pack.as_ref().is_none_or(|name| !name.is_empty());
         InvalidSetting::unless(is_named, "pack", "the name of a pack, or left out")?;
+        self.gpu.validate()?;
         self.batching.validate()?;
         self.liveness.validate()?;
         self.ingress.validate()?;

@@ -55,6 +55,8 @@ impl Engine {
             InvalidSetting::unless(has_level, "ingress.security_level", LEVELS_OF_THE_PACK)
                 .map_err(ConfigError::from)?;
         }
+        let on_card = config.gpu.first_card(&runtime.runtime, home);
+        let runtime = LoadedRuntime { runtime: on_card, ..runtime };
         let mut engine = Self {
             fallback: runtime.fallback.clone(),
             serving: runtime.runtime.clone(),

@@ -255,6 +255,7 @@ fn verify(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Resu
     }
     let config = configured(on)?;
     let runtime = runtime::load(place, home, config.device)?.runtime;
+    let runtime = config.gpu.first_card(&runtime, home);
     let (device, mut exit) = (config.device, 0);
     for name in if names.is_empty() { &installed } else { names } {
         let said = match Pack::open(&home.pack_directory(name)) {

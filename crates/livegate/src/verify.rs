@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use ingress::{Problem, ReportFields};
-use liveness::{CheckError, Face, Pipeline, Reason, Report, Terms, Turn, Verdict};
+use ingress::{Problem, ReportFields, Version};
+use liveness::{CheckError, Face, ModelProviders, Pipeline, Reason, Report, Terms, Turn, Verdict};
 use serde::Serialize;
 
 use crate::annotate::annotate;
@@ -36,6 +36,7 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     )?;
     let engine = Engine::load(place, &home, &config)?;
     let mut pipeline = engine.pipeline()?;
+    let version = engine.version();
     let terms = Terms {
         bar: command.bar.bar().unwrap_or(config.ingress.bar()),
         min_picture_side_px: config.ingress.min_picture_side_px,
@@ -51,7 +52,11 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     let mut exit = 0;
     for file in &command.files {
         let outcome = check(&mut pipeline, file, &terms, config.ingress.max_body_bytes)?;
-        let line = if command.json { json_line(file, &outcome) } else { text_line(file, &outcome) };
+        let line = if command.json {
+            json_line(file, &outcome, &version)
+        } else {
+            text_line(file, &outcome)
+        };
         writeln!(std::io::stdout(), "{line}").context("standard output is closed")?;
         exit = exit.max(match &outcome {
             Ok((_, Report { verdict: Verdict::Live, .. })) => 0,
@@ -164,12 +169,20 @@ fn text_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
     format!("{file}: {}", facts.join(", "))
 }
 
-fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> String {
+fn json_line(
+    file: &Path,
+    outcome: &Result<(Vec<u8>, Report), Unverified>,
+    version: &Version,
+) -> String {
     #[derive(Serialize)]
     struct Checked<'a> {
         file: String,
         #[serde(flatten)]
         report: ReportFields<'a>,
+        /// As `models` in `/version`.
+        ran_on: &'a [ModelProviders],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ran_on_not_known: Option<&'a str>,
     }
     #[derive(Serialize)]
     struct Failed<'a> {
@@ -185,7 +198,10 @@ fn json_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
     let file = file.display().to_string();
     let line = match outcome {
         Ok((_, report)) => {
-            serde_json::to_string(&Checked { file, report: ReportFields::of(report) })
+            let report = ReportFields::of(report);
+            let (ran_on, ran_on_not_known) =
+                (&*version.models, version.models_not_known.as_deref());
+            serde_json::to_string(&Checked { file, report, ran_on, ran_on_not_known })
         }
         Err(Unverified { code, message }) => {
             let error = Detail { code, message };

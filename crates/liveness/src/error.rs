@@ -4,7 +4,7 @@ use anti_spoof::ScoreError;
 use face_detector::DetectError;
 use frame::DecodeError;
 use model_pack::SecurityLevel;
-use onnx::{Device, ProfileError};
+use onnx::{Device, GpuFault, ProfileError};
 
 use crate::self_test::GoldenError;
 
@@ -78,7 +78,7 @@ pub enum LoadError {
     Golden(#[from] GoldenError),
     /// A model ran on something else than was asked for.
     #[error(
-        "the device {device} was asked for, and {nodes} nodes of the model `{id}` ran on {provider}; use --device cpu"
+        "the device {device} was asked for, and {nodes} nodes of the model `{id}` ran on {provider}, the first {first}; use --device cpu"
     )]
     RanElsewhere {
         /// Its id in the pack.
@@ -87,8 +87,10 @@ pub enum LoadError {
         device: Device,
         /// The execution provider that ran nodes of it instead.
         provider: String,
-        /// How many.
+        /// How many of those that had no business there.
         nodes: usize,
+        /// What the first of them does, and its name.
+        first: String,
     },
     /// It cannot be shown that models run on the device that was asked for.
     #[error("it cannot be shown that models run on the device {device}")]
@@ -107,6 +109,13 @@ pub enum LoadError {
     /// It could, and was not scored.
     #[error("the warm-up picture was not scored")]
     NoScore,
+}
+
+/// What ails the GPU that models were to run on, where `error` or one of its causes tells that.
+#[must_use]
+pub fn gpu_fault(error: &(dyn std::error::Error + 'static)) -> Option<GpuFault> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.find_map(|cause| GpuFault::of(&cause.to_string()))
 }
 
 /// Why a pipeline that has served is not to be trusted any more.

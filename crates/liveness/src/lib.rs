@@ -28,13 +28,13 @@ pub use anti_spoof::{ModelScore, Score};
 pub use face_detector::{DetectError, Face, Landmarks};
 pub use frame::{DecodeError, Format, Rect, Size, Turn};
 pub use model_pack::{Digest, SecurityLevel};
-pub use onnx::{Device, ProfileError, Providers};
+pub use onnx::{Device, GpuFault, ProfileError};
 
 pub use decide::{Threshold, ThresholdError, Verdict};
 pub use diagnose::Diagnosis;
-pub use error::{CheckError, LoadError, ProofError};
+pub use error::{CheckError, LoadError, ProofError, gpu_fault};
 pub use pipeline::Pipeline;
-pub use providers::{ModelProviders, Watched};
+pub use providers::{ModelProviders, NodeElsewhere, Watched};
 pub use reason::{Reason, ReasonCode, Severity};
 pub use record::record;
 pub use report::{Judgement, PackIdentity, Report, Timings};

@@ -1,5 +1,6 @@
 //! The walk.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use anti_spoof::{Classifier, ModelScore, ScoreError, Scorer};
@@ -41,6 +42,10 @@ pub struct Pipeline {
 /// So many faces of a picture are judged by themselves, where that is asked for: each costs as much as a selfie's
 /// score, and nobody can be made to look through a crowd.
 const MAX_FACES_JUDGED: usize = 16;
+
+/// Whether a pipeline of this process has said how far it is with loading its models, which takes minutes where they are
+/// compiled for a card.
+static IS_PROGRESS_SAID: AtomicBool = AtomicBool::new(false);
 
 /// The drawn face as a PNG file: a megabyte that all pipelines share.
 static DRAWN_FACE: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -307,20 +312,38 @@ pub(crate) fn load_models(
     let manifest = &pack.manifest;
     let finders_device = finders_device(device);
     let detector = &manifest.detector;
+    let models = pack.models().count();
+    let mut model = 0;
+    // Once, by the first pipeline: the others find what it has made.
+    let is_said = device.is_gpu() && !IS_PROGRESS_SAID.swap(true, Ordering::Relaxed);
+    let mut say = |id: &str| {
+        model += 1;
+        if is_said {
+            tracing::info!("model {model} of {models} is loaded on {device}: {id}");
+        }
+    };
+    say(&detector.id);
     let loaded = Detector::load(runtime, pack.detector_model(), finders_device, &detector.spec)
         .map_err(|source| LoadError::Detector { id: detector.id.clone(), source })?;
     let landmarker = match manifest.landmarker.as_ref().zip(pack.landmarker_model()) {
-        Some((landmarker, model)) => Some(
-            Landmarker::load(runtime, model, finders_device, landmarker.spec)
-                .map_err(|source| LoadError::Detector { id: landmarker.id.clone(), source })?,
-        ),
+        Some((landmarker, model)) => {
+            say(&landmarker.id);
+            let loaded = Landmarker::load(runtime, model, finders_device, landmarker.spec);
+            Some(
+                loaded
+                    .map_err(|source| LoadError::Detector { id: landmarker.id.clone(), source })?,
+            )
+        }
         None => None,
     };
     let classifiers = manifest
         .scorers
         .iter()
         .zip(pack.scorer_models())
-        .map(|(scorer, model)| Classifier::load(runtime, &scorer.id, model, device, &scorer.spec))
+        .map(|(scorer, model)| {
+            say(&scorer.id);
+            Classifier::load(runtime, &scorer.id, model, device, &scorer.spec)
+        })
         .collect::<Result<_, ScoreError>>()
         .map_err(LoadError::Scorer)?;
     let scorer = Scorer::new(classifiers, manifest.fusion.clone(), manifest.calibration);

@@ -98,6 +98,11 @@ impl Batches {
         Self { batching, models: Mutex::default() }
     }
 
+    /// Most pictures in one run.
+    pub(crate) fn most(&self) -> usize {
+        self.batching.most.get()
+    }
+
     /// The model in `bytes` on `device`: the one that is loaded, unless it has failed, or a new one. Whoever comes
     /// while it is being loaded waits for it.
     pub(crate) fn join(

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::device::Device;
+use crate::fault::GpuFault;
 use crate::inspect::InspectError;
 use crate::profile::ProfileError;
 use crate::signature::Shape;
@@ -116,8 +117,18 @@ pub enum ModelError {
     /// A run failed that others may have been waiting for, too.
     #[error(transparent)]
     Shared(Arc<ModelError>),
+    /// A GPU cannot be used, or the model cannot be put there.
+    #[error("the model cannot be loaded on the device {device}: {fault}")]
+    Gpu {
+        /// Which.
+        device: Device,
+        /// What ails it.
+        fault: GpuFault,
+        /// What the runtime says.
+        source: ort::Error,
+    },
     /// The run failed.
-    #[error("the model cannot be run")]
+    #[error("the model cannot be run{}", ailing(.0))]
     Run(#[source] ort::Error),
     /// An output has a shape that the graph did not announce.
     #[error("an output of the model has shape {found:?}; expected is {expected}")]
@@ -137,6 +148,22 @@ impl ModelError {
             None => self.to_string(),
         }
     }
+
+    /// What ails the GPU, where it is that.
+    #[must_use]
+    pub fn gpu_fault(&self) -> Option<GpuFault> {
+        match self {
+            Self::Gpu { fault, .. } => Some(*fault),
+            Self::Run(source) => GpuFault::of(&source.to_string()),
+            Self::Shared(error) => error.gpu_fault(),
+            _ => None,
+        }
+    }
+}
+
+/// What ails the GPU, where the failure of a run tells it.
+fn ailing(source: &ort::Error) -> String {
+    GpuFault::of(&source.to_string()).map_or_else(String::new, |fault| format!(": {fault}"))
 }
 
 /// Why a device cannot be used, and what to do.

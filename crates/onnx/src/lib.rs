@@ -9,11 +9,15 @@
 //! What it does not do: no picture, no meaning of an output, no download.
 
 mod batch;
+mod cards;
 mod device;
+mod engines;
 mod error;
+mod fault;
 mod fields;
 mod gpu;
 mod graph;
+mod input_sizes;
 mod inspect;
 mod log;
 mod model;
@@ -27,11 +31,12 @@ mod signature;
 pub use batch::{Batching, Tally};
 pub use device::{Device, UnknownDevice};
 pub use error::{ModelError, RuntimeError};
+pub use fault::GpuFault;
 pub use gpu::Card;
 pub use graph::{Graph, Port};
 pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
 pub use model::{Model, Outputs};
-pub use profile::{ProfileError, Providers};
+pub use profile::{ProfileError, Providers, Ran};
 pub use rewrite::prelu_as_max;
 pub use runtime::{Runtime, preload};
 pub use signature::{Dim, OutputSignature, Shape, Signature};

@@ -179,7 +179,7 @@ pub(crate) fn session(
     match device {
         Device::Cpu => build(runtime, bytes),
         Device::OpenVino => openvino::build(runtime, bytes, input),
-        Device::Cuda | Device::TensorRt => gpu::build(runtime, bytes, device),
+        Device::Cuda | Device::TensorRt => gpu::build(runtime, bytes, device, input),
     }
 }
 

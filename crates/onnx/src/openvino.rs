@@ -82,7 +82,7 @@ fn open_sides<'a>(model: &'a [u8], input: &[Dim; 4]) -> Option<Vec<(&'a str, usi
 }
 
 /// What is in the fields `number` of `message` that say their length first.
-fn messages(message: &[u8], number: u32) -> Vec<&[u8]> {
+pub(crate) fn messages(message: &[u8], number: u32) -> Vec<&[u8]> {
     let content = |value| match value {
         Value::Bytes(content) => Some(content),
         Value::Number(_) | Value::Fixed => None,

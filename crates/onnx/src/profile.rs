@@ -11,8 +11,57 @@ use ort::session::Session;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-/// How many nodes of a model each execution provider ran, as in `{"CPUExecutionProvider": 31}`.
-pub type Providers = BTreeMap<String, usize>;
+/// Each node of a model that was run, and the execution provider that ran it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Providers(BTreeSet<Ran>);
+
+/// A node that was run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ran {
+    /// The execution provider that ran it.
+    pub provider: String,
+    /// Its place in the graph as it was run, where the profile has it.
+    index: Option<usize>,
+    /// What it does: `Conv`, say. Several that a provider has made one of have a name of the provider's.
+    pub operator: String,
+    /// Its name in the graph, or its operator and number where it has none.
+    pub name: String,
+}
+
+impl Providers {
+    /// The nodes, by provider and then in the graph's order.
+    pub fn nodes(&self) -> impl Iterator<Item = &Ran> {
+        self.0.iter()
+    }
+
+    /// How many nodes each execution provider ran, as in `{"CPUExecutionProvider": 31}`.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for ran in &self.0 {
+            *counts.entry(ran.provider.clone()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// As if of one graph, each behind the one before.
+impl<'a, const N: usize> From<[(&'a str, &'a str, &'a str); N]> for Providers {
+    /// From provider, operator and name of each node.
+    fn from(nodes: [(&'a str, &'a str, &'a str); N]) -> Self {
+        let nodes = nodes.into_iter().enumerate();
+        Self(
+            nodes
+                .map(|(index, (provider, operator, name))| Ran {
+                    provider: provider.to_owned(),
+                    index: Some(index),
+                    operator: operator.to_owned(),
+                    name: name.to_owned(),
+                })
+                .collect(),
+        )
+    }
+}
 
 /// Why it is not known which execution provider ran a model.
 #[derive(Debug, thiserror::Error)]
@@ -110,21 +159,26 @@ struct Event<'a> {
 struct Args<'a> {
     provider: Option<&'a str>,
     node_index: Option<&'a str>,
+    op_name: Option<&'a str>,
 }
+
+/// What ONNX Runtime adds to the name of a node for the time that its kernel took.
+const KERNEL: &str = "_kernel_time";
 
 /// Each node once, however often it ran.
 fn providers(profile: &[u8]) -> Result<Providers, ProfileError> {
     let events: Vec<Event<'_>> = serde_json::from_slice(profile).map_err(ProfileError::Format)?;
-    let nodes: BTreeSet<_> = events
-        .iter()
-        .filter(|event| event.cat == "Node")
-        .filter_map(|Event { name, args, .. }| Some((args.provider?, args.node_index, name)))
-        .collect();
-    let mut providers = Providers::new();
-    for (provider, ..) in nodes {
-        *providers.entry(provider.to_owned()).or_default() += 1;
-    }
-    if providers.is_empty() { Err(ProfileError::Empty) } else { Ok(providers) }
+    let ran = |Event { name, args, .. }: &Event<'_>| {
+        Some(Ran {
+            provider: args.provider?.to_owned(),
+            index: args.node_index.and_then(|index| index.parse().ok()),
+            operator: args.op_name.unwrap_or_default().to_owned(),
+            name: name.strip_suffix(KERNEL).unwrap_or(name).to_owned(),
+        })
+    };
+    let nodes: BTreeSet<Ran> =
+        events.iter().filter(|event| event.cat == "Node").filter_map(ran).collect();
+    if nodes.is_empty() { Err(ProfileError::Empty) } else { Ok(Providers(nodes)) }
 }
 
 #[cfg(test)]
@@ -137,13 +191,16 @@ mod tests {
 {"cat" : "Session","pid" :7,"tid" :7,"dur" :1,"ts" :2,"ph" : "X","name" :"model_run","args" : {}},
 {"cat" : "Node","dur" :1,"name" :"a","args" : {"provider" : "CPUExecutionProvider","node_index" : "1"}},
 {"cat" : "Node","dur" :1,"name" :"a","args" : {"provider" : "CPUExecutionProvider","node_index" : "1"}},
-{"cat" : "Node","dur" :1,"name" :"a","args" : {"provider" : "CPUExecutionProvider","node_index" : "2"}},
+{"cat" : "Node","dur" :1,"name" :"a","args" : {"provider" : "CPUExecutionProvider","node_index" : "12"}},
+{"cat" : "Node","dur" :1,"name" :"/s_kernel_time","args" : {"op_name" : "Shape","provider" : "CPUExecutionProvider","node_index" : "2"}},
 {"cat" : "Node","dur" :1,"name" :"\"b","args" : {"provider" : "OpenVINOExecutionProvider","node_index" : "3"}},
 {"cat" : "Node","dur" :1,"name" :"fence","args" : {"op_name" : "x"}}
 ]"#;
         let found = providers(text.as_bytes()).unwrap();
-        let expected = [("CPUExecutionProvider", 2), ("OpenVINOExecutionProvider", 1)];
-        assert_eq!(found, expected.map(|(name, nodes)| (name.to_owned(), nodes)).into());
+        let expected = [("CPUExecutionProvider", 3), ("OpenVINOExecutionProvider", 1)];
+        assert_eq!(found.counts(), expected.map(|(name, nodes)| (name.to_owned(), nodes)).into());
+        let named = found.nodes().map(|it| (&*it.operator, &*it.name)).collect::<Vec<_>>();
+        assert_eq!(named, [("", "a"), ("Shape", "/s"), ("", "a"), ("", "\"b")]);
         assert!(matches!(providers(b"[\n"), Err(ProfileError::Format(_))));
         assert!(matches!(providers(b""), Err(ProfileError::Format(_))));
         assert!(matches!(providers(b"[]"), Err(ProfileError::Empty)));

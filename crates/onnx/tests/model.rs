@@ -92,9 +92,12 @@ fn what_ran_a_model_is_known_once_it_has_run() {
         model.run([1, 3, 2, 2], &mut vec![0.25; 12]).unwrap();
     }
     let providers = model.end_profile().unwrap();
-    let names: Vec<&str> = providers.keys().map(String::as_str).collect();
+    let counts = providers.counts();
+    let names: Vec<&str> = counts.keys().map(String::as_str).collect();
     assert_eq!(names, [Device::Cpu.provider()]);
-    assert!(providers.values().all(|&nodes| (1..=3).contains(&nodes)), "{providers:?}");
+    assert!(counts.values().all(|&nodes| (1..=3).contains(&nodes)), "{providers:?}");
+    assert!(providers.nodes().any(|node| node.operator == "Add"), "{providers:?}");
+    assert!(providers.nodes().all(|node| !node.name.is_empty()), "{providers:?}");
     // It serves on, and is not profiled any more.
     assert!(model.run([1, 3, 2, 2], &mut vec![0.25; 12]).is_ok());
     assert!(matches!(model.end_profile(), Err(ProfileError::NotWatched)));

@@ -160,12 +160,19 @@ impl Families<'_> {
     pub(super) fn build(&self, version: &Version) {
         let labels = ["version", "pack", "digest", "device", "onnxruntime"];
         let info = self.gauges("build_info", "What serves; always 1.", &labels);
-        let Version { version, pack, device, fallback, onnxruntime, .. } = version;
+        let Version { version, pack, device, fallback, models, onnxruntime, .. } = version;
         let digest = pack.digest.to_string();
         info.with_label_values(&[version, &pack.name, &digest, device, onnxruntime]).set(1.0);
         let help = "Whether models run on another device than would have been better.";
         self.registered::<Gauge>(Gauge::with_opts(opts("device_fallback", help)))
             .set(f64::from(u8::from(fallback.is_some())));
+        let help = "Nodes of each model by the execution provider that ran them, as the profile of the start shows.";
+        let nodes = self.gauges("model_nodes", help, &["model", "provider"]);
+        for model in models {
+            for (provider, &count) in &model.providers {
+                nodes.with_label_values(&[&model.id, provider]).set(count as f64);
+            }
+        }
     }
 
     /// CPU, memory, threads and open files of the process.

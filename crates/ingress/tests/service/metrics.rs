@@ -260,4 +260,8 @@ fn what_the_service_gave_up_and_how_it_is_can_be_told() {
     ];
     assert_eq!(page.value("livegate_build_info", &build), 1.0);
     assert_eq!(page.value("livegate_device_fallback", &[]), 1.0);
+    for (provider, nodes) in [("CUDAExecutionProvider", 30.0), ("CPUExecutionProvider", 2.0)] {
+        let labels = [("model", "network"), ("provider", provider)];
+        assert_eq!(page.value("livegate_model_nodes", &labels), nodes);
+    }
 }

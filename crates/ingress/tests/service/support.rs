@@ -11,9 +11,9 @@ use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
 use liveness::{
-    Bar, Check, CheckError, DecodeError, DetectError, Device, Face, Format, Judgement, ModelScore,
-    PackIdentity, ProofError, Reason, ReasonCode, Rect, Report, Score, SecurityLevel, Severity,
-    Size, Terms, Threshold, Timings, Turn, Verdict,
+    Bar, Check, CheckError, DecodeError, DetectError, Device, Face, Format, Judgement,
+    ModelProviders, ModelScore, PackIdentity, ProofError, Reason, ReasonCode, Rect, Report, Score,
+    SecurityLevel, Severity, Size, Terms, Threshold, Timings, Turn, Verdict,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -179,7 +179,13 @@ impl Server {
             device: "cpu".into(),
             device_asked_for: "auto".into(),
             fallback: Some("there is no other".into()),
-            models: Vec::new(),
+            models: vec![ModelProviders {
+                id: "network".into(),
+                providers: [("CUDAExecutionProvider", 30), ("CPUExecutionProvider", 2)]
+                    .map(|(provider, nodes)| (provider.to_owned(), nodes))
+                    .into(),
+                elsewhere: Vec::new(),
+            }],
             models_not_known: None,
             onnxruntime: "none".into(),
         };

@@ -300,6 +300,8 @@ mod tests {
             ("LIVEGATE_LISTEN", "127.0.0.1:1"),
             ("LIVEGATE_PACK", "7"),
             ("LIVEGATE_WORKERS", "3"),
+            ("LIVEGATE_GPU_CARDS", "[0, 2]"),
+            ("LIVEGATE_GPU_FP16", "true"),
             ("LIVEGATE_INGRESS_THRESHOLD", "0.25"),
             ("LIVEGATE_INGRESS_CORS_ALLOWED_ORIGINS", "['https://a', \"http://b:1\"]"),
             ("LIVEGATE_INGRESS_RESPONSE_CODES_LIVE", "-5"),
@@ -322,6 +324,7 @@ mod tests {
         assert_eq!(config.listen.port(), 1);
         assert_eq!(config.pack.as_deref(), Some("7"));
         assert_eq!(config.workers.map(std::num::NonZero::get), Some(3));
+        assert_eq!((config.gpu.cards, config.gpu.fp16), (vec![0, 2], true));
         assert_eq!(config.ingress.threshold.get(), 0.25);
         assert_eq!(config.ingress.cors_allowed_origins, ["https://a", "http://b:1"]);
         assert_eq!(config.ingress.response_codes.live, -5);
@@ -359,7 +362,9 @@ mod tests {
             ("LIVEGATE_LISTEN_PORT", "9090", "means nothing here"),
             ("LIVEGATE_PORT_80_TCP", "9090", "means nothing here"),
             ("LIVEGATE_WORKERS", "0", "nonzero"),
-            ("LIVEGATE_DEVICE", "cuda", "expected one of `cpu`, `openvino`, `auto`"),
+            ("LIVEGATE_GPU_CARDS", "0", "expected a sequence"),
+            ("LIVEGATE_GPU_CARDS", "[-1]", "expected u32"),
+            ("LIVEGATE_DEVICE", "gpu", "`openvino`, `cuda`, `tensorrt`, `auto`"),
         ] {
             let error = of_variables(&[(name, value)]).err().unwrap().to_string();
             assert!(error.contains(name) && error.contains(because), "{error}");

@@ -1,9 +1,10 @@
 //! The library, the packs, the devices: what would answer.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use liveness::Device;
+use liveness::{Device, ModelProviders, NodeElsewhere};
 use model_pack::nvidia::{self, HostLibraries};
 use model_pack::{Digest, Home, Library, Pack, runtime_library};
 
@@ -141,6 +142,9 @@ fn serving(
         });
         let says = format!("nodes run, by profile: {}", ran.collect::<Vec<_>>().join("; "));
         findings.ok("providers", says);
+        for model in models.iter().filter(|model| !model.elsewhere.is_empty()) {
+            findings.ok("providers", format!("{}: not on {device}: {}", model.id, left(model)));
+        }
     }
     if let Some(why) = &version.fallback {
         let advice = format!(
@@ -149,6 +153,19 @@ fn serving(
         findings.warning("device", format!("auto is {device}: {why}"), advice);
     }
     Some(version)
+}
+
+/// The nodes of a model that another provider ran than the device's, each provider with its own.
+fn left(model: &ModelProviders) -> String {
+    let mut by_provider = BTreeMap::<_, Vec<_>>::new();
+    for NodeElsewhere { provider, operator, node } in &model.elsewhere {
+        // Names are the model's affair; a line of ours is one line.
+        let shown = format!("{operator} {}", node.escape_debug());
+        by_provider.entry(provider).or_default().push(shown);
+    }
+    let parts = by_provider.into_iter();
+    let parts = parts.map(|(provider, nodes)| format!("{provider} ran {}", nodes.join(", ")));
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 /// A device that does not serve: whether it is installed, and whether it would run the pack. A process can load one
@@ -227,4 +244,28 @@ fn runs_elsewhere(device: Device, command: &Doctor, home: &Home, pack: &str) -> 
     }
     let [said, warned] = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
     anyhow::bail!("{} ({})", format!("{} {}", said.trim(), warned.trim()).trim(), output.status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_ran_elsewhere_are_told_on_one_line() {
+        let ran = |provider: &str, operator: &str, node: &str| NodeElsewhere {
+            provider: provider.into(),
+            operator: operator.into(),
+            node: node.into(),
+        };
+        let elsewhere = vec![
+            ran("CPUExecutionProvider", "Shape", "/shape\n"),
+            ran("CUDAExecutionProvider", "Resize", "/up"),
+            ran("CPUExecutionProvider", "Concat", "/concat"),
+        ];
+        let model = ModelProviders { id: "yunet".into(), providers: BTreeMap::new(), elsewhere };
+        assert_eq!(
+            left(&model),
+            "CPUExecutionProvider ran Shape /shape\\n, Concat /concat; CUDAExecutionProvider ran Resize /up"
+        );
+    }
 }

@@ -30,6 +30,7 @@ pub(crate) fn run(command: &New, home: &Home, place: &Place) -> anyhow::Result<(
     let model = read(&command.scorer)?;
     let config = configured(&command.on)?;
     let runtime = runtime::load(place, home, config.device)?.runtime;
+    let runtime = config.gpu.first_card(&runtime, home);
     // What is recorded where nothing is asked for is what every device must answer.
     let device = config.device.named().unwrap_or_default();
     let file = command.scorer.display();

@@ -120,6 +120,7 @@ fn the_admin_listener_tells_what_runs_and_promtool_has_nothing_against_the_metri
         let providers = model["providers"].as_object().unwrap();
         assert_eq!(providers.keys().collect::<Vec<_>>(), ["CPUExecutionProvider"], "{model}");
         assert!(providers["CPUExecutionProvider"].as_u64().unwrap() > 5, "{model}");
+        assert_eq!(model["elsewhere"], serde_json::json!([]), "{model}");
     }
     assert_eq!(version["models"].as_array().unwrap().len(), 3);
     let page = get("/metrics");
@@ -127,6 +128,12 @@ fn the_admin_listener_tells_what_runs_and_promtool_has_nothing_against_the_metri
         r#"livegate_app_requests_total{app_id="demo",code="ok"} 1"#,
         r#"livegate_verdicts_total{pack="starter",verdict="live"} 1"#,
     ] {
+        assert!(page.lines().any(|line| line == series), "{series} in {page}");
+    }
+    for model in version["models"].as_array().unwrap() {
+        let (id, nodes) = (&model["id"], &model["providers"]["CPUExecutionProvider"]);
+        let series =
+            format!("livegate_model_nodes{{model={id},provider=\"CPUExecutionProvider\"}} {nodes}");
         assert!(page.lines().any(|line| line == series), "{series} in {page}");
     }
     assert!(!page.contains(SECRET));

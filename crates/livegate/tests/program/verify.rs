@@ -58,6 +58,13 @@ fn programs_read_an_object_a_line() {
     assert_eq!(live["threshold"], 0.5);
     assert_eq!(live["reasons"], serde_json::json!([]));
     assert_eq!(live["device"], "cpu");
+    // The detector, the landmarker and the scorer, none of which left anything elsewhere.
+    let ran_on = live["ran_on"].as_array().unwrap();
+    assert_eq!(ran_on.len(), 3);
+    for model in ran_on {
+        assert!(model["providers"]["CPUExecutionProvider"].as_u64().unwrap() > 5, "{model}");
+        assert_eq!(model["elsewhere"], serde_json::json!([]), "{model}");
+    }
     assert_eq!(live["pack"]["name"], "starter");
     let digest = testbed::pack("starter").digest.to_string();
     assert_eq!(live["pack"]["digest"], digest);

@@ -63,7 +63,9 @@ impl Lane {
             Err(error) if together == 1 => {
                 let error = Arc::new(error);
                 queue.break_with(&error);
-                jobs.into_iter().for_each(|job| job.refuse(&error));
+                for job in jobs {
+                    job.refuse(&error);
+                }
             }
             Err(error) => {
                 tracing::warn!(error = error.with_cause(), "a run of {together} pictures failed");
