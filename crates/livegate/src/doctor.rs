@@ -51,8 +51,9 @@ fn examine(
     system::home(&home, findings);
     findings.version = engine::examine(command, place, &home, &config, findings);
     let device = findings.version.as_ref().and_then(|version| version.device.parse().ok());
-    let workers = crate::serve::sized(&mut config, &host, device.unwrap_or_default());
-    system::host(&host, &config, workers, findings);
+    let device = device.unwrap_or_default();
+    let workers = crate::serve::sized(&mut config, &host, device);
+    system::host(&host, &config, device, workers, findings);
     service::accounts(&accounts, findings);
     service::tls(&config, findings);
     let exposed = exposed_secrets(layers, &accounts);

@@ -1,6 +1,6 @@
 //! From an installed home to something that checks selfies.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use anyhow::Context;
@@ -19,8 +19,10 @@ const LEVELS_OF_THE_PACK: &str = "one that the pack has a threshold for: `livega
 #[derive(Debug)]
 pub(crate) struct Engine {
     runtime: LoadedRuntime,
-    /// The same as models are loaded with it.
-    serving: Runtime,
+    /// The same as models are loaded with it: on each of the cards, where the device is one.
+    serving: Vec<Runtime>,
+    /// Whose turn it is to load a pipeline.
+    turn: AtomicUsize,
     pack: Pack,
     device: Device,
     fallback: Option<String>,
@@ -59,7 +61,8 @@ impl Engine {
         let runtime = LoadedRuntime { runtime: on_card, ..runtime };
         let mut engine = Self {
             fallback: runtime.fallback.clone(),
-            serving: runtime.runtime.clone(),
+            serving: Vec::new(),
+            turn: AtomicUsize::new(0),
             runtime,
             pack,
             device: Device::Cpu,
@@ -70,12 +73,11 @@ impl Engine {
         };
         if let Some(device) = config.device.named() {
             engine.device = device;
-            engine.serving = config.batching.applied(&engine.runtime.runtime, device);
         } else {
             let loaded = config.device.pipeline(&engine.runtime.runtime, &engine.pack, config);
             let loaded = loaded.with_context(|| format!("the pack `{name}` does not serve"))?;
             engine.device = loaded.device;
-            engine.serving = loaded.runtime;
+            engine.serving.push(loaded.runtime);
             let why: Vec<String> = engine.fallback.into_iter().chain(loaded.fallback).collect();
             engine.fallback = (!why.is_empty()).then(|| why.join("; "));
             engine.first = Mutex::new(Some(loaded.pipeline));
@@ -83,20 +85,28 @@ impl Engine {
             engine.watched = OnceLock::from(loaded.watched);
             engine.say_if_not_known();
         }
+        let cards = if engine.device.is_gpu() { config.gpu.cards.len() } else { 1 };
+        for card in config.gpu.cards_in(home).into_iter().take(cards).skip(engine.serving.len()) {
+            let runtime = engine.runtime.runtime.on_card(card);
+            engine.serving.push(config.batching.applied(&runtime, engine.device));
+        }
         Ok(engine)
     }
 
-    /// A pipeline that has reproduced the pack's golden vectors. Of the first of this process, and of each whose
-    /// models are shared, it is known what ran them.
+    /// A pipeline that has reproduced the pack's golden vectors; on several cards, each gets one in its turn. Of the first
+    /// of this process, of each on a GPU, and of each whose models are shared, it is known what ran them.
     pub(crate) fn pipeline(&self) -> Result<Pipeline, LoadError> {
         // Nobody panics while holding it.
         let first = self.first.lock().ok().and_then(|mut first| first.take());
         if let Some(pipeline) = first {
             return Ok(pipeline);
         }
-        let (runtime, liveness) = (&self.serving, self.config.liveness);
-        let is_shared = self.config.batching.is_on(self.device);
-        if self.is_watched.swap(true, Ordering::Relaxed) && !is_shared {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let runtime = &self.serving[turn % self.serving.len()];
+        let liveness = self.config.liveness;
+        // On cards each is asked; of models that are shared it is known already.
+        let is_always = self.device.is_gpu() || self.config.batching.is_on(self.device);
+        if self.is_watched.swap(true, Ordering::Relaxed) && !is_always {
             return Pipeline::load(runtime, &self.pack, self.device, liveness);
         }
         let loaded = Pipeline::load_watched(runtime, &self.pack, self.device, liveness);
@@ -141,6 +151,11 @@ impl Engine {
     /// The library, as it is without sharing models.
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime.runtime
+    }
+
+    /// How many cards there are, or 1 where the device is none.
+    pub(crate) fn cards(&self) -> usize {
+        self.serving.len()
     }
 
     /// What models run on.

@@ -54,6 +54,12 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let engine = Arc::new(Engine::load(place, &home, &config)?);
     let host = Host::own();
     let workers = sized(&mut config, &host, engine.device());
+    if workers < engine.cards() {
+        tracing::warn!(
+            "there are {} cards (gpu.cards) and {workers} workers: some cards have nothing to do",
+            engine.cards()
+        );
+    }
     config.ingress.max_connections = connections(config.ingress.max_connections);
     let shared = Arc::clone(&engine);
     let pool = Workers::start(workers, config.ingress.max_in_flight, move || {

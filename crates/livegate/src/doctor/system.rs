@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use liveness::Device;
 use model_pack::Home;
 use time::OffsetDateTime;
 
@@ -28,7 +29,13 @@ pub(super) fn home(home: &Home, findings: &mut Findings) {
 }
 
 /// What this process may use, and the workers that follow from it.
-pub(super) fn host(host: &Host, config: &Config, workers: usize, findings: &mut Findings) {
+pub(super) fn host(
+    host: &Host,
+    config: &Config,
+    device: Device,
+    workers: usize,
+    findings: &mut Findings,
+) {
     findings.ok("cpu", format!("cores: {} ({})", host.cores.count, host.cores.from));
     match &host.memory {
         Some(memory) => {
@@ -44,6 +51,7 @@ pub(super) fn host(host: &Host, config: &Config, workers: usize, findings: &mut 
     let origin = if config.workers.is_some() { "as configured" } else { "of cores and memory" };
     let says = format!("{workers} ({origin}); at most {} MiB of bodies held", in_flight >> 20);
     let needed = needed_bytes(workers, in_flight);
+    let most = config.batching.workers_per_core(device) * host.cores.count;
     match host.memory.as_ref().filter(|memory| memory.bytes < needed) {
         Some(memory) => findings.warning(
             "workers",
@@ -54,7 +62,7 @@ pub(super) fn host(host: &Host, config: &Config, workers: usize, findings: &mut 
             ),
             "fewer `workers`, a smaller `ingress.max_bytes_in_flight`, or more memory",
         ),
-        None if workers > host.cores.count => findings.warning(
+        None if workers > most => findings.warning(
             "workers",
             format!("{says}; there are {} cores", host.cores.count),
             "leave `workers` out, or give as many as there are cores",
