@@ -350,9 +350,9 @@ fn the_nets_alone_are_measured_by_pictures_in_a_run_and_what_holds_it_up_is_name
     let bench = Bench::new();
     let arguments =
         ["--mode", "in-process", "--seconds", "0.4", "--concurrency", "3", "--size", "640x480"];
-    let shared = ["--set", "batching.devices=[\"cpu\"]", "--workers", "3"];
+    let together = ["--set", "batching.devices=[\"cpu\"]", "--workers", "3"];
     let batches = ["--batch", "4,1", "--json", "run.json"];
-    let (out, err, code) = bench.run(&[&arguments[..], &shared, &batches].concat());
+    let (out, err, code) = bench.run(&[&arguments[..], &together, &batches].concat());
     assert_eq!(code, 0, "{err}");
     let run = bench.json("run.json");
     let nets = run["nets"].as_array().unwrap();
