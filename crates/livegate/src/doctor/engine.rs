@@ -222,6 +222,7 @@ fn not_in_use(
                 Ok(()) => findings.ok("device", format!("{device}: works, not in use")),
                 Err(error) => {
                     let says = format!("{device}: installed and does not work: {error:#}");
+                    let advice = format!("put right what it names; {advice} checks every file");
                     findings.warning("device", says, advice);
                 }
             }
