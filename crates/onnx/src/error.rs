@@ -172,8 +172,36 @@ fn unusable(device: Device, library: Option<&str>) -> String {
         None => format!(
             "it was built without it (`livegate setup --device {device}` brings one that was built with it)"
         ),
+        Some(library) if library.contains("libnvinfer") || library.contains("libnvonnxparser") => {
+            format!(
+                "{library} (TensorRT 10 is not brought by `livegate setup`: it must be installed on the host, and its \
+                 directory be in LD_LIBRARY_PATH or known to ldconfig)"
+            )
+        }
         Some(library) => format!(
             "{library} (`livegate setup --device {device}` checks every library of it, and brings what is missing)"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_setup_does_not_bring_is_told_from_those_that_it_does() {
+        let missing = |name| {
+            format!(
+                "Failed to load library /l/libonnxruntime_providers_tensorrt.so with error: {name}: cannot open"
+            )
+        };
+        let said = unusable(Device::TensorRt, Some(&missing("libnvinfer.so.10")));
+        assert!(said.contains("libnvinfer.so.10") && said.contains("on the host"), "{said}");
+        let said = unusable(Device::TensorRt, Some(&missing("libcublas.so.13")));
+        assert!(
+            said.contains("libcublas.so.13") && said.contains("brings what is missing"),
+            "{said}"
+        );
+        assert!(unusable(Device::Cuda, None).contains("built without it"));
     }
 }

@@ -88,6 +88,9 @@ fn session(
     })
 }
 
+/// What ONNX Runtime 1.31 returns, and does not log, of a provider whose libraries are not all there.
+const NOT_LOADED: &str = "Failed to load library";
+
 /// What makes sessions with `providers`, whose libraries are loaded here.
 fn builder(
     runtime: &Runtime,
@@ -102,7 +105,9 @@ fn builder(
         if let Some(fault) = fault.or_else(|| GpuFault::of(said.as_deref()?)) {
             return ModelError::Gpu { device, fault, source };
         }
-        let library = said.map(|said| plainly(&said));
+        let text = source.to_string();
+        let said = said.or_else(|| text.contains(NOT_LOADED).then_some(text));
+        let library = said.map(|said| plainly(said.trim_end()));
         ModelError::Device { device, library, source }
     })
 }

@@ -1,7 +1,7 @@
 //! The boundary to ONNX Runtime, on the real library and models of a few hundred bytes (made by
 //! `data/make.py`).
 
-use onnx::{Device, Dim, Model, ModelError, OutputSignature, ProfileError, Signature};
+use onnx::{Device, Dim, GpuFault, Model, ModelError, OutputSignature, ProfileError, Signature};
 
 const TWICE: &[u8] = include_bytes!("data/twice.onnx");
 const DYNAMIC: &[u8] = include_bytes!("data/dynamic.onnx");
@@ -107,4 +107,18 @@ fn what_ran_a_model_is_known_once_it_has_run() {
     assert!(matches!(idle.end_profile(), Err(ProfileError::Empty)));
     let mut plain = load(TWICE, &signature(Dim::Is(2), &[None])).unwrap();
     assert!(matches!(plain.end_profile(), Err(ProfileError::NotWatched)));
+}
+
+#[test]
+fn a_run_that_failed_on_a_gpu_says_what_ails_it() {
+    // Its errors are made by the library.
+    let _library = testbed::runtime();
+    let text = "CUDA failure 2: out of memory ; GPU=0 ; hostname=gpu-1 ; file=a.cc ; line=1 ; expr=cudaMalloc(p, n); ";
+    let error = ModelError::Run(ort::Error::new(text));
+    assert_eq!(error.gpu_fault(), Some(GpuFault::OutOfMemory));
+    assert!(error.to_string().starts_with("the model cannot be run: memory ran out"), "{error}");
+    let shared = ModelError::Shared(std::sync::Arc::new(error));
+    assert_eq!(shared.gpu_fault(), Some(GpuFault::OutOfMemory));
+    let error = ModelError::Run(ort::Error::new("Got invalid dimensions for input"));
+    assert_eq!((error.to_string().as_str(), error.gpu_fault()), ("the model cannot be run", None));
 }
