@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::serve::Service;
 use crate::{finished, livegate};
 
-const ON_THE_CPU: [&str; 6] = [
+pub(crate) const ON_THE_CPU: [&str; 6] = [
     "--set",
     "batching.devices=[\"cpu\"]",
     "--set",

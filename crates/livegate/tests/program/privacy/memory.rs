@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
-use super::marked::{self, Trace};
+use super::marked::{self, Marked, Trace};
 use super::requests::{Request, WAYS, Way};
+use crate::batching::ON_THE_CPU;
 use crate::serve::Service;
 
 /// How long it may take until the task of a connection that has ended is gone; on a busy machine, too.
@@ -119,14 +120,28 @@ fn a_selfie_is_in_memory_while_it_is_asked_about() {
 
 #[test]
 fn nothing_of_a_selfie_is_in_memory_after_its_answer() {
-    let service = Service::start("starter");
+    let good = marked::good().into_iter().map(|picture| ("200 0", picture));
+    search_after_answers(&Service::start("starter"), good.chain(marked::bad()), &WAYS);
+}
+
+/// What is run together is put together in buffers of their own.
+#[test]
+fn nothing_of_a_selfie_is_in_memory_after_its_answer_where_models_are_shared() {
+    let good = marked::good().into_iter().map(|picture| ("200 0", picture));
+    search_after_answers(&Service::start_with("starter", &ON_THE_CPU), good, &WAYS[..1]);
+}
+
+fn search_after_answers(
+    service: &Service,
+    pictures: impl Iterator<Item = (&'static str, Marked)>,
+    ways: &[Way],
+) {
     let (id, address) = (service.id(), service.address());
     if !can_be_read(id) {
         return;
     }
-    let good = marked::good().into_iter().map(|picture| ("200 0", picture));
-    for (expected, picture) in good.chain(marked::bad()) {
-        for way in WAYS {
+    for (expected, picture) in pictures {
+        for &way in ways {
             let outcome = Request::of_demo(&picture, way).ask(address);
             assert_eq!(outcome, expected, "{}, {way:?}", picture.name);
         }
