@@ -17,7 +17,7 @@ devices=()
 for device in ${DEVICES:-cpu cuda}; do devices+=(--device "$device"); done
 mkdir -p "$directory/pictures"
 install -m 755 "$binary" "$directory/livegate"
-"$directory/livegate" setup --home "$directory/home" "${devices[@]}"
+"$directory/livegate" setup --home "$directory/home" --bring-cuda "${devices[@]}"
 here=$(cd "$(dirname "$0")" && pwd)
 cp "$here/check.sh" "$here/check.py" "$directory/"
 for picture in "$@"; do cp "$picture" "$directory/pictures/"; done
