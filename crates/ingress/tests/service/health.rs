@@ -34,7 +34,7 @@ fn both_listeners_say_whether_it_lives_and_is_ready() {
     let admin = Address(server.admin.unwrap());
     let digest = liveness::Digest::of(b"");
     let version = format!(
-        r#"{{"version":"1.2.3","pack":{{"name":"obedient","digest":"{digest}"}},"device":"cpu","device_asked_for":"auto","fallback":"there is no other","models":[],"onnxruntime":"none"}}"#
+        r#"{{"version":"1.2.3","pack":{{"name":"obedient","digest":"{digest}"}},"device":"cpu","device_asked_for":"auto","fallback":"there is no other","models":[{{"id":"network","providers":{{"CPUExecutionProvider":2,"CUDAExecutionProvider":30}},"elsewhere":[]}}],"onnxruntime":"none"}}"#
     );
     for address in [server.address, server.admin.unwrap()] {
         assert_eq!(Address(address).send(&get("/version")).body, version);
