@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use model_pack::{Home, Installer, Library, Options, Pack};
+use model_pack::{Home, Installer, Library, Options, Pack, nvidia};
 use onnx::Runtime;
 
 /// The workspace's directory.
@@ -163,6 +163,26 @@ pub fn runtime() -> &'static Runtime {
 #[must_use]
 pub fn openvino_runtime() -> Option<&'static Runtime> {
     openvino_library().map(|library| load_once(|| library.to_owned()))
+}
+
+/// The process's ONNX Runtime where all tests in it use a GPU, with what that needs loaded before it: NVIDIA's libraries of the same
+/// home, or the host's own. None, and it says so, without a driver and all of them. Not for a process that also asks for
+/// [`runtime`].
+///
+/// # Panics
+/// When all of it is there and cannot be loaded.
+#[must_use]
+pub fn gpu_runtime() -> Option<&'static Runtime> {
+    let has_driver = onnx::preload(Path::new(nvidia::DRIVER.file)).is_ok();
+    let libraries = has_driver.then(|| nvidia::cuda_and_cudnn(home()).ok()).flatten();
+    let Some(libraries) = libraries else {
+        say_left_out("an NVIDIA GPU with its driver, CUDA 13 and cuDNN 9", "everything on it");
+        return None;
+    };
+    for library in libraries {
+        onnx::preload(&library).expect("the library can be loaded");
+    }
+    gpu_library().map(|library| load_once(|| library.to_owned()))
 }
 
 fn load_once(library: impl FnOnce() -> PathBuf) -> &'static Runtime {
