@@ -196,10 +196,11 @@ impl Shared {
         }
         *tally.lock().unwrap_or_else(PoisonError::into_inner) = Tally::default();
         let queue = Arc::new(Queue::default());
+        // Closes the queue also when one of the threads cannot be had.
+        let shared = Self { queue: Arc::clone(&queue), tally, ports, providers };
         let most = Arc::new(AtomicUsize::new(most));
         for (i, lane) in lanes.into_iter().enumerate() {
             let (queue, most) = (Arc::clone(&queue), Arc::clone(&most));
-            queue.lane_begins();
             let ends = EndsTheLane(Arc::clone(&queue));
             let work = move || {
                 let _ends = ends;
@@ -208,7 +209,7 @@ impl Shared {
             let name = format!("{device}-{i}");
             thread::Builder::new().name(name).spawn(work).map_err(ModelError::Thread)?;
         }
-        Ok(Self { queue, tally, ports, providers })
+        Ok(shared)
     }
 
     /// What the model gives for `tensor` alone, of the outputs `wanted`. The tensor is lent meanwhile.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::ep::{CUDA, ExecutionProviderDispatch, TensorRT};
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
@@ -39,12 +40,12 @@ pub(crate) fn build(
 ) -> Result<Session, ModelError> {
     inspect(bytes)?;
     if device != Device::TensorRt {
-        return session(runtime, bytes, device, vec![cuda(&runtime.card)]);
+        return session(runtime, bytes, device, vec![cuda(&runtime.card, input)]);
     }
     let most = runtime.batches.as_ref().map_or(1, |batches| batches.most());
     let sizes = InputSizes::of(bytes, input, most);
     let providers = |engines: Option<&Path>| {
-        vec![tensorrt(&runtime.card, engines, sizes.as_ref()), cuda(&runtime.card)]
+        vec![tensorrt(&runtime.card, engines, sizes.as_ref()), cuda(&runtime.card, input)]
     };
     let session = |engines: Option<&Path>| session(runtime, bytes, device, providers(engines));
     let Some(parent) = &runtime.card.engines else { return session(None) };
@@ -114,8 +115,13 @@ fn builder(
 
 /// In 32-bit floats with all their bits: with TF32, the default, ten of the mantissa are left. Whatever it does not take is
 /// left to the CPU.
-fn cuda(card: &Card) -> ExecutionProviderDispatch {
-    let cuda = CUDA::default().with_device_id(card.index as i32).with_tf32(false);
+fn cuda(card: &Card, input: &[Dim; 4]) -> ExecutionProviderDispatch {
+    let mut cuda = CUDA::default().with_device_id(card.index as i32).with_tf32(false);
+    if input.contains(&Dim::Any) {
+        // Each size that a detector meets for the first time would have every kernel for it tried, the default, in the
+        // middle of a request.
+        cuda = cuda.with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
+    }
     cuda.build().error_on_failure()
 }
 

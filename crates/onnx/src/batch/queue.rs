@@ -35,8 +35,6 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Job>,
-    /// Lanes that take jobs.
-    lanes: usize,
     /// Nothing will be asked any more.
     is_closed: bool,
     /// Why nothing can be answered any more.
@@ -64,9 +62,6 @@ impl Queue {
         let mut state = self.state();
         if let Some(error) = &state.broken {
             return Err(Arc::clone(error));
-        }
-        if state.lanes == 0 {
-            return Err(Arc::new(ModelError::NoLane));
         }
         state.waiting.push_back(job);
         drop(state);
@@ -131,8 +126,7 @@ impl Queue {
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        let state = self.state();
-        state.broken.is_some() || state.lanes == 0
+        self.state().broken.is_some()
     }
 
     pub(super) fn close(&self) {
@@ -140,20 +134,11 @@ impl Queue {
         self.arrival.notify_all();
     }
 
-    pub(super) fn lane_begins(&self) {
-        self.state().lanes += 1;
-    }
-
-    /// A lane takes nothing any more. After the last of them nobody would: whoever waits is not kept.
+    /// A lane takes nothing any more. Before the queue is closed that is a fault, and nobody waits for the others.
     pub(super) fn lane_ends(&self) {
-        let mut state = self.state();
-        state.lanes -= 1;
-        let left =
-            if state.lanes == 0 { std::mem::take(&mut state.waiting) } else { VecDeque::new() };
-        drop(state);
-        let error = Arc::new(ModelError::NoLane);
-        for job in left {
-            job.refuse(&error);
+        let is_closed = self.state().is_closed;
+        if !is_closed {
+            self.break_with(&Arc::new(ModelError::NoLane));
         }
     }
 }
@@ -198,7 +183,6 @@ mod tests {
 
     fn queue(jobs: &[(usize, f32)]) -> (Queue, Vec<Receiver<Answer>>) {
         let queue = Queue::default();
-        queue.lane_begins();
         let answered = jobs.iter().map(|&(side, mark)| {
             let (job, answered) = job(side, mark);
             assert!(queue.put(job).is_ok());
