@@ -151,8 +151,16 @@ pub fn pack(name: &str) -> Pack {
 /// When the library cannot be loaded.
 #[must_use]
 pub fn runtime() -> &'static Runtime {
-    let library = || home().runtime_library(Library::Cpu).expect("the library is installed");
     load_once(library)
+}
+
+/// The file that [`runtime`] loads.
+///
+/// # Panics
+/// When it cannot be had.
+#[must_use]
+pub fn library() -> PathBuf {
+    home().runtime_library(Library::Cpu).expect("the library is installed")
 }
 
 /// The process's ONNX Runtime where all tests in it use the one with OpenVINO; none where there is none. Not

@@ -221,6 +221,29 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::device::Device;
+    use crate::model::session;
+    use crate::open_batch::with_open_batch;
+    use crate::runtime::Runtime;
+    use crate::signature::Dim;
+
+    const BRITTLE: &[u8] = include_bytes!("../../tests/data/brittle.onnx");
+
+    #[test]
+    fn nothing_of_a_picture_is_left_in_the_buffer_after_a_run_that_went_well_or_failed() {
+        let runtime = Runtime::load(&testbed::library()).unwrap();
+        let shape = [1, 3, 2, 2];
+        let opened = with_open_batch(BRITTLE).unwrap();
+        let session = session(&runtime, &opened, Device::Cpu, &shape.map(Dim::Is)).unwrap();
+        let mut lane = Lane::new(session, None, Arc::default()).unwrap();
+        for (number, is_well) in [(1.0, true), (1000.0, false)] {
+            let mut jobs = [1, 2].map(|seed| lane.job(shape, seed));
+            jobs[1].tensor.fill(number);
+            assert_eq!(lane.run(&jobs, 2).is_ok(), is_well);
+            let (_, left) = lane.buffer.extract_tensor();
+            assert!(left.len() >= 24 && left.iter().all(|number| number.to_bits() == 0));
+        }
+    }
 
     #[test]
     fn answers_are_near_that_differ_by_rounding_alone() {
