@@ -14,6 +14,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
+use crate::error::chain;
+
 /// The file that says which files a set of engines consists of.
 const MANIFEST: &str = "manifest.json";
 
@@ -87,11 +89,6 @@ pub(crate) fn with_engines<T, E: std::error::Error>(
         }
     }
     loaded
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A set of engines, held by this process alone until it is dropped.

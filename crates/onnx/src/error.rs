@@ -141,14 +141,6 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// All of it in one line, for the log.
-    pub(crate) fn with_cause(&self) -> String {
-        match std::error::Error::source(self) {
-            Some(cause) => format!("{self}: {cause}"),
-            None => self.to_string(),
-        }
-    }
-
     /// What ails the GPU, where it is that.
     #[must_use]
     pub fn gpu_fault(&self) -> Option<GpuFault> {
@@ -159,6 +151,12 @@ impl ModelError {
             _ => None,
         }
     }
+}
+
+/// An error and its causes in one line, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What ails the GPU, where the failure of a run tells it.

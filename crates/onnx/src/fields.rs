@@ -44,3 +44,13 @@ pub(crate) fn fields(message: &[u8]) -> Option<Vec<Field<'_>>> {
     }
     Some(fields)
 }
+
+/// What is in the fields `number` of `message` that say their length first.
+pub(crate) fn messages(message: &[u8], number: u32) -> Vec<&[u8]> {
+    let content = |value| match value {
+        Value::Bytes(content) => Some(content),
+        Value::Number(_) | Value::Fixed => None,
+    };
+    let fields = fields(message).unwrap_or_default().into_iter();
+    fields.filter(|it| it.number == number).filter_map(|it| content(it.value)).collect()
+}

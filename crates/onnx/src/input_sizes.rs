@@ -1,7 +1,6 @@
 //! The sizes that tensors come in, for TensorRT to compile a model for.
 
-use crate::fields::{Value, fields};
-use crate::openvino::messages;
+use crate::fields::{Value, fields, messages};
 use crate::signature::Dim;
 
 /// Sides in pixels that a model leaves open and its signature does too: the smallest, the usual, the largest. All are

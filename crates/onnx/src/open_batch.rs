@@ -4,7 +4,7 @@
 //! Whether the model then answers for each picture what it would answer for that picture alone is another
 //! question (a graph may reshape to a fixed batch inside): `batch.rs` asks the model itself.
 
-use crate::fields::{Value, fields};
+use crate::fields::{Value, fields, messages};
 use crate::rewrite::put_bytes;
 
 /// What the open side is called.
@@ -15,22 +15,16 @@ const NAME: &[u8] = b"livegate_batch";
 pub(crate) fn with_open_batch(bytes: &[u8]) -> Option<Vec<u8>> {
     // ModelProto.graph
     replaced(bytes, 7, &|graph| {
-        let graph_fields = fields(graph)?;
         // GraphProto.initializer, TensorProto.name: in old files stored tensors are listed among the inputs.
-        let stored: Vec<&[u8]> = graph_fields
-            .iter()
-            .filter_map(|field| match (field.number, field.value) {
-                (5, Value::Bytes(tensor)) => text(tensor, 8),
-                _ => None,
-            })
-            .collect();
+        let stored: Vec<&[u8]> =
+            messages(graph, 5).into_iter().flat_map(|tensor| messages(tensor, 8)).collect();
         let mut opened = Vec::with_capacity(graph.len());
-        for field in graph_fields {
+        for field in fields(graph)? {
             match (field.number, field.value) {
                 // GraphProto.value_info: what was inferred from the old shapes.
                 (13, _) => {}
                 // GraphProto.input and .output
-                (11 | 12, Value::Bytes(value)) if !stored.contains(&text(value, 1)?) => {
+                (11 | 12, Value::Bytes(value)) if !stored.contains(messages(value, 1).first()?) => {
                     put_bytes(&mut opened, field.number as u8, &open(value)?);
                 }
                 _ => opened.extend_from_slice(field.whole),
@@ -91,13 +85,4 @@ fn replaced(
         }
     }
     Some(made)
-}
-
-/// What the field `number` of `message` says, which names something.
-fn text(message: &[u8], number: u32) -> Option<&[u8]> {
-    let named = fields(message)?.into_iter().find(|field| field.number == number);
-    named.and_then(|field| match field.value {
-        Value::Bytes(content) => Some(content),
-        Value::Number(_) | Value::Fixed => None,
-    })
 }

@@ -6,7 +6,7 @@ use ort::session::builder::SessionBuilder;
 
 use crate::device::Device;
 use crate::error::ModelError;
-use crate::fields::{Value, fields};
+use crate::fields::messages;
 use crate::inspect::inspect;
 use crate::log::{listening, plainly};
 use crate::model::one_thread;
@@ -79,16 +79,6 @@ fn open_sides<'a>(model: &'a [u8], input: &[Dim; 4]) -> Option<Vec<(&'a str, usi
         }
     }
     Some(open)
-}
-
-/// What is in the fields `number` of `message` that say their length first.
-pub(crate) fn messages(message: &[u8], number: u32) -> Vec<&[u8]> {
-    let content = |value| match value {
-        Value::Bytes(content) => Some(content),
-        Value::Number(_) | Value::Fixed => None,
-    };
-    let fields = fields(message).unwrap_or_default().into_iter();
-    fields.filter(|it| it.number == number).filter_map(|it| content(it.value)).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use ort::value::{Tensor, TensorRef};
 
 use super::queue::{Job, Queue};
 use super::{Tally, halve, padded, sizes};
-use crate::error::ModelError;
+use crate::error::{ModelError, chain};
 use crate::gpu::Card;
 
 /// How far the answers for a picture may be apart, alone and among others, in parts of the largest of them: other
@@ -68,7 +68,7 @@ impl Lane {
                 }
             }
             Err(error) => {
-                tracing::warn!(error = error.with_cause(), "a run of {together} pictures failed");
+                tracing::warn!(error = chain(&error), "a run of {together} pictures failed");
                 let mut failed = None;
                 for job in jobs {
                     if let Some(error) = &failed {
@@ -156,10 +156,9 @@ impl Lane {
         for size in sizes(most) {
             match self.run(std::slice::from_ref(&job), size) {
                 Ok(_) => largest = largest.or(Some(size)),
-                Err(error) if size > 1 => tracing::warn!(
-                    error = error.with_cause(),
-                    "{size} pictures cannot be run together"
-                ),
+                Err(error) if size > 1 => {
+                    tracing::warn!(error = chain(&error), "{size} pictures cannot be run together");
+                }
                 Err(error) => return Err(error),
             }
         }
