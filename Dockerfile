@@ -1,24 +1,24 @@
-# Livegate on the CPU, with everything it needs inside: no network at run time.
+# Livegate on the CPU, with all files that it needs: no network at run time.
 #
 #     docker build -t livegate --build-arg VERSION=0.1.0 --build-arg REVISION=$(git rev-parse HEAD) .
 #     docker build -t livegate:openvino --build-arg DEVICES="cpu openvino" --build-arg DEVICE=auto .
 #     docker build -t livegate:starter --build-arg PACKS=starter .
 #
 # Weights are not in the repository: the stage `parts` fetches ONNX Runtime, packs and the sample portrait with
-# `livegate setup`, by sha256. Building needs the network, an image does not; deploy/README.md has the way to machines
-# without one. `just exercise-dockerfile` carries out every step where base images cannot be had.
+# `livegate setup`, by sha256. Building needs the network, an image does not; deploy/README.md says how an image gets to
+# machines without one. `just exercise-dockerfile` carries out every step without a container registry.
 #
-# Licences of what is in the image: Livegate Apache-2.0, ONNX Runtime MIT, OpenVINO and oneTBB (only where asked for)
-# Apache-2.0, packs as models/README.md says (`minifas-128` was trained on data with non-commercial terms, and comes by
-# its name only), the portrait in the public domain, and Debian's packages under their own. `livegate packs show` and
-# each pack.toml name licence and origin of every file; LICENSE and models/README.md are in /usr/share/doc/livegate.
+# Licences in the image: Livegate Apache-2.0, ONNX Runtime MIT, OpenVINO and oneTBB (only if named) Apache-2.0, packs as
+# models/README.md says (`minifas-128` was trained on data with non-commercial terms, and is installed only by name), the
+# portrait in the public domain, and Debian's packages under their own. `livegate packs show` and each pack.toml name
+# licence and origin of every file; LICENSE and models/README.md are in /usr/share/doc/livegate.
 
 ARG RUST_VERSION=1.95.0
 ARG DEBIAN=bookworm
 
 # ---- the program
 FROM docker.io/library/rust:${RUST_VERSION}-${DEBIAN} AS program
-# The version above counts, and not what rust-toolchain.toml would have rustup fetch.
+# Use the version above; rust-toolchain.toml would have rustup fetch another.
 ARG RUST_VERSION
 ENV RUSTUP_TOOLCHAIN=${RUST_VERSION}
 # nasm is for libjpeg's SIMD code: JPEG is decoded two to four times as fast.
@@ -29,25 +29,25 @@ WORKDIR /src
 COPY . .
 # The commit, for /version: there is no .git here.
 ARG REVISION=""
-# What cargo has fetched and built stays with the builder, not in a layer: a change builds what it touches.
+# The builder keeps what cargo fetched and built, outside the layers, so that a change compiles only what it touches.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     BUILD_COMMIT="$REVISION" cargo build --locked --release --package livegate --features jpeg-simd \
  && mkdir /out && strip --strip-debug -o /out/livegate target/release/livegate
 
-# ---- what it runs with
+# ---- its files
 FROM docker.io/library/debian:${DEBIAN}-slim AS parts
-# pip and npm bring packages; packs from Git hosts come by HTTPS.
+# pip and npm fetch packages; packs from Git hosts come by HTTPS.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates npm python3-pip \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=program /out/livegate /usr/local/bin/livegate
-# Names of packs; none: `silent-face` and `starter`, whichever can be had. One that is named and cannot be had ends the
-# build.
+# Names of packs. By default `silent-face` and `starter`, if they can be fetched. A named pack that cannot be fetched
+# ends the build.
 ARG PACKS=""
-# Devices whose libraries are brought: cpu, openvino (x86-64 only), or both.
+# Devices whose libraries are installed: cpu, openvino (x86-64 only), or both.
 ARG DEVICES="cpu"
-# Where Git hosts are not reached: a server that has their files (`livegate setup --help`).
+# A server with the Git hosts' files, for networks that do not reach the hosts (`livegate setup --help`).
 ARG MIRROR=""
 RUN set -eu; set --; \
     for pack in $PACKS; do set -- "$@" --pack "$pack"; done; \
@@ -76,22 +76,22 @@ LABEL org.opencontainers.image.title="Livegate" \
       org.opencontainers.image.documentation="docs/OPERATIONS.md in the sources" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Nothing is ever fetched. Apps and their counts are the only thing that is written, on a volume at /var/lib/livegate
-# (not needed with Valkey); the rest may be read-only.
+# Livegate fetches nothing at run time. It writes only apps and their counts, on a volume at /var/lib/livegate (not
+# needed with Valkey); the rest may be read-only.
 ENV LIVEGATE_HOME=/opt/livegate \
     LIVEGATE_OFFLINE=1 \
     LIVEGATE_DEVICE=${DEVICE} \
     LIVEGATE_LISTEN=0.0.0.0:8080 \
     LIVEGATE_ADMIN_LISTEN=0.0.0.0:9464 \
     LIVEGATE_ACCOUNTS_DATABASE=/var/lib/livegate/accounts.db
-# A number, so that Kubernetes can see that it is not root.
+# A number, which shows Kubernetes that it is not root.
 USER 10001:10001
 WORKDIR /var/lib/livegate
 VOLUME /var/lib/livegate
-# 8080 for callers; 9464 for those who run it, and not to be published.
+# 8080 is for callers. 9464 is for operators; do not publish it.
 EXPOSE 8080 9464
 STOPSIGNAL SIGTERM
-# Asks /readyz of the listener that is configured. Kubernetes has its own probes and passes this over.
+# Requests /readyz of the configured listener. Kubernetes ignores this and has probes of its own.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["livegate", "health"]
 ENTRYPOINT ["livegate"]
 CMD ["serve"]

@@ -1,17 +1,25 @@
-# Everything that is done to this repository, by name. `just` alone lists it.
+# Every task of this repository, by name. `just` alone lists them.
 
 export RUSTDOCFLAGS := "-D warnings"
 
-# Cargo features that the release binary and the benches are built with: `just features=jpeg-simd peer`.
+# Cargo features of the release binary and of the benches: `just features=jpeg-simd peer`.
 features := ""
+
+# The profile of the binary that the scripts test (Cargo.toml): `just profile=release conformance`.
+profile := "ci"
+livegate := "target" / profile / "livegate"
+
+# The home that all tests share. An empty variable is an unset one.
+test_home := if env("LIVEGATE_TEST_HOME", "") == "" { "target/testbed" } else { env("LIVEGATE_TEST_HOME") }
 
 default:
     @just --list
 
-# What CI runs.
-ci: format-check lint docs test test-simd deploy-check smoke conformance contract browser
+# Everything that CI checks, in lanes side by side; .ci/lanes.py lists the recipes.
+ci:
+    python3 .ci/lanes.py
 
-# Rewrite the sources in the project's format.
+# Write the sources in the project's format.
 format:
     cargo fmt --all
     rustfmt --edition 2024 fuzz/fuzz_targets/*.rs fuzz/seeds/src/main.rs
@@ -20,7 +28,7 @@ format-check:
     cargo fmt --all -- --check
     rustfmt --edition 2024 --check fuzz/fuzz_targets/*.rs fuzz/seeds/src/main.rs
 
-# Warnings are errors here, not on the desk.
+# Warnings are errors here, but not in an ordinary build.
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
@@ -31,72 +39,89 @@ docs:
 test:
     cargo test --workspace
 
-# The tests of the decoders once more, with libjpeg's SIMD code; on x86 that needs nasm.
+# Compile the tests, and run none.
+build-tests:
+    cargo test --workspace --no-run
+
+# The decoders' tests with libjpeg's SIMD code, which needs nasm on x86.
 test-simd:
     cargo test -p frame --features jpeg-simd
 
-# The release binary, set up from nothing and used once, as a newcomer would.
-smoke:
-    cargo build --release --locked
-    python3 deploy/smoke.py target/release/livegate
+# crates/liveness/examples/check.rs on the portrait: bytes in, verdict out. Built with the whole workspace,
+# as the tests are: with other features cargo would build the dependencies again.
+example:
+    cargo build --quiet --locked --workspace --example check
+    LIVEGATE_HOME={{test_home}} target/debug/examples/check {{test_home}}/sample/portrait.png
 
-# What is in deploy/, with the tools that read it; and requests through Envoy to the release binary.
-deploy-check:
+# The binary that the scripts below test.
+binary:
+    cargo build --locked --profile {{profile}}
+
+# Set the binary up from nothing, and use it as a newcomer would.
+smoke: binary
+    python3 deploy/smoke.py {{livegate}}
+
+# The files in deploy/ with the programs that read them, requests through Envoy, and deploy/gpu on the CPU.
+deploy-check: binary
     python3 deploy/check.py
-    cargo build --release --locked
-    python3 deploy/envoy/try.py target/release/livegate
+    python3 deploy/envoy/try.py {{livegate}}
     rm -rf target/gpu
-    DEVICES=cpu deploy/gpu/prepare.sh target/release/livegate target/gpu
+    DEVICES=cpu deploy/gpu/prepare.sh {{livegate}} target/gpu
     target/gpu/check.sh --device cpu --set 'batching.devices=["cpu"]' --seconds 0.5 --batch 1,2 --concurrency 1,8 --out target/gpu/out
 
-# Debian, as root; builds Livegate in it, where `--binary FILE` takes one that is there. Needs 6 GB of disk.
-# Every step of the Dockerfile, and the image at work, where there is no container engine.
+# Debian, as root, with 6 GB of disk. Builds Livegate in the image; `--binary FILE` uses one that exists.
+# Every step of the Dockerfile, and the image's service, without a container engine.
 exercise-dockerfile *options:
     command -v buildah mmdebstrap > /dev/null || (apt-get update -q && apt-get install -y -q --no-install-recommends buildah mmdebstrap)
     python3 deploy/exercise-dockerfile.py {{options}}
 
-# Real clients against the release binary, direct and behind nginx.
-conformance:
-    cargo build --release --locked
-    python3 crates/livegate/tests/conformance/run.py target/release/livegate
+# Requests from real clients, directly and through nginx.
+conformance: binary
+    python3 crates/livegate/tests/conformance/run.py {{livegate}}
 
-# The pages in Debian's Chromium, against the release binary; screenshots in target/screenshots.
-browser *tests:
-    cargo build --release --locked
-    tests/browser/run target/release/livegate {{tests}}
+# The pages in Debian's Chromium; screenshots go to target/screenshots.
+browser *tests: binary
+    tests/browser/run {{livegate}} {{tests}}
 
-# The release binary against its own /openapi.json, with requests that schemathesis makes up: about a minute.
-contract *options:
-    cargo build --release --locked
-    python3 crates/livegate/tests/contract/run.py target/release/livegate {{options}}
+# The binary against its own /openapi.json, with requests that schemathesis generates: about a minute.
+contract *options: binary
+    python3 crates/livegate/tests/contract/run.py {{livegate}} {{options}}
 
-# Write docs/openapi.json anew, after a change of the API that is meant; review the diff.
+# Write deploy/livegate.example.toml and docs/CONFIGURATION.md from the comments on the fields.
+configuration:
+    WRITE_CONFIGURATION=1 cargo test -p engine --test configuration is_written_from_the_fields
+
+# Write docs/openapi.json after an intended change of the API; review the diff.
 openapi:
     mkdir -p target
     cargo run --quiet -- openapi > target/openapi.json
     mv target/openapi.json docs/openapi.json
 
-# Record the answers anew that /openapi.json shows as examples, then the document itself; review the diff.
+# Record the examples in /openapi.json, then the document itself; review the diff.
 openapi-examples:
     LIVEGATE_RECORD_EXAMPLES=1 cargo test -p livegate --test program the_examples_are_what_is_answered
     just openapi
 
-# Whether the time of a refusal tells which app ids exist: in the process, and over loopback HTTP.
+# Write the ledger of scores anew (crates/liveness/tests/data/ledger.txt); name the change in CHANGELOG.md.
+ledger:
+    LIVEGATE_RECORD_LEDGER=1 cargo test -p liveness --test ledger
+
+# Whether refusal times tell which app ids exist: in the process, and over loopback HTTP.
 timing:
     cargo bench -p accounts --bench identify
     cargo build --release --locked
     python3 crates/livegate/tests/conformance/timing.py target/release/livegate
 
-# How long every step takes, in about five minutes; rewrites the table in docs/PERFORMANCE.md.
+# Measure every step, in about five minutes, and write the table in docs/PERFORMANCE.md.
 bench-table *options:
     python3 benches/table.py --features "{{features}}" {{options}}
 
-# Livegate and the peer (../shared/reference/peer) side by side, and their ratios; installs wrk where it is missing.
+# Compare Livegate with the peer (../shared/reference/peer); installs wrk if it is missing.
 peer *options:
     cargo build --release --locked --features "{{features}}"
     python3 benches/peer.py target/release/livegate --features "{{features}}" {{options}}
 
-# How the service behaves at 4 times what it can do, for half an hour at 80%, and when it is asked to end under load.
+# The service at 4 times its capacity, at 80% for half an hour, and at a shutdown under load.
 operate *options:
     cargo build --release --locked --features "{{features}}"
     cargo build --release --locked -p benches --example pace
@@ -104,7 +129,7 @@ operate *options:
     python3 benches/operate.py target/release/livegate endurance {{options}}
     python3 benches/operate.py target/release/livegate end {{options}}
 
-# What reads bytes from strangers, fed with anything, each part of it for so long (needs clang and nasm).
+# Fuzz every parser of untrusted bytes, each for so many seconds (needs clang and nasm).
 fuzz seconds="600":
     fuzz/run jpeg {{seconds}}
     JPEG_SIMD=1 fuzz/run jpeg {{seconds}}
@@ -112,12 +137,12 @@ fuzz seconds="600":
     fuzz/run onnx_model {{seconds}}
     fuzz/run body {{seconds}}
 
-# Licences, sources and fences of dependencies; needs cargo-deny.
+# Licences, sources and bans of dependencies; needs cargo-deny.
 deny:
     cargo deny --all-features check bans licenses sources
 
-# Record again what OpenCV, onnx and the reference give (needs Python with the packages that the
-# scripts name, and ../shared).
+# Record the reference values of OpenCV, onnx and the Python reference. Needs ../shared, and Python with
+# the packages that the scripts name.
 record:
     LIVEGATE_SAVE_DRAWN_FACE=$PWD/target/drawn.png cargo test -p model-pack drawn_face
     python3 models/record.py ../shared target/drawn.png target/testbed/packs/starter

@@ -7,7 +7,7 @@ use frame::{Decoder, Reduction};
 
 use crate::pictures::Picture;
 
-/// Every picture, in full and reduced as far as JPEG goes, into kept buffers.
+/// Every picture, at full size and at every reduction of JPEG, into kept buffers.
 pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture]) {
     let mut group = crate::step(criterion, "decode");
     let mut decoder = Decoder::default();

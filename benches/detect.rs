@@ -7,7 +7,8 @@ use criterion::{BenchmarkId, Criterion};
 use crate::models::Models;
 use crate::pictures::Picture;
 
-/// As served (`find`: coarse first, landmarks included), and the bare detector once at its full input.
+/// The service's search (`find`: coarse first, with landmarks), and one run of the detector at its
+/// full input size.
 pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture], models: &mut [Models]) {
     let mut group = crate::step(criterion, "detect");
     for Models { pack, detector, finder, .. } in models {

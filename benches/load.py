@@ -1,4 +1,4 @@
-"""Who calls the servers that are compared: many at once, one after the other, or at a steady pace."""
+"""Load for the servers that are compared: concurrent, one request after the other, or at a steady pace."""
 import contextlib
 import http.client
 import json
@@ -10,10 +10,10 @@ import subprocess
 import threading
 import time
 
-from servers import APP_ID, APP_KEY, KAIROS_PATH, V1_PATH, form, headers
+from servers import harness, request_of
 
 RESULT = re.compile(r"RESULT rps=(\S+) p50_ms=(\S+) p99_ms=(\S+) n=(\d+) socket_errors=(\d+) non2xx=(\d+)")
-# Connections of the steady pace. Each is free again long before it is needed, unless the server falls behind.
+# Connections of the steady pace. Each is idle long before it is needed, unless the server falls behind.
 PACED_CONNECTIONS = 16
 MOST_ROUND_S = 60
 
@@ -26,9 +26,9 @@ def need_wrk():
 
 
 def at_once(script, server, picture, connections, seconds):
-    """`connections` that each call again as soon as they have an answer."""
-    environment = {**os.environ, "IMG": str(picture), "URL": f"http://127.0.0.1:{server.port}{KAIROS_PATH}",
-                   "APP_ID": APP_ID, "APP_KEY": APP_KEY}
+    """`connections` callers; each sends its next request when it has an answer."""
+    environment = {**os.environ, "IMG": str(picture), "URL": f"http://127.0.0.1:{server.port}{harness.KAIROS_PATH}",
+                   "APP_ID": harness.APP_ID, "APP_KEY": harness.APP_KEY}
     before = server.cpu_s()
     run = subprocess.run([script, str(connections), str(seconds)], env=environment, capture_output=True, text=True,
                          timeout=seconds + 120)
@@ -40,10 +40,10 @@ def at_once(script, server, picture, connections, seconds):
     rps, p50, p99 = map(float, found.groups()[:3])
     answered, socket_errors, refused = map(int, found.groups()[3:])
     if answered == 0 and seconds < MOST_ROUND_S:
-        # Too short for as many as there are at once.
+        # The round was too short for that many callers.
         return at_once(script, server, picture, connections, 2 * seconds)
     if answered == 0:
-        raise SystemExit(f"{server.name}: nothing is answered within {seconds} s")
+        raise SystemExit(f"{server.name}: no answer within {seconds} s")
     return {"seconds": seconds, "rps": rps, "p50_ms": p50, "p99_ms": p99, "requests": answered,
             "errors": socket_errors, "not_2xx": refused, "cpu_s": spent}
 
@@ -53,20 +53,20 @@ def since(before, after):
 
 
 def one_by_one(server, picture, count):
-    """One connection, at Livegate's own endpoint, whose answers tell how long the stages took. Medians in
-    milliseconds, and the CPU that each thread took for all of them."""
-    body, seen, stages = form(picture), [], []
+    """Requests over one connection to Livegate's own endpoint, whose answers hold the stages' times.
+    Medians in milliseconds, and the CPU seconds of each thread for all of them."""
+    (headers, body), seen, stages = request_of(picture), [], []
     connection = server.connect()
     with contextlib.closing(connection):
         for warm_up in [True] * 3 + [False] * count:
             if not warm_up and not seen:
                 before = server.cpu_s()
             began = time.perf_counter()
-            connection.request("POST", V1_PATH, body, headers())
+            connection.request("POST", harness.V1_PATH, body, headers)
             answer = connection.getresponse()
             told = json.loads(answer.read())
             if answer.status != 200:
-                raise SystemExit(f"{server.name}: {V1_PATH} answers {answer.status}: {told}")
+                raise SystemExit(f"{server.name}: {harness.V1_PATH} answers {answer.status}: {told}")
             if not warm_up:
                 seen.append((time.perf_counter() - began) * 1e3)
                 stages.append(told["timings_ms"]["total"])
@@ -76,9 +76,9 @@ def one_by_one(server, picture, count):
 
 
 def at_a_pace(server, picture, per_second, seconds):
-    """Requests that come when they are due, whether or not those before are answered. Times are from when each was
-    due, so that a server that stalls is charged for all who had to wait."""
-    body, count = form(picture), int(per_second * seconds)
+    """Requests that are sent when they are due, also while earlier ones have no answer. A time counts from
+    the moment when the request was due, so that a server that stalls is charged for all that waited."""
+    (headers, body), count = request_of(picture), int(per_second * seconds)
     due, lock = iter(range(count)), threading.Lock()
     times_ms, errors = [], []
     began = time.monotonic() + 0.2
@@ -93,7 +93,7 @@ def at_a_pace(server, picture, per_second, seconds):
             at = began + number / per_second
             time.sleep(max(at - time.monotonic(), 0))
             try:
-                connection.request("POST", KAIROS_PATH, body, headers())
+                connection.request("POST", harness.KAIROS_PATH, body, headers)
                 answer = connection.getresponse()
                 answer.read()
                 if answer.status == 200:
@@ -110,12 +110,12 @@ def at_a_pace(server, picture, per_second, seconds):
     for thread in callers:
         thread.join()
     if not times_ms:
-        raise SystemExit(f"{server.name}: nothing is answered: {errors[:3]}")
+        raise SystemExit(f"{server.name}: no request is answered: {errors[:3]}")
     return {"per_second": per_second, "p50_ms": percentile(times_ms, 50), "p99_ms": percentile(times_ms, 99),
             "requests": count, "errors": errors}
 
 
 def percentile(values, percent):
-    """The least value that `percent` of them do not exceed."""
+    """The smallest value that `percent` of the values do not exceed."""
     rank = -(-len(values) * percent // 100)
     return sorted(values)[max(rank, 1) - 1]

@@ -1,8 +1,8 @@
-//! How long each step of the walk takes, and the walk as a whole. A file a step, with the step's name; the
+//! Measures each step of the walk, and the walk as a whole. Each step has a file with its name. The
 //! pictures are in `pictures.rs`, the models in `models.rs`.
 //!
-//! `cargo bench -p benches` runs all, `cargo bench -p benches -- decode` one step; `just bench-table` runs all
-//! and rewrites the table in docs/PERFORMANCE.md.
+//! `cargo bench -p benches` runs all, `cargo bench -p benches -- decode` one step. `just
+//! bench-table` runs all and writes the table in docs/PERFORMANCE.md.
 
 mod answer;
 mod check;
@@ -34,8 +34,8 @@ fn main() {
     criterion.final_summary();
 }
 
-/// The group of the step `name`, so measured that the whole run ends within a few minutes: a check may take half
-/// a second and a tensor half a millisecond.
+/// The group of the step `name`. Its sample sizes let the whole run end within a few minutes: a
+/// check may take half a second, a tensor half a millisecond.
 fn step<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(name);
     group

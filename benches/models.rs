@@ -1,4 +1,4 @@
-//! The packs that are installed, loaded in parts and as a whole.
+//! The installed packs, loaded in parts and as a whole.
 
 use anti_spoof::{Classifier, Scorer};
 use face_detector::{Detector, Finder, Landmarker};
@@ -6,7 +6,8 @@ use frame::Frame;
 use liveness::{Device, Pipeline, Settings};
 use model_pack::Pack;
 
-/// Packs that are measured, where they are installed: the preferred one, and the one that can be had everywhere.
+/// Packs that are measured if they are installed: the preferred one, and the one that every machine
+/// can install.
 const PACKS: [&str; 2] = ["silent-face", "starter"];
 
 /// One pack.
@@ -56,7 +57,7 @@ impl Models {
         }
     }
 
-    /// The box of the face that `frame` shows.
+    /// The face box in `frame`.
     pub(crate) fn face(&mut self, frame: &Frame) -> frame::Rect {
         self.finder
             .find(frame)

@@ -1,12 +1,12 @@
-"""How the service behaves under more than it can do, over a long time, and at its end.
+"""Measures the service under overload, over a long time, and at a shutdown under load.
 
-    python3 benches/operate.py target/release/livegate overload   # 4 times what it can do, for a minute
-    python3 benches/operate.py target/release/livegate endurance  # 80% of what it can do, for half an hour
-    python3 benches/operate.py target/release/livegate end        # asked to end under load, ten times
+    python3 benches/operate.py target/release/livegate overload   # 4 times its capacity, for a minute
+    python3 benches/operate.py target/release/livegate endurance  # 80% of its capacity, for half an hour
+    python3 benches/operate.py target/release/livegate end        # SIGTERM under load, ten times
 
-Who asks is target/release/examples/pace (`cargo build --release -p benches --example pace`), on the same cores. Loopback
-only; ends what it started. Linux. Exits with 1 where a promise was broken: a cut answer, goodput under 90% of the
-peak, memory that drifts by 5% or more.
+target/release/examples/pace sends the requests (`cargo build --release -p benches --example pace`), on the
+same cores. Loopback only; ends every process that it started. Linux. Exits with 1 when a promise is
+broken: a cut answer, goodput under 90% of the peak, memory that drifts by 5% or more.
 """
 import argparse
 import json
@@ -20,10 +20,9 @@ import sys
 import tempfile
 import time
 
-import table
-from servers import APP_ID, APP_KEY, KAIROS_PATH, Livegate
+from servers import Livegate, harness
 
-ROOT = table.ROOT
+ROOT = harness.ROOT
 PACE = ROOT / "target/release/examples/pace"
 PEAK_CONNECTIONS, PEAK_S = 16, 15
 
@@ -32,62 +31,59 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("binary", type=pathlib.Path, help="Livegate's release binary")
     parser.add_argument("what", choices=["overload", "endurance", "end"])
-    parser.add_argument("--home", type=pathlib.Path, default=table.test_home(), help="has the packs and the portrait")
+    parser.add_argument("--home", type=pathlib.Path, default=harness.test_home(), help="with the packs and the portrait")
     parser.add_argument("--pack", default="silent-face")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=int, help="[default: 60 of overload, 1800 of endurance]")
     parser.add_argument("--size", default="640x480", help="of the picture")
-    parser.add_argument("--times", type=int, default=10, help="how often it is asked to end")
+    parser.add_argument("--times", type=int, default=10, help="number of shutdowns")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the service")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all that was measured")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures")
     return parser.parse_args()
 
 
 def server(args, scratch):
-    started = Livegate(args.binary.resolve(), args.home, args.pack, args.workers, None, pathlib.Path(scratch))
-    for setting in args.set:
-        started.words += ["--set", setting]
-    return started
+    return Livegate(args.binary.resolve(), args.home, args.pack, args.workers, None, pathlib.Path(scratch), args.set)
 
 
-def ask(running, args, *words):
-    """Begins to ask; what came of it is on its standard output at the end."""
-    url = f"http://127.0.0.1:{running.port}{KAIROS_PATH}"
-    environment = {**os.environ, "APP_ID": APP_ID, "APP_KEY": APP_KEY}
-    asking = subprocess.Popen([PACE, url, "--size", args.size, *map(str, words)], env=environment, text=True,
+def load(running, args, *words):
+    """Starts `pace`, which prints the outcomes when it ends."""
+    url = f"http://127.0.0.1:{running.port}{harness.KAIROS_PATH}"
+    environment = {**os.environ, "APP_ID": harness.APP_ID, "APP_KEY": harness.APP_KEY}
+    pace = subprocess.Popen([PACE, url, "--size", args.size, *map(str, words)], env=environment, text=True,
                               stdout=subprocess.PIPE)
-    asking.cpu_s_before = cpu_s_of_children()
-    return asking
+    pace.cpu_s_before = cpu_s_of_children()
+    return pace
 
 
 def cpu_s_of_children():
-    """Of those that have ended."""
+    """CPU seconds of this process's children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def told(asking):
-    """What came of it, with how many cores the asking itself took; waits for its end."""
-    out, _ = asking.communicate(timeout=7200)
+def outcomes_of(pace):
+    """Waits for the end of `pace`. Gives back its outcomes, and how many cores it kept busy itself."""
+    out, _ = pace.communicate(timeout=7200)
     result = json.loads(out)
-    cpu_s = cpu_s_of_children() - asking.cpu_s_before
-    return {**result, "asker_cores": round(cpu_s / result["took_s"], 3)}
+    cpu_s = cpu_s_of_children() - pace.cpu_s_before
+    return {**result, "client_cores": round(cpu_s / result["took_s"], 3)}
 
 
 def peak(running, args):
-    """Requests/s at most, and how many cores asking for them took."""
-    told(ask(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", 3))
-    result = told(ask(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", PEAK_S))
+    """The highest rate in requests/s, and how many cores `pace` kept busy."""
+    outcomes_of(load(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", 3))
+    result = outcomes_of(load(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", PEAK_S))
     outcomes = result["outcomes"]
     if set(outcomes) != {"200"}:
-        raise SystemExit(f"at {PEAK_CONNECTIONS} at once not all is answered: {outcomes}")
-    return outcomes["200"]["per_s"], result["asker_cores"]
+        raise SystemExit(f"of {PEAK_CONNECTIONS} concurrent requests not all get 200: {outcomes}")
+    return outcomes["200"]["per_s"], result["client_cores"]
 
 
-def watch(asking, running, every_s):
-    """Resident memory in MiB over the time of the load."""
+def watch(pace, running, every_s):
+    """Seconds since the start, and resident memory in MiB, while `pace` runs."""
     seen = []
-    while asking.poll() is None:
+    while pace.poll() is None:
         seen.append((round(time.monotonic() - running.began, 1), round(running.memory_mib("VmRSS"), 1)))
         time.sleep(every_s)
     return seen
@@ -95,17 +91,17 @@ def watch(asking, running, every_s):
 
 def overload(args, scratch):
     with server(args, scratch) as running:
-        can, asker_cores = peak(running, args)
+        can, client_cores = peak(running, args)
         before = running.memory_mib("VmRSS")
-        asking = ask(running, args, "--rate", 4 * can, "--seconds", args.seconds or 60)
-        memory = watch(asking, running, 1)
-        result = told(asking)
+        pace = load(running, args, "--rate", 4 * can, "--seconds", args.seconds or 60)
+        memory = watch(pace, running, 1)
+        result = outcomes_of(pace)
         outcomes = result["outcomes"]
-        again, _ = peak(running, args)
-        kept = outcomes["200"]["per_s"] / max(can, again)
+        later, _ = peak(running, args)
+        kept = outcomes["200"]["per_s"] / max(can, later)
         halves = [[mib for _, mib in half] for half in (memory[len(memory) // 4:len(memory) // 2], memory[-len(memory) // 4:])]
-        result = {"peak_per_s": can, "peak_again_per_s": again, "asked_per_s": 4 * can, "goodput_share": round(kept, 3),
-                  "asker_cores": {"peak": asker_cores, "overload": result["asker_cores"]},
+        result = {"peak_per_s": can, "peak_again_per_s": later, "asked_per_s": 4 * can, "goodput_share": round(kept, 3),
+                  "client_cores": {"peak": client_cores, "overload": result["client_cores"]},
                   "outcomes": outcomes, "memory_mib": {"before": before, "second_quarter": statistics.median(halves[0]),
                                                        "last_quarter": statistics.median(halves[1]),
                                                        "most": max(mib for _, mib in memory)}}
@@ -117,10 +113,10 @@ def endurance(args, scratch):
     seconds = args.seconds or 1800
     with server(args, scratch) as running:
         can, _ = peak(running, args)
-        asking = ask(running, args, "--rate", 0.8 * can, "--seconds", seconds)
-        memory = watch(asking, running, max(seconds / 180, 1))
-        outcomes = told(asking)["outcomes"]
-    # The first tenth fills what is filled once.
+        pace = load(running, args, "--rate", 0.8 * can, "--seconds", seconds)
+        memory = watch(pace, running, max(seconds / 180, 1))
+        outcomes = outcomes_of(pace)["outcomes"]
+    # Buffers grow during the first tenth.
     settled = [mib for _, mib in memory[len(memory) // 10:]]
     fifth = max(len(settled) // 5, 1)
     first, last = statistics.median(settled[:fifth]), statistics.median(settled[-fifth:])
@@ -134,14 +130,14 @@ def end(args, scratch):
     rounds, is_kept = [], True
     for _ in range(args.times):
         with server(args, scratch) as running:
-            told(ask(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", 1))
-            asking = ask(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", 4)
+            outcomes_of(load(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", 1))
+            pace = load(running, args, "--at-once", PEAK_CONNECTIONS, "--seconds", 4)
             time.sleep(1.5)
             running.process.send_signal(signal.SIGTERM)
             asked = time.monotonic()
             code = running.process.wait(timeout=60)
             took = time.monotonic() - asked
-            outcomes = {name: outcome["count"] for name, outcome in told(asking)["outcomes"].items()}
+            outcomes = {name: outcome["count"] for name, outcome in outcomes_of(pace)["outcomes"].items()}
         rounds.append({"exit_code": code, "took_s": round(took, 2), "outcomes": outcomes})
         is_kept &= code == 0 and set(outcomes) <= {"200", "503", "refused"}
     return {"rounds": rounds}, is_kept

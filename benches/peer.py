@@ -1,11 +1,12 @@
-"""Livegate and the peer (FastAPI, OpenCV and onnxruntime on the starter models) side by side on one machine, and
-whether Livegate is as much faster and smaller as it means to be.
+"""Compares Livegate with the peer (FastAPI, OpenCV and onnxruntime on the starter models) on one machine,
+and the ratios with the targets.
 
     python3 benches/peer.py target/release/livegate [--rounds 5] [--seconds 6] [--json FILE] [--page]
 
-All servers are up at once and called in turn, round by round, so that a machine that slows down slows them all;
-medians of the rounds, and of the ratios within a round. Loopback only; ends what it started. Needs Linux, wrk,
-and pip for the peer's packages (into target/peer). Exits with 1 if a request failed, not if a target was missed.
+All servers run at the same time and get load in turn, round by round, so that a machine that slows down
+slows all of them. Figures are medians of the rounds, and of the ratios within a round. Loopback only;
+ends every process that it started. Needs Linux, wrk, and pip for the peer's packages (into target/peer).
+Exits with 1 if a request failed, but not if a target was missed.
 """
 import argparse
 import contextlib
@@ -20,16 +21,16 @@ import tempfile
 import load
 import table
 import targets
-from servers import Livegate, Peer
+from servers import Livegate, Peer, harness
 
-ROOT = table.ROOT
+ROOT = harness.ROOT
 TOOLS = ROOT / "target/peer"
 PYTHON = TOOLS / "venv/bin/python"
 PACKAGES = ["fastapi", "uvicorn", "python-multipart", "opencv-python-headless", "onnxruntime", "numpy"]
 SIZES = ["640x480", "1280x960", "3000x4000"]
 CONNECTIONS = 16
 WARM_UP_S = 2
-# From here on a round is twice as long: whoever is cut off at its end had more of it.
+# Pictures above this get rounds of twice the length: the requests that the end cuts off took longer.
 LARGE_PX = 4_000_000
 STARTS = 5
 PACE_PER_S, PACE_S = 10, 20
@@ -40,28 +41,25 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("binary", type=pathlib.Path, help="Livegate's release binary")
-    parser.add_argument("--home", type=pathlib.Path, default=table.test_home(), help="has the packs and the portrait")
+    parser.add_argument("--home", type=pathlib.Path, default=harness.test_home(), help="with the packs and the portrait")
     parser.add_argument("--peer", type=pathlib.Path, default=ROOT.parent / "shared/reference/peer",
                         help="directory with the peer's app.py, load.sh and upload.lua")
-    parser.add_argument("--packs", default="silent-face,starter", help="which, if installed")
+    parser.add_argument("--packs", default="silent-face,starter", help="compared if they are installed")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=6, help="of a round; twice that above 4 megapixels")
     parser.add_argument("--picture", action="append", default=[], metavar="WxH=FILE",
                         help="measure with this file; may be repeated, and then these are all")
-    parser.add_argument("--workers", type=int, default=2, help="of Livegate; 0: as many as it takes by itself")
-    parser.add_argument("--device", help="what Livegate runs models on")
-    parser.add_argument("--features", default="", help="what the binary was built with, for the record")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all that was measured")
+    parser.add_argument("--workers", type=int, default=2, help="of Livegate; 0: its own default")
+    parser.add_argument("--device", help="on which Livegate runs models")
+    parser.add_argument("--features", default="", help="that the binary was built with, for the record")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures")
     parser.add_argument("--page", action="store_true", help="rewrite the figures in docs/PERFORMANCE.md")
     return parser.parse_args()
 
 
 def install():
-    if not (TOOLS / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", TOOLS / "venv"], check=True)
-        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
-        subprocess.run([*pip, *PACKAGES], check=True)
-        (TOOLS / "installed").touch()
+    """The versions of the peer's packages."""
+    harness.venv(TOOLS / "venv", PACKAGES)
     listed = subprocess.run([PYTHON, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],
                             check=True, capture_output=True, text=True).stdout
     versions = {package["name"]: package["version"] for package in json.loads(listed)}
@@ -73,7 +71,7 @@ def pictures(given, home):
     if given:
         return {size: pathlib.Path(file).resolve() for size, _, file in (one.partition("=") for one in given)}
     directory = TOOLS / "pictures"
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     maker = pathlib.Path(__file__).with_name("pictures.py")
     subprocess.run([PYTHON, maker, home / "sample/portrait.png", directory, *SIZES], check=True)
     return {size: directory / f"{size}.jpg" for size in SIZES}
@@ -86,7 +84,7 @@ def say(text):
 # ---- Measuring ----------------------------------------------------------------------------------
 
 def start(server, picture):
-    """A server of its own: how long it takes to come up, and what it then holds."""
+    """Medians of several starts of a server: its start-up times, and its memory before and after a request."""
     times = []
     for _ in range(STARTS):
         with server() as running:
@@ -98,7 +96,7 @@ def start(server, picture):
 
 
 def rounds(words, script, running, size, file):
-    """Every server once a round, another one first each time."""
+    """Every server once in each round; each round begins with another one."""
     width, height = map(int, size.split("x"))
     seconds = words.seconds * (2 if width * height > LARGE_PX else 1)
     for server in running:
@@ -142,7 +140,7 @@ def measure(words, scratch):
             result["pace"][server.name] = load.at_a_pace(server, small, PACE_PER_S, PACE_S)
         for size, file in files.items():
             result["rounds"] += rounds(words, words.peer.resolve() / "load.sh", running, size, file)
-        # The greatest that they ever had, all sizes and the load together.
+        # The highest since the start, over all sizes and loads.
         result["peak_mib"] = {server.name: server.memory_mib("VmHWM") for server in running}
     return result
 
@@ -152,7 +150,7 @@ def version(binary):
 
 
 def end_once(*_):
-    """Everything is ended on the way out, and that is not to be cut short."""
+    """Leaves through every `with`, which end the servers. Further signals must not cut that short."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     sys.exit("ended")

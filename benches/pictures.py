@@ -1,5 +1,5 @@
-"""The benches' pictures again (pictures.rs), for the comparison with the peer: of the same size, shape and
-weight, made by OpenCV.
+"""Makes the benches' pictures (pictures.rs) with OpenCV, for the comparison with the peer: the same sizes,
+shapes and file sizes.
 
     python pictures.py PORTRAIT DIRECTORY 640x480 ...
 """

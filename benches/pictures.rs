@@ -1,32 +1,33 @@
-//! The pictures that are measured on: one portrait in several sizes, as phones would store it.
+//! The measured pictures: one portrait in several sizes, as phones store it.
 
 use fastrand::Rng;
 use frame::{Decoder, Filter, Frame, PixelRect, Reduction, Resampler, Size};
 use liveness::Settings;
 
-/// Rows of the portrait that are kept. Its face then takes 29% of the height; in selfies it is 24 to 58%.
+/// Rows of the portrait that are kept. Its face then takes 29% of the height; in selfies it is 24
+/// to 58%.
 const KEPT_ROWS: usize = 384;
-/// How far the grain goes to either side, levels; its standard deviation is 4.5. So much that 12
-/// megapixels weigh what they do as phones store them.
+/// Largest change of a level by grain; the standard deviation is 4.5. With it a picture of 12
+/// megapixels has the file size of a phone's.
 const MOST_GRAIN: i16 = 10;
 const GRAIN_SEED: u64 = 1;
-/// Of the JPEGs, as libjpeg counts it.
+/// The quality of the JPEGs, on libjpeg's scale.
 const QUALITY: u8 = 90;
 
-/// One of them.
+/// One picture.
 pub(crate) struct Picture {
-    /// Its size, and what else sets it apart.
+    /// Its size, and how it differs from others of that size.
     pub(crate) name: &'static str,
     /// The file.
     pub(crate) jpeg: Vec<u8>,
-    /// What the walk decodes it to: reduced, if it is large.
+    /// The frame that the walk decodes: reduced, if the picture is large.
     pub(crate) frame: Frame,
-    /// Whether no other has the same pixels.
+    /// Whether it is the first of the pictures with these pixels.
     pub(crate) is_only_one_of_its_size: bool,
 }
 
 impl Picture {
-    /// All of them.
+    /// All pictures.
     pub(crate) fn all() -> Vec<Self> {
         let portrait = portrait();
         let as_served =
@@ -49,7 +50,7 @@ impl Picture {
     }
 }
 
-/// The portrait that all of them are made of.
+/// The portrait from which all are made.
 pub(crate) fn portrait() -> Frame {
     let portrait = std::fs::read(testbed::portrait()).expect("the portrait can be read");
     decoded(&portrait, Reduction::NONE)
@@ -60,13 +61,13 @@ pub(crate) fn picture(portrait: &Frame, size: Size) -> Frame {
     with_grain(enlarged(portrait, size))
 }
 
-/// The picture in `file`: the one place here that decodes and does not measure it.
+/// The picture in `file`. Decoding is not measured here.
 fn decoded(file: &[u8], reduction: Reduction) -> Frame {
     let mut decoder = Decoder::default();
     decoder.decode(file, &reduction).expect("it is a picture").frame.clone()
 }
 
-/// The middle columns of the portrait's upper rows, as many as `size` has the shape of, brought to that size.
+/// The middle of the portrait's upper rows, cut to the shape of `size` and resized to it.
 fn enlarged(portrait: &Frame, size: Size) -> Frame {
     let kept = Size::new(KEPT_ROWS * size.width / size.height, KEPT_ROWS);
     let left = (portrait.size().width - kept.width) / 2;
@@ -77,7 +78,7 @@ fn enlarged(portrait: &Frame, size: Size) -> Frame {
     Frame::from_rgb8(size, pixels).expect("there are as many rows as the size says")
 }
 
-/// What a sensor adds: every pixel a little lighter or darker, most of them by little.
+/// Adds a sensor's grain: every pixel becomes lighter or darker, most of them by little.
 fn with_grain(mut picture: Frame) -> Frame {
     let mut random = Rng::with_seed(GRAIN_SEED);
     for pixel in picture.pixels_mut().chunks_exact_mut(3) {
@@ -93,7 +94,7 @@ pub(crate) fn baseline(picture: &Frame) -> Vec<u8> {
     picture.encode_jpeg(QUALITY).expect("JPEG has room for it")
 }
 
-/// In scans of growing detail, as libjpeg writes them where nothing else is asked for.
+/// A progressive JPEG, with libjpeg's default scans.
 fn progressive(picture: &Frame) -> Vec<u8> {
     let mut encoder = mozjpeg::Compress::new(mozjpeg::ColorSpace::JCS_RGB);
     encoder.set_size(picture.size().width, picture.size().height);

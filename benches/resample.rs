@@ -1,4 +1,4 @@
-//! resample: a frame, or the part around its face, to a tensor of a size that the nets take.
+//! resample: a frame, or the part around its face, to a net's input tensor.
 
 use std::hint::black_box;
 
@@ -7,17 +7,18 @@ use frame::{Channels, Filter, PixelRect, Resampler, Size, TensorSpec, View};
 
 use crate::pictures::Picture;
 
-/// What a net is shown.
+/// The part of the picture that a net gets, and its size.
 enum Shown {
-    /// The picture, whatever its shape, in this size.
+    /// The whole picture, stretched to this size.
     Picture(Size),
-    /// The picture with its longer side at most of this, padded to a multiple of 32.
+    /// The whole picture with its longer side at most this, padded to a multiple of 32.
     Within(usize),
-    /// A part around the face, in this size.
+    /// The part around the face, in this size.
     Face(Size),
 }
 
-/// As the nets of the packs are: Ultra-Light, `YuNet` at its first and at its full look, and the scorers.
+/// The inputs of the packs' nets: Ultra-Light, `YuNet` at its coarse and at its full size, the
+/// scorers.
 const INPUTS: [(&str, Shown); 5] = [
     ("picture to 320x240", Shown::Picture(Size::new(320, 240))),
     ("picture within 192", Shown::Within(192)),
@@ -29,7 +30,7 @@ const INPUTS: [(&str, Shown); 5] = [
 const TENSOR: TensorSpec =
     TensorSpec { channels: Channels::Bgr, scale: 1.0, mean: [127.0; 3], std: [128.0; 3] };
 
-/// Resampling into a tensor, and laying out pixels that have its size already.
+/// Resampling into a tensor, and the layout of pixels that have the tensor's size already.
 pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture]) {
     let mut group = crate::step(criterion, "resample");
     let (mut resampler, mut tensor) = (Resampler::default(), Vec::new());
@@ -58,7 +59,8 @@ pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture]) {
     group.finish();
 }
 
-/// What is shown of `picture`, in what size, and the size of the tensor.
+/// The rectangle of `picture` that a net gets, its size after resampling, and the size of the
+/// tensor.
 fn placed<'a>(picture: &'a Picture, shown: &Shown) -> (View<'a>, Size, Size) {
     let whole = picture.frame.size();
     match *shown {
@@ -73,7 +75,7 @@ fn placed<'a>(picture: &'a Picture, shown: &Shown) -> (View<'a>, Size, Size) {
     }
 }
 
-/// A square of three quarters of the picture's height, from the top: about what 2.7 times the face takes.
+/// A square of three quarters of the picture's height, from the top: about 2.7 times the face.
 fn around_face(picture: &Picture) -> View<'_> {
     let whole = picture.frame.size();
     let side = (whole.height * 3 / 4).min(whole.width);

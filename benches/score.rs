@@ -14,10 +14,11 @@ pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture], models: &mu
         for picture in pictures.iter().filter(|picture| picture.is_only_one_of_its_size) {
             let face = models.face(&picture.frame);
             let Models { pack, classifiers, scorer, .. } = &mut *models;
-            // Of one model, there is nothing else that all together would be.
+            // A pack with one model has no other sum.
             let is_several = classifiers.len() > 1;
             for classifier in classifiers {
-                let id = BenchmarkId::new(classifier.id().to_string(), picture.name);
+                let model = classifier.classify(&picture.frame, &face).expect("it runs");
+                let id = BenchmarkId::new(model.id.to_string(), picture.name);
                 group.bench_function(id, |bencher| {
                     bencher.iter(|| {
                         classifier.classify(black_box(&picture.frame), &face).expect("it runs")

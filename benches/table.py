@@ -1,9 +1,9 @@
-"""Runs the benches and rewrites their table in docs/PERFORMANCE.md.
+"""Runs the benches and writes their table in docs/PERFORMANCE.md.
 
     python3 benches/table.py [--features jpeg-simd] [--step decode] [--no-run] [--print]
 
-A row for each thing that is measured and a column for each picture; a cell is the median in milliseconds and
-its confidence interval of 95%, as criterion estimates both. Python's own library only.
+The table has a row for each measured function and a column for each picture. A cell is the median in
+milliseconds with its 95% confidence interval, both by criterion. Python's own library only.
 """
 import argparse
 import datetime
@@ -17,17 +17,15 @@ import shutil
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+from harness import ROOT, test_home  # noqa: E402
+
 PAGE = ROOT / "docs/PERFORMANCE.md"
-# Results of their own, so that none of an earlier run are among them.
+# A directory of its own: other runs of criterion must not add results.
 RESULTS = ROOT / "target/bench-table"
-# In the order of the walk; what it stands on comes first.
+# In the order of the walk. A step that others build on comes before them.
 STEPS = ["decode", "resample", "detect", "score", "check", "answer"]
 ANY_PICTURE = "any"
-
-
-def test_home():
-    return pathlib.Path(os.environ.get("LIVEGATE_TEST_HOME", ROOT / "target/testbed"))
 
 
 def run(words):
@@ -42,13 +40,13 @@ def measure(features, step):
     subprocess.run(words, cwd=ROOT, check=True, env={**os.environ, "CRITERION_HOME": str(RESULTS)})
 
 
-# ---- What it was measured with ------------------------------------------------------------------
+# ---- Conditions ---------------------------------------------------------------------------------
 
 def cpu():
     text = pathlib.Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
     names = re.findall(r"^model name\s*: (.*)$", text, re.MULTILINE)
     name = names[0] if names else platform.processor() or platform.machine()
-    # Those that this process may use: a container may have fewer than its host.
+    # Cores that this process may use: a container may have fewer than its host.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     wide = next((name for name in ("avx512f", "avx2", "asimd") if re.search(rf"\b{name}\b", text)), None)
     return f"{name}, {cores} cores" + (f", {wide}" if wide else "")
@@ -57,7 +55,7 @@ def cpu():
 def version():
     number = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
     commit = run(["git", "rev-parse", "--short", "HEAD"])
-    # The page itself is about to be changed.
+    # Without the page, which this script changes.
     changed = run(["git", "status", "--porcelain", "--untracked-files=no", "--", ".", f":!{PAGE.relative_to(ROOT)}"])
     return f"{number} ({commit}{', changed' if changed else ''})"
 
@@ -81,10 +79,10 @@ def conditions(features, measured):
     ]
 
 
-# ---- What was measured --------------------------------------------------------------------------
+# ---- Results ------------------------------------------------------------------------------------
 
 def results():
-    """Step, what of it, picture, and the estimate, in the order in which they were measured."""
+    """Step, function, picture and estimate, in the order of the measurements."""
     files = sorted(RESULTS.glob("**/new/estimates.json"), key=lambda path: path.stat().st_mtime_ns)
     for file in files:
         bench = json.loads((file.parent / "benchmark.json").read_text())
@@ -102,7 +100,7 @@ def cell(median):
 
 
 def written(number):
-    """Three digits, without an exponent."""
+    """The number with three digits, without an exponent."""
     digits = 3 - len(str(int(number))) if number >= 1 else 3
     return f"{number:.{max(digits, 0)}f}" if number >= 0.01 else f"{number:.4f}"
 
@@ -131,13 +129,13 @@ def section(features):
     yield "|---|---|"
     yield from (f"| {name} | {value} |" for name, value in conditions(features, names.split()))
     yield ""
-    yield "Milliseconds: the median and, in brackets, its confidence interval of 95%. One thread."
+    yield "Milliseconds: the median and, in brackets, its 95% confidence interval. One thread."
     yield ""
     yield from table(measured)
 
 
 def rewrite(name, lines):
-    """Puts `lines` between the two comments of the page that are called `name`."""
+    """Writes `lines` between the two comments called `name` of the page."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = PAGE.read_text()
     if text.count(begin) != 1 or text.count(end) != 1:
@@ -150,13 +148,13 @@ def rewrite(name, lines):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--features", default="", help="build with these, as cargo takes them")
-    parser.add_argument("--step", choices=STEPS, help="measure this one alone, and print it")
-    parser.add_argument("--no-run", action="store_true", help="take the results of the last run")
-    parser.add_argument("--print", action="store_true", help="print the table, and leave the page as it is")
+    parser.add_argument("--step", choices=STEPS, help="measure only this one, and print it")
+    parser.add_argument("--no-run", action="store_true", help="use the results of the last run")
+    parser.add_argument("--print", action="store_true", help="print the table, and do not change the page")
     words = parser.parse_args()
     if not words.no_run:
         measure(words.features, words.step)
-    # Part of a table does not replace the whole.
+    # A part of the table must not replace the whole.
     if words.print or words.step:
         print("\n".join(section(words.features)))
     else:

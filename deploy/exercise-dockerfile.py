@@ -1,18 +1,19 @@
-"""Builds the Dockerfile step by step where there is no container engine's network, and runs what comes of it as
-an orchestrator would: as its user, with a read-only root, without capabilities and without a network.
+"""Builds the Dockerfile without a container registry, and runs the image as an orchestrator would: as its
+user, with a read-only root, without capabilities and without a network.
 
     python3 deploy/exercise-dockerfile.py                       # builds Livegate in it: 10 to 20 minutes
     python3 deploy/exercise-dockerfile.py --binary target/release/livegate
     python3 deploy/exercise-dockerfile.py --build-arg DEVICES="cpu openvino" --build-arg DEVICE=auto
 
-`buildah` reads the Dockerfile and carries out every line of it. Only the base images are ours: Debian's own packages
-by `mmdebstrap`, and this machine's Rust toolchain on top for the image `rust`. What is not the same for that reason:
-other packages may be there, and the published images' digests. As root, on Debian: apt-get install --no-install-recommends buildah mmdebstrap
+`buildah` carries out every line of the Dockerfile. The base images are made here: from Debian's packages
+by `mmdebstrap`, and for the image `rust` with this machine's Rust toolchain. So the installed packages
+and the digests may differ from those of the published images. Needs root on Debian, and
+
+    apt-get install --no-install-recommends buildah mmdebstrap
 """
 import argparse
 import contextlib
 import ctypes
-import http.client
 import json
 import os
 import pathlib
@@ -24,18 +25,11 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from harness import PATIENCE, credentials, exchange, finish, holds, post  # noqa: E402
+
 WORK = ROOT / "target/exercise-dockerfile"
-# Longest wait for the service to be ready, and to end, seconds.
-PATIENCE = 60
 MAIN, ADMIN = 8080, 9464
-CHECKS = []
-
-
-def check(what, holds, more=""):
-    print(("ok      " if holds else "FAILED  ") + what, flush=True)
-    if not holds and more:
-        print("        " + str(more).strip().replace("\n", "\n        "), flush=True)
-    CHECKS.append(bool(holds))
 
 
 def run(*words, **options):
@@ -53,24 +47,24 @@ def buildah(*words, **options):
     return run("buildah", *where, *words, **options)
 
 
-def told(*words):
+def output_of(*words):
     return buildah(*words, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def is_there(image):
-    return image in told("images", "--format", "{{.Name}}:{{.Tag}}").split()
+    return image in output_of("images", "--format", "{{.Name}}:{{.Tag}}").split()
 
 
 def debian_image(suite):
-    """`debian:SUITE-slim`, of Debian's packages; this machine's own authorities are trusted in it."""
+    """Makes `debian:SUITE-slim` from Debian's packages, with this machine's own certificate authorities."""
     name = f"docker.io/library/debian:{suite}-slim"
     if is_there(name):
         return
     tar = WORK / f"{suite}.tar"
-    # The published image's dpkg does not wait for the disk either.
+    # As in the published image: dpkg does not wait for the disk.
     quick = 'echo force-unsafe-io > "$1"/etc/dpkg/dpkg.cfg.d/docker-apt-speedup'
     run("mmdebstrap", "--quiet", "--variant=minbase", f"--customize-hook={quick}", suite, tar)
-    container = told("from", "scratch")
+    container = output_of("from", "scratch")
     buildah("add", "--quiet", container, tar, "/", stdout=subprocess.DEVNULL)
     own = sorted(pathlib.Path("/usr/local/share/ca-certificates").glob("*.crt"))
     if own:
@@ -80,12 +74,12 @@ def debian_image(suite):
 
 
 def rust_image(version, suite):
-    """`rust:VERSION-SUITE`: Debian's compiler for C, and this machine's toolchain."""
+    """Makes `rust:VERSION-SUITE`: Debian's C compiler, and this machine's Rust toolchain."""
     name = f"docker.io/library/rust:{version}-{suite}"
     if is_there(name):
         return
     toolchain = pathlib.Path(output("rustc", f"+{version}", "--print", "sysroot"))
-    container = told("from", "--pull-never", f"docker.io/library/debian:{suite}-slim")
+    container = output_of("from", "--pull-never", f"docker.io/library/debian:{suite}-slim")
     install = ("apt-get update -q && apt-get install -y -q --no-install-recommends "
                "ca-certificates gcc g++ libc6-dev make pkg-config && rm -rf /var/lib/apt/lists/*")
     buildah("run", "--isolation", "chroot", container, "sh", "-c", install)
@@ -102,7 +96,7 @@ def arguments_of(text):
 
 
 def with_binary(text):
-    """The Dockerfile whose stage `program` takes a binary that is there instead of building one."""
+    """The Dockerfile, whose stage `program` copies a binary instead of building one."""
     stage = re.compile(r"^FROM [^\n]* AS program\n.*?(?=^# ---- )", re.MULTILINE | re.DOTALL)
     replaced, count = stage.subn("FROM scratch AS program\nCOPY livegate /out/livegate\n\n", text)
     if count != 1:
@@ -111,7 +105,7 @@ def with_binary(text):
 
 
 def build(options):
-    """Carries out the Dockerfile; gives the image's name and what it says of itself."""
+    """Carries out the Dockerfile. Gives back the image's name and its configuration."""
     file = ROOT / options.file
     text = file.read_text()
     named = arguments_of(text)
@@ -131,7 +125,7 @@ def build(options):
         rust_image(named["RUST_VERSION"], named["DEBIAN"])
     ours = WORK / "Dockerfile"
     ours.write_text(text)
-    # The cache of `--mount=type=cache` is buildah's own, in TMPDIR.
+    # buildah keeps the cache of `--mount=type=cache` in TMPDIR.
     environment = {**os.environ, "TMPDIR": str(WORK / "tmp")}
     (WORK / "tmp").mkdir(exist_ok=True)
     name = "localhost/livegate-exercise"
@@ -141,13 +135,13 @@ def build(options):
             "--signature-policy", WORK / "policy.json", "--ignorefile", ignore, "--file", ours,
             "--tag", name, *more, context, env=environment)
     print(f"built in {time.monotonic() - started:.0f} s", flush=True)
-    return name, json.loads(told("inspect", "--type", "image", name))["Docker"]["config"]
+    return name, json.loads(output_of("inspect", "--type", "image", name))["Docker"]["config"]
 
 
 # ---- A container ----------------------------------------------------------------------------------
 
 class Container:
-    """Runs commands in a root as the image says: its user, its variables, no capability, nothing to gain."""
+    """Runs commands in a root with the image's user and variables, without capabilities and unable to gain any."""
 
     def __init__(self, root, config):
         self.root, self.config = root, config
@@ -177,11 +171,8 @@ class Container:
 
 
 def get(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    with contextlib.closing(connection):
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
+    answer = exchange(port, "GET", path)
+    return answer["status"], answer["body"]
 
 
 def becomes_ready(process):
@@ -196,23 +187,12 @@ def becomes_ready(process):
     return False, last
 
 
-def post(picture, app_id, app_key):
-    form = (b'--B\r\nContent-Disposition: form-data; name="selfie"; filename="selfie.png"\r\n'
-            b"Content-Type: image/png\r\n\r\n" + picture + b"\r\n--B--\r\n")
-    connection = http.client.HTTPConnection("127.0.0.1", MAIN, timeout=30)
-    headers = {"Content-Type": "multipart/form-data; boundary=B", "app_id": app_id, "app_key": app_key}
-    with contextlib.closing(connection):
-        connection.request("POST", "/v0.2/liveness-verification", form, headers)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-
-
 def inside(root, config):
-    """In namespaces of its own: mounts that end with it, and no network but loopback."""
+    """Runs the checks in namespaces of their own: mounts that end with them, and only loopback."""
     run("ip", "link", "set", "lo", "up")
     volume = WORK / "volume"
     shutil.rmtree(volume, ignore_errors=True)
-    # As an engine does: a new volume is what the image has there, owners included.
+    # As an engine does: a new volume begins with the image's files, owners included.
     run("cp", "-a", f"{root}/var/lib/livegate", volume)
     run("mount", "--bind", root, root)
     run("mount", "--bind", volume, f"{root}/var/lib/livegate")
@@ -223,73 +203,73 @@ def inside(root, config):
     command = [*config["Entrypoint"], *config["Cmd"]]
 
     code, _, errors = container.run("sh", "-c", "id -u; touch /opt/livegate/x /usr/x /tmp/x")
-    check("its root is read-only", code != 0 and errors.count("Read-only file system") == 3, errors)
+    holds("its root is read-only", code != 0 and errors.count("Read-only file system") == 3, errors)
     code, made, errors = container.run(*config["Entrypoint"], "keys", "create", "--id", "exercise", "--json")
-    check("`keys create` works as the image's user", code == 0, errors)
+    holds("`keys create` works as the image's user", code == 0, errors)
     key = re.search(r'"(?:app_)?key"\s*:\s*"([^"]+)"', made)
     log = open(WORK / "service.log", "w+")
     service = container.start(*command, stdout=log, stderr=log)
     try:
         ready, last = becomes_ready(service)
         log.seek(0)
-        check("ENTRYPOINT and CMD start it, and /readyz of the admin listener says so", ready, f"{last}\n{log.read()}")
+        holds("ENTRYPOINT and CMD start it, and /readyz of the admin listener answers 200", ready, f"{last}\n{log.read()}")
         if ready:
             use(container, config, key, root)
         service.send_signal(getattr(signal, config.get("StopSignal") or "SIGTERM"))
-        check("it ends cleanly at STOPSIGNAL", service.wait(timeout=PATIENCE) == 0)
+        holds("it ends cleanly at STOPSIGNAL", service.wait(timeout=PATIENCE) == 0)
     finally:
         service.kill()
     code, _, _ = container.run(*config["Healthcheck"]["Test"][1:])
-    check("HEALTHCHECK says no when it is not running", code == 1, f"exit code {code}")
+    holds("HEALTHCHECK fails when it is not running", code == 1, f"exit code {code}")
     written = sorted(path.name for path in volume.rglob("*"))
-    check("nothing but accounts was written", all(name.startswith("accounts.db") for name in written), written)
+    holds("it wrote nothing but accounts", all(name.startswith("accounts.db") for name in written), written)
 
 
 def use(container, config, key, root):
-    check("it runs as a number that is not root's", container.user > 0)
+    holds("it runs as a numeric user that is not root", container.user > 0)
     test = config["Healthcheck"]["Test"]
     code, out, errors = container.run(*test[1:])
-    check("HEALTHCHECK says yes", test[0] == "CMD" and code == 0, f"{test}: exit code {code}\n{out}{errors}")
+    holds("HEALTHCHECK succeeds", test[0] == "CMD" and code == 0, f"{test}: exit code {code}\n{out}{errors}")
     status, metrics = get(ADMIN, "/metrics")
-    check("/metrics is on the admin listener", status == 200 and "livegate_build_info" in metrics)
+    holds("/metrics is on the admin listener", status == 200 and "livegate_build_info" in metrics)
     status, version = get(ADMIN, "/version")
-    check("/version tells pack and device", status == 200 and "pack" in version, version)
+    holds("/version names pack and device", status == 200 and "pack" in version, version)
     print("        " + version, flush=True)
     portrait = pathlib.Path(root, "opt/livegate/sample/portrait.png").read_bytes()
-    status, body = post(portrait, "exercise", key.group(1) if key else "")
-    check("a selfie is answered", status == 200 and body["response_code"] == 0, body)
-    status, body = post(portrait, "exercise", "wrong")
-    check("a wrong key is refused", status == 401, body)
+    answer = post(MAIN, portrait, credentials("exercise", key.group(1) if key else ""))
+    is_live = answer["status"] == 200 and json.loads(answer["body"])["response_code"] == 0
+    holds("a selfie is answered", is_live, answer)
+    answer = post(MAIN, portrait, credentials("exercise", "wrong"))
+    holds("a wrong key is refused", answer["status"] == 401, answer)
 
 
 def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--file", default="Dockerfile")
-    words.add_argument("--binary", type=pathlib.Path, help="take this one and build none")
+    words.add_argument("--binary", type=pathlib.Path, help="use this binary and build none")
     words.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
     words.add_argument("--keep", action="store_true", help="keep images, for a quicker next time: 3 GB in target/")
     words.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     options = words.parse_args()
     if options.inside:
         inside(options.inside[0], json.loads(options.inside[1]))
-        print(f"exercise: {sum(CHECKS)} passed, {CHECKS.count(False)} failed")
-        sys.exit(0 if all(CHECKS) else 1)
+        sys.exit(finish("exercise"))
     missing = [tool for tool in ["buildah", "mmdebstrap", "unshare", "ip"] if not shutil.which(tool)]
     if missing or os.geteuid() != 0:
         raise SystemExit(f"needs root, and {', '.join(missing) or 'nothing else'}: see the head of this file")
     WORK.mkdir(parents=True, exist_ok=True)
     (WORK / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     name, config = build(options)
-    container = told("from", "--pull-never", name)
+    container = output_of("from", "--pull-never", name)
     try:
-        root = told("mount", container)
+        root = output_of("mount", container)
         ours = [sys.executable, __file__, "--inside", root, json.dumps(config)]
         code = subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", *ours]).returncode
     finally:
         buildah("rm", container, stdout=subprocess.DEVNULL)
         if not options.keep:
             buildah("rmi", "--all", "--force", stdout=subprocess.DEVNULL)
-            # buildah mounts this upon itself and leaves it so.
+            # buildah leaves a mount of this directory on itself behind.
             subprocess.run(["umount", "--lazy", WORK / "store/overlay"], stderr=subprocess.DEVNULL)
             shutil.rmtree(WORK)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Records what the Python reference in ../shared makes of the drawn face and of crops.
+"""Records the results of the Python reference in ../shared for the drawn face and for crops.
 
     pip install numpy pillow opencv-python-headless==5.0.0.93 onnxruntime==1.26.0
     LIVEGATE_SAVE_DRAWN_FACE=$PWD/target/drawn.png cargo test -p model-pack drawn_face
@@ -23,7 +23,7 @@ POINTS = ["right_eye", "left_eye", "nose", "mouth_right", "mouth_left"]
 
 
 def landmarks(model, image, box):
-    """The five points of the face that YuNet found as `box`."""
+    """The five landmarks of the face that YuNet found as `box`."""
     height, width = image.shape[:2]
     scale = min(1.0, 640 / max(height, width))
     small = cv2.resize(image, (round(width * scale), round(height * scale)))
@@ -40,7 +40,7 @@ def landmarks(model, image, box):
 
 
 def landmarks68(model, image, box, scale=1.3, shift=0.05):
-    """The five points among the 68 that fr_landmark finds in the box: the mean of the face and of its mirror image."""
+    """The five landmarks from the 68 of fr_landmark: means of the face and of its mirror image."""
     x, y, w, h = (float(np.float32(v)) for v in box)
     reach = max(w, h) * scale
     left, top = math.floor(x + w / 2 - reach / 2), math.floor(y + h / 2 - reach / 2 + shift * reach)
@@ -50,8 +50,8 @@ def landmarks68(model, image, box, scale=1.3, shift=0.05):
     square = cv2.copyMakeBorder(
         inside, max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width),
         cv2.BORDER_REFLECT_101)
-    how = cv2.INTER_AREA if side > 64 else cv2.INTER_LANCZOS4
-    small = cv2.resize(square, (64, 64), interpolation=how).astype(np.float32)
+    interpolation = cv2.INTER_AREA if side > 64 else cv2.INTER_LANCZOS4
+    small = cv2.resize(square, (64, 64), interpolation=interpolation).astype(np.float32)
     gray = (small @ np.float32([0.114, 0.587, 0.299])) / 255
     points = lambda plane: reference.run(model, plane[None, None])[0].reshape(68, 2)
     pairs = [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46), (48, 54)]
@@ -74,8 +74,8 @@ def record_pack(name, detector, model, scorers, image, models):
     text += "\n[golden.log_odds]\n"
     text += "".join(f"{s} = {math.log(live[s] / (1 - live[s])):.4f}\n" for s in scorers)
     path = HERE / "packs" / f"{name}.toml"
-    before = path.read_text()
-    path.write_text(before[: before.index("[[golden]]")] + text)
+    manifest = path.read_text()
+    path.write_text(manifest[: manifest.index("[[golden]]")] + text)
 
 
 def record_crops(path):
@@ -91,7 +91,7 @@ def record_crops(path):
             scale = random.choice([2.7, 4.0]) if kind == "shifted" else 1.5
             bx, by, bw, bh = (float(np.float32(v)) for v in (x, y, w, h))
             if kind == "shifted":
-                # A picture whose pixels tell their place.
+                # A picture whose pixels are their own coordinates.
                 places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.int32)
                 cut = reference.shifted_crop(places, (bx, by, bw, bh), float(np.float32(scale)))
                 left, top, columns, rows = cut[0, 0, 0], cut[0, 0, 1], cut.shape[1], cut.shape[0]

@@ -1,13 +1,16 @@
-//! Sends one picture over and over, at a pace or so many at once, and says what came of it, as JSON.
+//! Sends one picture many times, at a rate or from concurrent callers, and prints the outcomes as
+//! JSON.
 //!
 //! ```text
-//! pace URL --rate 900 --seconds 60      requests come when they are due, as at a Poisson process' events, whether
-//!                                       or not those before are answered; times are from when each was due
-//! pace URL --at-once 16 --seconds 10    each asks again when it is answered
+//! pace URL --rate 900 --seconds 60      requests are sent when they are due, at the events of a
+//!                                       Poisson process, also while earlier ones have no answer;
+//!                                       a time counts from the moment when the request was due
+//! pace URL --at-once 16 --seconds 10    each caller sends its next request when it has an answer
 //! ```
 //!
-//! `APP_ID` and `APP_KEY` are who asks; `--size 640x480` is the picture, made of the testbed's portrait. A request
-//! that could not connect is told from one that was cut off: `refused` and `cut`.
+//! `APP_ID` and `APP_KEY` are the caller's credentials. `--size 640x480` is the size of the
+//! picture, which is made of the testbed's portrait. A request that could not connect is `refused`,
+//! and one whose connection ended before the answer is `cut`.
 
 #![expect(clippy::unwrap_used, reason = "a measuring tool may end where it cannot measure")]
 #![expect(clippy::print_stdout, reason = "this is where it answers")]
@@ -30,7 +33,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 const BOUNDARY: &str = "livegate-7MA4YWxk";
-/// Nobody waits longer for an answer.
+/// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Caller {
@@ -74,7 +77,7 @@ fn form(picture: &[u8]) -> Bytes {
     [head.as_bytes(), picture, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat().into()
 }
 
-/// What follows `name` on the command line.
+/// The word after `name` on the command line.
 fn option(name: &str) -> Option<String> {
     std::env::args().skip_while(|word| word != name).nth(1)
 }

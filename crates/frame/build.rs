@@ -1,5 +1,5 @@
-//! Ends a build with `jpeg-simd` that would have no SIMD in it: without `nasm`, libjpeg's own build leaves it out
-//! and says nothing that would be seen.
+//! Stops a build with the feature `jpeg-simd` if `nasm` is missing. libjpeg's own build would leave
+//! the SIMD code out without an error.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

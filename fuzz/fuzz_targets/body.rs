@@ -1,7 +1,7 @@
-//! Any bytes as a request's body, in chunks of any size, as a form or as JSON.
+//! Reads arbitrary bytes as a request's body, as a form or as JSON, in chunks of any size.
 //!
-//! `ingress` shows none of this to other crates, so its files are compiled here once more, with as much of the
-//! others as they need.
+//! These files of `ingress` are private to it. So they are compiled here too, with stand-ins for
+//! the modules that they use.
 
 #![no_main]
 #![forbid(unsafe_code)]
@@ -19,11 +19,13 @@ mod fields;
 mod picture_text;
 #[path = "../../crates/ingress/src/rescan.rs"]
 mod rescan;
+#[path = "../../crates/ingress/src/takes.rs"]
+mod takes;
 
 mod admission {
     use axum::http::{HeaderMap, header};
 
-    /// Here there is room for all.
+    /// Never occurs here: every body is admitted.
     #[derive(Debug, thiserror::Error)]
     #[error("no room")]
     pub(crate) struct NoRoom;
@@ -41,7 +43,7 @@ mod config {
 }
 
 mod problem {
-    /// Those of `ingress::Problem` that a body can be.
+    /// The variants of `ingress::Problem` that a body can cause.
     #[derive(Debug, PartialEq)]
     pub(crate) enum Problem {
         MalformedBody(&'static str),
@@ -55,13 +57,14 @@ mod problem {
     }
 }
 
-use body::{Submission, Takes};
+use body::Submission;
 use config::Config;
 use problem::Problem;
+use takes::Takes;
 
 fuzz_target!(|input: &[u8]| {
     let Some((&[kind, chunk], body)) = input.split_first_chunk() else { return };
-    // The boundary is a caller's choice, too.
+    // The caller chooses the boundary.
     let media_type = match kind & 7 {
         1 | 3 | 5 | 7 => "application/json",
         0 => "multipart/form-data; boundary=B",
@@ -85,8 +88,8 @@ fuzz_target!(|input: &[u8]| {
         assert!(takes != Takes::Selfie || submission.security_level.is_none());
     }
     if body.len() > most {
-        // In chunks, a form may end or be malformed before it is too long.
-        assert!(whole.is_err(), "more was taken than may be");
+        // A form in chunks may end, or turn out malformed, before the limit is reached.
+        assert!(whole.is_err(), "a body over the limit was accepted");
         return;
     }
     match (whole, cut) {
@@ -115,6 +118,6 @@ fn read(
     let config = Config { max_body_bytes: most, body_timeout_ms: 60_000 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let _inside = runtime.as_ref().expect("there is a runtime").enter();
-    // All of the body is there: nothing is ever waited for.
+    // The whole body is in memory, so the future never waits.
     body::read(&headers, body, &config, takes).now_or_never().expect("it never waits")
 }

@@ -1,4 +1,4 @@
-//! Any bytes behind a JPEG's first three, decoded at every reduction.
+//! Decodes arbitrary bytes behind a JPEG's first three, at every reduction.
 
 #![no_main]
 #![forbid(unsafe_code)]
@@ -10,13 +10,13 @@ fuzz_target!(|input: &[u8]| {
     let Some((&choice, rest)) = input.split_first() else { return };
     let most = 1 << (choice % 4);
     let reduction = Reduction { most, min_longer_side_px: 0 };
-    // Always read as a JPEG.
+    // These three bytes announce a JPEG.
     let bytes = [&[0xFF, 0xD8, 0xFF], rest].concat();
     let limits = Limits { max_side_px: 2000, max_decoder_bytes: 64 << 20 };
     let mut decoder = Decoder::new(limits);
     let first = decoder.decode(&bytes, &reduction).cloned();
     if let Ok(picture) = &first {
-        let Picture { frame, size, reduction } = picture;
+        let Picture { frame, size, reduction, .. } = picture;
         assert_eq!(*reduction, most);
         assert!(size.longer_side() <= 2000, "{size:?}");
         assert_eq!(frame.size().width, size.width.div_ceil(most));

@@ -1,4 +1,4 @@
-//! Any bytes as an ONNX file. ONNX Runtime is not loaded: this is what stands before it.
+//! Inspects arbitrary bytes as an ONNX file, as it is done before ONNX Runtime gets them.
 
 #![no_main]
 #![forbid(unsafe_code)]

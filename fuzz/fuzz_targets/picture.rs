@@ -1,4 +1,4 @@
-//! Any bytes, of any format.
+//! Decodes arbitrary bytes as a picture of any format.
 
 #![no_main]
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-// Whether people can use a page with whatever they use: axe-core's findings, and whether it fits a phone.
+// Accessibility of a page: axe-core's findings, and the width of a phone.
 import assert from 'node:assert/strict';
 
 import AxeBuilder from '@axe-core/playwright';
@@ -8,21 +8,21 @@ export async function assertAccessible(page) {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
     const { violations, passes } = await new AxeBuilder({ page }).analyze();
-    assert.ok(passes.length > 5, 'axe looked at something');
+    assert.ok(passes.length > 5, 'axe has made checks');
     const grave = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
-    const told = grave.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join('\n')}`);
-    assert.deepEqual(told, [], `in ${colorScheme}`);
+    const findings = grave.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join('\n')}`);
+    assert.deepEqual(findings, [], `in ${colorScheme}`);
   }
 }
 
-/** Nobody has to scroll sideways. */
+/** The page is not wider than the window. */
 export async function assertFits(page) {
   const { width } = page.viewportSize();
   const needed = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.ok(needed <= width, `it is ${needed} px wide where there are ${width}`);
+  assert.ok(needed <= width, `the page needs ${needed} px, the window has ${width}`);
 }
 
-/** How light the page's ground is, 0 to 1. */
+/** The lightness of the page's background, 0 to 1. */
 export function groundOf(page) {
   return page.evaluate(() => {
     const colour = [document.body, document.documentElement]

@@ -1,18 +1,19 @@
-// The console's camera, which is a file: somebody near for three seconds, then too far away for three, and so on.
+// The console's camera. It shows a film: a person near the camera for three seconds, then too far away for three,
+// over and over.
 import assert from 'node:assert/strict';
 
 import { assertAccessible, assertFits } from './accessible.js';
 import { eventually } from './eventually.js';
-import { standBeforeTheCamera } from './pictures.js';
+import { filmThePortrait } from './pictures.js';
 import { play, scene, shoot } from './scene.js';
 import { Service } from './service.js';
 
 const service = await Service.start();
 const origins = [service.origin];
 const permissions = ['camera'];
-await standBeforeTheCamera();
+await filmThePortrait();
 
-/** Opens the console and starts the camera; `streams` are those that the page was given. */
+/** Opens the console and starts the camera. `streams` are the streams that the page received. */
 async function start(page) {
   await page.addInitScript(() => {
     window.__streams = [];
@@ -32,7 +33,7 @@ function tracksOf(page) {
   return page.evaluate(() => window.__streams.flatMap((stream) => stream.getTracks().map((track) => `${track.kind} ${track.readyState}`)));
 }
 
-/** Every request for a verdict: when it began, and how many were under way then, it included. */
+/** Every request for a verdict: its time, and the number of concurrent requests, itself included. */
 function requestsOf(page) {
   const requests = [];
   let underWay = 0;
@@ -44,7 +45,7 @@ function requestsOf(page) {
   return requests;
 }
 
-scene('somebody before the camera is told what to do, as it changes, and given a verdict', { origins, permissions }, async (page) => {
+scene('the page tells a person before the camera what to do, and gives a verdict', { origins, permissions }, async (page) => {
   await start(page);
   const said = new Set();
   await eventually('a hint to come closer, and one that is another', async () => {
@@ -56,7 +57,7 @@ scene('somebody before the camera is told what to do, as it changes, and given a
   await shoot(page, 'console camera');
 });
 
-scene('the camera costs a request a second at most, one at a time, and none once it is stopped', { origins, permissions }, async (page) => {
+scene('the camera sends at most one request a second, one at a time, and none after it is stopped', { origins, permissions }, async (page) => {
   const requests = requestsOf(page);
   await start(page);
   await eventually('five requests', () => requests.length >= 5);
@@ -72,7 +73,7 @@ scene('the camera costs a request a second at most, one at a time, and none once
   await page.getByRole('button', { name: 'Use the camera' }).waitFor();
 });
 
-scene('a picture is taken of the camera, judged whole, and the camera let go', { origins, permissions }, async (page) => {
+scene('a picture is taken from the camera and assessed, and the camera is released', { origins, permissions }, async (page) => {
   await start(page);
   await page.getByRole('button', { name: 'Take this picture' }).click();
   await page.locator('#result').waitFor();
@@ -83,8 +84,8 @@ scene('a picture is taken of the camera, judged whole, and the camera let go', {
   await eventually('released tracks', async () => (await tracksOf(page)).every((track) => track === 'video ended'));
 });
 
-scene('a camera that is refused is explained, and can be asked for again', { origins }, async (page, context) => {
-  // All that is not in the list is refused.
+scene('a refused camera is explained, and can be requested again', { origins }, async (page, context) => {
+  // The browser refuses every permission that is not listed.
   await context.grantPermissions([]);
   await start(page);
   await page.locator('#problem').waitFor();

@@ -1,4 +1,4 @@
-// The browser's example of docs/API.md as it stands there, but for address and credentials, on a page of another origin.
+// The browser example of docs/API.md, with only address and credentials replaced, on a page of another origin.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { PORTRAIT, ROOT, Service } from './service.js';
 const example = /^```html\n(.*?)^```/ms.exec(readFileSync(path.join(ROOT, 'docs/API.md'), 'utf8'))[1];
 const PLACES = "['https://liveness.example.com', 'APP_ID', 'APP_KEY']";
 
-/** A page of its own origin, without any style or icon. */
+/** A page with its own origin, without style and icon. */
 async function site() {
   const server = createServer((request, response) => {
     const isPage = request.url === '/';
@@ -43,7 +43,7 @@ scene('the example in the documentation works in a browser', { origins: [allowed
   assert.match(result, /^response_code 0, score 0\.\d+$/);
 });
 
-scene('the example says what was wrong with a picture',
+scene('the example shows why a picture is refused',
   { origins: [allowed.origin, service.origin], tolerates: [/status of 415/] }, async (page) => {
     await page.goto(allowed.origin);
     await page.setInputFiles('#selfie', { ...selfie, buffer: Buffer.from('no picture') });
@@ -51,7 +51,7 @@ scene('the example says what was wrong with a picture',
     assert.match(result, /^unsupported_image: .+\.$/);
   });
 
-scene('a page of an origin that is not listed gets no answer',
+scene('a page of an unlisted origin gets no answer',
   { origins: [another.origin, service.origin], tolerates: [/CORS policy/, /net::ERR_FAILED/] }, async (page) => {
     await page.goto(another.origin);
     const outcome = await page.evaluate(async ([address, key]) => {

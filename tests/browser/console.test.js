@@ -1,4 +1,4 @@
-// The console: a picture, and everything that is shown of the answer.
+// The console: a picture, and every part of the answer that it shows.
 import assert from 'node:assert/strict';
 
 import { assertAccessible, assertFits, groundOf } from './accessible.js';
@@ -14,7 +14,7 @@ const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile:
 
 /** Opens the console and waits for the verdict on a picture. */
 async function judge(page, picture = portrait) {
-  // From the console itself this would only be another fragment of the same page.
+  // Loads the page again: from the console itself the address would differ in its fragment only.
   await page.goto('about:blank');
   await page.goto(service.console());
   await page.setInputFiles('#file', picture);
@@ -26,7 +26,7 @@ async function verdictOf(page) {
   return eventually('a verdict', () => page.getAttribute('#verdict', 'data-verdict'));
 }
 
-/** What the pixels of a canvas come to. */
+/** A checksum of a canvas' pixels. */
 function pixelsOf(page, selector) {
   return page.locator(selector).first().evaluate((canvas) => {
     const { width, height } = canvas;
@@ -39,7 +39,7 @@ function pixelsOf(page, selector) {
   });
 }
 
-scene('a picture that is chosen is shown with its verdict and all that led to it', { origins }, async (page) => {
+scene('a chosen picture is shown with its verdict, scores and reasons', { origins }, async (page) => {
   const { body: truth } = await service.ask(PORTRAIT, { fields: { threshold: '0.5' } });
   await page.goto(service.console());
   assert.equal(await page.title(), 'Livegate console');
@@ -61,7 +61,7 @@ scene('a picture that is chosen is shown with its verdict and all that led to it
   await shoot(page, 'console live');
 });
 
-scene('boxes and landmarks are drawn on the picture, and crops hold what the nets saw', { origins }, async (page) => {
+scene('boxes and landmarks are drawn on the picture, and crops show the nets\' input', { origins }, async (page) => {
   await judge(page);
   const marked = await pixelsOf(page, '#picture');
   assert.equal(marked.isPlain, false);
@@ -71,7 +71,7 @@ scene('boxes and landmarks are drawn on the picture, and crops hold what the net
   assert.equal((await pixelsOf(page, '#crops canvas')).isPlain, false);
 });
 
-scene('programs get the full answer, the Kairos answer and a curl command without the key', { origins }, async (page) => {
+scene('the page shows the full answer, the Kairos answer and a curl command without the key', { origins }, async (page) => {
   await judge(page);
   await page.getByRole('tab', { name: 'Full answer' }).click();
   const full = JSON.parse(await page.getByRole('tabpanel').locator('pre').textContent());
@@ -89,7 +89,7 @@ scene('programs get the full answer, the Kairos answer and a curl command withou
   assert.ok(!curl.includes(service.key), 'the key is shown only where somebody asks for it');
 });
 
-scene('moving the threshold over the score says what the verdict would be, and changes no answer', { origins }, async (page) => {
+scene('moving the threshold shows the verdict that it would give, and changes no answer', { origins }, async (page) => {
   await judge(page);
   await page.locator('#would-be').waitFor({ state: 'hidden' });
   await page.getByLabel('Threshold', { exact: true }).fill('1');
@@ -100,7 +100,7 @@ scene('moving the threshold over the score says what the verdict would be, and c
   assert.doesNotMatch(await page.textContent('#would-be'), /attack|spoof/i);
 });
 
-scene('a security level is what the next picture is held against', { origins }, async (page) => {
+scene('a chosen security level holds for the next picture', { origins }, async (page) => {
   await page.goto(service.console());
   await page.getByLabel('Security level').selectOption('hardened');
   const { body: truth } = await service.ask(PORTRAIT, { fields: { security_level: 'hardened' } });
@@ -110,7 +110,7 @@ scene('a security level is what the next picture is held against', { origins }, 
   assert.deepEqual([full.security_level, full.threshold], ['hardened', truth.threshold]);
 });
 
-scene('every face is scored where that is asked for', { origins }, async (page) => {
+scene('every face is scored on request', { origins }, async (page) => {
   const two = await draw({ width: 1100, height: 640, places: [[0, 0, 640], [680, 100, 400]] });
   await page.goto(service.console());
   await page.getByLabel('Score every face').check();
@@ -120,7 +120,7 @@ scene('every face is scored where that is asked for', { origins }, async (page) 
   await shoot(page, 'console every face');
 });
 
-scene('a picture without a face is not assessed, and it says what to do', { origins }, async (page) => {
+scene('a picture without a face is not assessed, and the page says what to do', { origins }, async (page) => {
   const empty = await draw({ width: 640, height: 480 });
   assert.equal(await judge(page, { name: 'empty.jpg', mimeType: 'image/jpeg', buffer: empty }), 'not_assessed');
   assert.match(await page.textContent('#reasons'), /Hold the camera so that your whole face is in the picture\./);
@@ -128,7 +128,7 @@ scene('a picture without a face is not assessed, and it says what to do', { orig
   await eventually('the next verdict', async () => (await verdictOf(page)) === 'live');
 });
 
-scene('a picture that is dropped is judged as one that is chosen', { origins }, async (page) => {
+scene('a dropped picture is assessed like a chosen one', { origins }, async (page) => {
   await page.goto(service.console());
   const transfer = await page.evaluateHandle((base64) => {
     const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -140,7 +140,7 @@ scene('a picture that is dropped is judged as one that is chosen', { origins }, 
   assert.equal(await verdictOf(page), 'live');
 });
 
-scene('from opening to a verdict and its details there is a way by keyboard alone', { origins }, async (page) => {
+scene('the keyboard alone leads to a verdict and its details', { origins }, async (page) => {
   const asked = new Promise((resolve) => { page.once('filechooser', resolve); });
   await page.goto(service.console());
   const isFocused = (selector) => page.$eval(selector, (node) => node === document.activeElement);
@@ -165,7 +165,7 @@ scene('from opening to a verdict and its details there is a way by keyboard alon
   assert.equal(await selected.textContent(), 'Kairos answer');
 });
 
-scene('on a phone nobody has to scroll sideways', { origins, ...PHONE }, async (page) => {
+scene('the page fits the width of a phone', { origins, ...PHONE }, async (page) => {
   await page.goto(service.console());
   await assertFits(page);
   await shoot(page, 'console phone empty');
@@ -178,7 +178,7 @@ scene('on a phone nobody has to scroll sideways', { origins, ...PHONE }, async (
   await shoot(page, 'console phone live');
 });
 
-scene('it is dark where people want it dark, and stays as they chose', { origins, colorScheme: 'dark' }, async (page) => {
+scene('the page follows the preferred colour scheme, and keeps the chosen one', { origins, colorScheme: 'dark' }, async (page) => {
   await judge(page);
   assert.ok((await groundOf(page)) < 0.3);
   await shoot(page, 'console dark');
@@ -190,7 +190,7 @@ scene('it is dark where people want it dark, and stays as they chose', { origins
   assert.ok((await groundOf(page)) < 0.3);
 });
 
-scene('axe finds nothing serious, empty and with an answer', { origins }, async (page) => {
+scene('axe finds nothing serious, without and with an answer', { origins }, async (page) => {
   await page.goto(service.console());
   await assertAccessible(page);
   await judge(page);

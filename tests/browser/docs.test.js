@@ -8,7 +8,7 @@ import { Service } from './service.js';
 const service = await Service.start();
 const origins = [service.origin];
 
-scene('the API is described without asking anybody else', { origins }, async (page) => {
+scene('the API page sends requests to its own origin only', { origins }, async (page) => {
   const answer = await page.goto(`${service.origin}/docs`);
   assert.equal(answer.status(), 200);
   const text = await page.textContent('body');
@@ -16,7 +16,7 @@ scene('the API is described without asking anybody else', { origins }, async (pa
   await shoot(page, 'docs');
 });
 
-scene('it fits a phone, and axe finds nothing serious', { origins, viewport: { width: 360, height: 740 } }, async (page) => {
+scene('the API page fits a phone, and axe finds nothing serious', { origins, viewport: { width: 360, height: 740 } }, async (page) => {
   await page.goto(`${service.origin}/docs`);
   await assertFits(page);
   await assertAccessible(page);

@@ -1,9 +1,9 @@
-// What the operator's page makes of metrics, without a browser.
+// The operator's page: the two modules that compute its figures from metrics, without a browser.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-/** A module that is served as it is: Node takes such a file for CommonJS by its name. */
+/** A module in the form in which it is served. By its file name Node would load it as CommonJS. */
 async function served(name) {
   const source = readFileSync(new URL(`../../crates/ingress/src/operator/${name}`, import.meta.url), 'utf8');
   return import(`data:text/javascript,${encodeURIComponent(source)}`);
@@ -23,12 +23,12 @@ test('samples are read with their labels and values, and comments are not', () =
   assert.deepEqual(page.samples('none'), []);
 });
 
-test('escapes in labels are undone, and nothing else in them has a meaning', () => {
+test('escapes in labels are decoded, and other characters mean themselves', () => {
   const page = new Exposition(String.raw`a{x="} 1,y=\"q\" \\ \n # {"} 3` + '\n');
   assert.deepEqual([...page.samples('a')[0].labels], [['x', '} 1,y="q" \\ \n # {']]);
 });
 
-test('what is no exposition is an error, and never a figure that is missing', () => {
+test('text that is no exposition is an error, and never a missing figure', () => {
   const broken = [
     '', 'a 1', 'a\n', 'a one\n', 'a 0x10\n', 'a 1e\n', 'a  1\n', '1a 1\n', 'a{x=1} 1\n', 'a{x="1"y="2"} 1\n', 'a{x="1} 1\n',
     'a{x="\\q"} 1\n', 'a{x="1",x="2"} 1\n', 'a 1\na 2\n', 'a{x="1",y="2"} 1\na{y="2",x="1"} 1\n', '<!doctype html>\n', '{"error":{}}\n',
@@ -37,14 +37,14 @@ test('what is no exposition is an error, and never a figure that is missing', ()
   for (const text of broken) assert.throws(() => new Exposition(text), SyntaxError, JSON.stringify(text));
 });
 
-test('a series that is not there, or that several match, has no value', () => {
+test('a series that is missing, or that several match, has no value', () => {
   const page = new Exposition('a{x="1"} 1\na{x="2"} 2\n');
   assert.throws(() => page.value('b'), RangeError);
   assert.throws(() => page.value('a'), RangeError);
   assert.deepEqual([...page.sums('a', 'x')], [['1', 1], ['2', 2]]);
 });
 
-/** A page on which so many were answered 200, and so many refused, all within 10 ms or all within 100 ms. */
+/** Metrics after so many answers of 200 and so many refusals, all within 10 ms or all within 100 ms. */
 function page({ ok = 0, refused = 0, slow = 0, live = 0 }) {
   const all = ok + refused;
   return new Exposition(`livegate_requests_total{route="/v1/liveness",status="200",code="ok"} ${ok}
@@ -62,7 +62,7 @@ livegate_all ${all}
 `);
 }
 
-test('rates, verdicts and refusals are what came between two readings', () => {
+test('rates, verdicts and refusals are the differences of two readings', () => {
   const history = new History(300_000);
   history.add(0, page({ ok: 1000, refused: 50, live: 7 }));
   assert.equal(history.over(60_000), null);
@@ -78,7 +78,7 @@ test('rates, verdicts and refusals are what came between two readings', () => {
   assert.equal(history.over(60_000).perSecond, 3.5);
 });
 
-test('latency is that of the time that is asked for, and paths that nobody answers have none', () => {
+test('latency is that of the chosen period, and a path without requests has none', () => {
   const history = new History(300_000);
   history.add(0, page({ ok: 100, slow: 100 }));
   history.add(2_000, page({ ok: 200, slow: 100, refused: 1e6 }));
@@ -87,7 +87,7 @@ test('latency is that of the time that is asked for, and paths that nobody answe
   assert.equal(history.over(2_000).quantile(0.5), null);
 });
 
-test('a service that was started again begins anew', () => {
+test('after a restart of the service the history begins anew', () => {
   const history = new History(300_000);
   history.add(0, page({ ok: 1000 }));
   history.add(2_000, page({ ok: 3 }));
@@ -96,13 +96,13 @@ test('a service that was started again begins anew', () => {
   assert.equal(history.over(60_000).perSecond, 1);
 });
 
-test('no more is kept than is shown', () => {
+test('readings older than the shown period are dropped', () => {
   const history = new History(10_000);
   for (let at = 0; at <= 100_000; at += 2_000) history.add(at, page({ ok: at }));
   assert.deepEqual(history.rates().map(({ at }) => at), [92_000, 94_000, 96_000, 98_000, 100_000]);
 });
 
-test('quantiles lie within their bucket as if it were filled evenly', () => {
+test('quantiles are interpolated linearly within their bucket', () => {
   const buckets = () => [[0.1, 10], [0.2, 30], [Infinity, 40]];
   assert.equal(quantile(0.25, buckets()), 0.1);
   assert.ok(Math.abs(quantile(0.5, buckets()) - 0.15) < 1e-12);

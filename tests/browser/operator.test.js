@@ -12,7 +12,7 @@ const service = await Service.start({ settings: ADMIN });
 const origins = [service.admin];
 const empty = await draw({ width: 640, height: 480 });
 
-/** The cells of a table's body, row by row. */
+/** The texts of a table's cells, row by row. */
 function rowsOf(page, id) {
   return page.$$eval(`#${id} tr`, (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
 }
@@ -21,7 +21,7 @@ async function isReady(page) {
   await eventually('readiness', async () => (await page.textContent('#state')) === 'Ready');
 }
 
-scene('what the service did is on the page, and what it refused', { origins }, async (page) => {
+scene('the page shows the answers and the refusals of the service', { origins }, async (page) => {
   await page.goto(service.admin);
   await isReady(page);
   assert.equal(await page.textContent('#notice'), '');
@@ -55,7 +55,7 @@ scene('what the service did is on the page, and what it refused', { origins }, a
   assert.equal(await page.locator('img, canvas, video').count(), 0);
 });
 
-scene('throughput rises while requests come, and the line shows it', { origins }, async (page) => {
+scene('throughput and its line rise while requests come', { origins }, async (page) => {
   await page.goto(service.admin);
   await isReady(page);
   let isOver = false;
@@ -74,7 +74,7 @@ scene('throughput rises while requests come, and the line shows it', { origins }
   await shoot(page, 'operator');
 });
 
-scene('it asks nothing while nobody looks, and goes on when somebody does', { origins }, async (page) => {
+scene('a hidden page sends no requests, and goes on when it is shown', { origins }, async (page) => {
   await page.addInitScript(() => {
     window.__hidden = false;
     Object.defineProperty(document, 'hidden', { get: () => window.__hidden });
@@ -98,7 +98,7 @@ scene('it asks nothing while nobody looks, and goes on when somebody does', { or
 
 const mortal = await Service.start({ settings: { ...ADMIN, LIVEGATE_INGRESS_SHUTDOWN_DELAY_MS: '5000' } });
 
-scene('it says why a service is not ready, that it does not answer, and goes on by itself once it does',
+scene('the page says that a service is not ready and why, or does not answer, and recovers by itself',
   { origins: [mortal.admin], tolerates: [/status of 503/, /net::ERR_/] }, async (page) => {
     await page.goto(mortal.admin);
     await isReady(page);
@@ -122,21 +122,21 @@ scene('it says why a service is not ready, that it does not answer, and goes on 
     }
   });
 
-scene('metrics that cannot be read are told of, and no figures made of them', { origins }, async (page) => {
+scene('unreadable metrics are reported, and no figures made of them', { origins }, async (page) => {
   await page.route('**/metrics', (route) => route.fulfill({ contentType: 'text/plain', body: 'livegate_requests_total{route="/v1' }));
   await page.goto(service.admin);
   await eventually('a notice', async () => (await page.textContent('#notice')).startsWith('The service cannot be read: '));
   assert.equal(await page.textContent('#rate'), '–');
 });
 
-/** Nothing sticks out of its card. */
+/** No element is wider than its card. */
 async function assertInCards(page) {
   const out = await page.$$eval('section', (cards) =>
     cards.filter((card) => card.scrollWidth > card.clientWidth).map((card) => card.innerText));
   assert.deepEqual(out, []);
 }
 
-scene('a phone is wide enough, and axe finds nothing serious', { origins, viewport: { width: 360, height: 740 } }, async (page) => {
+scene('the operator\'s page fits a phone, and axe finds nothing serious', { origins, viewport: { width: 360, height: 740 } }, async (page) => {
   await page.goto(service.admin);
   await isReady(page);
   await assertFits(page);
@@ -150,7 +150,7 @@ scene('a phone is wide enough, and axe finds nothing serious', { origins, viewpo
   }
 });
 
-scene('it is dark where people want it dark', { origins, colorScheme: 'dark' }, async (page) => {
+scene('the operator\'s page follows the preferred colour scheme', { origins, colorScheme: 'dark' }, async (page) => {
   await page.goto(service.admin);
   await isReady(page);
   assert.ok((await groundOf(page)) < 0.3);

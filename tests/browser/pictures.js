@@ -1,4 +1,4 @@
-// Pictures made of the sample portrait, by the browser itself.
+// Pictures with the sample portrait, made by the browser.
 import { writeFileSync } from 'node:fs';
 
 import { CAMERA_FILE, browser } from './scene.js';
@@ -27,9 +27,9 @@ export async function draw({ width, height, places = [], type = 'image/jpeg' }) 
   return Buffer.from(drawn, 'base64');
 }
 
-/** Puts somebody before the camera who is near for some seconds, then too far away for as long, and so on. An MJPEG
- *  file is one JPEG after another, and Chromium shows thirty of them a second. */
-export async function standBeforeTheCamera(seconds = 3) {
+/** Makes the camera's film: a person near the camera, then one too far away, `seconds` each, over and over. An
+ *  MJPEG file is one JPEG after another, and Chromium shows thirty a second. */
+export async function filmThePortrait(seconds = 3) {
   const near = await draw({ width: 640, height: 480, places: [[80, 0, 480]] });
   const far = await draw({ width: 640, height: 480, places: [[240, 160, 160]] });
   const frames = (picture) => Array(seconds * FRAMES_PER_S).fill(picture);

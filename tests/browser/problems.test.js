@@ -1,4 +1,4 @@
-// What goes wrong before the console, and that each time people are told what to do and can go on.
+// Failures in the console. Each time the page says what to do, and the next picture is assessed.
 import assert from 'node:assert/strict';
 
 import { assertAccessible } from './accessible.js';
@@ -10,11 +10,11 @@ import { PORTRAIT, Service } from './service.js';
 const service = await Service.start({ settings: { LIVEGATE_INGRESS_MAX_BODY_BYTES: '1000000' } });
 const origins = [service.origin];
 const portrait = { name: 'portrait.png', mimeType: 'image/png', buffer: PORTRAIT };
-/** The line that the browser itself writes for an answer of this status. */
+/** The console line that the browser itself writes for this status. */
 const answered = (status) => new RegExp(`Failed to load resource: the server responded with a status of ${status} `);
 const UNREACHED = /Failed to load resource: net::ERR_/;
 
-/** What the page says went wrong: sentences, with nothing in them that only programs read. */
+/** The page's text about the failure: sentences, without codes and markup. */
 async function assertExplained(page, code, pattern) {
   const problem = page.locator('#problem');
   await problem.waitFor();
@@ -44,7 +44,7 @@ const BAD = [
 ];
 
 for (const [what, buffer, status, code, pattern] of BAD) {
-  scene(`${what} is explained, and the next picture is judged`, { origins, tolerates: [answered(status)] }, async (page) => {
+  scene(`${what} is explained, and the next picture is assessed`, { origins, tolerates: [answered(status)] }, async (page) => {
     await page.goto(service.console());
     await page.setInputFiles('#file', { name: 'selfie.jpg', mimeType: 'image/jpeg', buffer });
     await assertExplained(page, code, pattern);
@@ -53,7 +53,7 @@ for (const [what, buffer, status, code, pattern] of BAD) {
   });
 }
 
-scene('an answer that was there before is not taken for one to a bad picture', { origins, tolerates: [answered(415)] }, async (page) => {
+scene('an earlier answer is not shown as the answer to a bad picture', { origins, tolerates: [answered(415)] }, async (page) => {
   await page.goto(service.console());
   await assertGoesOn(page);
   await page.setInputFiles('#file', { name: 'selfie.jpg', mimeType: 'image/jpeg', buffer: BAD[0][1] });
@@ -82,7 +82,7 @@ scene('without a key the page asks for one before anything else', { origins }, a
   await assertGoesOn(page);
 });
 
-scene('axe finds nothing serious where there is a problem, or a form', { origins, tolerates: [answered(401), answered(415)] }, async (page) => {
+scene('axe finds nothing serious with a problem on the page, or the form', { origins, tolerates: [answered(401), answered(415)] }, async (page) => {
   await page.goto(service.console());
   await page.setInputFiles('#file', { name: 'selfie.jpg', mimeType: 'image/jpeg', buffer: BAD[0][1] });
   await assertExplained(page, 'unsupported_image', /./);
@@ -96,7 +96,7 @@ scene('axe finds nothing serious where there is a problem, or a form', { origins
 
 const mortal = await Service.start();
 
-scene('a service that ends amid an upload is told of, and asked again once it is back',
+scene('a service that ends during an upload is reported, and used again after its return',
   { origins: [mortal.origin], tolerates: [UNREACHED] }, async (page, context) => {
     await page.goto(mortal.console());
     const browser = await context.newCDPSession(page);
@@ -108,7 +108,7 @@ scene('a service that ends amid an upload is told of, and asked again once it is
     await mortal.end('SIGKILL');
     await assertExplained(page, 'gone', /answer|reach|gone/i);
     await shoot(page, 'console gone');
-    // Nobody is there to ask now.
+    // No service is listening now.
     await browser.send('Network.emulateNetworkConditions', { ...slow, uploadThroughput: -1 });
     await page.setInputFiles('#file', portrait);
     await assertExplained(page, 'gone', /answer|reach|gone/i);

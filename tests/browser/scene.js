@@ -1,5 +1,5 @@
-// Tests in a browser of their own file's, each in a context of its own, and what must hold in every one of them: no
-// error in the console, none that nobody caught, nothing that the policy of the page forbids, nothing asked of
+// A scene is a test in a browser context of its own; the scenes of a file share a browser. A scene fails on an error
+// in the console, on an exception that the page does not catch, on a violation of its policy, and on a request to
 // another origin.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
@@ -12,18 +12,18 @@ import { eventually } from './eventually.js';
 import { ROOT } from './service.js';
 
 const SCREENSHOTS = path.join(ROOT, 'target/screenshots');
-/** What a camera would see; made by `pictures.js` before a camera is used. */
+/** The film that the camera shows; `pictures.js` makes it before a camera is used. */
 export const CAMERA_FILE = path.join(ROOT, `target/browser-camera-${process.pid}.mjpeg`);
 
 export const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
   args: ['--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${CAMERA_FILE}`],
 });
 const scenes = [];
 
-/** A test in a page. `origins` are all that it may ask; `tolerates` what may stand in the console: the browser itself
- *  writes a line there for every answer that is an error. A fault that it `expects` must come. The rest is for the
- *  context, as its size. */
+/** A test in a page. The page may send requests to `origins` only. `tolerates` are lines that may stand in the
+ *  console, where the browser itself writes one for every error status. A fault that the scene `expects` must come.
+ *  Other options go to the context. */
 export function scene(name, { origins, tolerates = [], expects, ...options }, act) {
   scenes.push(() => test(name, { timeout: 120_000 }, async () => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
@@ -43,7 +43,7 @@ export function scene(name, { origins, tolerates = [], expects, ...options }, ac
   }));
 }
 
-/** Plays the scenes of a file, and ends what they needed. */
+/** Plays the scenes of a file, then closes the browser and ends the services. */
 export function play(what, ...services) {
   describe(what, () => {
     for (const register of scenes) register();
@@ -76,7 +76,7 @@ async function watch(context, page, origins, tolerates) {
   return faults;
 }
 
-/** The whole page, for whoever wants to see it. */
+/** Saves a picture of the whole page. */
 export function shoot(page, name) {
   const file = `${name.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.png`;
   return page.screenshot({ path: path.join(SCREENSHOTS, file), fullPage: true });

@@ -1,4 +1,4 @@
-// The program that is tested, as a process on loopback.
+// The service under test, as a process on loopback.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -8,17 +8,18 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const HOME = path.join(ROOT, 'target/testbed');
-const BINARY = process.env.LIVEGATE_BINARY ?? path.join(ROOT, 'target/release/livegate');
+// An empty variable is an unset one.
+const HOME = path.resolve(process.env.LIVEGATE_TEST_HOME || path.join(ROOT, 'target/testbed'));
+const BINARY = process.env.LIVEGATE_BINARY || path.join(ROOT, 'target/release/livegate');
 const PATIENCE_MS = 60_000;
 
-/** Ours without what would change what is tested: settings of Livegate, proxies. */
+/** This process's variables without settings of Livegate and without proxies, and `more`. */
 function environment(more) {
   const kept = Object.entries(process.env).filter(([name]) => !/^LIVEGATE_|_proxy$/i.test(name));
   return { ...Object.fromEntries(kept), LIVEGATE_HOME: HOME, ...more };
 }
 
-/** Sets the home up where it has nothing, as the other tests do. */
+/** Sets the home up if something is missing in it, as the other tests do. */
 function setUp() {
   const needed = ['runtime', 'packs/starter', 'sample/portrait.png'];
   if (needed.every((part) => existsSync(path.join(HOME, part)))) return;
@@ -34,7 +35,7 @@ export class Service {
   #child;
   #log = '';
 
-  /** A running demo. `settings` are variables; with `LIVEGATE_ADMIN_LISTEN` among them there is `admin`. */
+  /** A running demo. `settings` are variables; with `LIVEGATE_ADMIN_LISTEN` among them it has an `admin` address. */
   static async start({ key = randomBytes(16).toString('hex'), port = 0, settings = {} } = {}) {
     const service = new Service();
     service.key = key;
@@ -56,7 +57,7 @@ export class Service {
       if (addresses.length === wanted) break;
     }
     clearTimeout(timer);
-    if (addresses.length < wanted) throw new Error(`it did not start: ${this.#log}`);
+    if (addresses.length < wanted) throw new Error(`the service did not start: ${this.#log}`);
     child.stdout.resume();
     [this.origin, this.admin] = addresses;
   }
@@ -65,12 +66,12 @@ export class Service {
     return Number(new URL(this.origin).port);
   }
 
-  /** The console, as whoever uses this key. */
+  /** The address of the console with this key. */
   console(key = this.key) {
     return `${this.origin}/console#app_id=demo&app_key=${key}`;
   }
 
-  /** What it answers to a picture, asked from here. */
+  /** The answer to a picture that is sent from here, not from a page. */
   async ask(picture, { route = '/v1/liveness', key = this.key, fields = {} } = {}) {
     const form = new FormData();
     form.append('selfie', new Blob([picture]), 'selfie');
@@ -80,7 +81,7 @@ export class Service {
     return { status: answer.status, id: answer.headers.get('x-request-id'), body: await answer.json() };
   }
 
-  /** Tells it to end, and does not wait. */
+  /** Sends SIGTERM, and does not wait for the end. */
   leave() {
     this.#child.kill('SIGTERM');
   }

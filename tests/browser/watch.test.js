@@ -1,4 +1,4 @@
-// What every test here watches for is seen where it is there: the operator's page, broken in each way.
+// Shows that the checks of every scene can fail: the operator's page with one fault after the other.
 import assert from 'node:assert/strict';
 
 import { assertAccessible, assertFits } from './accessible.js';

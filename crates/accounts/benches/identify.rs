@@ -1,13 +1,14 @@
-//! Whether the time that it takes to refuse a caller tells which ids exist.
+//! Measures whether the time of a refusal reveals which ids exist.
 //!
-//! Refusals of known and of unknown ids, in random order, a hundred at a time; then Welch's t on the two
-//! sets of times, the slowest tenth (interrupts) left out, as in Reparaz, Balasch and Verbauwhede,
-//! "Dude, is my code constant time?" (DATE 2017), who take |t| above 4.5 for a difference. With as many
-//! samples a tenth of a nanosecond can be seen here; through a network it cannot.
+//! The bench times refusals of known and of unknown ids, in random order, a hundred at a time. Then
+//! it computes Welch's t on the two sets of times without the slowest tenth (interrupts). The
+//! method is that of Reparaz, Balasch and Verbauwhede, "Dude, is my code constant time?" (DATE
+//! 2017): |t| above 4.5 is a difference. This many samples show a difference of 0.1 ns in the
+//! process, but not through a network.
 //!
-//! Fifty apps fit into the first cache, where only the steps count. A thousand do not, and then ids that are
-//! unknown are a little faster on average: they end at some apps more often than at others, which are
-//! then in the cache. Of one id that tells nothing.
+//! Fifty apps fit into the first cache, so only the steps of the code count. A thousand do not fit.
+//! Then unknown ids are a little faster on average: they end at some apps more often than at
+//! others, and those apps stay in the cache. This reveals nothing about a single id.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -22,9 +23,9 @@ const MAX_NUMBER: usize = 100_000;
 
 struct Class {
     name: &'static str,
-    /// What its ids begin with; those that are known with an `a`.
+    /// First letter of its ids. Known ids begin with `a`.
     first: u8,
-    /// How many there are.
+    /// Number of different ids.
     count: usize,
     times_ns: Vec<f64>,
 }
@@ -35,7 +36,7 @@ fn main() {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what it measures is what it is for")]
+#[expect(clippy::print_stdout, reason = "a bench prints its results")]
 fn measure(apps: usize) {
     let mut store = accounts::open_in_memory().expect("there is memory");
     for i in 0..apps {
@@ -47,8 +48,8 @@ fn measure(apps: usize) {
     let accounts = accounts.expect("the store is there");
     let wrong = Key::generate();
     let class = |name, first, count| Class { name, first, count, times_ns: Vec::new() };
-    // As many unknown ids as can be, so that they end anywhere among the known ones; and two kinds of
-    // them, to see what the method itself makes of nothing.
+    // Unknown ids of all numbers, so that they end anywhere among the known ones. Two classes of
+    // them show the method's t for no difference.
     let mut classes = [
         class("a known id with a wrong key", b'a', apps),
         class("an unknown id", b'b', MAX_NUMBER),
@@ -70,26 +71,26 @@ fn measure(apps: usize) {
             assert!(accounts.identify(black_box(id), wrong.reveal().as_bytes()).is_none());
         }
         let time_ns = began.elapsed().as_nanos() as f64 / CALLS_A_SAMPLE as f64;
-        // The first ones warm up.
+        // The first samples warm up.
         if round > SAMPLES / 10 {
             class.times_ns.push(time_ns);
         }
     }
-    let [known, unknown, again] = classes.map(|mut class| {
+    let [known, unknown, unknown_too] = classes.map(|mut class| {
         class.times_ns.sort_by(f64::total_cmp);
         class.times_ns.truncate(class.times_ns.len() * 9 / 10);
         class
     });
     println!("{apps} apps");
-    for class in [&known, &unknown, &again] {
+    for class in [&known, &unknown, &unknown_too] {
         let median = class.times_ns[class.times_ns.len() / 2];
         println!("  {:<28} median {median:7.1} ns, {} samples", class.name, class.times_ns.len());
     }
     println!("  Welch's t: known and unknown {:.2}", welch(&known, &unknown));
-    println!("             two unknown ones  {:.2}", welch(&unknown, &again));
+    println!("             two unknown ones  {:.2}", welch(&unknown, &unknown_too));
 }
 
-/// A random number: a new key's digits are as good a die as any.
+/// A random number, from the digits of a new key.
 fn die() -> usize {
     usize::from_str_radix(&Key::generate().reveal()[..8], 16).expect("a key is hexadecimal digits")
 }

@@ -1,4 +1,4 @@
-//! An app: one caller with its keys and limits, and what an operator may change about it.
+//! An app: a caller with its keys and limits, and the changes that an operator may make to it.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -6,43 +6,42 @@ use time::OffsetDateTime;
 use crate::key::{Key, KeyDigest};
 use crate::limits::{InvalidLimits, Limits};
 
-/// One who may call.
+/// A caller with its keys and limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct App {
-    /// What it sends as `app_id`; never changes.
+    /// The value that the caller sends as `app_id`. It never changes.
     pub id: String,
-    /// What people call it.
+    /// A name for people.
     pub label: String,
-    /// Whether it may call at present.
+    /// True if its requests are served.
     pub enabled: bool,
-    /// How much.
+    /// Its quotas and rate.
     pub limits: Limits,
     /// Its active keys, the newest last; [`App::MAX_KEYS`] at most.
     pub keys: Vec<ActiveKey>,
-    /// When it was created, to the second.
+    /// Time of creation, to the second.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
 }
 
-/// A key that opens the door.
+/// A key that the app may call with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveKey {
-    /// All that is kept of it.
+    /// The digest of the key.
     pub digest: KeyDigest,
-    /// When it was made or taken over, to the second.
+    /// When the key was added, to the second.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When a request with it last got as far as the limits; a second late at most, or as long as the store
-    /// is away.
+    /// When a request with this key last reached the limits. It is at most a second late, unless
+    /// the store is away.
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_used_at: Option<OffsetDateTime>,
 }
 
-/// Why an app cannot be changed so.
+/// Why a change of an app is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum EditError {
-    /// The id would not survive as a header's value, looks like a flag, or is too long.
+    /// The id cannot be a header's value, looks like a flag, or is too long.
     #[error(
         "an app id has 1 to {} visible ASCII characters and does not begin with a hyphen",
         App::MAX_ID_LENGTH
@@ -54,35 +53,35 @@ pub enum EditError {
         App::MAX_LABEL_LENGTH
     )]
     InvalidLabel,
-    /// A limit cannot be.
+    /// A limit is out of range.
     #[error(transparent)]
     InvalidLimits(#[from] InvalidLimits),
-    /// A bucket that nothing fills.
+    /// A burst without a rate: nothing would fill the bucket.
     #[error("a burst needs a rate")]
     BurstWithoutRate,
-    /// Both places for keys are taken.
+    /// The app has two keys already.
     #[error("two keys are active already: drop the older or the newer one first")]
     RotationUnderWay,
-    /// There is only one key.
+    /// The app has only one key.
     #[error("no rotation is under way: there is one active key")]
     NoRotation,
-    /// The key opens the door already.
+    /// The key is one of the app's already.
     #[error("this key is active already")]
     SameKey,
 }
 
 impl App {
-    /// One for whoever has the old key and one for whoever has the new.
+    /// Maximum number of keys: the old one and the new one of a rotation.
     pub const MAX_KEYS: usize = 2;
-    /// The longest id, characters.
+    /// Maximum length of an id, characters.
     pub const MAX_ID_LENGTH: usize = 128;
-    /// The longest label, characters.
+    /// Maximum length of a label, characters.
     pub const MAX_LABEL_LENGTH: usize = 200;
 
-    /// A new one that `key` opens.
+    /// A new app with one key.
     ///
     /// # Errors
-    /// When id, label or limits cannot be.
+    /// When the id, the label or a limit is invalid.
     pub fn new(id: &str, label: &str, limits: Limits, key: &Key) -> Result<Self, EditError> {
         let is_sound = (1..=Self::MAX_ID_LENGTH).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_graphic())
@@ -103,10 +102,10 @@ impl App {
         Ok(app)
     }
 
-    /// Adds `key` beside the one that is active: the first half of a rotation.
+    /// Adds a second key: the first half of a rotation.
     ///
     /// # Errors
-    /// When two are active already, or this one is.
+    /// When the app has two keys, or already has this one.
     pub fn rotate(&mut self, key: &Key) -> Result<(), EditError> {
         self.refuse_active(key)?;
         if self.keys.len() >= Self::MAX_KEYS {
@@ -116,34 +115,34 @@ impl App {
         Ok(())
     }
 
-    /// Drops the older key: the second half.
+    /// Removes the older key: the second half of a rotation.
     ///
     /// # Errors
-    /// When there is only one.
+    /// When the app has only one key.
     pub fn finish_rotation(&mut self) -> Result<(), EditError> {
-        if self.keys.len() < Self::MAX_KEYS {
-            return Err(EditError::NoRotation);
-        }
-        self.keys.remove(0);
-        Ok(())
+        self.remove_key(0)
     }
 
-    /// Drops the newer key: takes the first half back, when the new key was lost on the way.
+    /// Removes the newer key: undoes the first half of a rotation.
     ///
     /// # Errors
-    /// When there is only one.
+    /// When the app has only one key.
     pub fn cancel_rotation(&mut self) -> Result<(), EditError> {
+        self.remove_key(1)
+    }
+
+    fn remove_key(&mut self, place: usize) -> Result<(), EditError> {
         if self.keys.len() < Self::MAX_KEYS {
             return Err(EditError::NoRotation);
         }
-        self.keys.pop();
+        self.keys.remove(place);
         Ok(())
     }
 
-    /// Drops every key for `key`, at once: for keys that are in the wrong hands.
+    /// Replaces every key with `key` at once, for keys that were stolen.
     ///
     /// # Errors
-    /// When `key` is one of them.
+    /// When the app already has this key.
     pub fn replace_keys(&mut self, key: &Key) -> Result<(), EditError> {
         self.refuse_active(key)?;
         self.keys = vec![ActiveKey::new(key)];
@@ -158,7 +157,7 @@ impl App {
     /// Sets the label.
     ///
     /// # Errors
-    /// When it does not fit a line.
+    /// When it is too long or has control characters.
     pub fn relabel(&mut self, label: &str) -> Result<(), EditError> {
         if label.chars().count() > Self::MAX_LABEL_LENGTH || label.chars().any(char::is_control) {
             return Err(EditError::InvalidLabel);
@@ -170,14 +169,14 @@ impl App {
     /// Sets the limits.
     ///
     /// # Errors
-    /// When one cannot be what it is set to.
+    /// When one is out of range.
     pub fn limit(&mut self, limits: Limits) -> Result<(), EditError> {
         limits.validate()?;
         self.limits = limits;
         Ok(())
     }
 
-    /// When it last came with a right key.
+    /// The last use of any of its keys.
     #[must_use]
     pub fn last_used_at(&self) -> Option<OffsetDateTime> {
         self.keys.iter().filter_map(|key| key.last_used_at).max()
@@ -190,7 +189,7 @@ impl ActiveKey {
     }
 }
 
-/// To the second: the precision in which every store keeps times.
+/// The time to the second, which is the precision of every store.
 pub(crate) fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc().truncate_to_second()
 }
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_has_two_halves_and_no_third() {
+    fn a_rotation_adds_one_key_and_then_removes_one() {
         let [one, two, three] = [(); 3].map(|()| Key::generate());
         let mut app = app(&one);
         let digests = |app: &App| app.keys.iter().map(|key| key.digest).collect::<Vec<_>>();
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_that_nobody_could_name_is_refused() {
+    fn an_app_with_an_invalid_id_or_label_is_refused() {
         let key = Key::generate();
         let refused = |id: &str, label: &str| App::new(id, label, Limits::default(), &key).err();
         for id in ["", "two words", "caf\u{e9}", "a\n", "-x", &"x".repeat(129)] {
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_survives_being_written_down() {
+    fn an_app_reads_as_it_was_written() {
         let mut app = app(&Key::generate());
         app.keys[0].last_used_at = Some(now());
         let text = serde_json::to_string(&app).unwrap();

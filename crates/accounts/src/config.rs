@@ -1,26 +1,31 @@
-//! What may be set about accounts.
+//! Settings of the accounts store. The first paragraph of a field's comment is what operators read.
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
+use smart_default::SmartDefault;
 
-/// What may be set about accounts.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Where apps, their keys and their counts are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where they are kept.
+    /// Store of the accounts: `sqlite`, a file on this machine, or `valkey`, a server for replicas
+    /// on several machines.
     pub backend: Backend,
-    /// The file, for [`Backend::Sqlite`]; relative to the directory that everything is installed into.
+    /// SQLite file, relative to the home directory.
+    #[default("accounts.db".into())]
     pub database: PathBuf,
-    /// The server, for [`Backend::Valkey`].
+    /// Valkey or Redis server, for `accounts.backend = "valkey"`: a single primary, no cluster.
     pub valkey: ValkeyConfig,
-    /// What happens to requests while the store cannot be reached.
+    /// What happens to requests while the store cannot be reached. `refuse` answers 503
+    /// `accounts_unavailable`; `serve` answers known apps without limits and counts them later.
     pub when_unavailable: WhenUnavailable,
 }
 
 /// Where accounts are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Backend {
     /// A file on this machine: one replica, or several on one machine.
@@ -31,62 +36,47 @@ pub enum Backend {
 }
 
 /// What happens to requests while the store cannot be reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenUnavailable {
     /// They are refused.
     #[default]
     Refuse,
-    /// Apps that were known when it was last reached are served without limits, and what they use is
-    /// counted when it is back.
+    /// Apps that were known when the store was last reached are served without limits. Their
+    /// requests are counted when the store is back.
     Serve,
 }
 
 /// How a Valkey or Redis server is reached.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct ValkeyConfig {
-    /// `redis://HOST:PORT/DB` or, over TLS, `rediss://HOST:PORT/DB`. No password in it: URLs end up in
-    /// logs.
+    /// URL of the server: `redis://HOST:PORT/DB`, or `rediss://HOST:PORT/DB` for TLS. It holds no
+    /// password, because URLs end up in logs.
+    #[default("redis://127.0.0.1:6379/0".into())]
     pub url: String,
-    /// The user to log in as; without one, the server's default user.
+    /// User to log in as. Default: the server's default user.
+    #[schemars(example = &"livegate")]
     pub user: Option<String>,
-    /// The password.
+    /// Password of the server. Set it by a file or a variable, never on a command line. Default:
+    /// none.
     #[serde(serialize_with = "redacted")]
+    #[schemars(with = "Option<String>", extend("writeOnly" = true), example = &"SECRET")]
     pub password: Option<SecretString>,
-    /// A file that holds the password, as orchestrators hand out secrets; instead of `password`.
+    /// File that holds the password, instead of `accounts.valkey.password`. Only the service's user
+    /// may read it. Default: none.
+    #[schemars(example = &"/run/secrets/valkey")]
     pub password_file: Option<PathBuf>,
-    /// What the names of all keys begin with: one server may keep several sets of accounts.
+    /// Prefix of every name in the server's database. One server can keep several sets of accounts.
+    #[default("livegate:".into())]
     pub key_prefix: String,
-    /// Longest wait for the server, milliseconds.
+    /// Time limit for each answer of the server, in milliseconds.
+    #[schemars(range(min = 1, max = 60_000))]
+    #[default = 1000]
     pub timeout_ms: u64,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            backend: Backend::default(),
-            database: "accounts.db".into(),
-            valkey: ValkeyConfig::default(),
-            when_unavailable: WhenUnavailable::default(),
-        }
-    }
-}
-
-impl Default for ValkeyConfig {
-    fn default() -> Self {
-        Self {
-            url: "redis://127.0.0.1:6379/0".into(),
-            user: None,
-            password: None,
-            password_file: None,
-            key_prefix: "livegate:".into(),
-            timeout_ms: 1000,
-        }
-    }
-}
-
-/// What is shown instead of a secret.
+/// Text that is shown instead of a secret.
 pub const REDACTED: &str = "(not shown)";
 
 #[expect(clippy::ref_option, reason = "serde calls it so")]
@@ -97,47 +87,42 @@ fn redacted<S: Serializer>(
     secret.as_ref().map(|_| REDACTED).serialize(serializer)
 }
 
-/// The configuration names a store that cannot be.
+/// The settings name no usable store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Not a URL that names a server.
+    /// The URL names no server.
     #[error("`accounts.valkey.url` must be redis://HOST:PORT/DB or rediss://HOST:PORT/DB")]
     Url,
-    /// The password is in the URL.
+    /// The URL holds a user or a password.
     #[error(
         "`accounts.valkey.url` must not hold a user or a password: use `accounts.valkey.user` and \
          `accounts.valkey.password_file`"
     )]
     PasswordInUrl,
-    /// Two passwords.
+    /// Both a password and a file with one are set.
     #[error("set `accounts.valkey.password` or `accounts.valkey.password_file`, not both")]
     TwoPasswords,
-    /// The password's file cannot be read.
+    /// The file that holds the password cannot be read.
     #[error("`accounts.valkey.password_file` {} cannot be read", path.display())]
     PasswordFile {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
-    /// A number out of range.
-    #[error("`accounts.valkey.timeout_ms` must be from 1 to 60000")]
-    Timeout,
 }
 
 impl Config {
-    /// Whether every setting can be what it is set to; no server is asked.
+    /// Checks that the settings agree with each other, without asking the server. The range of each
+    /// is in its schema.
     ///
     /// # Errors
-    /// The first that cannot.
+    /// The first setting that does not fit.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.valkey.address()?;
         if self.valkey.password.is_some() && self.valkey.password_file.is_some() {
             return Err(ConfigError::TwoPasswords);
-        }
-        if !(1..=60_000).contains(&self.valkey.timeout_ms) {
-            return Err(ConfigError::Timeout);
         }
         Ok(())
     }
@@ -146,7 +131,7 @@ impl Config {
     #[must_use]
     pub fn secret_files(&self) -> Vec<PathBuf> {
         match self.backend {
-            // SQLite keeps what is new in files beside it.
+            // SQLite keeps recent changes in files beside the database.
             Backend::Sqlite => ["", "-wal", "-shm"]
                 .map(|suffix| {
                     let mut file = self.database.clone().into_os_string();
@@ -160,12 +145,12 @@ impl Config {
 }
 
 impl ValkeyConfig {
-    /// The server without user and password.
+    /// Address of the server, without user and password.
     pub(crate) fn address(&self) -> Result<redis::ConnectionInfo, ConfigError> {
         use redis::IntoConnectionInfo;
-        // What the parser says may hold what it was given.
+        // The parser's own error may repeat the URL, and with it a password.
         let address = self.url.as_str().into_connection_info().map_err(|_| ConfigError::Url)?;
-        // Parameters may be passwords too, and none is needed.
+        // A parameter may be a password, and no parameter is needed.
         if self.url.contains(['?', '#']) {
             return Err(ConfigError::Url);
         }
@@ -176,7 +161,7 @@ impl ValkeyConfig {
         Ok(address)
     }
 
-    /// The password, from wherever it is.
+    /// The password: from its file, if one is named.
     pub(crate) fn password(&self) -> Result<Option<SecretString>, ConfigError> {
         let Some(path) = &self.password_file else {
             return Ok(self.password.clone());

@@ -1,91 +1,84 @@
-//! Keys, and the only form in which they are kept.
+//! Callers' keys, and the digests that are stored of them.
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-/// A key in the clear: made or taken over once, shown once, kept nowhere.
-pub struct Key(String);
+/// A key in the clear. It is shown once, when it is made, and never stored.
+#[derive(Debug)]
+pub struct Key(SecretString);
 
-/// The shortest key that is taken over from another service, characters. SHA-256 hides a key only as
-/// well as nobody can guess it; those of Kairos have 32 hexadecimal digits.
+/// Minimum length of a key of another service, characters. SHA-256 hides only keys that cannot be
+/// guessed. Kairos' keys have 32 hexadecimal digits.
 const MIN_KEY_LENGTH: usize = 16;
 
-/// The longest one, characters: what passes every proxy as one header.
+/// Maximum length of a key, characters: one header of this length passes every proxy.
 const MAX_KEY_LENGTH: usize = 256;
 
-/// A text cannot be a key.
+/// The text cannot be a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a key has {MIN_KEY_LENGTH} to {MAX_KEY_LENGTH} visible ASCII characters, \
-     hard to guess"
-)]
+#[error("a key has {MIN_KEY_LENGTH} to {MAX_KEY_LENGTH} visible ASCII characters, hard to guess")]
 pub struct InvalidKey;
 
 impl Key {
-    /// A new one of 128 random bits, as 32 hexadecimal digits.
+    /// A new key of 128 random bits, as 32 hexadecimal digits.
     ///
     /// # Panics
-    /// When the system has no randomness to give; nothing can be kept secret then.
+    /// When the system gives no random bytes.
     #[must_use]
     pub fn generate() -> Self {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the system gives random bytes");
-        Self(const_hex::encode(bytes))
+        Self(const_hex::encode(bytes).into())
     }
 
-    /// One that callers have already.
+    /// A key that callers of another service already have.
     ///
     /// # Errors
-    /// When it is too short, too long, or does not survive as a header's value.
+    /// When it is too short, too long, or cannot be a header's value.
     pub fn take_over(text: &str) -> Result<Self, InvalidKey> {
         let is_sound = (MIN_KEY_LENGTH..=MAX_KEY_LENGTH).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_sound { Ok(Self(text.to_owned())) } else { Err(InvalidKey) }
+        if is_sound { Ok(Self(text.into())) } else { Err(InvalidKey) }
     }
 
-    /// The key itself, for its owner's eyes.
+    /// The key itself, to show to its owner.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 
-    /// What is kept of it.
+    /// The digest that is stored.
     #[must_use]
     pub fn digest(&self) -> KeyDigest {
-        KeyDigest::of(self.0.as_bytes())
+        KeyDigest::of(self.reveal().as_bytes())
     }
 }
 
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key(..)")
-    }
-}
-
-/// SHA-256 of a key. Keys are random, so no salt and no slow hash is needed to hide them.
+/// SHA-256 of a key. Keys are random, so they need no salt and no slow hash.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KeyDigest(#[serde(with = "const_hex::serde::no_prefix")] pub(crate) [u8; 32]);
 
 impl KeyDigest {
-    /// The digest of what a caller presents.
+    /// The digest of the key that a caller presents.
     #[must_use]
     pub fn of(key: &[u8]) -> Self {
         Self(Sha256::digest(key).into())
     }
 
-    /// The first eight hexadecimal digits: enough to tell keys apart, useless for calling.
+    /// The first eight hexadecimal digits. They tell keys apart, and are useless for calling.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         const_hex::encode(&self.0[..4])
     }
 
-    /// All of it, 64 hexadecimal digits.
+    /// The whole digest, 64 hexadecimal digits.
     pub(crate) fn to_hex(self) -> String {
         const_hex::encode(self.0)
     }
 
-    /// Whether the two are equal, in a time that does not tell where they differ.
+    /// Compares in a time that does not depend on where the two differ.
     pub(crate) fn ct_eq(&self, other: &Self) -> Choice {
         self.0.ct_eq(&other.0)
     }
@@ -102,15 +95,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn new_keys_differ_and_could_be_taken_over() {
-        let (one, two) = (Key::generate(), Key::generate());
-        assert_ne!(one.reveal(), two.reveal());
-        assert_eq!(one.reveal().len(), 32);
-        assert_eq!(Key::take_over(one.reveal()).unwrap().digest(), one.digest());
+    fn new_keys_differ_and_are_valid() {
+        let (key, other) = (Key::generate(), Key::generate());
+        assert_ne!(key.reveal(), other.reveal());
+        assert_eq!(key.reveal().len(), 32);
+        assert_eq!(Key::take_over(key.reveal()).unwrap().digest(), key.digest());
     }
 
     #[test]
-    fn what_callers_could_not_send_or_others_would_guess_is_refused() {
+    fn a_key_that_cannot_be_sent_or_is_too_short_is_refused() {
         for bad in [
             "",
             "short",
@@ -125,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_printed_of_a_key_is_the_key() {
+    fn debug_output_does_not_show_a_key() {
         let key = Key::generate();
         let text = format!("{key:?} {:?}", key.digest());
         assert!(!text.contains(key.reveal()) && !text.contains(&key.digest().to_hex()));
     }
 
     #[test]
-    fn a_digest_is_the_one_that_sha256sum_prints() {
+    fn a_digest_reads_and_prints_as_sha256sum_prints_it() {
         let digest = KeyDigest::of(b"abc");
         let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(digest.to_hex(), text);

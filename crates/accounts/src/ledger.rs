@@ -1,51 +1,48 @@
-//! Letting in and counting, behind [`Accounts`](crate::Accounts).
+//! The thread that owns the store, behind [`Accounts`](crate::Accounts).
 //!
-//! One thread has the store to itself. Requests that arrive while it is busy go into the next round
-//! together, as one transaction or one round trip; what is over is settled with the round that comes
-//! next, a fifth of a second later at most.
+//! Requests that arrive while the store is busy go into the next round together: one transaction or
+//! one round trip. Requests that have ended are settled with the next round, a fifth of a second
+//! later at most.
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use time::{Date, OffsetDateTime};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
-use crate::accounts::Denial;
 use crate::config::WhenUnavailable;
 use crate::directory::Directory;
-use crate::health::Vitals;
+use crate::health::Health;
 use crate::key::KeyDigest;
 use crate::store::{Entry, LimitReached, Settlement, Store, StoreError};
 
-/// How often the store is asked whether apps have changed, and what is over is settled at the latest.
-/// Five times in the second within which a change must act.
+/// Interval of looking for changed apps and of settling. A change must act within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// The most orders that one round takes: more would make the first of them wait for the last.
+/// Maximum orders in one round. With more, the first of them would wait for the last.
 const MAX_ROUND: usize = 256;
 
-/// What the thread is asked and told.
+/// An order to the thread.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// A request wants to be let in.
-    Enter { entry: Entry, key: KeyDigest, answer: Answer },
-    /// A key was used, and the request goes no further.
+    /// Hold quota for a request.
+    Hold { entry: Entry, key: KeyDigest, outcome: OutcomeSender },
+    /// Record the use of a key whose request is not held.
     Used { app_id: Arc<str>, key: KeyDigest, at: OffsetDateTime },
-    /// A request is over.
-    Over { app_id: Arc<str>, hold: Option<Uuid>, day: Date, is_counted: bool },
-    /// It is to settle everything and end; the sender is dropped when it has.
+    /// End a request, and count it if `is_counted`.
+    End { app_id: Arc<str>, hold: Option<Uuid>, day: Date, is_counted: bool },
+    /// Settle everything and end. The thread drops the sender when it has.
     Close(Sender<()>),
 }
 
-/// Where a request that wants to be let in waits for an answer.
-type Answer = oneshot::Sender<Result<(), Denial>>;
+/// Sends the store's decision on an entry, or `None` while the store is away.
+type OutcomeSender = oneshot::Sender<Option<Result<(), LimitReached>>>;
 
-/// What is over and was not handed to the store yet.
+/// Ended requests that are not handed to the store yet.
 #[derive(Debug, Default)]
 struct Tally {
     counts: HashMap<(Arc<str>, Date), u64>,
@@ -63,27 +60,28 @@ impl Tally {
     }
 }
 
-/// The thread's own.
+/// The state of the thread.
 pub(crate) struct Ledger {
     store: Box<dyn Store>,
     version: i64,
     directory: Arc<RwLock<Directory>>,
     when_unavailable: WhenUnavailable,
-    vitals: Arc<Vitals>,
+    /// The receivers see from its end that the thread has ended, also after a panic.
+    health: watch::Sender<Health>,
     process: Uuid,
     tally: Tally,
-    /// Handed to the store, and not known to have arrived: handed in again as it is.
+    /// A settlement that may not have reached the store. It is posted again unchanged.
     in_transit: Option<Settlement>,
     sequence: u64,
 }
 
 impl Ledger {
-    /// `directory` is what the store held at `version`.
+    /// `directory` is the store's content at `version`.
     pub(crate) fn new(
         store: Box<dyn Store>,
         version: i64,
         directory: Arc<RwLock<Directory>>,
-        vitals: Arc<Vitals>,
+        health: watch::Sender<Health>,
         when_unavailable: WhenUnavailable,
     ) -> Self {
         Self {
@@ -91,7 +89,7 @@ impl Ledger {
             version,
             directory,
             when_unavailable,
-            vitals,
+            health,
             process: Uuid::new_v4(),
             tally: Tally::default(),
             in_transit: None,
@@ -99,7 +97,7 @@ impl Ledger {
         }
     }
 
-    /// Works until it is told to close.
+    /// Carries out orders until [`Order::Close`].
     pub(crate) fn keep(mut self, orders: &Receiver<Order>) {
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
@@ -108,12 +106,12 @@ impl Ledger {
             let mut close = None;
             for order in first.into_iter().chain(orders.try_iter().take(MAX_ROUND - 1)) {
                 match order {
-                    Order::Enter { entry, key, answer } => {
+                    Order::Hold { entry, key, outcome } => {
                         self.tally.use_key(&entry.app_id, key, entry.at);
-                        waiting.push((entry, answer));
+                        waiting.push((entry, outcome));
                     }
                     Order::Used { app_id, key, at } => self.tally.use_key(&app_id, key, at),
-                    Order::Over { app_id, hold, day, is_counted } => {
+                    Order::End { app_id, hold, day, is_counted } => {
                         if let Some(hold) = hold {
                             self.tally.released.push((Arc::clone(&app_id), hold));
                         }
@@ -124,7 +122,7 @@ impl Ledger {
                     Order::Close(done) => close = Some(done),
                 }
             }
-            // Before a look, which may take long.
+            // Before the look, which may take long.
             if !waiting.is_empty() {
                 self.round(waiting);
             }
@@ -133,11 +131,10 @@ impl Ledger {
                 next_look = Instant::now() + LOOK_EVERY;
             }
             if let Some(done) = close {
-                // What was in transit went first; this is the rest.
+                // The look has posted a settlement in transit; this posts the rest.
                 self.settle();
                 self.report_losses();
-                self.vitals.is_alive.store(false, Ordering::Relaxed);
-                // With the store, and its files.
+                // Closes the store, and its files, before the caller goes on.
                 drop(self);
                 drop(done);
                 return;
@@ -145,10 +142,10 @@ impl Ledger {
         }
     }
 
-    /// Sees whether the store is there and apps have changed, and settles what is over.
+    /// Looks whether the store is there and whether apps have changed, and settles.
     fn look(&mut self) {
-        let was_up = self.vitals.is_up.load(Ordering::Relaxed);
-        let seen = self.store.version().and_then(|version| {
+        let was_up = self.health.borrow().is_up;
+        let looked = self.store.version().and_then(|version| {
             if version != self.version || !was_up {
                 let apps = self.store.apps()?;
                 self.replace_directory(Directory::new(&apps));
@@ -156,14 +153,14 @@ impl Ledger {
             }
             Ok(())
         });
-        match seen {
+        match looked {
             Err(error) => self.lose(&error),
             Ok(()) if was_up => self.settle(),
             Ok(()) => {
                 let late = self.unsettled();
-                // A store that can be read and not written to is not back.
+                // The store is back only if it can be written to.
                 if self.post(&[]).is_some() {
-                    self.vitals.is_up.store(true, Ordering::Relaxed);
+                    self.health.send_modify(|health| health.is_up = true);
                     tracing::info!(late_requests = late, "the accounts store is back");
                 }
             }
@@ -172,45 +169,45 @@ impl Ledger {
 
     fn replace_directory(&self, mut directory: Directory) {
         let is_empty = directory.is_empty();
-        // What it replaces may be large, and is dropped when nobody waits for it any more.
-        let mut place = self.directory.write().unwrap_or_else(PoisonError::into_inner);
-        mem::swap(&mut *place, &mut directory);
-        drop(place);
+        // The old directory may be large. It is dropped at the end, when the lock is free again.
+        let mut current = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+        mem::swap(&mut *current, &mut directory);
+        drop(current);
         if is_empty && !directory.is_empty() {
-            tracing::error!("there are no apps in the accounts store any more: nobody may call");
+            tracing::error!("the accounts store has no apps any more: every request is refused");
         }
     }
 
-    /// Settles what is over, if anything is.
+    /// Posts a settlement if there is something to settle.
     fn settle(&mut self) {
         if self.in_transit.is_some() || !self.tally.is_empty() {
             self.post(&[]);
         }
     }
 
-    /// Answers those who wait.
-    fn round(&mut self, mut waiting: Vec<(Entry, Answer)>) {
-        // Whoever has given up by now may have said so in this very round, and must not enter after it.
-        waiting.retain(|(_, answer)| !answer.is_closed());
-        let (entries, answers): (Vec<Entry>, Vec<Answer>) = waiting.into_iter().unzip();
-        let is_up = self.vitals.is_up.load(Ordering::Relaxed);
+    /// Posts one round, and sends each waiting request its outcome.
+    fn round(&mut self, mut waiting: Vec<(Entry, OutcomeSender)>) {
+        // A request that was given up may have sent its end in this round, and must not be held
+        // after it.
+        waiting.retain(|(_, outcome)| !outcome.is_closed());
+        let (entries, senders): (Vec<Entry>, Vec<OutcomeSender>) = waiting.into_iter().unzip();
+        let is_up = self.health.borrow().is_up;
         let outcomes = if is_up { self.post(&entries) } else { None };
-        let outcomes = outcomes.unwrap_or_default().into_iter().map(|o| o.map_err(Denial::Limit));
-        let unanswered = std::iter::repeat(Err(Denial::Unavailable));
-        for (answer, outcome) in answers.into_iter().zip(outcomes.chain(unanswered)) {
-            // Whoever gives up from here on says that it is over in a later round.
-            let _ = answer.send(outcome);
+        let mut outcomes = outcomes.unwrap_or_default().into_iter();
+        for sender in senders {
+            // A request that is given up from here on sends its end in a later round.
+            let _ = sender.send(outcomes.next());
         }
     }
 
-    /// What the store says, one answer an entry; none if it says nothing.
+    /// The store's outcome for each entry, or `None` if the store fails.
     fn post(&mut self, entries: &[Entry]) -> Option<Vec<Result<(), LimitReached>>> {
         let settlement = self.in_transit.take().unwrap_or_else(|| self.seal());
         match self.store.post(&settlement, entries) {
             Ok(outcomes) => Some(outcomes),
             Err(error) => {
                 self.in_transit = Some(settlement);
-                // The store may have let them in before it fell silent, and nobody else would say so.
+                // The store may hold quota for them already. Nothing else would release it.
                 let lost = entries.iter().map(|entry| (Arc::clone(&entry.app_id), entry.hold));
                 self.tally.released.extend(lost);
                 self.lose(&error);
@@ -219,7 +216,7 @@ impl Ledger {
         }
     }
 
-    /// The tally so far as a settlement, and an empty one for what follows.
+    /// Turns the tally into a settlement, and leaves an empty one.
     fn seal(&mut self) -> Settlement {
         let Tally { counts, released, used_keys } = mem::take(&mut self.tally);
         self.sequence += 1;
@@ -233,8 +230,12 @@ impl Ledger {
     }
 
     fn lose(&mut self, error: &StoreError) {
-        self.vitals.errors.fetch_add(1, Ordering::Relaxed);
-        if self.vitals.is_up.swap(false, Ordering::Relaxed) {
+        let was_up = self.health.borrow().is_up;
+        self.health.send_modify(|health| {
+            health.errors += 1;
+            health.is_up = false;
+        });
+        if was_up {
             let cause: &(dyn std::error::Error + 'static) = error;
             let requests_are = match self.when_unavailable {
                 WhenUnavailable::Refuse => "refused",
@@ -244,7 +245,7 @@ impl Ledger {
         }
     }
 
-    /// Requests that were answered and are not in the store yet.
+    /// The number of answered requests that are not in the store yet.
     fn unsettled(&self) -> u64 {
         let in_transit = self.in_transit.iter().flat_map(|settlement| &settlement.counts);
         in_transit.map(|(_, _, requests)| requests).chain(self.tally.counts.values()).sum()

@@ -1,30 +1,32 @@
-//! Who may call, how much, and how much they did.
+//! Identifies callers, holds and counts their quota, and keeps their accounts.
 //!
 //! ```text
-//! id, key -> identify -> Caller -> admit -> Hold -> count      answered 200
-//!             (memory)              (store)      -> drop       anything else
+//! id, key -> identify -> Caller -> hold -> Hold -> count      answered 200
+//!             (memory)            (store)       -> drop       anything else
 //! ```
 //!
-//! [`Accounts`] is what a service works with. It identifies callers from memory in constant time, asks the
-//! store whether a request may go on, and counts it when it was answered. [`Store`] is where accounts are
-//! kept and what an operator's commands change: a SQLite file, or a Valkey or Redis server that several
-//! machines share. A change acts on running services within a second.
+//! A service works with [`Accounts`]. It identifies callers from memory in constant time, holds
+//! quota for a request in the store, and counts the request when it was answered. A [`Store`] keeps
+//! the accounts, and an operator's commands change them there: a SQLite file, or a Valkey or Redis
+//! server that several machines share. A change acts on running services within a second.
 //!
-//! # What is counted
-//! A request that was let in and answered 200, on the day (UTC) on which it came. While it is being
-//! answered, one of the app's quota is held for it, so that a quota is not overdrawn, however many
-//! requests and processes there are; one that ends otherwise gives it back. The token of the rate is gone
-//! either way. (Not held are requests that are served while the store is away, where that is so configured,
-//! and those that were under way when it went away for longer than their lease: these are counted when it
-//! is back, even if others have had their place.)
+//! # Counting
+//! A request counts if it was answered 200, on the day (UTC) of its arrival. One request of the
+//! app's quota is held until then, so several requests and processes never overdraw a quota. A
+//! request that ends otherwise gives its quota back, but not its token of the rate.
 //!
-//! # What a crash costs
-//! A process that is killed loses the counts of its last fifth of a second; holds of requests it had are
-//! given back when their lease ends, five minutes after the request's deadline. A machine that loses power
-//! loses those of a second at most: with SQLite the disk catches up twice a second, a server does so by
-//! `appendfsync everysec`. A change to an app is reported as done when it is on the disk.
+//! There are two exceptions. While the store is away, requests may be served without a hold, if so
+//! configured. A request may also be under way when the store goes away for longer than the lease
+//! of its hold. Both are counted when the store is back, even if other requests have used the quota
+//! meanwhile.
 //!
-//! What it does not do: it knows no HTTP and no picture.
+//! # Crashes
+//! A killed process loses the counts of its last fifth of a second. Its holds end with their lease,
+//! five minutes after the request's deadline. A machine that loses power loses the counts of its
+//! last second: SQLite's file reaches the disk twice a second, and a server's with `appendfsync
+//! everysec`. A change to an app is reported as done once it is on the disk.
+//!
+//! This crate knows no HTTP and no picture.
 
 mod accounts;
 mod app;
@@ -34,6 +36,7 @@ mod health;
 mod key;
 mod ledger;
 mod limits;
+mod open;
 mod sqlite;
 mod store;
 mod valkey;
@@ -45,6 +48,5 @@ pub use directory::Caller;
 pub use health::Health;
 pub use key::{InvalidKey, Key, KeyDigest};
 pub use limits::{InvalidLimits, Limits, Rate};
-pub use store::{
-    Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, open, open_in_memory,
-};
+pub use open::{open, open_in_memory};
+pub use store::{Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage};

@@ -1,37 +1,37 @@
-//! How much an app may call.
+//! The quotas and the rate of an app.
 
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-/// How much an app may call; without a number, as much as it likes.
+/// The quotas and the rate of an app. `None` is unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Most counted requests in a day (UTC).
+    /// Maximum counted requests in a day (UTC).
     pub quota_per_day: Option<u64>,
-    /// Most counted requests in a calendar month (UTC).
+    /// Maximum counted requests in a calendar month (UTC).
     pub quota_per_month: Option<u64>,
-    /// How fast requests may come.
+    /// Maximum rate of requests.
     pub rate: Option<Rate>,
 }
 
-/// A token bucket: it holds `burst` tokens at most, a request takes one, `per_minute` come back a
-/// minute, evenly.
+/// A token bucket. It has at most `burst` tokens, a request takes one, and `per_minute` come back
+/// evenly in a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// Tokens that come back in a minute.
     pub per_minute: NonZeroU32,
-    /// Tokens that the bucket holds.
+    /// Maximum tokens in the bucket.
     pub burst: NonZeroU32,
 }
 
 impl Rate {
-    /// The fastest rate, requests a minute. The bucket's clock counts microseconds, and up to this rate
-    /// their rounding makes it faster by a thousandth at most.
+    /// Maximum rate, requests a minute. The bucket counts whole microseconds; up to this rate the
+    /// rounding makes it faster by a thousandth at most.
     const MAX_PER_MINUTE: u32 = 60_000;
-    /// The largest bucket, tokens.
+    /// Maximum bucket, tokens.
     const MAX_BURST: u32 = 1_000_000;
 
     /// The time in which one token comes back, microseconds.
@@ -44,14 +44,14 @@ impl Rate {
         self.token_us() * i64::from(self.burst.get())
     }
 
-    /// Takes a token at `now_us` from a bucket that would have been full at `full_at_us`. Answers when
-    /// it will be full now, and how long until there is a token if there was none, microseconds.
+    /// Takes a token at `now_us` from a bucket that will be full at `full_at_us`. Returns the new
+    /// time at which it will be full, and as an error the wait for a token, microseconds.
     ///
-    /// One number is all the state that a token bucket needs (the generic cell rate algorithm of ATM's
-    /// traffic management, ITU-T I.371). `valkey/enter.lua` has the same arithmetic.
+    /// One number is the whole state of a token bucket (the generic cell rate algorithm of ATM's
+    /// traffic management, ITU-T I.371). `valkey/hold.lua` has the same arithmetic.
     pub(crate) fn take(self, full_at_us: Option<i64>, now_us: i64) -> (i64, Result<(), i64>) {
-        // No emptier than empty: the rate may have been raised, the clock set back. That is kept, or a
-        // bucket that was drained under a slow rate would stay empty for as long as that one takes.
+        // A bucket cannot be emptier than empty, though the rate may have been raised or the clock
+        // set back. Otherwise a bucket that was drained at a slow rate would fill at that rate.
         let full_at_us = full_at_us.unwrap_or(now_us).clamp(now_us, now_us + self.bucket_us());
         let taken_us = full_at_us + self.token_us();
         let wait_us = taken_us - now_us - self.bucket_us();
@@ -59,10 +59,10 @@ impl Rate {
     }
 }
 
-/// The largest quota that is exact in every store (a script of Valkey counts in doubles).
+/// Maximum quota that is exact in every store (Valkey's scripts count in doubles).
 const MAX_QUOTA: u64 = 1_000_000_000_000;
 
-/// A limit cannot be what it is set to.
+/// A limit is out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a quota is {MAX_QUOTA} at most, a rate {} a minute, a burst {}",
@@ -72,10 +72,10 @@ const MAX_QUOTA: u64 = 1_000_000_000_000;
 pub struct InvalidLimits;
 
 impl Limits {
-    /// Whether every store can keep them.
+    /// Checks that every store can keep the limits exactly.
     ///
     /// # Errors
-    /// When one cannot be what it is set to.
+    /// When one is out of range.
     pub fn validate(&self) -> Result<(), InvalidLimits> {
         let quotas = [self.quota_per_day, self.quota_per_month];
         let quotas_hold = quotas.iter().flatten().all(|&quota| quota <= MAX_QUOTA);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_and_then_one_for_each_token_that_comes_back() {
+    fn a_burst_passes_and_then_one_request_for_each_token() {
         let (rate, mut bucket) = (rate(60, 3), Bucket::default());
         let second = 1_000_000;
         for _ in 0..3 {
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(bucket.take(rate, second / 4), Err(3 * second / 4));
         assert_eq!(bucket.take(rate, second), Ok(()));
         assert_eq!(bucket.take(rate, second), Err(second));
-        // Idle for long, it is full again and no fuller.
+        // After a long pause the bucket is full, and no fuller.
         for _ in 0..3 {
             assert_eq!(bucket.take(rate, 3600 * second), Ok(()));
         }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_that_was_drained_under_a_slower_rate_is_no_emptier_than_empty() {
+    fn a_bucket_drained_at_a_slow_rate_fills_at_the_new_rate() {
         let mut bucket = Bucket::default();
         for _ in 0..60 {
             bucket.take(rate(1, 60), 0).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_some_store_could_not_keep_exactly_is_refused() {
+    fn limits_that_a_store_cannot_keep_exactly_are_refused() {
         assert_eq!(Limits::default().validate(), Ok(()));
         let quota = Limits { quota_per_day: Some(MAX_QUOTA + 1), ..Limits::default() };
         assert_eq!(quota.validate(), Err(InvalidLimits));
@@ -152,10 +152,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the arrivals, no window of time lets more pass than a full bucket and what comes
-        /// back meanwhile.
         #[test]
-        fn no_window_lets_more_pass_than_the_bucket_and_what_comes_back(
+        fn no_window_lets_more_pass_than_a_full_bucket_and_the_tokens_that_come_back(
             per_minute in 1..=Rate::MAX_PER_MINUTE,
             burst in 1_u32..50,
             gaps in proptest::collection::vec(0_i64..2_000_000, 1..200),
@@ -166,7 +164,7 @@ mod tests {
                 now += gap;
                 match bucket.take(rate, now) {
                     Ok(()) => passed.push(now),
-                    // Exactly then there is one.
+                    // The token is there exactly after the wait.
                     Err(wait) => {
                         prop_assert!(rate.take(bucket.full_at_us, now + wait - 1).1.is_err());
                         prop_assert!(rate.take(bucket.full_at_us, now + wait).1.is_ok());

@@ -1,8 +1,8 @@
-//! Accounts in a file of this machine's, through SQLite.
+//! Accounts in a file on this machine, through SQLite.
 //!
-//! The file is in write-ahead mode. Counts are written without waiting for the disk, and a thread makes
-//! the disk catch up twice a second: a process that dies loses none of them, a machine that dies those of a
-//! second at most. Changes to apps wait for the disk.
+//! The file is in write-ahead mode. Counts are written without waiting for the disk; a thread
+//! brings them to the disk twice a second. So a process that dies loses no written counts, and a
+//! machine that dies loses at most those of a second. Changes to apps wait for the disk.
 
 mod round;
 mod rows;
@@ -21,47 +21,42 @@ use crate::store::{
     DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, day_text,
 };
 
-/// The longest wait of a request for another process that writes.
+/// Maximum wait of a request while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The longest wait of whoever starts, or changes an app: on a disk that others keep busy, a change takes seconds.
+/// Maximum wait of a start or of a change to an app. On a busy disk such a change takes seconds.
 const PATIENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the disk is made to catch up with counts: with the time that takes, well within the second
-/// that is promised.
+/// Interval of bringing counts to the disk. A machine that dies may lose the counts of a second,
+/// and the write itself takes time.
 const CATCH_UP_EVERY: Duration = Duration::from_millis(500);
 
-/// Every version of the tables, in order. Only ever added to.
+/// The versions of the tables, in order. Existing steps never change.
 const STEPS: &[M<'_>] = &[M::up(include_str!("sqlite/1_accounts.sql"))];
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 
 /// Accounts in a file, or in memory.
 pub(crate) struct Sqlite {
     connection: Connection,
-    /// The file, unless it is all in memory.
-    file: Option<File>,
-    /// The thread that makes the disk catch up, and what ends it when dropped.
+    /// The path of the file, and the file's identity when it was opened: another file may be put
+    /// there later. `None` for accounts in memory.
+    file: Option<(PathBuf, Option<FileIdentity>)>,
+    /// The thread that brings counts to the disk, and the sender that ends it when dropped.
     catching_up: Option<(Sender<()>, JoinHandle<()>)>,
-}
-
-/// A file, and which one it was when it was opened: somebody may put another in its place.
-struct File {
-    path: PathBuf,
-    identity: Option<FileIdentity>,
 }
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
         if let Some((end, thread)) = self.catching_up.take() {
             drop(end);
-            // Whoever closes the file last tidies up, and that should be us. A panic there is no news here.
+            // The last connection to close removes the log, so the thread's must close before ours.
             let _ = thread.join();
         }
     }
 }
 
 impl Sqlite {
-    /// Opens the file at `path`, or makes it.
+    /// Opens the file at `path`, and creates it if it is missing.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         make_private(path)
             .map_err(|source| StoreError::Create { path: path.display().to_string(), source })?;
@@ -79,17 +74,17 @@ impl Sqlite {
     }
 
     fn open_file(path: &Path) -> Result<Self, StoreError> {
-        // Looked at first: a file that is exchanged meanwhile is noticed at the next look.
-        let file = File { path: path.to_owned(), identity: identity(path) };
+        // Read first, so that the next look notices a file that is exchanged meanwhile.
+        let identity = identity(path);
         let mut store = Self::prepare(connect(path)?)?;
-        store.file = Some(file);
+        store.file = Some((path.to_owned(), identity));
         let (end, ended) = bounded::<()>(0);
         let disk = connect(path)?;
         let thread = std::thread::Builder::new()
             .name("accounts-disk".into())
             .spawn(move || {
                 while ended.recv_timeout(CATCH_UP_EVERY) == Err(RecvTimeoutError::Timeout) {
-                    // A disk that fails here fails the next change too, and that is reported.
+                    // A disk that fails here also fails the next change, which reports it.
                     let _ = disk.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
                 }
             })
@@ -111,18 +106,18 @@ impl Sqlite {
         Ok(Self { connection, file: None, catching_up: None })
     }
 
-    /// Whether the file is still at its place. If another is there, what is written beside it is of the
-    /// old one, and would spoil the new.
+    /// Refuses to go on if another file is at the path. The log beside it belongs to the old file,
+    /// and would damage the new one.
     fn check_place(&self) -> Result<(), StoreError> {
         match &self.file {
-            Some(File { path, identity: opened }) if identity(path) != *opened => {
+            Some((path, opened)) if identity(path) != *opened => {
                 Err(StoreError::Moved(path.display().to_string()))
             }
             _ => Ok(()),
         }
     }
 
-    /// Makes a change to apps, and waits for the disk.
+    /// Changes apps in one transaction, and waits for the disk.
     fn change<T>(
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
@@ -142,29 +137,25 @@ impl Sqlite {
     }
 }
 
-/// What tells a file from another that was at its path before.
-#[cfg(unix)]
+/// Device and inode.
 type FileIdentity = (u64, u64);
 
-#[cfg(unix)]
+/// Tells the file at `path` from an earlier one. Systems other than Unix do not let an open file be
+/// moved or removed, so there it only tells whether a file exists.
 fn identity(path: &Path) -> Option<FileIdentity> {
-    use std::os::unix::fs::MetadataExt;
     let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino()))
+    #[cfg(unix)]
+    let identity = {
+        use std::os::unix::fs::MetadataExt;
+        (metadata.dev(), metadata.ino())
+    };
+    #[cfg(not(unix))]
+    let identity = (metadata.is_file().into(), 0);
+    Some(identity)
 }
 
-/// Elsewhere a file that is open cannot be moved or removed.
-#[cfg(not(unix))]
-type FileIdentity = ();
-
-#[cfg(not(unix))]
-fn identity(path: &Path) -> Option<FileIdentity> {
-    path.exists().then_some(())
-}
-
-/// Whether another process may just be making the file what it is to be, or leaving it as the last one:
-/// SQLite does not wait for that by itself, and tables that another has made meanwhile are there at the
-/// next look.
+/// True if the error may come from another process that creates the tables, or that closes the file
+/// as the last one. SQLite does not wait for those by itself.
 fn is_of_another_process(error: &StoreError) -> bool {
     match error {
         StoreError::Migrate(error) => {
@@ -185,8 +176,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Makes an empty file for its owner alone, where there is none. SQLite gives the files beside it the
-/// same permissions.
+/// Creates an empty file, readable by its owner alone, if there is none. SQLite gives the files
+/// beside it the same permissions.
 fn make_private(path: &Path) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
@@ -254,7 +245,7 @@ impl Store for Sqlite {
         let mut usage = Vec::new();
         while let Some(row) = rows.next()? {
             let day = Date::parse(row.get_ref(0)?.as_str().unwrap_or_default(), DAY)
-                .map_err(|_| StoreError::Damaged("a day of its usage is no date"))?;
+                .map_err(|_| StoreError::Damaged("a day of its usage is not a date"))?;
             usage.push(Usage { day, app_id: row.get(1)?, requests: rows::count(row, 2)? });
         }
         Ok(usage)
@@ -268,15 +259,11 @@ impl Store for Sqlite {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let transaction = self.connection.transaction()?;
         round::settle(&transaction, settlement, now)?;
-        let answers = entries
+        let outcomes = entries
             .iter()
-            .map(|entry| round::enter(&transaction, entry))
+            .map(|entry| round::hold(&transaction, entry))
             .collect::<Result<_, _>>()?;
         transaction.commit()?;
-        Ok(answers)
-    }
-
-    fn warnings(&mut self) -> Vec<String> {
-        Vec::new()
+        Ok(outcomes)
     }
 }

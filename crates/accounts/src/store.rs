@@ -1,5 +1,5 @@
-//! What a place where accounts are kept can do. Two do it: a file of this machine's, and a server that
-//! several machines share.
+//! The interface of an accounts store. There are two: a file on this machine (SQLite), and a server
+//! that several machines share (Valkey or Redis).
 
 use std::sync::Arc;
 
@@ -8,19 +8,17 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::app::{App, EditError};
-use crate::config::{Backend, Config, ConfigError};
+use crate::config::ConfigError;
 use crate::key::KeyDigest;
 use crate::limits::Limits;
-use crate::sqlite::Sqlite;
-use crate::valkey::Valkey;
 
-/// A place where accounts are kept. Everything it does is done whole or not at all, also when several
-/// processes do it at once.
+/// An accounts store. Each method takes effect completely or not at all, also when several
+/// processes call it at once.
 pub trait Store: Send {
-    /// A number that changes whenever an app does.
+    /// A number that changes whenever an app changes.
     ///
     /// # Errors
-    /// When the store cannot be reached or read, here and below.
+    /// When the store cannot be reached or read. All other methods fail for this reason too.
     fn version(&mut self) -> Result<i64, StoreError>;
 
     /// Every app, by id.
@@ -29,190 +27,173 @@ pub trait Store: Send {
     /// As above.
     fn apps(&mut self) -> Result<Vec<App>, StoreError>;
 
-    /// Adds an app, and comes back when it would survive a crash.
+    /// Adds an app. It returns once the app would survive a crash.
     ///
     /// # Errors
-    /// [`StoreError::AppExists`] when there is one of this id, or as above.
+    /// [`StoreError::AppExists`] when the id is taken, or as above.
     fn create(&mut self, app: &App) -> Result<(), StoreError>;
 
-    /// Changes an app as `edit` says, which may be asked more than once, and comes back when the change
+    /// Changes an app with `edit`, which may be called more than once. It returns once the change
     /// would survive a crash.
     ///
     /// # Errors
     /// [`StoreError::UnknownApp`], [`StoreError::Edit`] when `edit` fails, or as above.
     fn edit(&mut self, app_id: &str, edit: &mut Edit<'_>) -> Result<App, StoreError>;
 
-    /// Removes an app and its keys. What it used stays on record.
+    /// Removes an app and its keys. Its usage stays on record.
     ///
     /// # Errors
     /// [`StoreError::UnknownApp`], or as above.
     fn delete(&mut self, app_id: &str) -> Result<(), StoreError>;
 
-    /// What was counted from day to day, both included, by day and app.
+    /// Counted requests from one day to another, both included, ordered by day and app.
     ///
     /// # Errors
     /// As above.
     fn usage(&mut self, from: Date, to: Date) -> Result<Vec<Usage>, StoreError>;
 
-    /// Settles what is over, then lets in who may be let in, in order: one answer an entry. Without
-    /// entries it still writes, so that whoever gets no error knows that the store can be written to.
+    /// Makes the settlement, then holds quota for the entries in order, with one result for each.
+    /// It writes even without entries, so that success proves that the store can be written to.
     ///
     /// # Errors
-    /// As above. The settlement may then have been made or not: handed in again as it was, it is made
-    /// once. Entries may have been let in or not: their holds are to be released.
+    /// As above. It is then unknown whether the settlement was made and whether quota is held. The
+    /// caller posts the same settlement again, which is made once, and releases the holds of the
+    /// entries.
     fn post(
         &mut self,
         settlement: &Settlement,
         entries: &[Entry],
     ) -> Result<Vec<Result<(), LimitReached>>, StoreError>;
 
-    /// The time that the store goes by, where it has a clock of its own.
+    /// The store's time, if it has a clock of its own.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// As above.
     fn now(&mut self) -> Result<Option<OffsetDateTime>, StoreError> {
         Ok(None)
     }
 
-    /// What an operator should know about this store, in sentences.
-    fn warnings(&mut self) -> Vec<String>;
+    /// Warnings for the operator about this store, in sentences.
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A change to an app.
 pub type Edit<'a> = dyn FnMut(&mut App) -> Result<(), EditError> + 'a;
 
-/// A request that asks to be let in. If it is, one of the app's quota is held for it until it is settled
-/// or the lease ends.
+/// A request for which quota is to be held. The hold lasts until it is released or until its lease
+/// ends.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Names the hold.
+    /// The hold's id.
     pub hold: Uuid,
-    /// Who asks.
+    /// The calling app.
     pub app_id: Arc<str>,
-    /// How much that app may.
+    /// The app's limits.
     pub limits: Limits,
-    /// When it came.
+    /// Arrival of the request.
     pub at: OffsetDateTime,
-    /// When its hold ends if it is never settled.
+    /// End of the hold if it is never released.
     pub lease_ends_at: OffsetDateTime,
 }
 
-/// What is over since the last one.
+/// The requests that have ended since the process's last settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
-    /// The process that settles, by a name of its own.
+    /// A random id of the process.
     pub process: Uuid,
-    /// Higher than that of its last one.
+    /// Grows with each settlement of the process.
     pub sequence: u64,
-    /// Requests that were answered, by app and by the day on which they came.
+    /// Counted requests, by app and by the day of their arrival.
     pub counts: Vec<(Arc<str>, Date, u64)>,
-    /// Holds that end, counted or not.
+    /// Holds that end, of counted and of other requests.
     pub released: Vec<(Arc<str>, Uuid)>,
-    /// Keys that were used, by app, and when last.
+    /// Keys that were used, with app and time of the last use.
     pub used_keys: Vec<(Arc<str>, KeyDigest, OffsetDateTime)>,
 }
 
-/// Which limit keeps a request out.
+/// The limit that refuses a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitReached {
     /// The app's quota for the day (UTC) is spent or held.
     DayQuotaSpent,
-    /// Its quota for the month (UTC) is.
+    /// The app's quota for the month (UTC) is spent or held.
     MonthQuotaSpent,
-    /// Its bucket is empty; there is a token again after this long, microseconds.
+    /// The app's token bucket is empty.
     TooFast {
-        /// Above 0.
+        /// Time until the next token, microseconds; above 0.
         wait_us: i64,
     },
 }
 
-/// What an app used on a day.
+/// The usage of an app on one day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Usage {
     /// The day (UTC).
     pub day: Date,
     /// The app.
     pub app_id: String,
-    /// Requests that were let in and answered 200.
+    /// Requests that were answered 200.
     pub requests: u64,
 }
 
-/// Why a store could not do as asked.
+/// Why a store failed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StoreError {
-    /// There is an app of this id.
+    /// The app's id is taken.
     #[error("there is an app `{0}` already")]
     AppExists(String),
-    /// There is none.
+    /// No app has this id.
     #[error("there is no app `{0}`")]
     UnknownApp(String),
-    /// The app cannot be changed so.
+    /// The change is refused.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// The configuration names a store that cannot be.
+    /// The store's configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The file cannot be made.
+    /// The file cannot be created.
     #[error("the accounts file {path} cannot be made")]
     Create {
         /// The file.
         path: String,
-        /// Why not.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// What is kept there is of a later version, or is no accounts store.
+    /// The store is of a later version, or the file is not an accounts store.
     #[error("the accounts store cannot be brought to this version")]
     Migrate(#[source] rusqlite_migration::Error),
-    /// SQLite says no.
+    /// SQLite's error.
     #[error("the accounts file cannot be used")]
     Sqlite(#[from] rusqlite::Error),
-    /// Valkey cannot be reached or says no.
+    /// Valkey cannot be reached, or its error.
     #[error("the accounts server cannot be used")]
     Valkey(#[from] redis::RedisError),
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     #[error("the thread for accounts could not be started")]
     Thread(#[source] std::io::Error),
-    /// Somebody has moved, removed or exchanged the file under us.
+    /// The file was moved, removed or exchanged while it was open.
     #[error(
-        "the accounts file {0} was moved, removed or exchanged while it was in use; end every process \
-         that uses it, remove {0}-wal and {0}-shm, and start again"
+        "the accounts file {0} was moved, removed or exchanged while it was in use; end every \
+         process that uses it, remove {0}-wal and {0}-shm, and start again"
     )]
     Moved(String),
-    /// What is kept there does not make sense.
+    /// A stored value is invalid.
     #[error("the accounts store is damaged: {0}")]
     Damaged(&'static str),
 }
 
-/// Opens the store that `config` names. A file is made where there is none, readable by its owner alone.
-///
-/// # Errors
-/// When it cannot be.
-pub fn open(config: &Config) -> Result<Box<dyn Store>, StoreError> {
-    Ok(match config.backend {
-        Backend::Sqlite => Box::new(Sqlite::open(&config.database)?),
-        Backend::Valkey => Box::new(Valkey::connect(&config.valkey)?),
-    })
-}
-
-/// A store that is gone with the process, for demonstrations.
-///
-/// # Errors
-/// When there is no memory for it.
-pub fn open_in_memory() -> Result<Box<dyn Store>, StoreError> {
-    Ok(Box::new(Sqlite::in_memory()?))
-}
-
-/// A day as stores and reports write it, `2026-11-23`.
+/// The format of a day in stores and reports, `2026-11-23`.
 pub(crate) const DAY: &[time::format_description::BorrowedFormatItem<'static>] =
     time::macros::format_description!("[year]-[month]-[day]");
 
-/// `day` in that form.
+/// `day` in the format [`DAY`].
 pub(crate) fn day_text(day: Date) -> String {
     day.format(DAY).expect("a date has a year, a month and a day")
 }
 
-/// The first day of its month.
+/// The first day of the month of `day`.
 pub(crate) fn month_start(day: Date) -> Date {
     day.replace_day(1).expect("every month has a first day")
 }

@@ -1,19 +1,22 @@
 //! Accounts on a Valkey or Redis server, for replicas on several machines.
 //!
-//! | key | holds |
+//! | key | value |
 //! |---|---|
 //! | `apps` | a hash: each app as JSON, by id |
-//! | `version` | goes up whenever an app changes |
+//! | `version` | a number that grows whenever an app changes |
 //! | `usage:APP` | a hash: counted requests by day (`2026-11-23`) and by month (`2026-11`) |
 //! | `metered` | the set of apps that have usage |
-//! | `holds:APP` | a sorted set: requests that were let in and are not over, by the end of their lease |
-//! | `bucket:APP` | when the app's token bucket is full, microseconds; gone when it is |
+//! | `holds:APP` | a sorted set: the app's holds, by the end of their lease |
+//! | `bucket:APP` | when the app's token bucket will be full, microseconds; it expires then |
 //! | `key_used` | a hash: when a key was last used, seconds, by app and digest |
-//! | `outbox:PROCESS` | the last settlement of a process that was made |
+//! | `outbox:PROCESS` | the sequence number of the process's last settlement |
 //!
-//! Letting in and settling are one script each, which the server runs whole. The scripts name keys by
-//! app, so a cluster that spreads keys over servers will not do; one primary, with replicas, will.
+//! Holding quota and settling are one script each, which the server runs atomically. The scripts
+//! compose key names, so a cluster that spreads keys over servers does not work. One primary with
+//! replicas does.
 
+mod durability;
+mod keys;
 mod round;
 
 use std::collections::HashMap;
@@ -23,14 +26,11 @@ use redis::{Client, Commands, Connection, RedisError};
 use secrecy::ExposeSecret;
 use time::{Date, OffsetDateTime};
 
+use self::durability::{Info, wait_for_disk};
+use self::keys::{Keys, use_of};
 use crate::app::App;
 use crate::config::ValkeyConfig;
-use crate::key::KeyDigest;
 use crate::store::{DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage};
-
-/// How long `appendfsync everysec` may take to reach the disk: a second, and one more while the disk is
-/// busy (the server's own bound).
-const EVERYSEC: Duration = Duration::from_secs(2);
 
 /// Accounts on a server.
 pub(crate) struct Valkey {
@@ -38,26 +38,6 @@ pub(crate) struct Valkey {
     connection: Option<Connection>,
     timeout: Duration,
     keys: Keys,
-}
-
-/// The names of keys.
-#[derive(Clone)]
-struct Keys {
-    prefix: String,
-}
-
-impl Keys {
-    fn named(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
-    }
-
-    fn outbox(&self, settlement: &Settlement) -> String {
-        format!("{}outbox:{}", self.prefix, settlement.process)
-    }
-
-    fn of_app(&self, name: &str, app_id: &str) -> String {
-        format!("{}{name}:{app_id}", self.prefix)
-    }
 }
 
 impl Valkey {
@@ -76,7 +56,7 @@ impl Valkey {
             timeout: Duration::from_millis(config.timeout_ms),
             keys: Keys { prefix: config.key_prefix.clone() },
         };
-        // A server that wants to know who is there says so at the first question.
+        // A server that needs another login refuses the first command.
         store.version()?;
         Ok(store)
     }
@@ -88,29 +68,29 @@ impl Valkey {
         Ok(connection)
     }
 
-    /// Asks what may be asked twice. A connection that was closed meanwhile is made anew.
+    /// Runs a query that may be repeated. A connection that the server has closed is opened anew.
     fn ask<T>(
         &mut self,
-        question: impl Fn(&mut Connection, &Keys) -> Result<T, RedisError>,
+        query: impl Fn(&mut Connection, &Keys) -> Result<T, RedisError>,
     ) -> Result<T, StoreError> {
         if let Some(mut connection) = self.connection.take() {
-            match question(&mut connection, &self.keys) {
-                Ok(answer) => {
+            match query(&mut connection, &self.keys) {
+                Ok(reply) => {
                     self.connection = Some(connection);
-                    return Ok(answer);
+                    return Ok(reply);
                 }
                 Err(error) if error.is_timeout() => return Err(error.into()),
                 Err(_) => {}
             }
         }
         let mut connection = self.fresh()?;
-        let answer = question(&mut connection, &self.keys)?;
+        let reply = query(&mut connection, &self.keys)?;
         self.connection = Some(connection);
-        Ok(answer)
+        Ok(reply)
     }
 
-    /// Changes apps, on a connection of its own, unless one has changed meanwhile: then once more. Waits
-    /// for the server's disk.
+    /// Changes apps on a connection of its own, and waits for the server's disk. If an app has
+    /// changed meanwhile, `change` is called again.
     fn change<T>(
         &mut self,
         mut change: impl FnMut(&mut Connection, &mut redis::Pipeline, &Keys) -> Result<T, StoreError>,
@@ -129,64 +109,16 @@ impl Valkey {
                 }
             }
         })??;
-        self.wait_for_disk(&mut connection);
+        wait_for_disk(&mut connection, self.timeout);
         Ok(outcome)
     }
-
-    /// Comes back when what was written is on the server's disk, if it keeps anything there, or says
-    /// that this is not known.
-    fn wait_for_disk(&self, connection: &mut Connection) {
-        // Or the client would give up before the server answers.
-        let _ = connection.set_read_timeout(Some(EVERYSEC + self.timeout));
-        let mut wait = redis::cmd("WAITAOF");
-        wait.arg(1).arg(0).arg(EVERYSEC.as_millis() as u64);
-        let is_known = match wait.query::<(u64, u64)>(connection) {
-            Ok((local, _)) => local > 0,
-            // Servers before 7.2 do not know the command, others do not allow it, and those without a
-            // log refuse it.
-            Err(_) => match info(connection) {
-                Ok(before) if !keeps_log(&before) => true,
-                _ => {
-                    std::thread::sleep(EVERYSEC);
-                    info(connection).is_ok_and(|now| is_on_disk(&now))
-                }
-            },
-        };
-        if !is_known {
-            tracing::warn!(
-                "the change is made; the accounts server does not say that it is on disk"
-            );
-        }
-    }
-}
-
-/// Whether everything that was written more than a moment ago is on the disk.
-fn is_on_disk(info: &HashMap<String, String>) -> bool {
-    let holds = |key: &str, value: &str| info.get(key).is_some_and(|held| held == value);
-    holds("aof_last_write_status", "ok") && holds("aof_pending_bio_fsync", "0")
-}
-
-/// What the server says of itself.
-fn info(connection: &mut Connection) -> Result<HashMap<String, String>, RedisError> {
-    let text: String = redis::cmd("INFO").query(connection)?;
-    let pairs = text.lines().filter_map(|line| line.split_once(':'));
-    Ok(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
-}
-
-fn keeps_log(info: &HashMap<String, String>) -> bool {
-    info.get("aof_enabled").is_some_and(|enabled| enabled == "1")
-}
-
-/// The field of `key_used` that a key has. Ids hold no blanks.
-fn use_of(app_id: &str, digest: &KeyDigest) -> String {
-    format!("{app_id} {}", digest.to_hex())
 }
 
 fn parse(text: &str) -> Result<App, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Damaged("a stored app cannot be parsed"))
 }
 
-/// What is stored of an app: when its keys were used is stored apart.
+/// The stored form of an app. The last uses of its keys are stored apart.
 fn record_of(app: &App) -> String {
     let mut app = app.clone();
     for key in &mut app.keys {
@@ -235,9 +167,9 @@ impl Store for Valkey {
             let text: Option<String> = connection.hget(keys.named("apps"), app_id)?;
             let text = text.ok_or_else(|| StoreError::UnknownApp(app_id.to_owned()))?;
             let mut app = parse(&text)?;
-            let before = app.keys.clone();
+            let old_keys = app.keys.clone();
             edit(&mut app)?;
-            for key in before {
+            for key in old_keys {
                 if !app.keys.iter().any(|kept| kept.digest == key.digest) {
                     pipeline.hdel(keys.named("key_used"), use_of(app_id, &key.digest)).ignore();
                 }
@@ -277,7 +209,7 @@ impl Store for Valkey {
         let mut usage = Vec::new();
         for (app_id, counts) in of_apps {
             for (text, requests) in counts {
-                // A month is no day.
+                // Months do not parse as a day.
                 if let Ok(day) = Date::parse(&text, DAY)
                     && (from..=to).contains(&day)
                 {
@@ -294,53 +226,30 @@ impl Store for Valkey {
         settlement: &Settlement,
         entries: &[Entry],
     ) -> Result<Vec<Result<(), LimitReached>>, StoreError> {
-        let answers = self.ask(|connection, keys| {
-            let answers: Vec<Vec<redis::Value>> =
+        let replies = self.ask(|connection, keys| {
+            let replies: Vec<Vec<redis::Value>> =
                 round::pipeline(keys, settlement, entries).query(connection)?;
-            answers.iter().map(|answer| round::read(answer)).collect::<Result<Vec<_>, _>>()
+            replies.iter().map(|reply| round::read(reply)).collect::<Result<Vec<_>, _>>()
         })?;
-        answers.into_iter().map(round::understand).collect()
+        replies.into_iter().map(round::outcome).collect()
     }
 
     fn now(&mut self) -> Result<Option<OffsetDateTime>, StoreError> {
         let (seconds, _): (i64, i64) = self.ask(|it, _| redis::cmd("TIME").query(it))?;
         let now = OffsetDateTime::from_unix_timestamp(seconds);
-        now.map(Some).map_err(|_| StoreError::Damaged("the server's time is none"))
+        now.map(Some).map_err(|_| StoreError::Damaged("the server's time is out of range"))
     }
 
     fn warnings(&mut self) -> Vec<String> {
-        let Ok(info) = self.ask(|connection, _| info(connection)) else {
+        let Ok(info) = self.ask(|connection, _| Info::read(connection)) else {
             let unknown =
                 "the accounts server does not say (INFO) whether it may lose what it keeps";
             return vec![unknown.to_owned()];
         };
-        // Not every user may ask this.
+        // Some users may not ask for the configuration.
         let policy: Result<Vec<String>, _> = self.ask(|connection, _| {
             redis::cmd("CONFIG").arg("GET").arg("appendfsync").query(connection)
         });
-        let mut warnings = Vec::new();
-        if keeps_log(&info) && policy.is_ok_and(|pair| pair.last().is_some_and(|p| p == "no")) {
-            warnings.push(
-                "the accounts server does not say when its log reaches the disk: a machine that loses \
-                 power may lose credentials and counts; set `appendfsync everysec` there"
-                    .to_owned(),
-            );
-        }
-        if !keeps_log(&info) {
-            warnings.push(
-                "the accounts server keeps no append-only file: when it ends, credentials and counts \
-                 may be lost; set `appendonly yes` and `appendfsync everysec` there"
-                    .to_owned(),
-            );
-        }
-        let is_bounded = info.get("maxmemory").is_some_and(|bytes| bytes != "0");
-        if is_bounded && info.get("maxmemory_policy").is_some_and(|policy| policy != "noeviction") {
-            warnings.push(
-                "the accounts server may evict credentials and counts when its memory is full; set \
-                 `maxmemory-policy noeviction` there"
-                    .to_owned(),
-            );
-        }
-        warnings
+        info.warnings(policy.is_ok_and(|pair| pair.last().is_some_and(|policy| policy == "no")))
     }
 }

@@ -1,4 +1,4 @@
-//! Letting in and counting while requests are served, by several at once and through outages.
+//! Holding and counting quota with several services at once and through outages of the store.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -22,7 +22,7 @@ fn start(config: &Config) -> Accounts {
     Accounts::start(store, config.when_unavailable, DEADLINE).unwrap()
 }
 
-/// Makes an app with these limits, and gives back its key.
+/// Creates an app with these limits, and returns its key.
 fn create(config: &Config, id: &str, limits: Limits) -> Key {
     let key = Key::generate();
     let app = App::new(id, "", limits, &key).unwrap();
@@ -30,28 +30,28 @@ fn create(config: &Config, id: &str, limits: Limits) -> Key {
     key
 }
 
-async fn admit(accounts: &Accounts, id: &str, key: &Key) -> Result<Hold, Denial> {
+async fn hold(accounts: &Accounts, id: &str, key: &Key) -> Result<Hold, Denial> {
     let caller = accounts.identify(id.as_bytes(), key.reveal().as_bytes()).expect("it may call");
-    accounts.admit(&caller).await
+    accounts.hold(&caller).await
 }
 
-/// What was counted for everyone, today and yesterday: a test may run past midnight.
+/// Counted requests of all apps, today and yesterday: a test may run past midnight.
 fn counted(config: &Config) -> u64 {
     let today = OffsetDateTime::now_utc().date();
     let usage = accounts::open(config).unwrap().usage(today.previous_day().unwrap(), today);
     usage.unwrap().iter().map(|usage| usage.requests).sum()
 }
 
-/// Waits until `holds`; a change must act within a second, so that is how long.
-fn within_a_second(mut holds: impl FnMut() -> bool) {
+/// Waits until `condition` is true, but not longer than the second within which a change must act.
+fn within_a_second(mut condition: impl FnMut() -> bool) {
     let began = Instant::now();
-    while !holds() {
+    while !condition() {
         assert!(began.elapsed() < Duration::from_secs(1), "it takes longer than a second");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// A configuration for each kind of store, with the server that one needs.
+/// Runs `test` with a configuration for each kind of store.
 fn each_store(test: impl Fn(&Config)) {
     let directory = tempfile::tempdir().unwrap();
     test(&Config { database: directory.path().join("accounts.db"), ..Config::default() });
@@ -71,13 +71,13 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn quota(per_day: u64) -> Limits {
-    // A month may end while this runs; the day's quota is what stops.
+    // A month may end while a test runs, so the tests use the day's quota.
     Limits { quota_per_day: Some(per_day), ..Limits::default() }
 }
 
-/// 10,000 requests by two services over one store. A fifth is let in and then not answered.
+/// 10,000 requests at two services over one store. A fifth of them is held and then not counted.
 #[test]
-fn no_count_is_lost_or_doubled_and_no_quota_overdrawn_however_many_come_at_once() {
+fn concurrent_requests_lose_no_count_double_none_and_overdraw_no_quota() {
     each_store(|config| {
         let key = Arc::new(create(config, "one", quota(6000)));
         let services = [Arc::new(start(config)), Arc::new(start(config))];
@@ -91,7 +91,7 @@ fn no_count_is_lost_or_doubled_and_no_quota_overdrawn_however_many_come_at_once(
                 let counters = Arc::clone(&counters);
                 runtime.spawn(async move {
                     for i in 0..100 {
-                        match admit(&accounts, "one", &key).await {
+                        match hold(&accounts, "one", &key).await {
                             Ok(hold) if i % 5 == 0 => {
                                 tokio::task::yield_now().await;
                                 drop(hold);
@@ -114,8 +114,8 @@ fn no_count_is_lost_or_doubled_and_no_quota_overdrawn_however_many_come_at_once(
         for task in tasks {
             runtime.block_on(task).unwrap();
         }
-        // What was given back can be had again, to the last one.
-        while let Ok(hold) = runtime.block_on(admit(&services[0], "one", &key)) {
+        // All quota that was given back can be held again.
+        while let Ok(hold) = runtime.block_on(hold(&services[0], "one", &key)) {
             hold.count();
             counters.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -135,7 +135,7 @@ fn every_change_acts_within_a_second() {
         let runtime = runtime();
         let accounts = start(config);
         let knows = |key: &Key| accounts.identify(b"one", key.reveal().as_bytes()).is_some();
-        let denial = |key: &Key| runtime.block_on(admit(&accounts, "one", key)).err();
+        let denial = |key: &Key| runtime.block_on(hold(&accounts, "one", key)).err();
         let mut operator = accounts::open(config).unwrap();
 
         let old = create(config, "one", Limits::default());
@@ -149,8 +149,8 @@ fn every_change_acts_within_a_second() {
         assert_eq!(denial(&new), None);
         operator.edit("one", &mut |app| app.limit(quota(0))).unwrap();
         within_a_second(|| denial(&new) == Some(Denial::Limit(LimitReached::DayQuotaSpent)));
-        let one = NonZeroU32::new(1).unwrap();
-        let rate = Limits { rate: Some(Rate { per_minute: one, burst: one }), ..quota(1000) };
+        let single = NonZeroU32::new(1).unwrap();
+        let rate = Limits { rate: Some(Rate { per_minute: single, burst: single }), ..quota(1000) };
         operator.edit("one", &mut |app| app.limit(rate)).unwrap();
         within_a_second(|| {
             matches!(denial(&new), Some(Denial::Limit(LimitReached::TooFast { .. })))
@@ -163,16 +163,16 @@ fn every_change_acts_within_a_second() {
             .unwrap();
         within_a_second(|| denial(&new) == Some(Denial::Disabled));
         let last_use = || accounts::open(config).unwrap().apps().unwrap()[0].last_used_at();
-        let before = last_use();
+        let earlier_use = last_use();
         std::thread::sleep(Duration::from_secs(1));
         assert_eq!(denial(&new), Some(Denial::Disabled));
-        within_a_second(|| last_use() > before);
+        within_a_second(|| last_use() > earlier_use);
         operator.delete("one").unwrap();
         within_a_second(|| !knows(&new));
     });
 }
 
-/// As `sqlite3 accounts.db ".restore copy.db"` does it, under a service that goes on.
+/// As `sqlite3 accounts.db ".restore copy.db"` does it, while a service is running.
 #[test]
 fn a_backup_that_is_restored_into_the_file_acts_within_a_second() {
     use rusqlite::Connection;
@@ -198,52 +198,52 @@ fn a_backup_that_is_restored_into_the_file_acts_within_a_second() {
     within_a_second(|| knows("new", &new));
     all(&copy, &mut file);
     within_a_second(|| !knows("new", &new));
-    runtime.block_on(admit(&accounts, "old", &old)).unwrap().count();
+    runtime.block_on(hold(&accounts, "old", &old)).unwrap().count();
     within_a_second(|| counted(&config) == 1);
 }
 
 #[test]
-fn what_is_counted_is_on_record_within_a_second_and_at_the_end() {
+fn counts_are_stored_within_a_second_and_at_the_end() {
     each_store(|config| {
         let runtime = runtime();
         let key = create(config, "one", Limits::default());
         let accounts = start(config);
-        runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+        runtime.block_on(hold(&accounts, "one", &key)).unwrap().count();
         within_a_second(|| counted(config) == 1);
         let used = || accounts::open(config).unwrap().apps().unwrap()[0].last_used_at();
         within_a_second(|| used().is_some());
-        runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
-        drop(runtime.block_on(admit(&accounts, "one", &key)).unwrap());
+        runtime.block_on(hold(&accounts, "one", &key)).unwrap().count();
+        drop(runtime.block_on(hold(&accounts, "one", &key)).unwrap());
         assert!(accounts.health().is_good());
         accounts.close();
         assert_eq!(accounts.health(), Health { is_alive: false, is_up: true, errors: 0 });
         assert_eq!(counted(config), 2);
         let caller = accounts.identify(b"one", key.reveal().as_bytes()).unwrap();
-        let after = runtime.block_on(accounts.admit(&caller)).err();
+        let after = runtime.block_on(accounts.hold(&caller)).err();
         assert_eq!(after, Some(Denial::Unavailable));
 
-        // Nobody would count what is served after the end, whatever is configured.
+        // Nothing counts requests after the end, so none is served, also not with `serve`.
         let store = accounts::open(config).unwrap();
         let serving = Accounts::start(store, WhenUnavailable::Serve, DEADLINE).unwrap();
         serving.close();
-        let after = runtime.block_on(serving.admit(&caller)).err();
+        let after = runtime.block_on(serving.hold(&caller)).err();
         assert_eq!(after, Some(Denial::Unavailable));
     });
 }
 
-/// A caller who hangs up while the store is asked holds nothing.
+/// A caller may hang up while the store decides.
 #[test]
-fn a_request_that_is_given_up_while_it_waits_is_given_back() {
+fn a_request_that_is_given_up_while_it_waits_gives_its_quota_back() {
     each_store(|config| {
         let runtime = runtime();
         let key = create(config, "one", quota(1));
         let accounts = start(config);
         for _ in 0..50 {
             let caller = accounts.identify(b"one", key.reveal().as_bytes()).unwrap();
-            // Asked once and given up, whatever it said.
-            drop(accounts.admit(&caller).now_or_never());
+            // The request is sent, and given up at once.
+            drop(accounts.hold(&caller).now_or_never());
         }
-        runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+        runtime.block_on(hold(&accounts, "one", &key)).unwrap().count();
     });
 }
 
@@ -253,75 +253,76 @@ fn while_the_store_is_away_requests_are_refused_and_then_served_again() {
     let runtime = runtime();
     let key = create(&config, "one", quota(3));
     let accounts = start(&config);
-    let held = runtime.block_on(admit(&accounts, "one", &key)).unwrap();
-    let given_back = runtime.block_on(admit(&accounts, "one", &key)).unwrap();
+    let held = runtime.block_on(hold(&accounts, "one", &key)).unwrap();
+    let given_back = runtime.block_on(hold(&accounts, "one", &key)).unwrap();
     assert_eq!(accounts.health(), Health { is_alive: true, is_up: true, errors: 0 });
     server.kill();
     for _ in 0..20 {
-        let denial = runtime.block_on(admit(&accounts, "one", &key)).err();
+        let denial = runtime.block_on(hold(&accounts, "one", &key)).err();
         assert_eq!(denial, Some(Denial::Unavailable));
     }
     let Health { is_alive, is_up, errors } = accounts.health();
     assert_eq!((is_alive, is_up, errors > 0), (true, false, true), "{errors} errors");
-    // These were let in before; what became of them is told when there is someone to tell.
+    // These were held before the store went away. They are settled when it is back.
     held.count();
     drop(given_back);
     std::thread::sleep(Duration::from_millis(500));
     server.start_again();
     let mut after = None;
     within_a_second(|| {
-        after = runtime.block_on(admit(&accounts, "one", &key)).ok();
+        after = runtime.block_on(hold(&accounts, "one", &key)).ok();
         after.is_some()
     });
     after.unwrap().count();
     assert!(accounts.health().is_good(), "{:?}", accounts.health());
-    runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
-    let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
+    runtime.block_on(hold(&accounts, "one", &key)).unwrap().count();
+    let spent = runtime.block_on(hold(&accounts, "one", &key)).err();
     assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));
     assert_eq!(counted(&config), 3);
 }
 
-/// It neither answers nor ends connections, and later does all that it was asked to meanwhile.
+/// The store neither replies nor closes connections, and later carries out all commands of the
+/// meantime.
 #[test]
-fn a_store_that_hangs_holds_nobody_up_and_leaves_nothing_held() {
+fn a_store_that_hangs_delays_no_request_and_leaves_no_hold() {
     let Some((mut config, server)) = shared(&[]) else { return };
     config.valkey.timeout_ms = 300;
     let runtime = runtime();
     let key = create(&config, "one", quota(3));
     let accounts = start(&config);
-    runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
+    runtime.block_on(hold(&accounts, "one", &key)).unwrap().count();
     within_a_second(|| counted(&config) == 1);
     server.freeze();
-    // These are under way when it falls silent, as many as come at once.
+    // These requests are under way when the store stops.
     let waiting: Vec<_> = (0..5)
         .map(|_| {
             let caller = accounts.identify(b"one", key.reveal().as_bytes()).unwrap();
-            async { accounts.admit(&{ caller }).await.err() }
+            async { accounts.hold(&{ caller }).await.err() }
         })
         .collect();
     for denial in runtime.block_on(async { futures_util::future::join_all(waiting).await }) {
         assert_eq!(denial, Some(Denial::Unavailable));
     }
-    // Whoever comes later is told at once.
+    // Later requests are refused at once.
     let began = Instant::now();
     for _ in 0..100 {
-        let denial = runtime.block_on(admit(&accounts, "one", &key)).err();
+        let denial = runtime.block_on(hold(&accounts, "one", &key)).err();
         assert_eq!(denial, Some(Denial::Unavailable));
     }
     assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
     server.thaw();
     let mut holds = Vec::new();
     within_a_second(|| {
-        holds.extend(runtime.block_on(admit(&accounts, "one", &key)).ok());
+        holds.extend(runtime.block_on(hold(&accounts, "one", &key)).ok());
         holds.len() == 2
     });
-    let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
+    let spent = runtime.block_on(hold(&accounts, "one", &key)).err();
     assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));
 }
 
-/// Full, or a replica that took over by mistake: it can be read and not written to.
+/// As a full server, or a replica that took over by mistake.
 #[test]
-fn a_store_that_cannot_be_written_to_is_away() {
+fn a_store_that_cannot_be_written_counts_as_away() {
     let Some((config, server)) = shared(&[]) else { return };
     let runtime = runtime();
     let key = create(&config, "one", quota(3));
@@ -333,15 +334,15 @@ fn a_store_that_cannot_be_written_to_is_away() {
     set("1");
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(700) {
-        let denial = runtime.block_on(admit(&accounts, "one", &key)).err();
+        let denial = runtime.block_on(hold(&accounts, "one", &key)).err();
         assert_eq!(denial, Some(Denial::Unavailable));
     }
     set("0");
-    within_a_second(|| runtime.block_on(admit(&accounts, "one", &key)).is_ok());
+    within_a_second(|| runtime.block_on(hold(&accounts, "one", &key)).is_ok());
 }
 
 #[test]
-fn if_so_configured_known_apps_are_served_meanwhile_and_counted_later() {
+fn with_serve_known_apps_are_served_while_the_store_is_away_and_counted_later() {
     let Some((mut config, mut server)) = shared(&["--appendonly", "yes"]) else { return };
     config.when_unavailable = WhenUnavailable::Serve;
     let runtime = runtime();
@@ -349,15 +350,15 @@ fn if_so_configured_known_apps_are_served_meanwhile_and_counted_later() {
     let accounts = start(&config);
     server.kill();
     for _ in 0..20 {
-        runtime.block_on(admit(&accounts, "one", &key)).unwrap().count();
-        drop(runtime.block_on(admit(&accounts, "one", &key)).unwrap());
+        runtime.block_on(hold(&accounts, "one", &key)).unwrap().count();
+        drop(runtime.block_on(hold(&accounts, "one", &key)).unwrap());
     }
     assert!(accounts.identify(b"two", key.reveal().as_bytes()).is_none());
     server.start_again();
     within_a_second(|| counted(&config) == 20);
-    let spent = runtime.block_on(admit(&accounts, "one", &key)).err();
+    let spent = runtime.block_on(hold(&accounts, "one", &key)).err();
     assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));
-    // A disabled app stays out, store or not.
+    // A disabled app is refused, also while the store is away.
     let mut operator = accounts::open(&config).unwrap();
     operator
         .edit("one", &mut |app| {
@@ -365,21 +366,21 @@ fn if_so_configured_known_apps_are_served_meanwhile_and_counted_later() {
             Ok(())
         })
         .unwrap();
-    let denial = || runtime.block_on(admit(&accounts, "one", &key)).err();
+    let denial = || runtime.block_on(hold(&accounts, "one", &key)).err();
     within_a_second(|| denial() == Some(Denial::Disabled));
     server.kill();
     assert_eq!(denial(), Some(Denial::Disabled));
 }
 
 #[test]
-fn what_is_kept_in_memory_alone_counts_as_well() {
+fn a_store_in_memory_counts_too() {
     let mut store = accounts::open_in_memory().unwrap();
     let key = Key::generate();
     store.create(&App::new("demo", "", quota(2), &key).unwrap()).unwrap();
     let accounts = Accounts::start(store, WhenUnavailable::Refuse, DEADLINE).unwrap();
     let runtime = runtime();
-    runtime.block_on(admit(&accounts, "demo", &key)).unwrap().count();
-    runtime.block_on(admit(&accounts, "demo", &key)).unwrap().count();
-    let spent = runtime.block_on(admit(&accounts, "demo", &key)).err();
+    runtime.block_on(hold(&accounts, "demo", &key)).unwrap().count();
+    runtime.block_on(hold(&accounts, "demo", &key)).unwrap().count();
+    let spent = runtime.block_on(hold(&accounts, "demo", &key)).err();
     assert_eq!(spent, Some(Denial::Limit(LimitReached::DayQuotaSpent)));
 }

@@ -1,13 +1,13 @@
-//! One scorer: a model, the region it sees and the buffers it works in.
+//! One scorer of a pack: a model, the region that it sees, and its buffers.
 
 use std::sync::Arc;
 
-use frame::{Frame, Rect, Resampler, Size};
+use frame::{Frame, Rect, Resampler};
 use onnx::{Device, Model, ModelError, ProfileError, Providers, Runtime};
 
 use crate::crop::Region;
 use crate::error::ScoreError;
-use crate::score::Score;
+use crate::score::{ModelScore, Score};
 use crate::spec::{Activation, Spec};
 
 /// One loaded scorer. Owned by one thread; keeps its buffers from face to face.
@@ -21,18 +21,18 @@ pub struct Classifier {
 }
 
 impl std::fmt::Debug for Classifier {
-    /// Without the buffers: there is a face in them.
+    /// Without the buffers: they hold a face.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Classifier").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 impl Classifier {
-    /// Loads the ONNX file in `model` and checks that it is what `spec` says. `id` names it in
-    /// answers and errors.
+    /// Loads the ONNX file in `model` and checks it against `spec`. `id` names the scorer in
+    /// reports and errors.
     ///
     /// # Errors
-    /// When it cannot be loaded or takes or gives other tensors.
+    /// When the file cannot be loaded, or has another input or output.
     pub fn load(
         runtime: &Runtime,
         id: &str,
@@ -41,80 +41,57 @@ impl Classifier {
         spec: &Spec,
     ) -> Result<Self, ScoreError> {
         let id: Arc<str> = id.into();
-        if spec.live_class >= spec.classes {
-            let &Spec { classes, live_class, .. } = spec;
+        let &Spec { classes, live_class, .. } = spec;
+        if live_class >= classes {
             return Err(ScoreError::LiveClass { scorer: id, classes, live_class });
         }
         let model = Model::load(runtime, model, device, &spec.signature())
             .map_err(|source| ScoreError::Model { scorer: id.clone(), source })?;
-        Ok(Self {
-            id,
-            model,
-            spec: spec.clone(),
-            square: Frame::default(),
-            resampler: Resampler::default(),
-            tensor: Vec::new(),
-        })
+        let (square, resampler) = (Frame::default(), Resampler::default());
+        Ok(Self { id, model, spec: spec.clone(), square, resampler, tensor: Vec::new() })
     }
 
-    /// Its id in the pack.
-    #[must_use]
-    pub fn id(&self) -> &Arc<str> {
-        &self.id
-    }
-
-    /// What ran the model since it was loaded, and no more from now on: see [`Model::end_profile`].
+    /// Ends the model's profile: see [`Model::end_profile`].
     ///
     /// # Errors
-    /// When there is no profile, or none that can be read.
+    /// When there is no profile, or it cannot be read.
     pub fn end_profile(&mut self) -> Result<Providers, ProfileError> {
         self.model.end_profile()
     }
 
-    /// How many times the box `face` this model gets to see of a picture of `size`.
-    pub(crate) fn crop_scale(&self, size: Size, face: &Rect) -> f32 {
-        self.spec.crop.scale_within(size, face)
-    }
-
-    /// What this model gets to see of a picture of `size`; may reach past its edges, where it sees the picture
-    /// mirrored.
-    pub(crate) fn crop(&self, size: Size, face: &Rect) -> Rect {
-        self.spec.crop.region(size, face).rect()
-    }
-
-    /// The probability that the face in `face` is a living one, as this model alone sees it.
+    /// Scores the face in `face` with this model alone.
     ///
     /// # Errors
     /// When the rectangle has no area, or the model fails or gives no probability.
-    pub fn classify(&mut self, frame: &Frame, face: &Rect) -> Result<Score, ScoreError> {
+    pub fn classify(&mut self, frame: &Frame, face: &Rect) -> Result<ModelScore, ScoreError> {
         if !face.is_proper() {
             return Err(ScoreError::NoArea);
         }
-        self.fill_tensor(frame, face);
-        let probability = self
-            .live_probability()
-            .map_err(|source| ScoreError::Model { scorer: self.id.clone(), source })?;
-        Score::new(probability)
-            .map_err(|source| ScoreError::NoProbability { scorer: self.id.clone(), source })
-    }
-
-    /// Overwrites what is left of faces.
-    pub(crate) fn clear(&mut self) {
-        self.square.clear();
-        self.resampler.clear();
-        self.tensor.fill(0.0);
-    }
-
-    fn fill_tensor(&mut self, frame: &Frame, face: &Rect) {
         let &Spec { crop, input, resize, tensor, .. } = &self.spec;
-        let region = match crop.region(frame.size(), face) {
+        let region = crop.region(frame.size(), face);
+        let view = match region {
             Region::Inside(rect) => frame.crop(rect),
             Region::Square(part) => {
                 frame.copy_reflected(part, &mut self.square);
                 self.square.view()
             }
         };
-        self.resampler.fill(region, (input, resize), &tensor, input, &mut self.tensor);
+        self.resampler.fill(view, (input, resize), &tensor, input, &mut self.tensor);
+        let id = self.id.clone();
+        let live = match self.live_probability() {
+            Ok(probability) => Score::new(probability)
+                .map_err(|source| ScoreError::NoProbability { scorer: id.clone(), source })?,
+            Err(source) => return Err(ScoreError::Model { scorer: id, source }),
+        };
+        let crop_scale = crop.scale_within(frame.size(), face);
+        Ok(ModelScore { id, live, crop_scale, crop: region.rect() })
+    }
+
+    /// Overwrites the buffers.
+    pub(crate) fn clear(&mut self) {
+        self.square.clear();
+        self.resampler.clear();
+        self.tensor.fill(0.0);
     }
 
     fn live_probability(&mut self) -> Result<f64, ModelError> {
@@ -128,8 +105,8 @@ impl Classifier {
     }
 }
 
-/// Entry `wanted` of the softmax of `logits`: one over the sum of the exponentials of every logit's
-/// lead over the wanted one, which cannot overflow into a wrong answer.
+/// Entry `wanted` of the softmax of `logits`. Subtracting the wanted logit first keeps an overflow
+/// from changing the result.
 fn softmax(logits: impl Iterator<Item = f32> + Clone, wanted: usize) -> f64 {
     let Some(reference) = logits.clone().nth(wanted).map(f64::from) else {
         return f64::NAN;
@@ -142,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn softmax_is_right_and_survives_extremes() {
+    fn softmax_is_right_for_ordinary_and_extreme_logits() {
         let p = |logits: [f32; 3], wanted| softmax(logits.into_iter(), wanted);
         assert!((p([1.0, 2.0, 3.0], 1) - 0.244_728_471).abs() < 1e-8);
         assert_eq!(p([1000.0, 0.0, 0.0], 0), 1.0);

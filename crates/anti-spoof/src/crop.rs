@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Crop {
-    /// The box times `scale`, keeping its shape, made smaller until it fits the picture, and moved,
-    /// not cut, to lie inside it. Source: `CropImage` of minivision-ai/Silent-Face-Anti-Spoofing.
+    /// The box times `scale`, made smaller until it fits the picture, and moved inside. It keeps
+    /// its shape. Source: `CropImage` of minivision-ai/Silent-Face-Anti-Spoofing.
     Shifted {
-        /// Times the box's sides.
+        /// Factor of the box's sides.
         scale: f32,
     },
-    /// A square of the box's longer side times `scale` around its centre, mirrored where it leaves
-    /// the picture. Source: the training code of `MiniFAS` 128 (VietAnh954/face-antispoof-onnx).
+    /// A square of the box's longer side times `scale` around its centre. Outside the picture the
+    /// model sees it mirrored. Source: the training code of `MiniFAS` 128
+    /// (VietAnh954/face-antispoof-onnx).
     SquareReflected {
-        /// Times the box's longer side.
+        /// Factor of the box's longer side.
         scale: f32,
     },
 }
@@ -31,16 +32,13 @@ pub(crate) enum Region {
 }
 
 impl Region {
-    /// The same as a box.
+    /// The region as a box.
     pub(crate) fn rect(self) -> Rect {
-        match self {
-            Self::Inside(PixelRect { left, top, size }) => {
-                Rect::new(left as f32, top as f32, size.width as f32, size.height as f32)
-            }
-            Self::Square(Part { left, top, size }) => {
-                Rect::new(left as f32, top as f32, size.width as f32, size.height as f32)
-            }
-        }
+        let (left, top, size) = match self {
+            Self::Inside(PixelRect { left, top, size }) => (left as f32, top as f32, size),
+            Self::Square(Part { left, top, size }) => (left as f32, top as f32, size),
+        };
+        Rect::new(left, top, size.width as f32, size.height as f32)
     }
 }
 
@@ -48,56 +46,48 @@ impl Crop {
     /// The region of a picture of `size` around the box `face`, which is proper.
     pub(crate) fn region(self, size: Size, face: &Rect) -> Region {
         match self {
-            Self::Shifted { scale } => Region::Inside(shifted(size, face, f64::from(scale))),
-            Self::SquareReflected { scale } => square(size, face, f64::from(scale)),
+            Self::Shifted { scale } => {
+                let (columns, rows, scale) = fitted(size, face, scale);
+                let ((left, width), (top, height)) = (columns.span(scale), rows.span(scale));
+                Region::Inside(PixelRect { left, top, size: Size::new(width, height) })
+            }
+            Self::SquareReflected { scale } => Region::Square(square(size, face, scale)),
         }
     }
 
-    /// How many times the box the model gets to see of a picture of `size`: the scale, or as much of it as
-    /// the picture has.
+    /// The factor of the box's sides in a picture of `size`: the scale, or less if the picture has
+    /// no room for it.
     pub(crate) fn scale_within(self, size: Size, face: &Rect) -> f32 {
         match self {
-            Self::Shifted { scale } => {
-                let (columns, rows) = sides(size, face);
-                f64::from(scale).min(columns.most_scale()).min(rows.most_scale()) as f32
-            }
-            // Mirrored where there is nothing.
+            Self::Shifted { scale } => fitted(size, face, scale).2 as f32,
             Self::SquareReflected { scale } => scale,
         }
     }
 }
 
-fn shifted(size: Size, face: &Rect, scale: f64) -> PixelRect {
-    let (columns, rows) = sides(size, face);
-    let scale = scale.min(columns.most_scale()).min(rows.most_scale());
-    let ((left, width), (top, height)) = (columns.span(scale), rows.span(scale));
-    PixelRect { left, top, size: Size::new(width, height) }
-}
-
-/// One side of the picture and of the box in it.
+/// The columns or the rows of a picture, and the box among them.
 struct Side {
     last: f64,
     start: f64,
     length: f64,
 }
 
-/// Columns and rows of the picture, and the box among them.
-fn sides(size: Size, face: &Rect) -> (Side, Side) {
+/// The columns and rows of the picture, and the largest scale up to `scale` at which the box fits.
+fn fitted(picture: Size, face: &Rect, scale: f32) -> (Side, Side, f64) {
     let Rect { top_left, delta } = face;
-    (shifted_side(size.width, top_left.x, delta.x), shifted_side(size.height, top_left.y, delta.y))
-}
-
-fn shifted_side(pixels: usize, start: f32, length: f32) -> Side {
-    Side { last: (pixels - 1) as f64, start: f64::from(start), length: f64::from(length) }
+    let side = |pixels: usize, start: f32, length: f32| Side {
+        last: (pixels - 1) as f64,
+        start: f64::from(start),
+        length: f64::from(length),
+    };
+    let columns = side(picture.width, top_left.x, delta.x);
+    let rows = side(picture.height, top_left.y, delta.y);
+    let scale = f64::from(scale).min(columns.last / columns.length).min(rows.last / rows.length);
+    (columns, rows, scale)
 }
 
 impl Side {
-    /// How many times the box fits into the picture.
-    fn most_scale(&self) -> f64 {
-        self.last / self.length
-    }
-
-    /// First pixel and number of pixels of the box times `scale`, moved inside.
+    /// The first pixel and the number of pixels of the box times `scale`, moved inside.
     fn span(&self, scale: f64) -> (usize, usize) {
         let length = self.length * scale;
         let mut start = self.start + self.length / 2.0 - length / 2.0;
@@ -108,25 +98,24 @@ impl Side {
         if end > self.last {
             (start, end) = (start - (end - self.last), self.last);
         }
-        // Rounding may leave a hair outside either end.
+        // Rounding may leave either end slightly outside.
         let first = start.clamp(0.0, self.last) as usize;
         let last = end.clamp(0.0, self.last) as usize;
         (first, last - first.min(last) + 1)
     }
 }
 
-fn square(picture: Size, face: &Rect, scale: f64) -> Region {
+fn square(picture: Size, face: &Rect, scale: f32) -> Part {
     let (x, y) = (f64::from(face.top_left.x), f64::from(face.top_left.y));
     let (width, height) = (f64::from(face.delta.x), f64::from(face.delta.y));
-    let side = width.max(height) * scale;
-    // A box beyond any reason (a broken model's) may not ask for memory beyond any reason.
-    let most = 2 * picture.longer_side();
-    let pixels = (side as usize).clamp(1, most);
-    Region::Square(Part {
+    let side = width.max(height) * f64::from(scale);
+    // A broken model's huge box must not ask for much memory.
+    let pixels = (side as usize).clamp(1, 2 * picture.longer_side());
+    Part {
         left: (x + width / 2.0 - side / 2.0) as i64,
         top: (y + height / 2.0 - side / 2.0) as i64,
         size: Size::new(pixels, pixels),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -138,12 +127,12 @@ mod tests {
     fn inside(crop: Crop, size: Size, face: Rect) -> PixelRect {
         match crop.region(size, &face) {
             Region::Inside(rect) => rect,
-            Region::Square(_) => panic!("a shifted crop lies inside"),
+            Region::Square(_) => panic!("a shifted crop reaches outside"),
         }
     }
 
     #[test]
-    fn a_crop_with_room_is_the_scaled_box() {
+    fn a_crop_that_fits_is_the_scaled_box() {
         let rect = inside(
             Crop::Shifted { scale: 2.0 },
             Size::new(1000, 1000),
@@ -153,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crop_without_room_is_moved_and_keeps_its_size() {
+    fn a_crop_at_the_edge_is_moved_inside_and_keeps_its_size() {
         let rect = inside(
             Crop::Shifted { scale: 2.0 },
             Size::new(1000, 1000),
@@ -163,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scale_that_is_seen_is_the_one_that_fits() {
+    fn the_scale_is_reduced_until_the_crop_fits() {
         let size = Size::new(1000, 1000);
         let seen =
             |crop: Crop, side| crop.scale_within(size, &Rect::new(300.0, 300.0, side, 100.0));
@@ -173,13 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn a_square_may_leave_the_picture() {
+    fn a_square_may_reach_outside_the_picture() {
         let region = Crop::SquareReflected { scale: 1.5 }
             .region(Size::new(100, 100), &Rect::new(-10.0, 60.0, 40.0, 60.0));
         assert_eq!(region, Region::Square(Part { left: -35, top: 45, size: Size::new(90, 90) }));
     }
 
-    /// Cut by the functions of the Python reference out of pictures whose pixels tell their place.
+    /// The Python reference cut these crops from pictures whose pixels hold their own place.
     #[test]
     fn crops_are_those_of_the_reference() {
         let lines = include_str!("../tests/data/crops.txt").lines().skip(1);

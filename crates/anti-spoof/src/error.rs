@@ -1,4 +1,4 @@
-//! Why there is no score.
+//! Errors of scorers.
 
 use onnx::ModelError;
 
@@ -8,12 +8,12 @@ use crate::score::ScoreRangeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScoreError {
-    /// A model cannot be loaded, is another one, or failed.
+    /// A model cannot be loaded, differs from its spec, or failed.
     #[error("the scorer `{scorer}` failed")]
     Model {
         /// Its id in the pack.
         scorer: std::sync::Arc<str>,
-        /// What went wrong.
+        /// The model's error.
         source: ModelError,
     },
     /// The bona fide class is not among the model's classes.
@@ -21,20 +21,20 @@ pub enum ScoreError {
     LiveClass {
         /// Its id in the pack.
         scorer: std::sync::Arc<str>,
-        /// How many there are.
+        /// Number of classes.
         classes: usize,
-        /// The one that was named.
+        /// The class that the spec names.
         live_class: usize,
     },
-    /// A model's output is no probability (not a number, say).
+    /// A model's output is no probability, not a number for example.
     #[error("the scorer `{scorer}` gave no probability")]
     NoProbability {
         /// Its id in the pack.
         scorer: std::sync::Arc<str>,
-        /// What it gave.
+        /// The output.
         source: ScoreRangeError,
     },
-    /// Fusion and calibration of good probabilities gave something else.
+    /// Fusion or calibration of the probabilities gave no score.
     #[error("fusion and calibration gave no score")]
     NoScore(#[from] ScoreRangeError),
     /// The rectangle to score is not finite or has no area.

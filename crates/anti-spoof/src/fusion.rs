@@ -1,36 +1,35 @@
-//! Several probabilities to one, and that one to where 0.5 means something.
+//! Fuses several probabilities into one, and calibrates it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::score::{Score, ScoreRangeError};
-use crate::scorer::ModelScore;
+use crate::score::{ModelScore, Score, ScoreRangeError};
 
-/// How the live probabilities of a pack's scorers become one.
+/// How the probabilities of a pack's scorers become one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fusion {
     /// Their arithmetic mean, as in minivision-ai/Silent-Face-Anti-Spoofing.
     #[default]
     Mean,
-    /// The least of them: living only if every model says so.
+    /// The smallest: bona fide only if every model says so.
     Minimum,
-    /// The mean of their log-odds, each model counted as often as its id says here (weights above 0; every
-    /// scorer of the pack, and no other). Log-odds are held within [`MOST_LOG_ODDS`] first.
+    /// The mean of their log-odds, weighted by the model's id. Weights are above 0, one for every
+    /// scorer of the pack. Log-odds are clamped to [`MOST_LOG_ODDS`] first.
     WeightedLogOdds(BTreeMap<String, f64>),
 }
 
-/// How much one model can say in [`Fusion::WeightedLogOdds`], either way: odds of 1100 to 1. Networks answer
-/// with probabilities that 32-bit floats round to 0 or 1; unbounded, a single one that is that sure of itself
-/// would outvote all others, and none was ever measured on enough pictures to deserve it.
+/// Largest log-odds of one model in [`Fusion::WeightedLogOdds`], either way: odds of 1100 to 1.
+/// Networks give probabilities that 32-bit floats round to 0 or 1. Without this limit one such
+/// model would outvote all others, and no model was measured on enough pictures for that.
 pub const MOST_LOG_ODDS: f64 = 7.0;
 
 impl Fusion {
-    /// One probability of several.
+    /// Fuses the scores of `models`.
     ///
     /// # Errors
-    /// When there are none, or weights are wanted and one is missing or no number.
+    /// When there are no models, or a model's weight is missing or not a number.
     pub fn fuse(&self, models: &[ModelScore]) -> Result<Score, ScoreRangeError> {
         let live = models.iter().map(|model| model.live.get());
         match self {
@@ -39,23 +38,23 @@ impl Fusion {
             Self::WeightedLogOdds(weights) => {
                 let weight =
                     |model: &ModelScore| weights.get(&*model.id).copied().unwrap_or(f64::NAN);
-                let held = |score: Score| score.log_odds().clamp(-MOST_LOG_ODDS, MOST_LOG_ODDS);
-                let sum: f64 = models.iter().map(|model| weight(model) * held(model.live)).sum();
+                let clamped = |score: Score| score.log_odds().clamp(-MOST_LOG_ODDS, MOST_LOG_ODDS);
+                let sum: f64 = models.iter().map(|model| weight(model) * clamped(model.live)).sum();
                 Score::from_log_odds(sum / models.iter().map(weight).sum::<f64>())
             }
         }
     }
 }
 
-/// Moves a probability on the scale of log-odds (Platt, "Probabilistic outputs for support vector
-/// machines", 1999): `log_odds * slope + offset`. Fitted so that 0.5 is the pack's measured operating
+/// Moves a probability on the scale of log-odds: `log_odds * slope + offset` (Platt, "Probabilistic
+/// outputs for support vector machines", 1999). Fitted so that 0.5 is the pack's measured operating
 /// point.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// Times the log-odds; above 0, so that the order of scores stays.
+    /// Factor of the log-odds, above 0, so that the order of scores stays.
     pub slope: f64,
-    /// Added to that.
+    /// Added to the product.
     pub offset: f64,
 }
 
@@ -63,7 +62,7 @@ impl Calibration {
     /// The calibrated score.
     ///
     /// # Errors
-    /// When slope or offset are not finite.
+    /// When the slope or the offset is not finite.
     pub fn apply(&self, probability: Score) -> Result<Score, ScoreRangeError> {
         Score::from_log_odds(probability.log_odds() * self.slope + self.offset)
     }
@@ -96,25 +95,25 @@ mod tests {
     }
 
     #[test]
-    fn nothing_fused_is_no_score() {
+    fn no_models_give_no_score() {
         for fusion in [Fusion::Mean, Fusion::Minimum, weighted(1.0, 1.0)] {
             assert!(fusion.fuse(&[]).is_err(), "{fusion:?}");
         }
     }
 
     #[test]
-    fn several_become_their_mean_their_least_or_their_mean_log_odds() {
+    fn scores_are_fused_to_their_mean_their_minimum_or_their_mean_log_odds() {
         let models = models(&[0.25, 0.75]);
         assert_eq!(Fusion::Mean.fuse(&models).unwrap(), score(0.5));
         assert_eq!(Fusion::Minimum.fuse(&models).unwrap(), score(0.25));
         let fused = |a, b| weighted(a, b).fuse(&models).unwrap().log_odds();
         assert!(fused(1.0, 1.0).abs() < 1e-9);
-        // 3 to 1 against, twice, and 3 to 1 for, once: the third root of 3 to 1 against.
+        // Odds of 3 to 1 against, twice, and 3 to 1 for, once.
         assert!((fused(2.0, 1.0) + 3.0_f64.ln() / 3.0).abs() < 1e-9);
     }
 
     #[test]
-    fn a_model_that_is_sure_beyond_measure_is_held_back() {
+    fn the_log_odds_of_one_model_are_clamped() {
         let fused = weighted(1.0, 1.0).fuse(&models(&[1.0, 0.01])).unwrap().log_odds();
         assert!((fused - (MOST_LOG_ODDS - 99.0_f64.ln()) / 2.0).abs() < 1e-9);
     }
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_calibration_that_is_no_number_gives_no_score() {
+    fn a_calibration_that_is_not_a_number_gives_no_score() {
         let calibration = Calibration { slope: f64::NAN, offset: 0.0 };
         assert!(calibration.apply(score(0.9)).is_err());
     }

@@ -1,11 +1,10 @@
-//! How probably the face in a rectangle of a frame is a living one: `&Frame` and [`Rect`] in,
-//! [`Assessment`] out.
+//! Scores a face for presentation attacks: `&Frame` and [`Rect`] in, [`Assessment`] out.
 //!
-//! Each scorer of a pack is a [`Classifier`]: it cuts the region that its model was trained on, fills
-//! a tensor and turns the model's output into a probability. [`Fusion`] makes one number of several,
-//! [`Calibration`] places it so that 0.5 means the pack's measured operating point.
+//! Each scorer of a pack is a [`Classifier`]: it cuts the region that its model was trained on,
+//! fills a tensor and turns the model's output into a probability. [`Fusion`] makes one probability
+//! of several. [`Calibration`] moves it so that 0.5 is the pack's measured operating point.
 //!
-//! What it does not do: it knows no face detector, no threshold and no verdict.
+//! This crate knows no face detector, no threshold and no verdict.
 //!
 //! [`Rect`]: frame::Rect
 
@@ -21,6 +20,6 @@ pub use classifier::Classifier;
 pub use crop::Crop;
 pub use error::ScoreError;
 pub use fusion::{Calibration, Fusion, MOST_LOG_ODDS};
-pub use score::{Score, ScoreRangeError};
-pub use scorer::{Assessment, ModelScore, Scorer};
+pub use score::{ModelScore, Score, ScoreRangeError};
+pub use scorer::{Assessment, Scorer};
 pub use spec::{Activation, Spec};

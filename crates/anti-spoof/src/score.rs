@@ -1,11 +1,15 @@
-//! A number between presentation attack and bona fide.
+//! Scores, from presentation attack to bona fide presentation.
 
-/// 0: surely a presentation attack, 1: surely bona fide. Always finite and within 0 to 1, so no
-/// comparison with it can go wrong.
+use std::sync::Arc;
+
+use frame::Rect;
+
+/// From 0, surely a presentation attack, to 1, surely a bona fide presentation. Always finite, so
+/// that no comparison goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Score(f64);
 
-/// A number is no score.
+/// The number is no score.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("{0} is not between 0 and 1")]
 pub struct ScoreRangeError(pub f64);
@@ -23,7 +27,7 @@ impl Score {
         self.0
     }
 
-    /// `ln(p / (1 - p))`, held within about 34 either way, where 64-bit floats end.
+    /// `ln(p / (1 - p))`, clamped to about 34 either way, where 64-bit floats end.
     #[must_use]
     pub fn log_odds(self) -> f64 {
         let p = self.0.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
@@ -33,10 +37,25 @@ impl Score {
     /// The probability of these log-odds.
     ///
     /// # Errors
-    /// When they are no number.
+    /// When `log_odds` is not a number.
     pub fn from_log_odds(log_odds: f64) -> Result<Self, ScoreRangeError> {
         Self::new(1.0 / (1.0 + (-log_odds).exp()))
     }
+}
+
+/// The score of one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelScore {
+    /// The model's id in the pack.
+    pub id: Arc<str>,
+    /// Its probability of a bona fide presentation, before fusion and calibration.
+    pub live: Score,
+    /// The side of the crop, as a multiple of the face box: the scale of the pack, or less if the
+    /// picture has no room for it.
+    pub crop_scale: f32,
+    /// The crop in pixels of the frame. It may reach past the frame's edges, where the model saw
+    /// the frame mirrored.
+    pub crop: Rect,
 }
 
 #[cfg(test)]

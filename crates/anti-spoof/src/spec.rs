@@ -1,4 +1,4 @@
-//! How a scorer wants to be fed and read: the part of a model pack that this crate carries out.
+//! The input and output of a scorer, as a model pack describes them.
 
 use frame::{Filter, Size, TensorSpec};
 use onnx::{Dim, OutputSignature, Signature};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crop::Crop;
 
-/// How a scorer wants to be fed and read.
+/// The input and output of a scorer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -14,38 +14,38 @@ pub struct Spec {
     pub crop: Crop,
     /// The model's input, pixels.
     pub input: Size,
-    /// How the crop is brought to that size.
+    /// How the crop is resized to the input.
     pub resize: Filter,
     /// How pixels become numbers.
     pub tensor: TensorSpec,
-    /// What the model's numbers are.
+    /// The kind of the model's output.
     pub activation: Activation,
-    /// How many classes it tells apart.
+    /// Number of classes.
     pub classes: usize,
-    /// Which of them, counted from 0, is bona fide.
+    /// The class of bona fide presentations, from 0.
     pub live_class: usize,
 }
 
 impl Spec {
-    /// What the model must take and give.
+    /// The input and output that the model must have.
     #[must_use]
     pub fn signature(&self) -> Signature {
         Signature {
             input: [1, 3, self.input.height, self.input.width].map(Dim::Is),
             outputs: vec![OutputSignature {
                 name: None,
-                shape: vec![Dim::Is(1), Dim::Is(self.classes)],
+                shape: [1, self.classes].map(Dim::Is).into(),
             }],
         }
     }
 }
 
-/// What the numbers of a model's output are.
+/// The kind of a model's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// Logits, still to be made probabilities by softmax.
+    /// Logits, which softmax turns into probabilities.
     Softmax,
-    /// Probabilities already: the graph ends in its own softmax.
+    /// Probabilities: the graph ends in its own softmax.
     Probabilities,
 }

@@ -1,4 +1,4 @@
-//! The metrics of one kind of attack.
+//! The metrics of one type of attack.
 
 use std::collections::BTreeMap;
 
@@ -11,34 +11,31 @@ use crate::responses::Responses;
 use crate::share::Share;
 use crate::sweep::Sweep;
 
-/// The type of attacks that have none.
-pub const UNNAMED: &str = "unnamed";
-
-/// The metrics of one kind of attack; "PAI species" in the standard.
+/// The metrics of one type of attack, which the standard calls "PAI species".
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AttackType {
-    /// `print`, `replay` and so on, as it was given, or [`UNNAMED`].
+    /// `print`, `replay` and so on, as labelled, or [`UNNAMED`](crate::UNNAMED).
     pub attack_type: String,
-    /// How many got an answer.
+    /// Number of these attacks by outcome.
     pub responses: Responses,
-    /// Of those scored, how many were taken for bona fide.
+    /// Accepted attacks, of those scored.
     pub apcer: Share,
-    /// Of all, how many were not assessed.
+    /// Attacks that were not assessed, of all.
     pub apnrr: Share,
-    /// Of all, how many got in: not assessed and failed ones did not.
+    /// Accepted attacks, of all.
     pub accepted: Share,
     /// Area under the ROC curve of these attacks against all bona fide presentations, 0 to 1.
     pub auc: Option<f64>,
-    /// Equal error rate of the same, 0 to 1.
+    /// Equal error rate of these attacks against all bona fide presentations, 0 to 1.
     pub eer: Option<f64>,
 }
 
 impl AttackType {
-    /// Of each type that occurs, by name.
+    /// Measures each type that occurs; sorted by name.
     pub(crate) fn all(presentations: &[Presentation], threshold: f64) -> Vec<Self> {
         let mut types: BTreeMap<&str, Vec<&Presentation>> = BTreeMap::new();
         for attack in presentations.iter().filter(|each| each.label == Label::Spoof) {
-            types.entry(type_of(attack)).or_default().push(attack);
+            types.entry(attack.type_name()).or_default().push(attack);
         }
         let live: Vec<&Presentation> =
             presentations.iter().filter(|each| each.label == Label::Live).collect();
@@ -46,8 +43,8 @@ impl AttackType {
             let responses = Responses::of(attacks.iter().copied());
             let accepted =
                 attacks.iter().filter(|attack| attack.accepted(threshold)).count() as u64;
-            let sweep =
-                Sweep::of(attacks.into_iter().chain(live.iter().copied()), Presentation::score);
+            let both = attacks.into_iter().chain(live.iter().copied());
+            let sweep = Sweep::of(both.filter_map(Presentation::scored));
             Self {
                 attack_type: name.to_owned(),
                 responses,
@@ -60,10 +57,4 @@ impl AttackType {
         };
         types.into_iter().map(of).collect()
     }
-}
-
-/// The name of an attack's type.
-pub(crate) fn type_of(attack: &Presentation) -> &str {
-    let name = attack.attack_type.as_deref().map(str::trim);
-    name.filter(|name| !name.is_empty()).unwrap_or(UNNAMED)
 }

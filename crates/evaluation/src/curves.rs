@@ -1,25 +1,25 @@
-//! What the plots are drawn from, bounded however many pictures there are.
+//! The points of the plots. Their number is bounded.
 
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::presentation::{Label, Presentation};
-use crate::sweep::{Step, Sweep};
+use crate::sweep::Sweep;
 
-/// How many points a curve has at most.
+/// Maximum number of points of a curve.
 pub const MOST_POINTS: usize = 201;
 
-/// Bins of the histogram.
+/// Number of bins of the histogram.
 const BINS: usize = 40;
 
 /// One point of the detection error trade-off.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DetPoint {
-    /// The greatest share of attacks of one type accepted.
+    /// The greatest share of accepted attacks of a type.
     pub apcer: f64,
-    /// The share of all attacks accepted, whatever their type.
+    /// The share of accepted attacks of all types together.
     pub apcer_of_all: f64,
-    /// The share of bona fide presentations refused.
+    /// The share of refused bona fide presentations.
     pub bpcer: f64,
 }
 
@@ -28,13 +28,13 @@ pub struct DetPoint {
 pub struct ThresholdPoint {
     /// From 0 to 1.
     pub threshold: f64,
-    /// The greatest share of attacks of one type accepted.
+    /// The greatest share of accepted attacks of a type.
     pub apcer: f64,
-    /// The share of bona fide presentations refused.
+    /// The share of refused bona fide presentations.
     pub bpcer: f64,
 }
 
-/// How many scores lie from `from` to `to`, the latter belonging to the next bin but for the last.
+/// Numbers of scores from `from` to `to`. Only the last bin includes `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Bin {
     /// The lower end, 0 to 1.
@@ -47,14 +47,14 @@ pub struct Bin {
     pub attacks: u64,
 }
 
-/// What the plots are drawn from. The curves are empty unless both classes are there.
+/// The points of the plots. The curves are empty unless there are presentations of both classes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Curves {
     /// From everything accepted to everything refused, at most [`MOST_POINTS`].
     pub det: Vec<DetPoint>,
     /// At even thresholds from 0 to 1, [`MOST_POINTS`] of them.
     pub over_threshold: Vec<ThresholdPoint>,
-    /// Where the scores are; scores outside of 0 to 1 count in the outermost bins.
+    /// Scores outside of 0 to 1 count in the outermost bins.
     pub histogram: Vec<Bin>,
 }
 
@@ -68,30 +68,26 @@ impl Curves {
     }
 }
 
-/// Keeps a point where one of the errors has moved visibly since the last one kept, on the plot's own scale.
+/// Keeps a point if an error has moved visibly since the last kept point, on the plot's scale.
 fn det(sweep: &Sweep) -> Vec<DetPoint> {
     let normal = Normal::standard();
     let fewest = sweep.live.min(sweep.attacks) as f64;
     let edge = (0.25 / fewest).min(0.25);
     let deviate = |share: f64| normal.inverse_cdf(share.clamp(edge, 1.0 - edge));
-    let place =
-        |step: &Step| [step.worst_apcer, sweep.apcer_of_all(step), sweep.bpcer(step)].map(deviate);
-    // Each of three shares moves at most from one edge to the other.
+    let place = |DetPoint { apcer, apcer_of_all, bpcer }| [apcer, apcer_of_all, bpcer].map(deviate);
+    // Each of the three shares moves from one edge to the other at most.
     let visible = 3.0 * 2.0 * deviate(1.0) / (MOST_POINTS - 2) as f64;
     let all_kept = sweep.steps.len() <= MOST_POINTS;
     let mut kept: Vec<DetPoint> = Vec::new();
-    let mut last: Option<[f64; 3]> = None;
     for (at, step) in sweep.steps.iter().enumerate() {
-        let here = place(step);
-        let moved = |last: [f64; 3]| here.iter().zip(last).map(|(a, b)| (a - b).abs()).sum::<f64>();
+        let (apcer, apcer_of_all) = (step.worst_apcer, sweep.apcer_of_all(step));
+        let point = DetPoint { apcer, apcer_of_all, bpcer: sweep.bpcer(step) };
+        let moved = |last: &DetPoint| {
+            place(point).iter().zip(place(*last)).map(|(a, b)| (a - b).abs()).sum::<f64>()
+        };
         let is_end = at + 1 == sweep.steps.len();
-        if all_kept || is_end || last.is_none_or(|last| moved(last) >= visible) {
-            last = Some(here);
-            kept.push(DetPoint {
-                apcer: step.worst_apcer,
-                apcer_of_all: sweep.apcer_of_all(step),
-                bpcer: sweep.bpcer(step),
-            });
+        if all_kept || is_end || kept.last().is_none_or(|last| moved(last) >= visible) {
+            kept.push(point);
         }
     }
     kept
@@ -101,7 +97,7 @@ fn over_threshold(sweep: &Sweep) -> Vec<ThresholdPoint> {
     let last = (MOST_POINTS - 1) as f64;
     let at = |point: usize| {
         let threshold = point as f64 / last;
-        // The first decision whose thresholds reach this far.
+        // The first step with this threshold.
         let step = sweep.steps.partition_point(|step| step.up_to.is_some_and(|to| to < threshold));
         let step = &sweep.steps[step.min(sweep.steps.len() - 1)];
         ThresholdPoint { threshold, apcer: step.worst_apcer, bpcer: sweep.bpcer(step) }

@@ -1,4 +1,4 @@
-//! The rate at which both errors are equal.
+//! The equal error rate.
 
 use fastrand::Rng;
 use serde::Serialize;
@@ -6,31 +6,33 @@ use serde::Serialize;
 use crate::share::{MISS, Share};
 use crate::sweep::{Step, Sweep, Tie};
 
-/// How often the pictures are drawn anew for the interval: enough for its ends not to move visibly.
+/// Number of bootstrap draws. With so many, the ends of the interval do not move visibly.
 const REDRAWS: usize = 1000;
 
-/// Where the drawing starts, so that the same pictures always give the same interval. Any number would do.
+/// Any fixed seed: the same pictures then always give the same interval.
 const SEED: u64 = 0x0030_1073;
 
-/// The equal error rate over all attacks together: where the share of attacks accepted equals that of bona
-/// fide presentations refused.
+/// The equal error rate of all attacks together: the share of accepted attacks where it equals the
+/// share of refused bona fide presentations.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct EqualError {
-    /// The rate, 0 to 1, interpolated on the straight line between the two neighbouring points of the ROC curve.
+    /// The rate, 0 to 1, interpolated linearly between the two neighbouring points of the ROC
+    /// curve.
     pub eer: f64,
-    /// The lower end of its 95% interval: percentiles of a stratified bootstrap of 1000 seeded draws (Efron and
-    /// Tibshirani, "An introduction to the bootstrap", 1993, chapter 13), widened by the interval of [`Share`]
-    /// for as many errors of the smaller class. Of few pictures drawing anew finds too little.
+    /// Lower end of its 95% interval: a percentile of a stratified bootstrap of 1000 seeded draws
+    /// (Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13). The interval
+    /// of [`Share`] for as many errors of the smaller class widens it, as a bootstrap of few
+    /// pictures is too narrow.
     pub low: f64,
-    /// The upper end, of the same.
+    /// Upper end.
     pub high: f64,
-    /// The threshold where both errors are nearest to each other, midway between the neighbouring scores.
-    /// `None` if it would have to be above 1.
+    /// The threshold with the least difference of both errors, midway between the neighbouring
+    /// scores. `None` if even 1 is too low.
     pub threshold: Option<f64>,
 }
 
 impl EqualError {
-    /// `None` unless both classes are there.
+    /// `None` unless there are presentations of both classes.
     pub(crate) fn of(sweep: &Sweep) -> Option<Self> {
         let eer = equal_error_rate(sweep)?;
         let (low, high) = interval(sweep, eer);
@@ -39,20 +41,21 @@ impl EqualError {
     }
 }
 
-/// The rate alone, without its interval; `None` unless both classes are there.
+/// The rate without its interval; `None` unless there are presentations of both classes.
 pub(crate) fn equal_error_rate(sweep: &Sweep) -> Option<f64> {
     sweep.has_both().then(|| rate(sweep.ties(), sweep.live, sweep.attacks))
 }
 
-/// The decision whose two errors are nearest to each other; the stricter of two that are equally near.
-/// `None` unless both classes are there.
+/// The step with the least difference of both errors, the stricter one of two equal ones. `None`
+/// unless there are presentations of both classes.
 pub(crate) fn equal_error_step(sweep: &Sweep) -> Option<&Step> {
     let apart = |step: &&Step| (sweep.apcer_of_all(step) - sweep.bpcer(step)).abs();
     let nearest = sweep.steps.iter().rev().min_by(|a, b| apart(a).total_cmp(&apart(b)));
     nearest.filter(|_| sweep.has_both())
 }
 
-/// Walks up the scores until no more attacks are accepted than bona fide presentations refused, in shares.
+/// Walks up the scores until the share of accepted attacks is at most the share of refused bona
+/// fide presentations.
 fn rate(ties: impl Iterator<Item = Tie>, live: u64, attacks: u64) -> f64 {
     let share = |count: u64, of: u64| count as f64 / of as f64;
     let (mut refused, mut accepted) = (0, attacks);
@@ -64,17 +67,17 @@ fn rate(ties: impl Iterator<Item = Tie>, live: u64, attacks: u64) -> f64 {
         if after.0 <= after.1 {
             let (gap_before, gap_after) = (before.0 - before.1, after.1 - after.0);
             let between = before.1 + (after.1 - before.1) * gap_before / (gap_before + gap_after);
-            // Rounding can end a bit beyond.
+            // Rounding can exceed the end.
             return between.min(after.1);
         }
     }
     1.0
 }
 
-/// The bootstrap's interval, and no narrower than that of so many errors of the smaller class.
+/// The interval of the bootstrap, widened by that of as many errors of the smaller class.
 fn interval(sweep: &Sweep, eer: f64) -> (f64, f64) {
     let fewer = sweep.live.min(sweep.attacks);
-    // A bit more than the product, so that its last bits do not decide about half an error.
+    // The product may end just below half an error by rounding.
     let errors = Share::of((eer * fewer as f64 + 1e-9).round() as u64, fewer);
     let (low, high) = bootstrapped(sweep, eer);
     (low.min(errors.low), high.max(errors.high))
@@ -82,7 +85,7 @@ fn interval(sweep: &Sweep, eer: f64) -> (f64, f64) {
 
 fn bootstrapped(sweep: &Sweep, eer: f64) -> (f64, f64) {
     if eer == 0.0 {
-        // Drawing anew cannot find an error either.
+        // No draw can have an error.
         return (0.0, 0.0);
     }
     let ties: Vec<Tie> = sweep.ties().collect();

@@ -1,4 +1,4 @@
-//! Everything again for parts of the presentations, since a good mean can hide people who are refused.
+//! Metrics of groups of presentations, since a good mean can hide people who are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,24 +7,24 @@ use serde::Serialize;
 use crate::evaluation::Evaluation;
 use crate::presentation::Presentation;
 
-/// The value of presentations that have none in a column.
+/// The value of presentations without one in a column.
 pub const NOT_GIVEN: &str = "not given";
 
-/// How many values of one column are evaluated; a column with more is a number or a name, and no group.
+/// Maximum number of values of a column. A column with more holds numbers or names, not groups.
 const MOST_VALUES: usize = 50;
 
-/// The presentations by the values of one column.
+/// The groups of one column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupColumn {
     /// `camera`, `skin tone` and so on.
     pub column: String,
-    /// Each value; where there are more than 50, those with the most presentations. By name.
+    /// The 50 values with the most presentations, sorted by name.
     pub values: Vec<GroupValue>,
-    /// How many values were left out because there are too many.
+    /// Number of values left out.
     pub values_left_out: u64,
 }
 
-/// The presentations with one value in a column.
+/// One group: the presentations with one value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupValue {
     /// The value, or [`NOT_GIVEN`].
@@ -34,7 +34,7 @@ pub struct GroupValue {
 }
 
 impl GroupColumn {
-    /// Every column that any of the presentations has, by name.
+    /// Every column of the presentations, sorted by name.
     #[must_use]
     pub fn all(presentations: &[Presentation], threshold: f64) -> Vec<Self> {
         let columns: BTreeSet<&String> =

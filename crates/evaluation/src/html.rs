@@ -1,4 +1,4 @@
-//! The report as one page that needs nothing but itself.
+//! The report as one self-contained page.
 
 mod bars;
 mod det;
@@ -23,11 +23,11 @@ pub use line_plot::{Line, LinePlot, Point};
 
 const STYLE: &str = include_str!("html/page.css");
 
-/// What the page may load: its own style and the pictures inside it, so that opening it tells nobody.
+/// The page may load its own style and the pictures inside it. No server learns that it was opened.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-/// The report as one self-contained HTML page: no script, nothing loaded from anywhere, plots as inline SVG, and
-/// every text from outside escaped.
+/// The report as one self-contained HTML page. It has no script and loads nothing; plots are inline
+/// SVG, and every text from outside is escaped.
 #[must_use]
 pub fn html(report: &Report) -> String {
     let title = format!("Presentation attack detection: {}", report.run.pack);
@@ -49,7 +49,7 @@ pub fn html(report: &Report) -> String {
                         p class="lead" {
                             (report.pictures) " presentations, " (report.evaluation.live.presented)
                             " of living people and " (report.evaluation.attacks.presented)
-                            " attacks, by the terms of " span class="nowrap" { "ISO/IEC 30107-3:2023" } "."
+                            " attacks, in the terms of " span class="nowrap" { "ISO/IEC 30107-3:2023" } "."
                         }
                     }
                     (headline(report))
@@ -71,30 +71,32 @@ pub fn html(report: &Report) -> String {
     .into_string()
 }
 
-/// The four numbers that cannot be made good by refusing to answer, or by the choice of a mean.
+/// Four numbers. Neither a mean nor a refusal to score can improve all of them.
 fn headline(report: &Report) -> Markup {
     let evaluation = &report.evaluation;
     let worst = evaluation.apcer_type.as_deref();
     let apcer = worst.map_or("Attacks taken for living people".to_owned(), |worst| {
         format!("Attacks taken for living people, of the worst type, \u{201c}{worst}\u{201d}")
     });
+    let all_attacks = "Accepted, of all attacks, with or without a score";
+    let all_people = "Not let in, of all living people, with or without a score";
     html! {
         section class="cards" aria-label="Headline" {
             (card("attack", "APCER", &apcer, evaluation.apcer))
             (card("live", "BPCER", "Living people taken for attacks", evaluation.bpcer))
-            (card("attack", "All attacks", "Accepted, of all attacks, answered or not", evaluation.attacks_accepted))
-            (card("live", "All people", "Not let in, of all living people, answered or not", evaluation.live_not_let_in))
+            (card("attack", "All attacks", all_attacks, evaluation.attacks_accepted))
+            (card("live", "All people", all_people, evaluation.live_not_let_in))
         }
     }
 }
 
-fn card(class: &str, term: &str, words: &str, share: Share) -> Markup {
+fn card(class: &str, term: &str, meaning: &str, share: Share) -> Markup {
     html! {
         div class={ "card " (class) } {
             div class="term" { (term) }
             div class="number" { (format::share(share.share)) }
             div class="interval" { (share.count) " of " (share.of) ", 95%: " (format::interval(share)) }
-            div class="words" { (words) }
+            div class="words" { (meaning) }
         }
     }
 }

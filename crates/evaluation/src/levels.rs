@@ -1,25 +1,65 @@
-//! The three thresholds that a pack offers, and what each costs.
+//! The three thresholds that a pack offers, and the errors at each.
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use crate::attack_type::{UNNAMED, type_of};
-use crate::notes::{none_found, percent};
-use crate::presentation::{Label, Presentation};
-use crate::share::Share;
+use crate::presentation::{Label, Presentation, UNNAMED};
+use crate::share::{Share, percent};
 use crate::sweep::{Step, Sweep};
 
-/// From this share of errors on a level is of no use to anybody, whatever else it keeps.
+/// A level with this share of errors or more is useless, even if it meets its target.
 const USELESS: f64 = 0.5;
 
 /// The standard level's threshold: calibration puts the equal error rate there.
 const HALF: f64 = 0.5;
 
+/// The greatest errors allowed, both from 0 to 1 (exclusive of 1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Targets {
+    /// The greatest BPCER of the convenience level.
+    pub convenience_bpcer: f64,
+    /// The greatest APCER, of every type of attack, of the hardened level.
+    pub hardened_apcer: f64,
+}
+
+impl Default for Targets {
+    /// 5% each.
+    fn default() -> Self {
+        Self { convenience_bpcer: 0.05, hardened_apcer: 0.05 }
+    }
+}
+
+/// One value for each security level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PerLevel<T> {
+    /// The highest threshold that refuses no more people than the target, and at most 0.5.
+    pub convenience: T,
+    /// 0.5, the equal error rate.
+    pub standard: T,
+    /// The lowest threshold that accepts no more attacks of any type than the target, and at least
+    /// 0.5.
+    pub hardened: T,
+}
+
+/// The levels. Their thresholds do not fall from one to the next.
+pub type Levels = PerLevel<Level>;
+
+/// A threshold and the errors there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// On the calibrated scale, 0 to 1, midway between the neighbouring scores.
+    pub threshold: f64,
+    /// Measured on the pictures that the calibration was fitted to.
+    pub rates: LevelRates,
+    /// True if the level meets its target and is useful: it refuses less than half of the living
+    /// people, and `convenience` accepts less than half of the attacks of each type. `None` for a
+    /// useful standard level, which has no target.
+    pub meets_target: Option<bool>,
+}
+
 /// Both errors of a level.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LevelRates {
-    /// Attacks accepted, of the type where most are.
+    /// Attacks accepted, of the type with the greatest share.
     pub apcer: Share,
     /// That type.
     pub apcer_type: Option<String>,
@@ -27,59 +67,32 @@ pub struct LevelRates {
     pub bpcer: Share,
 }
 
-/// A threshold and what it costs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Level {
-    /// On the calibrated scale, 0 to 1, midway between the neighbouring scores.
-    pub threshold: f64,
-    /// What was measured there, on the pictures calibrated with.
-    #[serde(flatten)]
-    pub rates: LevelRates,
-    /// Whether the target is met and the level is of use: it turns away less than half of the living people,
-    /// and `convenience` lets in less than half of the attacks. `None` for a standard level that is of use,
-    /// as it has no target.
-    pub meets_target: Option<bool>,
+impl<T> PerLevel<T> {
+    /// The three values in order, with the names of their levels.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, &T); 3] {
+        let Self { convenience, standard, hardened } = self;
+        [("convenience", convenience), ("standard", standard), ("hardened", hardened)]
+    }
 }
 
-/// The levels, whose thresholds do not fall from one to the next.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Levels {
-    /// The highest threshold that refuses no more people than the target, and at most 0.5.
-    pub convenience: Level,
-    /// 0.5, the equal error rate.
-    pub standard: Level,
-    /// The lowest threshold that accepts no more attacks of any type than the target, and at least 0.5.
-    pub hardened: Level,
-}
-
-/// The three thresholds alone, in order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Thresholds {
-    /// As in [`Levels`].
-    pub convenience: f64,
-    /// As in [`Levels`].
-    pub standard: f64,
-    /// As in [`Levels`].
-    pub hardened: f64,
-}
-
-impl Thresholds {
-    /// For calibrated scores, so that their equal error rate is at 0.5.
-    pub(crate) fn of(calibrated: &Sweep, bpcer_at_most: f64, apcer_at_most: f64) -> Self {
+impl PerLevel<f64> {
+    /// The thresholds for calibrated scores.
+    pub(crate) fn thresholds(calibrated: &Sweep, targets: Targets) -> Self {
         let steps = &calibrated.steps;
-        let lenient = steps.iter().rev().find(|step| calibrated.bpcer(step) <= bpcer_at_most);
-        let strict = steps.iter().find(|step| step.worst_apcer <= apcer_at_most);
+        let is_lenient = |step: &&Step| calibrated.bpcer(step) <= targets.convenience_bpcer;
+        let is_strict = |step: &&Step| step.worst_apcer <= targets.hardened_apcer;
         let threshold = |step: Option<&Step>| step.and_then(Step::score_threshold).unwrap_or(1.0);
         Self {
-            convenience: threshold(lenient).min(HALF),
+            convenience: threshold(steps.iter().rev().find(is_lenient)).min(HALF),
             standard: HALF,
-            hardened: threshold(strict).max(HALF),
+            hardened: threshold(steps.iter().find(is_strict)).max(HALF),
         }
     }
 }
 
 impl LevelRates {
-    /// Counts (presentation, whether it was accepted).
+    /// Counts decisions: a presentation, and `true` if it was accepted.
     pub(crate) fn count<'a>(decisions: impl IntoIterator<Item = (&'a Presentation, bool)>) -> Self {
         let (mut refused, mut live) = (0, 0);
         let mut types: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
@@ -90,109 +103,97 @@ impl LevelRates {
                     refused += u64::from(!accepted);
                 }
                 Label::Spoof => {
-                    let (hits, of) = types.entry(type_of(presentation)).or_default();
-                    *hits += u64::from(accepted);
+                    let (count, of) = types.entry(presentation.type_name()).or_default();
+                    *count += u64::from(accepted);
                     *of += 1;
                 }
             }
         }
-        let shares = types.into_iter().map(|(name, (hits, of))| (name, Share::of(hits, of)));
-        let worst = shares.max_by(|(_, a), (_, b)| {
-            a.share
-                .partial_cmp(&b.share)
-                .unwrap_or(std::cmp::Ordering::Equal)
-                .then(a.high.total_cmp(&b.high))
-        });
+        let shares = types.into_iter().map(|(name, (count, of))| (name, Share::of(count, of)));
+        let worst = shares.max_by(|(_, a), (_, b)| a.compare_errors(b));
         Self {
             apcer: worst.map_or(Share::of(0, 0), |(_, share)| share),
             apcer_type: worst.map(|(name, _)| name.to_owned()),
             bpcer: Share::of(refused, live),
         }
     }
+
+    fn type_name(&self) -> &str {
+        self.apcer_type.as_deref().unwrap_or(UNNAMED)
+    }
 }
 
 impl Levels {
-    /// Measures `thresholds` on (presentation, calibrated score).
+    /// Measures `thresholds` on presentations and their calibrated scores.
     pub(crate) fn measure(
-        scored: &[(&Presentation, f64)],
-        thresholds: Thresholds,
-        bpcer_at_most: f64,
-        apcer_at_most: f64,
+        scored: &[(f64, &Presentation)],
+        thresholds: PerLevel<f64>,
+        targets: Targets,
     ) -> Self {
-        let level = |threshold: f64| {
-            let accepted = scored.iter().map(|(each, score)| (*each, *score >= threshold));
-            Level { threshold, rates: LevelRates::count(accepted), meets_target: None }
+        let level = |threshold: f64, meets_target: &dyn Fn(&LevelRates) -> Option<bool>| {
+            let decisions = scored.iter().map(|(score, each)| (*each, *score >= threshold));
+            let rates = LevelRates::count(decisions);
+            Level { threshold, meets_target: meets_target(&rates), rates }
         };
-        let (convenience, standard, hardened) =
-            (level(thresholds.convenience), level(thresholds.standard), level(thresholds.hardened));
-        let within = |share: Share, target: f64| share.share.is_none_or(|share| share <= target);
-        let is_convenient = within(convenience.rates.bpcer, bpcer_at_most);
-        let is_hard = within(hardened.rates.apcer, apcer_at_most);
-        let is_useful = |rates: &LevelRates| !is_useless(rates.bpcer);
+        let is_within = |share: Share, target: f64| share.share.is_none_or(|share| share <= target);
         Self {
-            convenience: Level {
-                meets_target: Some(
-                    is_convenient
-                        && is_useful(&convenience.rates)
-                        && !is_useless(convenience.rates.apcer),
-                ),
-                ..convenience
-            },
-            standard: Level {
-                meets_target: (!is_useful(&standard.rates)).then_some(false),
-                ..standard
-            },
-            hardened: Level {
-                meets_target: Some(is_hard && is_useful(&hardened.rates)),
-                ..hardened
-            },
+            convenience: level(thresholds.convenience, &|rates| {
+                let meets_target = is_within(rates.bpcer, targets.convenience_bpcer);
+                Some(meets_target && !is_useless(rates.bpcer) && !is_useless(rates.apcer))
+            }),
+            standard: level(thresholds.standard, &|rates| {
+                (is_useless(rates.bpcer)).then_some(false)
+            }),
+            hardened: level(thresholds.hardened, &|rates| {
+                let meets_target = is_within(rates.apcer, targets.hardened_apcer);
+                Some(meets_target && !is_useless(rates.bpcer))
+            }),
         }
     }
 
-    /// What must be known of them, in words.
-    pub(crate) fn notes(&self, apcer_at_most: f64) -> Vec<String> {
+    /// Warnings for the reader.
+    pub(crate) fn notes(&self, targets: Targets) -> Vec<String> {
         let mut notes = Vec::new();
-        let convenience = is_useless(self.convenience.rates.apcer).then_some(&self.convenience);
-        if let Some(rates) = convenience.map(|level| &level.rates) {
+        let share = |share: Share| share.share.map(percent).unwrap_or_default();
+        let rates = &self.convenience.rates;
+        if is_useless(rates.apcer) {
             notes.push(format!(
-                "The level convenience would accept {} of attacks of the type \"{}\": it is of no use and left out.",
-                rates.apcer.share.map(percent).unwrap_or_default(),
-                rates.apcer_type.as_deref().unwrap_or(UNNAMED)
+                "The level convenience would accept {} of attacks of the type \"{}\": it is useless \
+                 and left out.",
+                share(rates.apcer),
+                rates.type_name()
             ));
         }
-        for (name, level) in [
-            ("convenience", &self.convenience),
-            ("standard", &self.standard),
-            ("hardened", &self.hardened),
-        ] {
+        for (name, level) in self.named() {
             if is_useless(level.rates.bpcer) {
                 notes.push(format!(
-                    "The level {name} would refuse {} of living people: it is of no use and left out.",
-                    level.rates.bpcer.share.map(percent).unwrap_or_default()
+                    "The level {name} would refuse {} of living people: it is useless and left out.",
+                    share(level.rates.bpcer)
                 ));
             }
         }
-        let standard = self.standard.threshold;
-        let same =
-            match (self.convenience.threshold == standard, self.hardened.threshold == standard) {
-                (true, true) => Some("convenience, standard and hardened"),
-                (true, false) => Some("convenience and standard"),
-                (false, true) => Some("standard and hardened"),
-                (false, false) => None,
-            };
-        if let Some(same) = same {
-            notes.push(format!(
-                "The levels {same} have one and the same threshold: these pictures give no reason for another."
-            ));
-        }
+        let is_standard = |(_, level): &(_, &Level)| level.threshold == self.standard.threshold;
+        let same = self.named().into_iter().filter(is_standard).map(|(name, _)| name);
+        let same = match same.collect::<Vec<_>>()[..] {
+            [a, b, c] => Some(format!("{a}, {b} and {c}")),
+            [a, b] => Some(format!("{a} and {b}")),
+            _ => None,
+        };
+        notes.extend(same.map(|same| {
+            format!(
+                "The levels {same} have one and the same threshold: these pictures give no reason \
+                 for another."
+            )
+        }));
         let rates = &self.hardened.rates;
-        let of = rates.apcer_type.as_deref().unwrap_or(UNNAMED);
-        let what = format!("attacks of the type \"{of}\" accepted at the level hardened");
-        notes.extend(none_found(rates.apcer, &what));
-        if rates.apcer.share.is_some_and(|share| share > apcer_at_most) {
+        let type_name = rates.type_name();
+        let things = format!("attacks of the type \"{type_name}\" accepted at the level hardened");
+        notes.extend(rates.apcer.none_found(&things));
+        if rates.apcer.share.is_some_and(|share| share > targets.hardened_apcer) {
             notes.push(format!(
-                "No threshold keeps the APCER of every type at {} or below: an attack scores as high as can be.",
-                percent(apcer_at_most)
+                "No threshold keeps the APCER of every type at {} or below: an attack has the \
+                 highest possible score.",
+                percent(targets.hardened_apcer)
             ));
         }
         notes

@@ -1,30 +1,30 @@
-//! BPCER where APCER is held at a level.
+//! BPCER at the thresholds that hold APCER at a limit.
 
 use serde::Serialize;
 
 use crate::share::Share;
 use crate::sweep::Sweep;
 
-/// The points of the standard: what the name's number is one part of.
+/// The points of the standard. N of `BPCERN` stands for an APCER of 1 / N.
 const POINTS: [(&str, f64); 3] = [("BPCER10", 0.10), ("BPCER20", 0.05), ("BPCER100", 0.01)];
 
-/// How many bona fide presentations are refused where no type of attack is accepted more often than it may.
+/// The least BPCER at which the APCER of every type of attack keeps to a limit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OperatingPoint {
     /// `BPCER10`, `BPCER20` or `BPCER100`.
     pub name: &'static str,
-    /// The greatest APCER allowed, of every type of attack: 0.1, 0.05 or 0.01.
+    /// The limit of the APCER: 0.1, 0.05 or 0.01.
     pub apcer_at_most: f64,
-    /// The greatest APCER of a type measured at the threshold, 0 to 1.
+    /// The greatest APCER of a type at the threshold, 0 to 1.
     pub apcer: f64,
-    /// The bona fide presentations refused there, of those scored. It is the least that keeps the APCER.
+    /// Refused bona fide presentations, of those scored.
     pub bpcer: Share,
-    /// The threshold, midway between the neighbouring scores; `None` if it would have to be above 1.
+    /// The threshold, midway between the neighbouring scores; `None` if even 1 is too low.
     pub threshold: Option<f64>,
 }
 
 impl OperatingPoint {
-    /// All three; none unless both classes are there.
+    /// All three points; empty unless there are presentations of both classes.
     pub(crate) fn all(sweep: &Sweep) -> Vec<Self> {
         let points = POINTS.iter().filter(|_| sweep.has_both());
         let at = |&(name, apcer_at_most): &(&'static str, f64)| {

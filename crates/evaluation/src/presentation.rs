@@ -1,14 +1,17 @@
-//! One picture whose truth is known, and the answer it got.
+//! A labelled picture with its result.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::Display;
 
-/// What was in front of the camera.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// The class of a presentation.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Label {
     /// A living person: a bona fide presentation.
     Live,
@@ -16,7 +19,7 @@ pub enum Label {
     Spoof,
 }
 
-/// A text names neither class.
+/// The text names no class.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no label: live, bona_fide, bonafide, real or genuine; spoof, attack or fake")]
 pub struct UnknownLabel(pub String);
@@ -24,9 +27,9 @@ pub struct UnknownLabel(pub String);
 impl FromStr for Label {
     type Err = UnknownLabel;
 
-    /// The class of `live`, `bona_fide`, `bonafide`, `real`, `genuine`, or `spoof`, `attack`, `fake`, in any
-    /// case and with white space around it. Numbers are refused, as some collections mean a living person by
-    /// 1 and others an attack.
+    /// Reads `live`, `bona_fide`, `bonafide`, `real`, `genuine`, or `spoof`, `attack`, `fake`, in
+    /// any case and with white space around it. Numbers are refused: in some collections 1 is a
+    /// living person, in others an attack.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.trim().to_lowercase().as_str() {
             "live" | "bona_fide" | "bonafide" | "real" | "genuine" => Ok(Self::Live),
@@ -36,78 +39,80 @@ impl FromStr for Label {
     }
 }
 
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Live => "live",
-            Self::Spoof => "spoof",
-        })
-    }
-}
-
-/// What became of a presentation.
+/// The result of a presentation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
-    /// It got a score.
+    /// The presentation got a score.
     Scored {
         /// The calibrated score, 0 (surely an attack) to 1 (surely bona fide).
         score: f64,
         /// The fused probability before calibration, 0 to 1.
         fused: f64,
     },
-    /// It was looked at and not scored: no face, too small, and so on. The standard's non-response.
+    /// The picture was read, but not scored: no face, too small, and so on. The standard's
+    /// non-response.
     NotAssessed {
-        /// Why, as the service's reason codes.
+        /// The service's reason codes.
         reasons: Vec<String>,
     },
-    /// Something broke: the file could not be read, or a model failed.
+    /// The file could not be read, or a model failed.
     Failed {
         /// The code of the error.
         code: String,
-        /// The same in words.
+        /// The error in words.
         message: String,
     },
 }
 
-/// One picture whose truth is known, and the answer it got.
+/// A labelled picture with its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Presentation {
-    /// Which one it is; a path, as a rule, and unique.
+    /// The unique name, usually a path.
     pub file: String,
-    /// What it shows in truth.
+    /// Its true class.
     pub label: Label,
-    /// The kind of attack: `print`, `replay`, `mask` and so on. `None` and an empty text are the type
-    /// [`UNNAMED`](crate::UNNAMED); what a bona fide presentation has here is not looked at.
+    /// The type of attack: `print`, `replay`, `mask` and so on. `None` and an empty text are the
+    /// type [`UNNAMED`]. Ignored for bona fide presentations.
     pub attack_type: Option<String>,
-    /// What else is known of it, by column (`camera`, `skin tone`): everything is evaluated for each value too.
+    /// Further labels by column (`camera`, `skin tone`). Each value is also evaluated by itself.
     pub groups: BTreeMap<String, String>,
-    /// What became of it.
+    /// Its result.
     pub outcome: Outcome,
     /// The live probability that each model gave, by its id.
     pub models: BTreeMap<String, f64>,
 }
 
+/// The type of attacks without a type.
+pub const UNNAMED: &str = "unnamed";
+
 impl Presentation {
-    /// Its calibrated score. One that is no finite number is none, so that nothing here can compare with it.
+    /// The type of this attack; [`UNNAMED`] if it has none.
+    pub(crate) fn type_name(&self) -> &str {
+        let name = self.attack_type.as_deref().map(str::trim);
+        name.filter(|name| !name.is_empty()).unwrap_or(UNNAMED)
+    }
+
+    /// Its calibrated score, if that is a finite number.
     #[must_use]
     pub fn score(&self) -> Option<f64> {
-        match self.outcome {
-            Outcome::Scored { score, .. } => Some(score).filter(|score| score.is_finite()),
-            _ => None,
-        }
+        let Outcome::Scored { score, .. } = self.outcome else { return None };
+        Some(score).filter(|score| score.is_finite())
     }
 
     /// Its fused probability before calibration, if that is a finite number.
     #[must_use]
     pub fn fused(&self) -> Option<f64> {
-        match self.outcome {
-            Outcome::Scored { fused, .. } => Some(fused).filter(|fused| fused.is_finite()),
-            _ => None,
-        }
+        let Outcome::Scored { fused, .. } = self.outcome else { return None };
+        Some(fused).filter(|fused| fused.is_finite())
     }
 
-    /// Whether it got a score, and one at or above `threshold`.
+    /// Itself after its score, if it has one.
+    pub(crate) fn scored(&self) -> Option<(f64, &Self)> {
+        Some((self.score()?, self))
+    }
+
+    /// True if it has a score at or above `threshold`.
     #[must_use]
     pub fn accepted(&self, threshold: f64) -> bool {
         self.score().is_some_and(|score| score >= threshold)
@@ -119,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_classes_have_several_names() {
+    fn each_class_has_several_names() {
         for live in ["live", "LIVE", "bona_fide", "BonaFide", " real ", "genuine"] {
             assert_eq!(live.parse(), Ok(Label::Live), "{live}");
         }
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_an_error_that_names_it() {
+    fn an_unknown_label_is_an_error_that_names_it() {
         for bad in ["", "1", "0", "alive", "Lebend"] {
             let error = bad.parse::<Label>().unwrap_err();
             assert!(error.to_string().starts_with(&format!("`{bad}` is no label")), "{error}");
@@ -137,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_that_is_no_number_is_none() {
+    fn a_score_that_is_not_a_number_is_none() {
         let presentation = Presentation {
             file: "a".into(),
             label: Label::Live,

@@ -1,15 +1,15 @@
-//! Why presentations got no score.
+//! Reasons why presentations have no score.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::presentation::{Label, Outcome, Presentation};
 
-/// How often something occurred, by class.
+/// Numbers of presentations with a reason or an error, by class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Occurrence {
-    /// A gate's reason or the code of an error.
+    /// The code of the reason or of the error.
     pub what: String,
     /// Among bona fide presentations.
     pub live: u64,
@@ -17,42 +17,38 @@ pub struct Occurrence {
     pub attacks: u64,
 }
 
-/// How often each reason kept a presentation from being assessed; most frequent first. One presentation can
-/// have several, and counts once for each.
+/// The reasons of presentations that were not assessed, most frequent first. A presentation with
+/// several reasons counts once for each.
 #[must_use]
 pub fn reasons(presentations: &[Presentation]) -> Vec<Occurrence> {
     count(presentations, |outcome| match outcome {
-        Outcome::NotAssessed { reasons } => reasons.iter().map(String::as_str).collect(),
-        _ => Vec::new(),
+        Outcome::NotAssessed { reasons } => reasons,
+        _ => &[],
     })
 }
 
-/// How often presentations failed with each error code; most frequent first.
+/// The error codes of presentations that failed, most frequent first.
 #[must_use]
 pub fn failure_codes(presentations: &[Presentation]) -> Vec<Occurrence> {
     count(presentations, |outcome| match outcome {
-        Outcome::Failed { code, .. } => vec![code.as_str()],
-        _ => Vec::new(),
+        Outcome::Failed { code, .. } => std::slice::from_ref(code),
+        _ => &[],
     })
 }
 
-fn count(presentations: &[Presentation], of: impl Fn(&Outcome) -> Vec<&str>) -> Vec<Occurrence> {
-    let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+fn count(presentations: &[Presentation], codes: impl Fn(&Outcome) -> &[String]) -> Vec<Occurrence> {
+    let mut occurrences: BTreeMap<&String, Occurrence> = BTreeMap::new();
     for presentation in presentations {
-        let mut seen = of(&presentation.outcome);
-        seen.sort_unstable();
-        seen.dedup();
-        for what in seen {
-            let (live, attacks) = counts.entry(what).or_default();
+        for code in codes(&presentation.outcome).iter().collect::<BTreeSet<_>>() {
+            let new = || Occurrence { what: code.clone(), live: 0, attacks: 0 };
+            let occurrence = occurrences.entry(code).or_insert_with(new);
             match presentation.label {
-                Label::Live => *live += 1,
-                Label::Spoof => *attacks += 1,
+                Label::Live => occurrence.live += 1,
+                Label::Spoof => occurrence.attacks += 1,
             }
         }
     }
-    let occurrence =
-        |(what, (live, attacks)): (&str, _)| Occurrence { what: what.to_owned(), live, attacks };
-    let mut occurrences: Vec<_> = counts.into_iter().map(occurrence).collect();
+    let mut occurrences: Vec<_> = occurrences.into_values().collect();
     occurrences.sort_by_key(|each| std::cmp::Reverse(each.live + each.attacks));
     occurrences
 }

@@ -1,4 +1,4 @@
-//! Everything that is said about one run.
+//! The report on one run.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::reasons::{Occurrence, failure_codes, reasons};
 use crate::robustness::Variant;
 use crate::worst::Worst;
 
-/// How many of each class [`Report::of`] shows as the worst.
+/// Number of presentations of each class in [`Report::worst`].
 const WORST_OF_EACH: usize = 12;
 
-/// What was run, so that somebody else can do it again.
+/// Everything that it takes to repeat the run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
     /// The program's name and version.
@@ -28,20 +28,20 @@ pub struct Run {
     pub device: String,
     /// The build of the ONNX Runtime library.
     pub onnxruntime: String,
-    /// Whether shortcuts of speed were off.
+    /// True if faces were searched for as the Python reference does.
     pub exact: bool,
-    /// Settings that results depend on, by their names in the configuration; those that were left at
-    /// their defaults need not be there.
+    /// Settings that results depend on, by their names in the configuration. Defaults may be left
+    /// out.
     pub settings: BTreeMap<String, String>,
-    /// Accepted is a score at or above it, 0 to 1.
+    /// A score at or above it is accepted; 0 to 1.
     pub threshold: f64,
-    /// The security level that the threshold was taken from, if one was.
+    /// The security level that chose the threshold, if one did.
     pub security_level: Option<String>,
-    /// Other thresholds to mark in the plots: the pack's levels.
+    /// Further thresholds to mark in the plots: the pack's levels.
     pub levels: Vec<NamedThreshold>,
-    /// Where the presentations came from: a list's path, say.
+    /// The source of the presentations, such as the path of a list.
     pub source: String,
-    /// When it was run.
+    /// Time of the run.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }
@@ -55,42 +55,42 @@ pub struct NamedThreshold {
     pub threshold: f64,
 }
 
-/// Something listed that could not be evaluated as it was meant.
+/// An entry of the list that could not be evaluated as listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Which file.
+    /// The file.
     pub file: String,
-    /// What is wrong with it, in words.
+    /// The fault in words.
     pub what: String,
 }
 
-/// Everything that is said about one run; [`html()`](crate::html()) makes a page of it, `serde` the same as JSON.
+/// The report on one run. [`html()`](crate::html()) writes it as a page, `serde` as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// What was run.
+    /// Everything that it takes to repeat the run.
     pub run: Run,
-    /// How many presentations were evaluated.
+    /// Number of presentations evaluated.
     pub pictures: u64,
-    /// What was listed and could not be evaluated as it was meant: missing files, unknown labels, unreadable
+    /// Entries that could not be evaluated as listed: missing files, unknown labels, unreadable
     /// pictures.
     pub problems: Vec<Problem>,
     /// All presentations together.
     pub evaluation: Evaluation,
-    /// The same by each group column.
+    /// The groups of each column.
     pub groups: Vec<GroupColumn>,
-    /// The same for spoiled pictures.
+    /// The same presentations with altered pictures.
     pub robustness: Vec<Variant>,
     /// Bona fide presentations with the lowest and attacks with the highest scores.
     pub worst: Vec<Worst>,
-    /// Why presentations were not assessed.
+    /// Reasons of presentations that were not assessed.
     pub reasons: Vec<Occurrence>,
-    /// Why presentations failed.
+    /// Error codes of presentations that failed.
     pub failures: Vec<Occurrence>,
 }
 
 impl Report {
-    /// Of `presentations`, at the threshold of `run`. Problems, spoiled variants and thumbnails are for the
-    /// caller to add.
+    /// Measures `presentations` at the threshold of `run`. The caller adds problems, variants and
+    /// thumbnails.
     #[must_use]
     pub fn of(run: Run, presentations: &[Presentation]) -> Self {
         let threshold = run.threshold;

@@ -1,26 +1,26 @@
-//! How many got an answer at all.
+//! Numbers of presentations by outcome.
 
 use serde::Serialize;
 
 use crate::presentation::{Outcome, Presentation};
 use crate::share::Share;
 
-/// How many presentations there were and what became of them.
+/// Numbers of presentations by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Responses {
     /// All of them.
     pub presented: u64,
-    /// Those that got a score.
+    /// Those with a score.
     pub scored: u64,
-    /// Those that were looked at and not scored (no face, too small): the standard's non-responses.
+    /// Those read and not scored (no face, too small): the standard's non-responses.
     pub not_assessed: u64,
-    /// Those where something broke, or the score was no finite number. Counted apart from non-responses,
-    /// since they say something about the files or the machine, not about presentation attack detection.
+    /// Those with an error, or a score that is not finite. They are no non-responses: they are
+    /// faults of files or of the machine.
     pub failed: u64,
 }
 
 impl Responses {
-    /// Counts them.
+    /// Counts `presentations`.
     pub(crate) fn of<'a>(presentations: impl IntoIterator<Item = &'a Presentation>) -> Self {
         let mut responses = Self::default();
         for presentation in presentations {
@@ -34,7 +34,7 @@ impl Responses {
         responses
     }
 
-    /// Of all, those not assessed: APNRR for attacks, BPNRR for bona fide presentations.
+    /// Presentations not assessed, of all: APNRR for attacks, BPNRR for bona fide presentations.
     #[must_use]
     pub fn non_response_rate(&self) -> Share {
         Share::of(self.not_assessed, self.presented)

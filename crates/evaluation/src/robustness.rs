@@ -1,4 +1,4 @@
-//! What becomes of the answers when the pictures are spoiled a little.
+//! Decisions on altered pictures.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use crate::evaluation::Evaluation;
 use crate::presentation::Presentation;
 use crate::share::Share;
 
-/// The same presentations, changed in one way (compressed, darkened, turned).
+/// The same presentations with pictures altered in one way (compressed, darkened, turned).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Variant {
     /// A short name: `jpeg-50`.
     pub name: String,
-    /// What was done, in words.
+    /// The alteration in words.
     pub description: String,
-    /// The metrics of the changed ones, at the same threshold, without curves.
+    /// The metrics of the altered pictures, at the same threshold, without curves.
     pub evaluation: Evaluation,
-    /// Of the presentations that are in both sets by file, those whose answer (let in, not let in, no answer)
-    /// is another one.
+    /// Presentations with another decision (accepted, refused, no score), of those whose file is in
+    /// both sets.
     pub decisions_changed: Share,
-    /// How far scores moved, where there is one both before and after; `None` if there is none.
+    /// Changes of scores; `None` if no presentation has a score in both sets.
     pub score_change: Option<ScoreChange>,
 }
 
-/// How far scores moved up or down, 0 to 1.
+/// Absolute changes of scores, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ScoreChange {
-    /// Half of them moved no further than this.
+    /// Half of the changes are not greater.
     pub median: f64,
-    /// 95 of 100 moved no further than this.
+    /// 95 of 100 changes are not greater.
     pub percentile_95: f64,
-    /// The one that moved furthest.
+    /// The greatest change.
     pub greatest: f64,
 }
 
 impl Variant {
-    /// Compares `changed` with what `original` was, file by file.
+    /// Compares `changed` to `original`, file by file.
     #[must_use]
     pub fn of(
         name: &str,
@@ -47,21 +47,19 @@ impl Variant {
     ) -> Self {
         let before: BTreeMap<&str, &Presentation> =
             original.iter().map(|each| (each.file.as_str(), each)).collect();
-        let both =
-            changed.iter().filter_map(|after| Some((*before.get(after.file.as_str())?, after)));
+        let both = changed.iter().filter_map(|after| Some((*before.get(&*after.file)?, after)));
         let both: Vec<(&Presentation, &Presentation)> = both.collect();
         let decision = |each: &Presentation| each.score().map(|score| score >= threshold);
-        let turned =
-            both.iter().filter(|(before, after)| decision(before) != decision(after)).count();
-        let moved = both
-            .iter()
-            .filter_map(|(before, after)| Some((before.score()? - after.score()?).abs()));
+        let turned = both.iter().filter(|(before, after)| decision(before) != decision(after));
+        let moved = |(before, after): &(&Presentation, &Presentation)| {
+            Some((before.score()? - after.score()?).abs())
+        };
         Self {
             name: name.to_owned(),
             description: description.to_owned(),
             evaluation: Evaluation::of(changed, threshold).without_curves(),
-            decisions_changed: Share::of(turned as u64, both.len() as u64),
-            score_change: ScoreChange::of(moved.collect()),
+            decisions_changed: Share::of(turned.count() as u64, both.len() as u64),
+            score_change: ScoreChange::of(both.iter().filter_map(moved).collect()),
         }
     }
 }
@@ -69,7 +67,7 @@ impl Variant {
 impl ScoreChange {
     fn of(mut moved: Vec<f64>) -> Option<Self> {
         moved.sort_by(f64::total_cmp);
-        // The nearest rank: the least value that so many are not above.
+        // The nearest rank.
         let at = |part: f64| {
             let rank = (part * moved.len() as f64).ceil() as usize;
             moved.get(rank.saturating_sub(1)).copied()
@@ -99,8 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn files_are_compared_with_themselves() {
-        // a keeps its answer, b falls below 0.5, c loses its answer, d is new and compared with nothing.
+    fn files_of_one_name_are_compared() {
+        // a keeps its decision, b falls below 0.5, c loses its score, d is new.
         let original = [scored("a", 0.75), scored("b", 0.75), scored("c", 0.75)];
         let gone = presentation("c", Outcome::NotAssessed { reasons: vec!["no_face".into()] });
         let changed = [gone, scored("b", 0.25), scored("a", 0.625), scored("d", 0.0)];
@@ -112,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_common_is_no_change() {
+    fn sets_without_a_common_file_have_no_change() {
         let variant = Variant::of("x", "", &[scored("a", 1.0)], &[scored("b", 1.0)], 0.5);
         assert_eq!((variant.decisions_changed.share, variant.score_change), (None, None));
     }

@@ -1,12 +1,11 @@
-//! `scores.csv`: presentations and their answers as a table, so that metrics can be computed again, or by
-//! others, without any model.
+//! `scores.csv`: presentations and their results as a table, to compute metrics without a model.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
 use csv::StringRecord;
 
-use crate::presentation::{Label, Outcome, Presentation};
+use crate::presentation::{Outcome, Presentation, UnknownLabel};
 
 const FIXED: [&str; 9] = [
     "file",
@@ -24,71 +23,64 @@ const MODEL: &str = "model.";
 const GROUP: &str = "group.";
 const BETWEEN_REASONS: char = ';';
 
-/// Why a table could not be read or written.
+/// A table cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScoresError {
-    /// The file cannot be read or written, or its rows are of unequal length or no UTF-8.
+    /// The file cannot be read or written, its rows have unequal lengths, or it is not UTF-8.
     #[error("the table of scores is no table")]
     Table(#[from] csv::Error),
-    /// What was written cannot be brought to its place.
+    /// The writer cannot be flushed.
     #[error("the table of scores cannot be written")]
     Write(#[from] std::io::Error),
-    /// A column that must be there is not.
-    #[error("the table of scores has no column `{0}`")]
-    MissingColumn(String),
-    /// Columns are `file`, `label` and so on, `model.<id>` or `group.<name>`.
-    #[error("the table of scores has a column `{0}`, which means nothing")]
-    UnknownColumn(String),
-    /// Which of two of one name is meant would be a guess.
-    #[error("the table of scores has two columns `{0}`")]
-    DoubleColumn(String),
-    /// A field does not say what its column should.
+    /// A column is missing, has a name that means nothing, or the name of another.
+    #[error("the table of scores has {0}")]
+    Columns(String),
+    /// A field does not hold a value of its column.
     #[error("line {line}, column `{column}`: {what}")]
     Field {
-        /// The line of the file where the row begins, from 1.
+        /// The line where the row begins, from 1.
         line: u64,
         /// The column's name.
         column: String,
-        /// What is wrong, with the text.
+        /// The fault, with the text.
         what: String,
     },
-    /// A presentation cannot be written so that it would be read again as it is.
+    /// Reading would not give this presentation again.
     #[error("`{file}` cannot be written: {what}")]
     Unwritable {
-        /// Which presentation.
+        /// The presentation's file.
         file: String,
-        /// What is wrong with it.
+        /// The fault.
         what: String,
     },
 }
 
-/// Writes one row for each presentation, after a row of column names. Numbers are written so that reading them
-/// gives the same to the bit.
+/// Writes a row of column names, then one row for each presentation. Reading gives the same numbers
+/// to the bit.
 ///
 /// # Errors
-/// When `writer` fails, or a presentation holds what could not be read again: a number that is not between 0 and
-/// 1, an empty reason or one with a semicolon.
+/// When `writer` fails, or a presentation has a number outside 0 to 1, an empty reason, or a reason
+/// with a semicolon.
 pub fn write_scores(writer: impl Write, presentations: &[Presentation]) -> Result<(), ScoresError> {
-    let models: BTreeSet<&String> =
-        presentations.iter().flat_map(|each| each.models.keys()).collect();
-    let groups: BTreeSet<&String> =
-        presentations.iter().flat_map(|each| each.groups.keys()).collect();
+    let models: BTreeSet<_> = presentations.iter().flat_map(|each| each.models.keys()).collect();
+    let groups: BTreeSet<_> = presentations.iter().flat_map(|each| each.groups.keys()).collect();
+    let of_models = models.iter().map(|id| format!("{MODEL}{id}"));
+    let of_groups = groups.iter().map(|name| format!("{GROUP}{name}"));
     let mut table = csv::Writer::from_writer(writer);
-    let names = FIXED.iter().map(|&name| name.to_owned());
-    let names = names.chain(models.iter().map(|id| format!("{MODEL}{id}")));
-    table.write_record(names.chain(groups.iter().map(|column| format!("{GROUP}{column}"))))?;
+    table.write_record(FIXED.map(str::to_owned).into_iter().chain(of_models).chain(of_groups))?;
     for presentation in presentations {
-        let unwritable = |what| ScoresError::Unwritable { file: presentation.file.clone(), what };
-        let mut row = fixed_fields(presentation).map_err(unwritable)?;
-        for id in &models {
-            let value = presentation.models.get(*id).map(|&value| written(value)).transpose();
-            row.push(value.map_err(unwritable)?.unwrap_or_default());
-        }
+        let file = || presentation.file.clone();
+        let row = fixed(presentation).and_then(|mut row| {
+            for id in &models {
+                let value = presentation.models.get(*id);
+                row.push(value.map_or(Ok(String::new()), |value| written(*value))?);
+            }
+            Ok(row)
+        });
+        let mut row = row.map_err(|what| ScoresError::Unwritable { file: file(), what })?;
         row.extend(
-            groups
-                .iter()
-                .map(|&column| presentation.groups.get(column).cloned().unwrap_or_default()),
+            groups.iter().map(|&it| presentation.groups.get(it).cloned().unwrap_or_default()),
         );
         table.write_record(row)?;
     }
@@ -96,42 +88,27 @@ pub fn write_scores(writer: impl Write, presentations: &[Presentation]) -> Resul
     Ok(())
 }
 
-/// The fields of [`FIXED`].
-fn fixed_fields(presentation: &Presentation) -> Result<Vec<String>, String> {
-    let [mut score, mut fused, mut joined, mut error_code, mut error_message] =
-        [const { String::new() }; 5];
-    let outcome = match &presentation.outcome {
-        Outcome::Scored { score: of, fused: before } => {
-            (score, fused) = (written(*of)?, written(*before)?);
-            "scored"
+/// The fields of the fixed columns.
+fn fixed(presentation: &Presentation) -> Result<Vec<String>, String> {
+    let Presentation { file, label, attack_type, outcome, .. } = presentation;
+    let fields = match outcome {
+        Outcome::Scored { score, fused } => {
+            ["scored", &written(*score)?, &written(*fused)?, "", "", ""].map(str::to_owned)
         }
         Outcome::NotAssessed { reasons } => {
-            if let Some(bad) =
-                reasons.iter().find(|it| it.is_empty() || it.contains(BETWEEN_REASONS))
-            {
+            let is_bad = |it: &&String| it.is_empty() || it.contains(BETWEEN_REASONS);
+            if let Some(bad) = reasons.iter().find(is_bad) {
                 return Err(format!("the reason `{bad}` is empty or has a semicolon"));
             }
-            joined = reasons.join(&BETWEEN_REASONS.to_string());
-            "not_assessed"
+            let reasons = reasons.join(&BETWEEN_REASONS.to_string());
+            ["not_assessed", "", "", &reasons, "", ""].map(str::to_owned)
         }
         Outcome::Failed { code, message } => {
-            (error_code, error_message) = (code.clone(), message.clone());
-            "failed"
+            ["failed", "", "", "", code, message].map(str::to_owned)
         }
     };
-    let (file, label) = (presentation.file.clone(), presentation.label.to_string());
-    let attack_type = presentation.attack_type.clone().unwrap_or_default();
-    Ok(vec![
-        file,
-        label,
-        attack_type,
-        outcome.to_owned(),
-        score,
-        fused,
-        joined,
-        error_code,
-        error_message,
-    ])
+    let labels = [file.clone(), label.to_string(), attack_type.clone().unwrap_or_default()];
+    Ok(labels.into_iter().chain(fields).collect())
 }
 
 fn written(value: f64) -> Result<String, String> {
@@ -142,107 +119,80 @@ fn written(value: f64) -> Result<String, String> {
     }
 }
 
-/// Reads what [`write_scores`] wrote, or a table made by hand: columns may come in any order, `attack_type`,
-/// `reasons`, `error_code` and `error_message` may be missing, and labels may have any name that
-/// [`Label`] knows.
+/// Reads a table of [`write_scores`], or one made by hand. Columns may have any order, and
+/// `attack_type`, `reasons`, `error_code` and `error_message` may be missing. Labels may have any
+/// name that [`Label`](crate::Label) knows.
 ///
 /// # Errors
-/// When `reader` fails, a column is missing, unknown or there twice, or a field is not what its column says.
+/// When `reader` fails, a column is missing, unknown or double, or a field does not hold a value of
+/// its column.
 pub fn read_scores(reader: impl Read) -> Result<Vec<Presentation>, ScoresError> {
     let mut table = csv::Reader::from_reader(reader);
-    let columns = columns(table.headers()?)?;
-    let rows = table.records().map(|record| {
-        let record = record?;
-        let line = record.position().map_or(0, csv::Position::line);
-        Row { columns: &columns, record, line }.read()
-    });
-    rows.collect()
+    let columns = table.headers()?.clone();
+    check(&columns)?;
+    table.records().map(|record| read(&columns, &record?)).collect()
 }
 
-/// Where each column is.
-fn columns(names: &StringRecord) -> Result<BTreeMap<String, usize>, ScoresError> {
-    let mut columns = BTreeMap::new();
-    for (at, name) in names.iter().enumerate() {
+/// Finds unknown, double and missing columns.
+fn check(columns: &StringRecord) -> Result<(), ScoresError> {
+    let mut seen = BTreeSet::new();
+    for name in columns {
         if !(FIXED.contains(&name) || name.starts_with(MODEL) || name.starts_with(GROUP)) {
-            return Err(ScoresError::UnknownColumn(name.to_owned()));
+            return Err(ScoresError::Columns(format!("a column `{name}`, which means nothing")));
         }
-        if columns.insert(name.to_owned(), at).is_some() {
-            return Err(ScoresError::DoubleColumn(name.to_owned()));
+        if !seen.insert(name) {
+            return Err(ScoresError::Columns(format!("two columns `{name}`")));
         }
     }
-    match REQUIRED.iter().find(|&&name| !columns.contains_key(name)) {
-        Some(missing) => Err(ScoresError::MissingColumn((*missing).to_owned())),
-        None => Ok(columns),
+    match REQUIRED.iter().find(|name| !seen.contains(*name)) {
+        Some(missing) => Err(ScoresError::Columns(format!("no column `{missing}`"))),
+        None => Ok(()),
     }
 }
 
-struct Row<'a> {
-    columns: &'a BTreeMap<String, usize>,
-    record: StringRecord,
-    line: u64,
-}
-
-impl Row<'_> {
-    fn read(&self) -> Result<Presentation, ScoresError> {
-        let label: Label =
-            self.text("label").parse().map_err(|error| self.wrong("label", &error))?;
-        let outcome = match self.text("outcome") {
-            "scored" => {
-                Outcome::Scored { score: self.number("score")?, fused: self.number("fused")? }
-            }
-            "not_assessed" => {
-                let reasons =
-                    self.text("reasons").split(BETWEEN_REASONS).filter(|it| !it.is_empty());
-                Outcome::NotAssessed { reasons: reasons.map(str::to_owned).collect() }
-            }
-            "failed" => Outcome::Failed {
-                code: self.text("error_code").to_owned(),
-                message: self.text("error_message").to_owned(),
-            },
-            other => {
-                let what = format!("`{other}` is none of scored, not_assessed and failed");
-                return Err(self.wrong("outcome", &what));
-            }
-        };
-        let attack_type = Some(self.text("attack_type")).filter(|text| !text.is_empty());
-        let mut models = BTreeMap::new();
-        for (column, id) in self.with_prefix(MODEL) {
-            models.insert(id.to_owned(), self.number(column)?);
+fn read(columns: &StringRecord, record: &StringRecord) -> Result<Presentation, ScoresError> {
+    let fields: BTreeMap<&str, &str> = columns.iter().zip(record).collect();
+    let text = |column: &str| fields.get(column).copied().unwrap_or_default();
+    let wrong = |column: &str, what: String| {
+        let line = record.position().map_or(0, csv::Position::line);
+        ScoresError::Field { line, column: column.to_owned(), what }
+    };
+    let number = |column: &str| {
+        let number = text(column).trim().parse::<f64>().ok().filter(|it| (0.0..=1.0).contains(it));
+        let what = || format!("`{}` is no number from 0 to 1", text(column));
+        number.ok_or_else(|| wrong(column, what()))
+    };
+    let label = text("label").parse();
+    let label = label.map_err(|error: UnknownLabel| wrong("label", error.to_string()))?;
+    let outcome = match text("outcome") {
+        "scored" => Outcome::Scored { score: number("score")?, fused: number("fused")? },
+        "not_assessed" => {
+            let reasons = text("reasons").split(BETWEEN_REASONS).filter(|it| !it.is_empty());
+            Outcome::NotAssessed { reasons: reasons.map(str::to_owned).collect() }
         }
-        let groups = self.with_prefix(GROUP);
-        Ok(Presentation {
-            file: self.text("file").to_owned(),
-            label,
-            attack_type: attack_type.map(str::to_owned),
-            groups: groups
-                .map(|(column, name)| (name.to_owned(), self.text(column).to_owned()))
-                .collect(),
-            outcome,
-            models,
-        })
+        "failed" => Outcome::Failed {
+            code: text("error_code").to_owned(),
+            message: text("error_message").to_owned(),
+        },
+        other => {
+            let what = format!("`{other}` is none of scored, not_assessed and failed");
+            return Err(wrong("outcome", what));
+        }
+    };
+    let mut presentation = Presentation {
+        file: text("file").to_owned(),
+        label,
+        attack_type: Some(text("attack_type").to_owned()).filter(|text| !text.is_empty()),
+        groups: BTreeMap::new(),
+        outcome,
+        models: BTreeMap::new(),
+    };
+    for (column, text) in fields.iter().filter(|(_, text)| !text.is_empty()) {
+        if let Some(id) = column.strip_prefix(MODEL) {
+            presentation.models.insert(id.to_owned(), number(column)?);
+        } else if let Some(name) = column.strip_prefix(GROUP) {
+            presentation.groups.insert(name.to_owned(), (*text).to_owned());
+        }
     }
-
-    /// The columns whose names begin so and that hold something here, each with the rest of its name.
-    fn with_prefix(&self, prefix: &'static str) -> impl Iterator<Item = (&str, &str)> {
-        let named = self
-            .columns
-            .keys()
-            .filter_map(move |column| Some((&**column, column.strip_prefix(prefix)?)));
-        named.filter(|(column, _)| !self.text(column).is_empty())
-    }
-
-    /// Empty where the column is not there.
-    fn text(&self, column: &str) -> &str {
-        self.columns.get(column).and_then(|&at| self.record.get(at)).unwrap_or_default()
-    }
-
-    fn number(&self, column: &str) -> Result<f64, ScoresError> {
-        let text = self.text(column);
-        let number = text.trim().parse::<f64>().ok().filter(|number| (0.0..=1.0).contains(number));
-        number.ok_or_else(|| self.wrong(column, &format!("`{text}` is no number from 0 to 1")))
-    }
-
-    fn wrong(&self, column: &str, what: &dyn std::fmt::Display) -> ScoresError {
-        ScoresError::Field { line: self.line, column: column.to_owned(), what: what.to_string() }
-    }
+    Ok(presentation)
 }

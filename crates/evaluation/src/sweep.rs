@@ -1,28 +1,27 @@
-//! Every decision that some threshold makes of the same scores.
+//! The decisions of every possible threshold on the same scores.
 
 use std::collections::BTreeMap;
 
-use crate::attack_type::type_of;
 use crate::presentation::{Label, Presentation};
 
-/// One distinct decision: what all thresholds above `above` and up to and with `up_to` do.
+/// The decisions of all thresholds above `above`, up to and including `up_to`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Step {
-    /// The greatest score that is refused; `None` if none is.
+    /// The greatest refused score; `None` if all are accepted.
     pub above: Option<f64>,
-    /// The least score that is accepted; `None` if none is.
+    /// The least accepted score; `None` if all are refused.
     pub up_to: Option<f64>,
     /// Bona fide presentations refused.
     pub live_refused: u64,
     /// Attacks accepted.
     pub attacks_accepted: u64,
-    /// The greatest share of accepted attacks of any one type.
+    /// The greatest share of accepted attacks of a type.
     pub worst_apcer: f64,
 }
 
 impl Step {
-    /// A threshold that makes this decision, as far as possible from the scores on either side, so that
-    /// rounding somewhere does not turn it; short if it can be, as people will copy it.
+    /// A threshold of this step. It is far from the scores on either side, so that rounding does
+    /// not change a decision, and has few decimals, as people copy it.
     pub(crate) fn threshold(&self) -> f64 {
         match (self.above, self.up_to) {
             (Some(above), Some(up_to)) => between(above, up_to),
@@ -32,7 +31,7 @@ impl Step {
         }
     }
 
-    /// [`Self::threshold`] on the scale of scores: from 0 to 1, or `None` where even 1 would accept too much.
+    /// [`Self::threshold`] within 0 and 1; `None` if even 1 is too low.
     pub(crate) fn score_threshold(&self) -> Option<f64> {
         let held = match (self.above, self.up_to) {
             (None, Some(up_to)) if up_to > 0.0 => Self { above: Some(0.0), ..*self },
@@ -43,22 +42,22 @@ impl Step {
     }
 }
 
-/// A number above `low` and not above `high`: their middle, with as few decimals as will do, from three on.
+/// A number above `low` and not above `high`, near their middle, with few decimals (three or more).
 fn between(low: f64, high: f64) -> f64 {
     let middle = low.midpoint(high);
     let rounded = (3..=15).map(|decimals| 10_f64.powi(decimals));
     let rounded = rounded.map(|scale| (middle * scale).round() / scale);
-    // Not at the very edge either, while there is a choice.
+    // Rounding keeps to the middle half of the interval.
     let mut inside = rounded.filter(|&value| (middle - value).abs() <= (high - low) / 4.0);
     let middle = inside.next().unwrap_or(middle);
     if middle > low && middle <= high { middle } else { high }
 }
 
-/// All distinct decisions over some scores, from the threshold that accepts everything to the one that
-/// refuses everything.
+/// All steps of some scores, from the one that accepts everything to the one that refuses
+/// everything.
 #[derive(Debug, Clone)]
 pub(crate) struct Sweep {
-    /// At least one; each with less accepted than the one before.
+    /// At least one; each accepts less than the step before.
     pub steps: Vec<Step>,
     /// Bona fide presentations.
     pub live: u64,
@@ -67,29 +66,21 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// Over the scores that `value` gives; those without one are left out.
-    pub(crate) fn of<'a>(
-        presentations: impl IntoIterator<Item = &'a Presentation>,
-        value: impl Fn(&Presentation) -> Option<f64>,
-    ) -> Self {
-        Self::over(presentations.into_iter().filter_map(|each| Some((value(each)?, each))))
-    }
-
-    /// Over scores that are already there; those that are no finite number are left out.
-    pub(crate) fn over<'a>(scores: impl IntoIterator<Item = (f64, &'a Presentation)>) -> Self {
+    /// The steps of `scores`, without those that are not finite.
+    pub(crate) fn of<'a>(scores: impl IntoIterator<Item = (f64, &'a Presentation)>) -> Self {
         let mut types = BTreeMap::new();
         let mut samples = Vec::new();
         for (score, presentation) in scores.into_iter().filter(|(score, _)| score.is_finite()) {
             let attack = (presentation.label == Label::Spoof).then(|| {
                 let next = types.len();
-                *types.entry(type_of(presentation)).or_insert(next)
+                *types.entry(presentation.type_name()).or_insert(next)
             });
             samples.push((score, attack));
         }
         Self::of_samples(samples, types.len())
     }
 
-    /// Over (score, number of the attack's type or `None` for bona fide).
+    /// The steps of scores, each with the number of the attack's type, or `None` for bona fide.
     fn of_samples(mut samples: Vec<(f64, Option<usize>)>, types: usize) -> Self {
         samples.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut totals = vec![0_u64; types];
@@ -107,27 +98,25 @@ impl Sweep {
             worst_apcer: worst(&accepted, &totals),
         };
         let mut steps = vec![step];
-        let mut rest = samples.as_slice();
-        while let Some((score, _)) = rest.first().copied() {
-            let tied = rest.iter().take_while(|sample| sample.0 == score).count();
-            let (now, later) = rest.split_at(tied);
-            for attack in now.iter().map(|(_, attack)| *attack) {
+        let mut passed = 0;
+        for tied in samples.chunk_by(|a, b| a.0 == b.0) {
+            passed += tied.len();
+            for (_, attack) in tied {
                 match attack {
-                    Some(attack) => accepted[attack] -= 1,
+                    Some(attack) => accepted[*attack] -= 1,
                     None => step.live_refused += 1,
                 }
             }
-            step.above = Some(score);
-            step.up_to = later.first().map(|next| next.0);
+            step.above = step.up_to;
+            step.up_to = samples.get(passed).map(|next| next.0);
             step.attacks_accepted = accepted.iter().sum();
             step.worst_apcer = worst(&accepted, &totals);
             steps.push(step);
-            rest = later;
         }
         Self { steps, live, attacks }
     }
 
-    /// Whether there are both bona fide presentations and attacks, so that they can be told apart at all.
+    /// True if there are presentations of both classes.
     pub(crate) fn has_both(&self) -> bool {
         self.live > 0 && self.attacks > 0
     }
@@ -137,12 +126,12 @@ impl Sweep {
         share(step.live_refused, self.live)
     }
 
-    /// The share of all attacks accepted at `step`, whatever their type; 0 if there are none.
+    /// The share of attacks of all types together accepted at `step`; 0 if there are none.
     pub(crate) fn apcer_of_all(&self, step: &Step) -> f64 {
         share(step.attacks_accepted, self.attacks)
     }
 
-    /// For each distinct score, lowest first: how many bona fide presentations and attacks have it.
+    /// The numbers of presentations with each distinct score, lowest first.
     pub(crate) fn ties(&self) -> impl Iterator<Item = Tie> + '_ {
         self.steps.windows(2).map(|pair| Tie {
             live: pair[1].live_refused - pair[0].live_refused,
@@ -151,7 +140,7 @@ impl Sweep {
     }
 }
 
-/// How many have one and the same score.
+/// The numbers of presentations with one score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tie {
     /// Bona fide presentations.

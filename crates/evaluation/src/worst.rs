@@ -1,55 +1,49 @@
-//! The presentations to look at first.
+//! The presentations with the worst scores.
 
 use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use crate::attack_type::type_of;
 use crate::presentation::{Label, Presentation};
 
-/// A presentation whose score is far on the wrong side, or nearest to it.
+/// A presentation with one of the worst scores of its class.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Worst {
-    /// Which one.
+    /// Its name.
     pub file: String,
-    /// What it shows in truth.
+    /// Its true class.
     pub label: Label,
-    /// The kind of attack; `None` for bona fide.
+    /// The type of attack; `None` for bona fide.
     pub attack_type: Option<String>,
     /// Its score, 0 to 1.
     pub score: f64,
-    /// A small picture as PNG, for the HTML only: whoever wants faces in a report puts them here.
+    /// A small picture as PNG, for the page only. None unless the caller adds one.
     #[serde(skip)]
     pub thumbnail_png: Option<Vec<u8>>,
 }
 
 impl Worst {
-    /// Up to `most` bona fide presentations with the lowest scores, then up to `most` attacks with the highest,
-    /// whether or not they are on the wrong side of any threshold.
+    /// Up to `most` bona fide presentations with the lowest scores, then up to `most` attacks with
+    /// the highest.
     #[must_use]
     pub fn of(presentations: &[Presentation], most: usize) -> Vec<Self> {
-        let live = of_class(presentations, Label::Live, most, f64::total_cmp);
-        let attacks = of_class(presentations, Label::Spoof, most, |a, b| b.total_cmp(a));
-        live.into_iter().chain(attacks).collect()
+        let worst = |label, worse: fn(&f64, &f64) -> Ordering| {
+            let of_class = presentations.iter().filter(move |each| each.label == label);
+            let mut scored: Vec<_> = of_class.filter_map(Presentation::scored).collect();
+            scored.sort_by(|(a, of_a), (b, of_b)| {
+                worse(a, b).then_with(|| of_a.file.cmp(&of_b.file))
+            });
+            scored.into_iter().take(most)
+        };
+        let live = worst(Label::Live, f64::total_cmp);
+        let attacks = worst(Label::Spoof, |a, b| b.total_cmp(a));
+        let entry = |(score, each): (f64, &Presentation)| Self {
+            file: each.file.clone(),
+            label: each.label,
+            attack_type: (each.label == Label::Spoof).then(|| each.type_name().to_owned()),
+            score,
+            thumbnail_png: None,
+        };
+        live.chain(attacks).map(entry).collect()
     }
-}
-
-fn of_class(
-    presentations: &[Presentation],
-    label: Label,
-    most: usize,
-    worse: impl Fn(&f64, &f64) -> Ordering,
-) -> Vec<Worst> {
-    let scored = presentations.iter().filter(|each| each.label == label);
-    let mut scored: Vec<_> =
-        scored.filter_map(|each| each.score().map(|score| (score, each))).collect();
-    scored.sort_by(|(a, of_a), (b, of_b)| worse(a, b).then_with(|| of_a.file.cmp(&of_b.file)));
-    let entry = |(score, each): (f64, &Presentation)| Worst {
-        file: each.file.clone(),
-        label,
-        attack_type: (label == Label::Spoof).then(|| type_of(each).to_owned()),
-        score,
-        thumbnail_png: None,
-    };
-    scored.into_iter().take(most).map(entry).collect()
 }

@@ -1,26 +1,26 @@
-//! Why no faces could be looked for.
+//! Errors of detectors and landmarkers.
 
 use onnx::ModelError;
 
-/// Why a detector could not be loaded or did not answer. "No face" is an answer, not an error.
+/// Why a detector or landmarker could not be loaded or failed. Finding no face is not an error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DetectError {
-    /// The model cannot be loaded, is another one, or failed.
+    /// The detector's model cannot be loaded, differs from its spec, or failed.
     #[error("the face detector failed")]
     Model(#[from] ModelError),
-    /// The same of the landmarker.
+    /// The landmarker's model cannot be loaded, differs from its spec, or failed.
     #[error("the landmarker failed")]
     Landmarker(#[source] ModelError),
-    /// Its outputs do not go together.
+    /// The detector's outputs contradict each other or the input's size.
     #[error("the face detector gave {found} values where its input calls for {expected}")]
     Grid {
         /// Values that the input's size calls for.
         expected: usize,
-        /// Values that came.
+        /// Values in the output.
         found: usize,
     },
-    /// The landmarker's answer is not numbers.
+    /// The landmarker's output is not finite.
     #[error("the landmarker gave something else than numbers")]
     NoNumber,
 }

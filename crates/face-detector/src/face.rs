@@ -1,4 +1,4 @@
-//! What a detector finds.
+//! Faces as detectors find them.
 
 use frame::{Point, Rect, Size, Turn};
 use schemars::JsonSchema;
@@ -19,7 +19,8 @@ pub struct Face {
     pub landmarks: Option<Landmarks>,
 }
 
-/// Five points of a face, in pixels of the frame, the picture as a person sees it. Left and right are the person's own.
+/// Five points of a face, in pixels of the frame, the picture as a person sees it. Left and right
+/// are the person's own.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Landmarks {
     /// Centre of the right eye, which is on the left of the picture.
@@ -49,28 +50,27 @@ impl Landmarks {
 }
 
 impl Face {
-    /// The same face when one pixel of the model's input is `x` by `y` pixels of the frame.
+    /// The face in the frame, where one pixel of the model's input is `x` by `y` pixels of it.
     pub(crate) fn stretched(self, x: f32, y: f32) -> Self {
-        let place = |p: Point| Point { x: p.x * x, y: p.y * y };
-        Self {
-            rect: self.rect.stretched(x, y),
-            confidence: self.confidence,
-            landmarks: self.landmarks.map(|l| Landmarks::from_points(l.points().map(place))),
-        }
+        self.mapped(|rect| rect.stretched(x, y), |p| Point { x: p.x * x, y: p.y * y })
     }
 
-    /// The same face before the picture, of `size` then, was turned by `turn`.
+    /// The face in the picture of `size` from which `turn` made the present one.
     pub(crate) fn turned_back(self, turn: Turn, size: Size) -> Self {
-        let place = |p| turn.undo_point(size, p);
-        Self {
-            rect: turn.undo_rect(size, self.rect),
-            confidence: self.confidence,
-            landmarks: self.landmarks.map(|l| Landmarks::from_points(l.points().map(place))),
-        }
+        self.mapped(|rect| turn.undo_rect(size, rect), |p| turn.undo_point(size, p))
     }
 
-    /// The same face once the picture, of `size` before, has been turned by `turn`.
+    /// The face in the picture that `turn` makes of the present one, of `size`.
     pub(crate) fn turned(self, turn: Turn, size: Size) -> Self {
         self.turned_back(turn.inverse(), turn.size(size))
     }
+
+    fn mapped(self, rect: impl Fn(Rect) -> Rect, point: impl Fn(Point) -> Point) -> Self {
+        let landmarks = self.landmarks.map(|it| Landmarks::from_points(it.points().map(point)));
+        Self { rect: rect(self.rect), landmarks, ..self }
+    }
+}
+
+pub(crate) fn sort_largest_first(faces: &mut [Face]) {
+    faces.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
 }

@@ -1,13 +1,13 @@
-//! A picture brought to a detector's input, and the way back.
+//! Places a picture in a detector's input.
 
-use frame::{Filter, Frame, Resampler, Size, TensorSpec};
+use frame::Size;
 
 use crate::spec::Fit;
 
-/// YuNet's largest stride: both sides of its input are multiples of it.
+/// YuNet's largest stride. Both sides of its input are multiples of it.
 const LARGEST_STRIDE: usize = 32;
 
-/// Where a picture ends up in a detector's input.
+/// The place of a picture in a detector's input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Placement {
     /// The picture's size in the input.
@@ -19,21 +19,15 @@ pub(crate) struct Placement {
 }
 
 impl Fit {
-    /// Where a frame of `size` ends up when it is shown at `look` times the usual size.
+    /// Places a frame of `size` that is shown at `look` times the usual size.
     pub(crate) fn place(self, size: Size, look: f32) -> Placement {
         let at_look = |side: usize| ((side as f32 * look).round() as usize).max(1);
         match self {
             Self::Stretch { width, height } => {
                 let picture = Size::new(at_look(width), at_look(height));
-                let stretch = |from: usize, to: usize| from as f32 / to as f32;
-                Placement {
-                    picture,
-                    canvas: Size::new(width, height),
-                    stretch: (
-                        stretch(size.width, picture.width),
-                        stretch(size.height, picture.height),
-                    ),
-                }
+                let across = size.width as f32 / picture.width as f32;
+                let down = size.height as f32 / picture.height as f32;
+                Placement { picture, canvas: Size::new(width, height), stretch: (across, down) }
             }
             Self::Letterbox { longer_side } => {
                 let longer_side = at_look(longer_side);
@@ -43,28 +37,11 @@ impl Fit {
                 };
                 let picture = Size::new(shrink(size.width), shrink(size.height));
                 let pad = |side: usize| side.next_multiple_of(LARGEST_STRIDE);
+                let canvas = Size::new(pad(picture.width), pad(picture.height));
                 let back = (1.0 / scale) as f32;
-                Placement {
-                    picture,
-                    canvas: Size::new(pad(picture.width), pad(picture.height)),
-                    stretch: (back, back),
-                }
+                Placement { picture, canvas, stretch: (back, back) }
             }
         }
-    }
-}
-
-impl Placement {
-    /// Writes the frame into `tensor` as placed.
-    pub(crate) fn fill(
-        &self,
-        frame: &Frame,
-        resampler: &mut Resampler,
-        spec: &TensorSpec,
-        tensor: &mut Vec<f32>,
-    ) {
-        let how = (self.picture, Filter::Linear);
-        resampler.fill(frame.view(), how, spec, self.canvas, tensor);
     }
 }
 
@@ -97,7 +74,7 @@ mod tests {
                 prop_assert!(placed.picture.width <= placed.canvas.width);
                 prop_assert!(placed.picture.height <= placed.canvas.height);
                 prop_assert!(placed.picture.area() > 0);
-                // The placed corner maps back to the frame's corner, to within half a pixel of the input.
+                // The placed corner maps back to the frame's, to within half an input pixel.
                 let (x, y) = placed.stretch;
                 let corner = (placed.picture.width as f32 * x, placed.picture.height as f32 * y);
                 prop_assert!((corner.0 - width as f32).abs() <= 0.51 * x || placed.picture.width == 1);

@@ -1,12 +1,12 @@
-//! Where the faces of a frame are: `&Frame` in, [`Found`] out, the largest first.
+//! Finds the faces of a frame: `&Frame` in, [`Found`] out, the largest first.
 //!
-//! Two published detectors are read here, named by the [`Family`] in their [`Spec`]: Ultra-Light and
-//! YuNet. The steps are the same for both and each has a file: fit the picture to the input
-//! ([`fit`](Spec::fit)), run the model, read its raw output into candidates, keep the best of those
-//! that overlap. A [`Finder`] shows a picture to its [`Detector`] at several sizes and, where that is
-//! called for, from every side; a [`Landmarker`] gives landmarks where the detector does not.
+//! This crate reads two published detectors, named by the [`Family`] in their [`Spec`]: Ultra-Light
+//! and YuNet. The steps are the same for both, and each has a file: fit the picture to the input
+//! ([`fit`](Spec::fit)), run the model, read its raw output into candidates, keep the most
+//! confident of those that overlap. A [`Finder`] shows a picture to its [`Detector`] at several
+//! sizes and, in doubt, from every side. A [`Landmarker`] gives landmarks if the detector does not.
 //!
-//! What it does not do: it neither chooses among faces nor judges them.
+//! This crate neither chooses among faces nor judges them.
 
 mod detector;
 mod error;

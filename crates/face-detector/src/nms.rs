@@ -1,9 +1,9 @@
-//! Non-maximum suppression: of candidates that overlap, the surest stays.
+//! Non-maximum suppression: of candidates that overlap, the one with the highest confidence stays.
 
-use crate::face::Face;
+use crate::face::{Face, sort_largest_first};
 
-/// Keeps the surest candidates of which no two overlap by more than `max_overlap_iou`
-/// (intersection over union), and gives them back largest first.
+/// Keeps the candidates of the highest confidence so that no two overlap by more than
+/// `max_overlap_iou` (intersection over union). Returns them largest first.
 pub(crate) fn suppress(mut candidates: Vec<Face>, max_overlap_iou: f32) -> Vec<Face> {
     candidates.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     let mut kept: Vec<Face> = Vec::new();
@@ -12,7 +12,7 @@ pub(crate) fn suppress(mut candidates: Vec<Face>, max_overlap_iou: f32) -> Vec<F
             kept.push(face);
         }
     }
-    kept.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
+    sort_largest_first(&mut kept);
     kept
 }
 
@@ -28,7 +28,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_overlap_the_surer_stays_and_the_largest_comes_first() {
+    fn of_two_that_overlap_the_more_confident_stays_and_the_largest_comes_first() {
         let kept = suppress(
             vec![face(0.0, 0.0, 10.0, 0.8), face(1.0, 1.0, 10.0, 0.9), face(50.0, 0.0, 30.0, 0.7)],
             0.3,
@@ -37,13 +37,13 @@ mod tests {
     }
 
     fn faces() -> impl Strategy<Value = Vec<Face>> {
-        let one = (0.0_f32..500.0, 0.0_f32..500.0, 1.0_f32..200.0, 0.0_f32..1.0);
-        prop::collection::vec(one.prop_map(|(x, y, side, c)| face(x, y, side, c)), 0..40)
+        let values = (0.0_f32..500.0, 0.0_f32..500.0, 1.0_f32..200.0, 0.0_f32..1.0);
+        prop::collection::vec(values.prop_map(|(x, y, side, c)| face(x, y, side, c)), 0..40)
     }
 
     proptest! {
         #[test]
-        fn no_two_kept_overlap_and_every_dropped_one_overlaps_a_surer(faces in faces()) {
+        fn no_two_kept_overlap_and_every_dropped_face_overlaps_a_more_confident_one(faces in faces()) {
             let kept = suppress(faces.clone(), 0.3);
             for (i, a) in kept.iter().enumerate() {
                 prop_assert!(kept[i + 1..].iter().all(|b| a.rect.iou(&b.rect) <= 0.3));

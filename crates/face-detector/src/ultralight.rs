@@ -1,30 +1,22 @@
-//! Ultra-Light's output: `scores` \[1,N,2\] (class 1 is face) and `boxes` \[1,N,4\], corners x1 y1 x2 y2
-//! as shares of the input, anchors already applied inside the graph.
+//! Ultra-Light's output: `scores` \[1,N,2\] (class 1 is face) and `boxes` \[1,N,4\], corners x1 y1
+//! x2 y2 as shares of the input. The graph has applied the anchors.
 
 use frame::{Rect, Size};
-use onnx::{Dim, OutputSignature, Outputs, Signature};
+use onnx::Outputs;
 
 use crate::error::DetectError;
 use crate::face::Face;
 
-const SCORES: usize = 0;
-const BOXES: usize = 1;
+/// Each output and its numbers per candidate.
+pub(crate) const OUTPUTS: [(&str, usize); 2] = [("scores", 2), ("boxes", 4)];
 
-pub(crate) fn signature(input: [Dim; 4]) -> Signature {
-    let output = |name, values| OutputSignature {
-        name: Some(name),
-        shape: vec![Dim::Is(1), Dim::Any, Dim::Is(values)],
-    };
-    Signature { input, outputs: vec![output("scores", 2), output("boxes", 4)] }
-}
-
-/// Candidates of at least `min_confidence`, in pixels of the input.
+/// The candidates of at least `min_confidence`, in pixels of the input.
 pub(crate) fn candidates(
     outputs: &Outputs<'_>,
     canvas: Size,
     min_confidence: f32,
 ) -> Result<Vec<Face>, DetectError> {
-    let (scores, boxes) = (outputs.get(SCORES)?, outputs.get(BOXES)?);
+    let (scores, boxes) = (outputs.get(0)?, outputs.get(1)?);
     let count = scores.shape()[1];
     if boxes.shape()[1] != count {
         return Err(DetectError::Grid { expected: count, found: boxes.shape()[1] });

@@ -1,46 +1,39 @@
-//! YuNet's output: at each stride of 8, 16 and 32 pixels a grid of cells, and for each cell a class
-//! and an object score, a box and five landmarks, all relative to the cell.
+//! YuNet's output: at each stride of 8, 16 and 32 pixels a grid of cells. Each cell has a class and
+//! an object score, a box and five landmarks, all relative to the cell.
 //!
-//! Source of the formulas: `FaceDetectorYN` in OpenCV, whose numbers these are.
+//! Source of the formulas: `FaceDetectorYN` in OpenCV.
 
 use frame::{Point, Rect, Size};
-use onnx::{Dim, OutputSignature, Outputs, Signature};
+use onnx::Outputs;
 
 use crate::error::DetectError;
 use crate::face::{Face, Landmarks};
 
-/// Pixels a cell is wide and high, and the names of its four outputs.
+/// Width and height of a cell in pixels, and the names of its four outputs.
 const STRIDES: [(usize, [&str; 4]); 3] = [
     (8, ["cls_8", "obj_8", "bbox_8", "kps_8"]),
     (16, ["cls_16", "obj_16", "bbox_16", "kps_16"]),
     (32, ["cls_32", "obj_32", "bbox_32", "kps_32"]),
 ];
-/// Numbers a cell has in each of those outputs.
+/// Numbers per cell in each of these outputs.
 const VALUES: [usize; 4] = [1, 1, 4, 10];
 
-pub(crate) fn signature(input: [Dim; 4]) -> Signature {
-    let outputs = STRIDES
-        .iter()
-        .flat_map(|(_, names)| names.iter().zip(VALUES))
-        .map(|(&name, values)| OutputSignature {
-            name: Some(name),
-            shape: vec![Dim::Is(1), Dim::Any, Dim::Is(values)],
-        })
-        .collect();
-    Signature { input, outputs }
+/// Each output and its numbers per cell.
+pub(crate) fn outputs() -> Vec<(&'static str, usize)> {
+    STRIDES.iter().flat_map(|(_, names)| names.iter().copied().zip(VALUES)).collect()
 }
 
-/// Candidates of at least `min_confidence`, in pixels of the input.
+/// The candidates of at least `min_confidence`, in pixels of the input.
 pub(crate) fn candidates(
     outputs: &Outputs<'_>,
     canvas: Size,
     min_confidence: f32,
 ) -> Result<Vec<Face>, DetectError> {
     let mut faces = Vec::new();
-    for (position, &(stride, names)) in STRIDES.iter().enumerate() {
+    for (i, (stride, _)) in STRIDES.into_iter().enumerate() {
         let columns = canvas.width / stride;
         let cells = columns * (canvas.height / stride);
-        let first = position * names.len();
+        let first = 4 * i;
         let (class, object) = (outputs.get(first)?, outputs.get(first + 1)?);
         let (boxes, points) = (outputs.get(first + 2)?, outputs.get(first + 3)?);
         for output in [&class, &object, &boxes, &points] {

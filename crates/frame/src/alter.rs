@@ -1,5 +1,5 @@
-//! A picture made worse on purpose: smaller, larger, blurred, compressed. For measuring how much of a
-//! score hangs on such things; nothing that serves does this.
+//! Pictures altered on purpose: smaller, larger, blurred, compressed. An evaluation measures with
+//! them how a score changes. The service never alters a picture.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,7 +9,7 @@ use crate::frame::Frame;
 use crate::geometry::Size;
 use crate::resample::{Filter, Resampler};
 
-/// A frame cannot be written as a JPEG: it has more than 65500 pixels a side, or there is no memory.
+/// The frame cannot be written as a JPEG: a side has more than 65500 pixels, or memory is lacking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a picture of {}x{} px cannot be written as a JPEG", size.width, size.height)]
 pub struct EncodeJpegError {
@@ -17,15 +17,15 @@ pub struct EncodeJpegError {
     pub size: Size,
 }
 
-/// How far a Gaussian reaches, in standard deviations. What lies outside is 0.3% of it.
+/// Reach of a Gaussian, in standard deviations. 0.3% of it lies outside.
 const REACH_SIGMAS: f32 = 3.0;
 
 impl Frame {
-    /// The picture as a baseline JPEG with chroma at half size, as libjpeg-turbo writes it when nothing
-    /// but `quality` (1 to 100) is asked for; no metadata.
+    /// The picture as a baseline JPEG with chroma at half size and no metadata: libjpeg-turbo's
+    /// defaults at `quality` (1 to 100).
     ///
     /// # Errors
-    /// When JPEG has no room for so many pixels.
+    /// When a side has more than 65500 pixels, the maximum of JPEG.
     pub fn encode_jpeg(&self, quality: u8) -> Result<Vec<u8>, EncodeJpegError> {
         let size = self.size();
         let encode = || {
@@ -37,15 +37,15 @@ impl Frame {
             encoder.write_scanlines(self.pixels())?;
             encoder.finish()
         };
-        // libjpeg leaves by unwinding when it meets an error, through frames made for it.
+        // On an error libjpeg unwinds, through C frames that are built for it.
         match catch_unwind(AssertUnwindSafe(encode)) {
             Ok(Ok(file)) => Ok(file),
             Ok(Err(_)) | Err(_) => Err(EncodeJpegError { size }),
         }
     }
 
-    /// The picture with a longer side of `longer_side_px`, its shape kept: averaged by area where it
-    /// shrinks, by Lanczos' filter where it grows.
+    /// The picture with a longer side of `longer_side_px` and the same shape. It is averaged by
+    /// area when it shrinks, and interpolated with Lanczos' filter when it grows.
     ///
     /// # Panics
     /// When `longer_side_px` is zero.
@@ -64,17 +64,18 @@ impl Frame {
         Frame::from_rgb8(to, pixels).expect("there are as many rows as the size says")
     }
 
-    /// The picture under a Gaussian of `sigma_px` standard deviation; at the borders it is mirrored.
+    /// The picture blurred with a Gaussian of `sigma_px` standard deviation, mirrored at its
+    /// borders.
     ///
     /// # Panics
     /// When `sigma_px` is not above zero.
     #[must_use]
     pub fn blurred(&self, sigma_px: f32) -> Frame {
-        assert!(sigma_px > 0.0, "a Gaussian has a width, not {sigma_px}");
+        assert!(sigma_px > 0.0, "a Gaussian's width is above 0, not {sigma_px}");
         let size = self.size();
         let weights = gaussian(sigma_px);
         let reach = weights.len() / 2;
-        // One row at a time: down the columns, with mirrored ends, and then along the row.
+        // One row at a time: down the columns with mirrored ends, then along the row.
         let mut column_sums = vec![0.0_f32; 3 * (size.width + 2 * reach)];
         let mut sums = vec![0.0_f32; 3 * size.width];
         let mut pixels = Vec::with_capacity(3 * size.area());
@@ -104,7 +105,7 @@ impl Frame {
     }
 }
 
-/// Weights of an odd number of pixels that add up to 1.
+/// The weights of an odd number of pixels; they add up to 1.
 fn gaussian(sigma_px: f32) -> Vec<f32> {
     let reach = (sigma_px * REACH_SIGMAS).ceil().max(1.0) as i32;
     let weight = |i: i32| (-0.5 * (i as f32 / sigma_px).powi(2)).exp();
@@ -112,7 +113,7 @@ fn gaussian(sigma_px: f32) -> Vec<f32> {
     (-reach..=reach).map(|i| weight(i) / sum).collect()
 }
 
-/// `i` brought into `0..len` by mirroring, edge pixels repeated.
+/// Maps `i` into `0..len` by mirroring, with edge pixels repeated.
 fn mirrored(i: i64, len: usize) -> usize {
     let i = i.rem_euclid(2 * len as i64) as usize;
     i.min(2 * len - 1 - i)
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jpeg_is_smaller_and_farther_off_the_lower_its_quality() {
+    fn a_lower_quality_makes_a_jpeg_smaller_and_less_exact() {
         let scene = scene(Size::new(161, 90));
         let decoded = |quality| {
             let file = scene.encode_jpeg(quality).unwrap();
@@ -153,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn a_jpeg_has_no_room_for_more_than_65500_pixels_a_side() {
+    fn a_frame_of_more_than_65500_pixels_a_side_cannot_be_a_jpeg() {
         let size = Size::new(65_501, 1);
         let frame = Frame::from_rgb8(size, vec![0; 3 * size.area()]).unwrap();
         assert_eq!(frame.encode_jpeg(90), Err(EncodeJpegError { size }));
     }
 
     #[test]
-    fn a_picture_keeps_its_shape_at_another_size() {
+    fn a_resized_picture_keeps_its_shape() {
         for (from, to, expected) in [
             (Size::new(160, 90), 80, Size::new(80, 45)),
             (Size::new(90, 160), 320, Size::new(180, 320)),
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn blur_keeps_what_is_even_and_spreads_what_is_not() {
+    fn blur_keeps_an_even_picture_and_spreads_a_dot() {
         let size = Size::new(40, 30);
         let even = Frame::from_rgb8(size, vec![77; 3 * size.area()]).unwrap();
         assert_eq!(even.blurred(2.5), even);

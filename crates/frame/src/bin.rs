@@ -1,14 +1,14 @@
-//! Squares of pixels brought together into one each.
+//! Reduction of a picture by whole factors.
 
 use crate::frame::{Frame, View};
 use crate::geometry::Size;
 use crate::kept::fit;
 
 impl View<'_> {
-    /// The picture at one `factor`-th of its size: each pixel is the mean of a square of `factor` by
-    /// `factor` pixels. Up to `factor - 1` pixels at the right and at the bottom are left out, so that
-    /// places in it times `factor` are exactly the places in the picture. It is made in `binned`, whatever
-    /// that was.
+    /// Replaces `binned` with the picture at one `factor`-th of its size. Each pixel is the mean of
+    /// a square of `factor` by `factor` pixels. Places in `binned` times `factor` are exactly the
+    /// places in the picture, because incomplete squares at the right and at the bottom are left
+    /// out.
     ///
     /// # Panics
     /// When `factor` is zero, above 255, or larger than a side of the picture.
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pixel_is_the_mean_of_its_square_and_the_rest_is_left_out() {
+    fn a_pixel_is_the_mean_of_its_square_and_incomplete_squares_are_left_out() {
         let level = |x: usize, y: usize| (10 * x + y) as u8;
         let pixels = (0..4).flat_map(|y| (0..5).flat_map(move |x| [level(x, y), x as u8, 255]));
         let frame = Frame::from_rgb8(Size::new(5, 4), pixels.collect()).unwrap();

@@ -1,23 +1,22 @@
 //! Why bytes did not become a picture.
 
-use crate::decode::Format;
+use crate::format::Format;
 
 /// Why [`decode`](crate::decode()) gave no frame. Every variant is a fact about the bytes.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum DecodeError {
     /// There are no bytes.
     #[error("there are no bytes to read a picture from")]
     Empty,
-    /// The first bytes belong to none of the formats read here.
+    /// The first bytes belong to none of the formats of [`Format`].
     #[error("the bytes are not a JPEG, PNG, WebP, BMP, TIFF or GIF picture")]
     UnknownFormat,
-    /// The format is known, but this kind of it is not read (an exotic TIFF compression, say).
+    /// The format is known, but this kind of it is not supported (a rare TIFF compression, say).
     #[error("this kind of {format} picture is not supported")]
     UnsupportedKind {
-        /// What the first bytes say.
+        /// The format that the first bytes announce.
         format: Format,
-        /// What the decoder says.
+        /// The decoder's error.
         source: CodecError,
     },
     /// The header announces more pixels than [`Limits`](crate::Limits) allow. Nothing was decoded.
@@ -27,46 +26,45 @@ pub enum DecodeError {
         width: u32,
         /// Height in the header, pixels.
         height: u32,
-        /// The limit it is over, pixels.
+        /// The limit that it exceeds, pixels.
         max_side_px: u32,
     },
     /// The bytes end before the picture does.
     #[error("the {format} picture is cut short")]
     CutShort {
-        /// What the first bytes say.
+        /// The format that the first bytes announce.
         format: Format,
     },
     /// The bytes contradict themselves.
     #[error("the {format} picture is corrupt or cut short")]
     Corrupt {
-        /// What the first bytes say.
+        /// The format that the first bytes announce.
         format: Format,
-        /// What the decoder says.
+        /// The decoder's error.
         source: CodecError,
     },
 }
 
-/// What the decoding library had to say.
+/// The decoding library's error.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum CodecError {
-    /// The JPEG decoder met data that contradict themselves.
+    /// The JPEG's data contradict themselves.
     #[error("the JPEG data contradict themselves")]
     Jpeg,
-    /// The JPEG is made of more scans than any camera or browser writes: a way to make a decoder work
+    /// The JPEG has more scans than any camera or browser writes. Such files keep a decoder busy
     /// for minutes.
     #[error("the JPEG has more than {limit} scans")]
     Scans {
-        /// The most that are taken.
+        /// The maximum number of scans.
         limit: usize,
     },
-    /// The JPEG keeps its colours in a way that nobody displays.
+    /// The JPEG's colour space is unknown.
     #[error("the colours of the JPEG are of an unknown kind")]
     Colours,
     /// The TIFF's directory cannot be read.
     #[error(transparent)]
     Tiff(tiff::TiffError),
-    /// The TIFF wraps something else.
+    /// The TIFF's compression is not supported.
     #[error("the TIFF's compression {compression} is not read")]
     TiffCompression {
         /// Its number in the directory.
@@ -83,14 +81,4 @@ pub enum CodecError {
         /// Height in the header, pixels.
         height: u32,
     },
-}
-
-/// A pixel buffer does not hold what its size says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{found} bytes given for a picture that takes {expected}, and takes at least one pixel")]
-pub struct PixelCountError {
-    /// Bytes the size asks for.
-    pub expected: usize,
-    /// Bytes given.
-    pub found: usize,
 }

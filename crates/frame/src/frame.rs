@@ -1,12 +1,10 @@
-//! The picture itself, and a look at a part of it.
+//! A picture's pixels, and views of parts of them.
 
-use crate::error::PixelCountError;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+
 use crate::geometry::{Part, PixelRect, Size};
-use crate::kept::{blank, fit};
-
-/// Buffers of more than this are not kept for the next picture: 12 megapixels, three bytes each. Otherwise a few bytes
-/// that announce a picture of the greatest size would have every worker hold that much for good.
-pub(crate) const KEPT_BYTES: usize = 3 * 4000 * 3000 + 4096;
+use crate::kept::{blank, debug_without_buffers, fit, free_if_large};
 
 /// A picture as a person sees it: RGB8, rows from the top, no gaps between them.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,15 +13,10 @@ pub struct Frame {
     pixels: Vec<u8>,
 }
 
-impl std::fmt::Debug for Frame {
-    /// The size only: a picture of someone does not belong in a log.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Frame").field("size", &self.size).finish_non_exhaustive()
-    }
-}
+debug_without_buffers!(Frame, size);
 
 impl Default for Frame {
-    /// One black pixel: a buffer for other frames to be made in.
+    /// One black pixel, as a buffer for another frame.
     fn default() -> Self {
         Self::reusing(Vec::new())
     }
@@ -44,21 +37,21 @@ impl Frame {
 
     /// A frame of one black pixel that keeps the buffer of `pixels` for a larger one.
     pub(crate) fn reusing(mut pixels: Vec<u8>) -> Self {
-        if pixels.capacity() > KEPT_BYTES {
-            pixels = Vec::new();
-        }
+        free_if_large(&mut pixels);
         blank(&mut pixels, 3);
         Self { size: Size::new(1, 1), pixels }
     }
 
-    /// The buffer of the pixels, for another frame to be made in, if it is one that is kept.
-    pub(crate) fn into_pixels(self) -> Vec<u8> {
-        if self.pixels.capacity() > KEPT_BYTES { Vec::new() } else { self.pixels }
+    /// The buffer of the pixels for another frame, or an empty one if it is too large to keep.
+    pub(crate) fn into_pixels(mut self) -> Vec<u8> {
+        free_if_large(&mut self.pixels);
+        self.pixels
     }
 
-    /// Makes every pixel black; a buffer of more pixels than are kept is let go of.
+    /// Makes every pixel black, and frees a buffer that is too large to keep.
     pub fn clear(&mut self) {
-        if self.pixels.capacity() > KEPT_BYTES {
+        free_if_large(&mut self.pixels);
+        if self.pixels.is_empty() {
             *self = Self::default();
         }
         self.pixels.fill(0);
@@ -76,7 +69,7 @@ impl Frame {
         &self.pixels
     }
 
-    /// All pixels, to draw on.
+    /// All pixels, for drawing.
     pub fn pixels_mut(&mut self) -> &mut [u8] {
         &mut self.pixels
     }
@@ -87,7 +80,7 @@ impl Frame {
         View { pixels: &self.pixels, stride: 3 * self.size.width, size: self.size }
     }
 
-    /// The part of the picture inside `part`, without copying.
+    /// A view of `part`.
     ///
     /// # Panics
     /// When `part` is empty or reaches outside the picture.
@@ -104,8 +97,8 @@ impl Frame {
         View { pixels: &self.pixels[part.top * stride + 3 * part.left..], stride, size: part.size }
     }
 
-    /// A copy of `part`; outside, the picture is mirrored about its edge pixels, which are not repeated (OpenCV's
-    /// `BORDER_REFLECT_101`). It is made in `copy`, whatever that was.
+    /// Replaces `copy` with a copy of `part`. Outside, the picture is mirrored about its edge
+    /// pixels, which are not repeated (OpenCV's `BORDER_REFLECT_101`).
     ///
     /// # Panics
     /// When the part has no pixels.
@@ -126,24 +119,24 @@ impl Frame {
         *copy = Frame { size, pixels };
     }
 
-    /// The picture as a PNG file, for people to look at.
+    /// The picture as a PNG file.
     ///
     /// # Errors
-    /// When the encoder gives up, which it does only for lack of memory.
+    /// When the encoder lacks memory.
     pub fn encode_png(&self) -> Result<Vec<u8>, image::ImageError> {
         let mut file = Vec::new();
-        image::ImageEncoder::write_image(
-            image::codecs::png::PngEncoder::new(&mut file),
+        let (width, height) = (self.size.width as u32, self.size.height as u32);
+        PngEncoder::new(&mut file).write_image(
             &self.pixels,
-            u32::try_from(self.size.width).unwrap_or(u32::MAX),
-            u32::try_from(self.size.height).unwrap_or(u32::MAX),
-            image::ExtendedColorType::Rgb8,
+            width,
+            height,
+            ExtendedColorType::Rgb8,
         )?;
         Ok(file)
     }
 }
 
-/// `i` brought into `0..len` by mirroring about the first and the last pixel.
+/// Maps `i` into `0..len` by mirroring about the first and the last pixel.
 pub(crate) fn reflect_101(i: i64, len: usize) -> usize {
     let period = 2 * (len as i64 - 1);
     if period == 0 {
@@ -153,7 +146,7 @@ pub(crate) fn reflect_101(i: i64, len: usize) -> usize {
     i.min(period - i) as usize
 }
 
-/// A rectangle of RGB8 rows inside someone else's buffer.
+/// A rectangle of RGB8 rows inside another buffer.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     pixels: &'a [u8],
@@ -161,15 +154,10 @@ pub struct View<'a> {
     size: Size,
 }
 
-impl std::fmt::Debug for View<'_> {
-    /// The size only, as with [`Frame`].
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("View").field("size", &self.size).finish_non_exhaustive()
-    }
-}
+debug_without_buffers!(View<'_>, size);
 
 impl<'a> View<'a> {
-    /// Rows of `size` that follow each other without gaps in `pixels`.
+    /// A view of `pixels`, whose rows follow each other without gaps.
     pub(crate) fn packed(pixels: &'a [u8], size: Size) -> Self {
         debug_assert_eq!(pixels.len(), 3 * size.area());
         Self { pixels, stride: 3 * size.width, size }
@@ -188,6 +176,16 @@ impl<'a> View<'a> {
     }
 }
 
+/// A pixel buffer and its size do not agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{found} bytes given for a picture that takes {expected}, and takes at least one pixel")]
+pub struct PixelCountError {
+    /// Bytes that the size needs.
+    pub expected: usize,
+    /// Bytes that were given.
+    pub found: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_holds_exactly_its_pixels() {
+    fn a_frame_has_as_many_pixels_as_its_size_says() {
         assert!(Frame::from_rgb8(Size::new(2, 2), vec![0; 12]).is_ok());
         assert!(Frame::from_rgb8(Size::new(2, 2), vec![0; 11]).is_err());
         assert!(Frame::from_rgb8(Size::new(0, 2), vec![]).is_err());
     }
 
     #[test]
-    fn a_crop_is_the_pixels_inside_it() {
+    fn a_crop_has_the_pixels_inside_it() {
         let pixels: Vec<u8> = (0..3 * 4 * 3).collect();
         let frame = Frame::from_rgb8(Size::new(4, 3), pixels).unwrap();
         let crop = frame.crop(PixelRect { left: 1, top: 2, size: Size::new(2, 1) });

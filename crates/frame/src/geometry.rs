@@ -1,5 +1,5 @@
-//! Points, boxes and sizes. Everything here is in pixels of the picture as a person sees it, with
-//! the origin in the top left corner, `x` to the right and `y` down.
+//! Points, boxes and sizes, in pixels of the upright picture. The origin is the top left corner,
+//! `x` goes to the right and `y` down.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct Point {
 }
 
 impl Point {
-    /// How far `other` is, pixels.
+    /// The distance to `other`, pixels.
     #[must_use]
     pub fn distance(self, other: Self) -> f32 {
         (self.x - other.x).hypot(self.y - other.y)
@@ -53,15 +53,15 @@ impl Rect {
         Self::new(top_left.x * x, top_left.y * y, delta.x * x, delta.y * y)
     }
 
-    /// Whether all four numbers are finite and the box has an area. Anything a model says is asked
-    /// this before it is used.
+    /// True if all four numbers are finite and the box has an area. Every box that a model gives is
+    /// checked with this before use.
     #[must_use]
     pub fn is_proper(&self) -> bool {
         let numbers = [self.top_left.x, self.top_left.y, self.delta.x, self.delta.y];
         numbers.iter().all(|n| n.is_finite()) && self.delta.x > 0.0 && self.delta.y > 0.0
     }
 
-    /// Square pixels.
+    /// The area, square pixels.
     #[must_use]
     pub fn area(&self) -> f32 {
         self.delta.x * self.delta.y
@@ -73,7 +73,7 @@ impl Rect {
         self.delta.x.min(self.delta.y)
     }
 
-    /// Whether the middle of `other` lies in this box.
+    /// True if the middle of `other` lies in this box.
     #[must_use]
     pub fn contains_middle_of(&self, other: &Self) -> bool {
         let is_in = |start: f32, length: f32, at: f32| (start..=start + length).contains(&at);
@@ -82,7 +82,7 @@ impl Rect {
         is_in(self.top_left.x, self.delta.x, x) && is_in(self.top_left.y, self.delta.y, y)
     }
 
-    /// Intersection over union with `other`: 0 apart, 1 equal.
+    /// Intersection over union with `other`: 0 if they are apart, 1 if they are equal.
     #[must_use]
     pub fn iou(&self, other: &Self) -> f32 {
         let overlap = |a: f32, a_len: f32, b: f32, b_len: f32| {
@@ -111,7 +111,7 @@ impl Size {
         Self { width, height }
     }
 
-    /// Pixels in all.
+    /// The number of pixels.
     #[must_use]
     pub const fn area(self) -> usize {
         self.width * self.height
@@ -130,7 +130,7 @@ impl Size {
     }
 }
 
-/// A box of whole pixels that lies inside some frame.
+/// A box of whole pixels inside a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PixelRect {
     /// First column.
@@ -140,12 +140,13 @@ pub struct PixelRect {
     /// Columns and rows.
     pub size: Size,
 }
-/// A part of a picture in whole pixels, which may reach outside.
+
+/// A part of a picture, in whole pixels. It may reach outside the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// Columns from the left edge of the picture to that of the part.
+    /// Columns from the left edge of the picture to the left edge of the part.
     pub left: i64,
-    /// Rows from the top edge of the picture to that of the part.
+    /// Rows from the top edge of the picture to the top edge of the part.
     pub top: i64,
     /// Its width and height.
     pub size: Size,

@@ -1,76 +1,81 @@
-//! How far a JPEG goes, by its markers alone (ITU-T T.81, annex B).
+//! A JPEG's markers (ITU-T T.81, annex B): where it ends, how many scans it has, and its segments.
 
-/// How far a JPEG goes.
+/// Where a JPEG ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// To its end-of-image marker, which begins at `end`, over so many scans. What follows that does not matter: phones append
-    /// videos and thumbnails.
+    /// At its end-of-image marker, which begins at `end`, behind `scans` scans. Phones append
+    /// videos and thumbnails; those bytes are ignored.
     Complete { scans: usize, end: usize },
-    /// The bytes end before it does.
+    /// The bytes end before the end-of-image marker.
     CutShort,
 }
 
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
 
-/// Follows the markers of the JPEG in `bytes`.
+/// Follows the markers of the JPEG in `bytes` to its end.
 pub(crate) fn extent(bytes: &[u8]) -> Extent {
     let mut scans = 0;
-    let mut at = 0;
-    while let Some(marker_at) = next_marker(bytes, at) {
-        let marker = bytes[marker_at];
-        at = marker_at + 1;
-        match marker {
-            END_OF_IMAGE => return Extent::Complete { scans, end: marker_at - 1 },
-            // Temporary, restarts and start of image have no length.
-            0x01 | 0xD0..=0xD8 => continue,
+    for Marker { code, at, .. } in markers(bytes) {
+        match code {
+            END_OF_IMAGE => return Extent::Complete { scans, end: at },
             START_OF_SCAN => scans += 1,
             _ => {}
         }
-        let Some(length) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else {
-            break;
-        };
-        // A scan's header is followed by its data, in which 0xFF comes before 0 (it was a data byte)
-        // or a restart marker only: `next_marker` passes over the one, this loop over the other.
-        at += usize::from(u16::from_be_bytes(*length)).max(2);
     }
     Extent::CutShort
 }
 
-/// What follows `prefix` in the first segment that begins with it, of those that begin with `marker` and come before
-/// the first scan.
-pub(crate) fn segment<'a>(bytes: &'a [u8], (marker, prefix): (u8, &[u8])) -> Option<&'a [u8]> {
-    let mut at = 0;
-    loop {
-        let marker_at = next_marker(bytes, at)?;
-        at = marker_at + 1;
-        match bytes[marker_at] {
-            END_OF_IMAGE | START_OF_SCAN => return None,
-            0x01 | 0xD0..=0xD8 => continue,
-            _ => {}
-        }
-        let length = usize::from(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?)).max(2);
-        let data = bytes.get(at + 2..at + length)?;
-        match data.strip_prefix(prefix) {
-            Some(data) if bytes[marker_at] == marker => return Some(data),
-            _ => at += length,
-        }
-    }
+/// Finds the first segment before the first scan that has this marker and begins with `prefix`, and
+/// returns the data behind the prefix.
+pub(crate) fn segment<'a>(bytes: &'a [u8], (code, prefix): (u8, &[u8])) -> Option<&'a [u8]> {
+    let before_scans = |marker: &Marker<'_>| !matches!(marker.code, END_OF_IMAGE | START_OF_SCAN);
+    let mut segments = markers(bytes).take_while(before_scans).filter(|marker| marker.code == code);
+    segments.find_map(|segment| segment.data.strip_prefix(prefix))
 }
 
-/// The JPEG in `bytes` without the zeros that some cameras write before its end-of-image marker; none
-/// where there are no zeros.
+/// The JPEG in `bytes` without the zeros that some cameras write before its end-of-image marker.
+/// `None` if it has no such zeros.
 pub(crate) fn without_padding(bytes: &[u8]) -> Option<Vec<u8>> {
     let Extent::Complete { end, .. } = extent(bytes) else { return None };
     let data = bytes[..end].iter().rposition(|&byte| byte != 0)? + 1;
     (data < end).then(|| [&bytes[..data], &[0xFF, END_OF_IMAGE]].concat())
 }
 
-/// The place of the next marker code: a byte after 0xFF that is neither 0 (stuffing) nor 0xFF
+struct Marker<'a> {
+    code: u8,
+    /// Index of the 0xFF in front of the code.
+    at: usize,
+    /// The segment behind the marker and its length. Empty if the marker has none, or if it is cut
+    /// short.
+    data: &'a [u8],
+}
+
+/// Every marker up to the end of the bytes.
+fn markers(bytes: &[u8]) -> impl Iterator<Item = Marker<'_>> {
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        let code_at = next_code(bytes, rest)?;
+        let (code, at) = (bytes[code_at], code_at - 1);
+        rest = code_at + 1;
+        // Temporary, restarts, start and end of image have no length.
+        if matches!(code, 0x01 | 0xD0..=0xD9) {
+            return Some(Marker { code, at, data: &[] });
+        }
+        let length = usize::from(u16::from_be_bytes(*bytes.get(rest..)?.first_chunk()?)).max(2);
+        let data = bytes.get(rest + 2..rest + length).unwrap_or_default();
+        // In a scan's data, only 0 (a data byte 0xFF was stuffed) or a restart marker follows 0xFF.
+        // `next_code` skips the first; the second has no length.
+        rest += length;
+        Some(Marker { code, at, data })
+    })
+}
+
+/// The index of the next marker code: a byte after 0xFF that is neither 0 (stuffing) nor 0xFF
 /// (filling).
-fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
+fn next_code(bytes: &[u8], from: usize) -> Option<usize> {
     let tail = bytes.get(from..)?;
-    // Four megabytes are gone through in a tenth of a millisecond so, and in four byte by byte.
+    // `memchr` searches 4 MB in 0.1 ms; a loop over bytes takes 4 ms.
     let mut codes = memchr::memchr_iter(0xFF, tail).map(|at| at + 1);
     let code = codes.find(|&code| tail.get(code).is_some_and(|&code| !matches!(code, 0 | 0xFF)))?;
     Some(from + code)
@@ -81,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_segment_is_found_by_what_it_begins_with() {
+    fn a_segment_is_found_by_its_marker_and_prefix() {
         let exif = (0xE1, &b"Exif"[..]);
         let jpeg = [
             &[0xFF, 0xD8, 0xFF, 0xE0, 0, 6][..],
@@ -94,17 +99,17 @@ mod tests {
             b"Exif3",
             &[0xFF, 0xDA, 0, 2],
         ];
-        let before = jpeg[..4].concat();
+        let without_exif = jpeg[..4].concat();
         assert_eq!(segment(&jpeg.concat(), exif), Some(&b"12"[..]));
-        assert_eq!(segment(&before, exif), None);
-        assert_eq!(segment(&[&before[..], jpeg[8], jpeg[5], jpeg[6]].concat(), exif), None);
-        for end in 0..before.len() + 10 {
+        assert_eq!(segment(&without_exif, exif), None);
+        assert_eq!(segment(&[&without_exif[..], jpeg[8], jpeg[5], jpeg[6]].concat(), exif), None);
+        for end in 0..without_exif.len() + 10 {
             assert_eq!(segment(&jpeg.concat()[..end], exif), None, "{end}");
         }
     }
 
     #[test]
-    fn markers_lead_to_the_end_and_not_past_a_cut() {
+    fn a_jpeg_ends_at_its_marker_and_a_cut_one_nowhere() {
         let jpeg = [
             &[0xFF, 0xD8][..],                                 // start of image
             &[0xFF, 0xE1, 0, 6, 0xFF, 0xD9, 1, 2], // a segment that holds a thumbnail's end

@@ -1,11 +1,10 @@
 //! Buffers that are kept from picture to picture.
 //!
-//! What lies behind a buffer's end stays where it is when the buffer becomes shorter, and nobody who overwrites the
-//! buffer later would see it. So whoever shortens one overwrites what is cut off, and all that a buffer ever had of
-//! pictures is between its beginning and its end.
+//! When a buffer becomes shorter, the bytes behind its new end stay in memory, and a later `clear`
+//! does not reach them. So [`fit`] overwrites the bytes that it cuts off. All that a buffer ever
+//! held of pictures then lies between its beginning and its end.
 
-/// Makes `buffer` one of `length` values. Those that were there stay, new ones are zero, and what is cut off is
-/// overwritten.
+/// Resizes `buffer` to `length`. New values are zero; values that are cut off are overwritten.
 pub(crate) fn fit<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
     if let Some(cut_off) = buffer.get_mut(length..) {
         cut_off.fill(T::default());
@@ -13,11 +12,37 @@ pub(crate) fn fit<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
     buffer.resize(length, T::default());
 }
 
-/// Makes `buffer` one of `length` zeros.
+/// Makes `buffer` hold `length` zeros.
 pub(crate) fn blank<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
     buffer.fill(T::default());
     buffer.resize(length, T::default());
 }
+
+/// The largest buffer that is kept for the next picture: 12 megapixels of three bytes. Without this
+/// limit, one small file that announces the largest size would enlarge a worker for good.
+const KEPT_BYTES: usize = 3 * 4000 * 3000 + 4096;
+
+/// Frees `buffer` if it is too large to keep.
+pub(crate) fn free_if_large(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > KEPT_BYTES {
+        *buffer = Vec::new();
+    }
+}
+
+/// Implements `Debug` with these fields alone, so that no buffer, which holds a picture, gets into
+/// a log.
+macro_rules! debug_without_buffers {
+    ($type:ident $(<$lifetime:lifetime>)?, $($field:ident),*) => {
+        impl std::fmt::Debug for $type $(<$lifetime>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($type))
+                    $(.field(stringify!($field), &self.$field))*
+                    .finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use debug_without_buffers;
 
 #[cfg(test)]
 mod tests {

@@ -1,18 +1,41 @@
-//! What a picture may cost.
+//! The maximum size of a picture.
 
-/// What [`decode`](crate::decode()) refuses from the header alone.
+use crate::error::{CodecError, DecodeError};
+use crate::format::Format;
+
+/// The maximum size of a picture. [`decode`](crate::decode()) checks it against the picture's
+/// header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest longer side, pixels.
+    /// Maximum length of the longer side, pixels.
     pub max_side_px: u32,
-    /// Most memory a decoder may take, bytes, however large the picture within the limit above.
+    /// Maximum memory of a decoder, bytes.
     pub max_decoder_bytes: u64,
 }
 
 impl Default for Limits {
     /// 5000 px, the limit that Kairos documents for its liveness endpoint; 512 MiB, two and a half
-    /// times what 5000x5000 pixels of 16-bit RGBA take.
+    /// times the size of 5000x5000 pixels of 16-bit RGBA.
     fn default() -> Self {
         Self { max_side_px: 5000, max_decoder_bytes: 512 << 20 }
+    }
+}
+
+impl Limits {
+    /// Refuses a size from the header that has no pixels or a side over the limit.
+    pub(crate) fn check_size(
+        &self,
+        format: Format,
+        (width, height): (u32, u32),
+    ) -> Result<(), DecodeError> {
+        if width == 0 || height == 0 {
+            let source = CodecError::NoPixels { width, height };
+            return Err(DecodeError::Corrupt { format, source });
+        }
+        let max_side_px = self.max_side_px;
+        if width.max(height) > max_side_px {
+            return Err(DecodeError::TooLarge { width, height, max_side_px });
+        }
+        Ok(())
     }
 }

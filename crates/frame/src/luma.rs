@@ -1,11 +1,12 @@
-//! The brightness of a part of a picture, at a smaller size: what small nets and measures of sharpness look at.
+//! The brightness of a part of a picture, at a smaller size. Small nets and measures of sharpness
+//! use it.
 
 use crate::frame::{Frame, reflect_101};
 use crate::geometry::{Part, Size};
-use crate::kept::{blank, fit};
+use crate::kept::{blank, debug_without_buffers, fit};
 use crate::resample::{Filter, Resampler};
 
-/// How much of red, green and blue is luma (ITU-R BT.601: 0.299, 0.587, 0.114), in 65536ths.
+/// Weights of red, green and blue in luma (ITU-R BT.601: 0.299, 0.587, 0.114), in 65536ths.
 const RED_GREEN_BLUE: [i32; 3] = [19_595, 38_470, 7_471];
 
 /// The luma of a pixel, 0 to 255.
@@ -16,29 +17,24 @@ fn luma([red, green, blue]: [u8; 3]) -> f32 {
     sum as f32 / 65_536.0
 }
 
-/// Averages luma; keeps its buffers from call to call.
+/// Averages luma over areas. It keeps its buffers from call to call.
 #[derive(Default)]
 pub struct LumaSampler {
     columns: Vec<Span>,
     /// A row of the part.
     row: Vec<f32>,
-    /// What the rows under one row of the result add up to.
+    /// Weighted sum of the rows under one row of the result.
     sum: Vec<f32>,
     out: Vec<f32>,
-    /// For parts that grow.
+    /// A copy of the part, for parts that grow.
     copy: Frame,
     resampler: Resampler,
 }
 
-impl std::fmt::Debug for LumaSampler {
-    /// Without the buffers: there is a picture in them.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LumaSampler").finish_non_exhaustive()
-    }
-}
+debug_without_buffers!(LumaSampler,);
 
 impl LumaSampler {
-    /// Overwrites what is left of pictures.
+    /// Overwrites the buffers.
     pub fn clear(&mut self) {
         for values in [&mut self.row, &mut self.sum, &mut self.out] {
             values.fill(0.0);
@@ -47,9 +43,10 @@ impl LumaSampler {
         self.resampler.clear();
     }
 
-    /// The luma of `part` of `frame` at the size `to`, rows from the top, 0 to 255 and not rounded: for each pixel the
-    /// mean over the area that it covers; where the part grows downwards, [`Filter::AreaOrLanczos4`]. Outside, the
-    /// picture is mirrored about its edge pixels, which are not repeated. The answer lives until the next call.
+    /// The luma of `part` of `frame` at the size `to`: rows from the top, 0 to 255, not rounded.
+    /// Each pixel is the mean over the area that it covers. A part that grows in height is resized
+    /// with [`Filter::AreaOrLanczos4`] instead. Outside, the picture is mirrored about its edge
+    /// pixels, which are not repeated. The slice lives until the next call.
     ///
     /// # Panics
     /// When either size has no pixels.
@@ -89,11 +86,11 @@ impl LumaSampler {
     }
 }
 
-/// The source positions under an output position, and how much of the mean each is.
+/// The source positions under an output position, and the share of each in the mean.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     first: usize,
-    /// One behind the last.
+    /// The position behind the last.
     end: usize,
     share_of_first: f32,
     share_of_last: f32,
@@ -101,7 +98,7 @@ struct Span {
 }
 
 impl Span {
-    /// Those under output position `i` when `from` become `to`.
+    /// The positions under output position `i` when `from` positions become `to`.
     fn under(i: usize, from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;
         let (start, stop) = (i as f64 * scale, ((i + 1) as f64 * scale).min(from as f64));
@@ -129,7 +126,7 @@ impl Span {
         })
     }
 
-    /// The mean of those of `values`.
+    /// The mean of `values` at these positions.
     fn mean(self, values: &[f32]) -> f32 {
         match &values[self.first..self.end] {
             [only] => self.share_of_first * only,
@@ -143,7 +140,7 @@ impl Span {
     }
 }
 
-/// The luma of a row from column `left` on, which may be outside.
+/// Writes the luma of a row into `out`, from column `left` on, which may lie outside.
 fn read_row(row: &[[u8; 3]], left: i64, out: &mut [f32]) {
     let inside = usize::try_from(left).ok().and_then(|left| row.get(left..left + out.len()));
     match inside {
@@ -170,14 +167,14 @@ mod tests {
         Part { left, top, size: Size::new(width, height) }
     }
 
-    /// Every pixel another gray.
+    /// A frame whose neighbouring pixels differ.
     fn grays(width: usize, height: usize) -> Frame {
         let pixels = (0..width * height).flat_map(|i| [(i * 7 % 251) as u8; 3]).collect();
         Frame::from_rgb8(Size::new(width, height), pixels).unwrap()
     }
 
     #[test]
-    fn luma_is_weighed_by_what_the_eye_sees() {
+    fn luma_has_the_weights_of_bt_601() {
         let pixels = vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255];
         let frame = Frame::from_rgb8(Size::new(4, 1), pixels).unwrap();
         let mut sampler = LumaSampler::default();

@@ -1,8 +1,7 @@
 //! Resizing as OpenCV resizes 8-bit pictures, because the models were trained on its output.
 //!
-//! [`Filter::Linear`] is equal to OpenCV's to the bit. General resizing libraries are not a
-//! substitute: their bilinear filter averages when it shrinks, and the same face then scores
-//! differently; their two-tap variant is off by up to one level.
+//! [`Filter::Linear`] equals OpenCV's to the bit. Resizing libraries cannot replace it: their
+//! bilinear filter averages when it shrinks, and their two-tap variant is off by up to one level.
 
 mod area;
 mod lanczos4;
@@ -12,35 +11,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::View;
 use crate::geometry::Size;
-use crate::kept::fit;
+use crate::kept::{debug_without_buffers, fit};
 use crate::tensor::TensorSpec;
 
-/// How pixels between pixels are made.
+/// The interpolation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Filter {
-    /// OpenCV's `INTER_LINEAR`: half-pixel centres, two taps a side, no averaging when shrinking.
+    /// OpenCV's `INTER_LINEAR`: half-pixel centres, two taps a side, no averaging when it shrinks.
     Linear,
-    /// OpenCV's `INTER_AREA` where the picture shrinks, its `INTER_LANCZOS4` where it grows.
+    /// OpenCV's `INTER_AREA` when the picture shrinks in height, else its `INTER_LANCZOS4`.
     AreaOrLanczos4,
 }
 
-/// Resizes views; keeps its buffers from call to call.
+/// Resizes views. It keeps its buffers from call to call.
 #[derive(Default)]
 pub struct Resampler {
     pixels: Vec<u8>,
     linear: linear::Scratch,
 }
 
-impl std::fmt::Debug for Resampler {
-    /// Without the buffers: there is a picture in them.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Resampler").finish_non_exhaustive()
-    }
-}
+debug_without_buffers!(Resampler,);
 
 impl Resampler {
-    /// `source` at the size `to`. The answer lives until the next call.
+    /// `source` at the size `to`. The view lives until the next call.
     ///
     /// # Panics
     /// When either size has no pixels.
@@ -66,14 +60,14 @@ impl Resampler {
         View::packed(&self.pixels, to)
     }
 
-    /// Overwrites what is left of pictures.
+    /// Overwrites the buffers.
     pub fn clear(&mut self) {
         self.pixels.fill(0);
         self.linear.clear();
     }
 
-    /// [`Resampler::resample`] and [`TensorSpec::fill`] in one; with [`Filter::Linear`] straight into the tensor, and
-    /// not at all where the size stays.
+    /// [`Resampler::resample`] and [`TensorSpec::fill`] in one. [`Filter::Linear`] writes straight
+    /// into the tensor, and a view that has the size `to` is not resampled.
     ///
     /// # Panics
     /// When either size has no pixels, or `to` is larger than `canvas`.
@@ -99,4 +93,18 @@ impl Resampler {
             Filter::AreaOrLanczos4 => spec.fill(self.resample(source, to, filter), canvas, tensor),
         }
     }
+}
+
+/// The position among `from` source pixels that output pixel `i` of `to` lies at: a whole pixel and
+/// a fraction. As OpenCV computes it: the ratio in double precision, the position in single.
+fn source_position(i: usize, from: usize, to: usize) -> (i64, f32) {
+    let scale = 1.0 / (to as f64 / from as f64);
+    let position = ((i as f64 + 0.5) * scale - 0.5) as f32;
+    let near = position.floor();
+    (near as i64, position - near)
+}
+
+/// The source pixel at `position`, with the picture's edge repeated outside it.
+fn inside(position: i64, from: usize) -> usize {
+    position.clamp(0, from as i64 - 1) as usize
 }

@@ -1,4 +1,4 @@
-//! Pixels to the numbers a model takes.
+//! Pixels to the numbers of a model's input.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,39 +12,39 @@ use crate::kept::fit;
 pub enum Channels {
     /// Red, green, blue.
     Rgb,
-    /// Blue, green, red: how OpenCV keeps pictures, so what many models were trained with.
+    /// Blue, green, red: OpenCV's order, which many models were trained with.
     Bgr,
 }
 
-/// How 8-bit pixels become tensor values: `(pixel * scale - mean) / std`, a plane per channel
-/// (NCHW).
+/// The conversion of 8-bit pixels to tensor values: `(pixel * scale - mean) / std`, one plane per
+/// channel (NCHW).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorSpec {
     /// The order of the planes.
     pub channels: Channels,
-    /// Multiplied with the pixel first.
-    #[serde(default = "one")]
+    /// Factor of the pixel.
+    #[serde(default = "default_scale")]
     pub scale: f32,
-    /// Taken away next; one number a plane, in the order of the planes.
+    /// Subtracted next; one number for each plane, in the order of the planes.
     #[serde(default)]
     pub mean: [f32; 3],
-    /// Divided by last; one number a plane.
-    #[serde(default = "ones")]
+    /// Divisor; one number for each plane.
+    #[serde(default = "default_std")]
     pub std: [f32; 3],
 }
 
-fn one() -> f32 {
+fn default_scale() -> f32 {
     1.0
 }
 
-fn ones() -> [f32; 3] {
+fn default_std() -> [f32; 3] {
     [1.0; 3]
 }
 
 impl TensorSpec {
-    /// Writes `view` into the top left corner of a tensor of `canvas` pixels; what the view does not
-    /// cover is black (pixel 0) before the formula, as if the picture had been padded.
+    /// Writes `view` into the top left corner of a tensor of `canvas` pixels. The rest of the
+    /// canvas is black (pixel 0, before the formula).
     ///
     /// `tensor` is resized to `3 * canvas.area()` and keeps its capacity from call to call.
     ///
@@ -63,7 +63,7 @@ impl TensorSpec {
         }
     }
 
-    /// Makes `tensor` one of `canvas` pixels, black where a picture of `size` will not cover it.
+    /// Resizes `tensor` to `canvas` pixels, black where a picture of `size` will not cover it.
     pub(crate) fn blank(&self, size: Size, canvas: Size, tensor: &mut Vec<f32>) {
         assert!(
             size.width <= canvas.width && size.height <= canvas.height,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_view_does_not_cover_is_black_pixels() {
+    fn the_canvas_outside_the_view_is_black() {
         let spec =
             TensorSpec { channels: Channels::Rgb, scale: 1.0, mean: [127.0; 3], std: [128.0; 3] };
         let mut tensor = vec![9.0; 40];

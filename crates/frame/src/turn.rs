@@ -1,20 +1,20 @@
-//! Pictures turned by quarters of a circle, and places in them turned back.
+//! Turns of pictures by quarters of a circle, and of places in them back again.
 
 use crate::frame::Frame;
 use crate::geometry::{Point, Rect, Size};
 use crate::kept::fit;
 
-/// By how many quarters of a circle a picture is turned, clockwise as seen.
+/// A turn of a picture by quarters of a circle, clockwise as seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Turn {
     /// Not at all.
     #[default]
     None,
-    /// By 90 degrees: what was at the top is at the right.
+    /// By 90 degrees: the top becomes the right side.
     Quarter,
     /// By 180 degrees.
     Half,
-    /// By 270 degrees: what was at the top is at the left.
+    /// By 270 degrees: the top becomes the left side.
     ThreeQuarters,
 }
 
@@ -22,29 +22,19 @@ impl Turn {
     /// Every turn but [`Turn::None`].
     pub const OTHERS: [Self; 3] = [Self::Quarter, Self::Half, Self::ThreeQuarters];
 
-    /// The turn that makes up for this one.
+    /// The turn that undoes this one.
     #[must_use]
     pub fn inverse(self) -> Self {
-        match self {
-            Self::None => Self::None,
-            Self::Quarter => Self::ThreeQuarters,
-            Self::Half => Self::Half,
-            Self::ThreeQuarters => Self::Quarter,
-        }
+        [Self::None, Self::ThreeQuarters, Self::Half, Self::Quarter][self as usize]
     }
 
     /// Degrees clockwise: 0, 90, 180 or 270.
     #[must_use]
     pub fn degrees(self) -> u16 {
-        match self {
-            Self::None => 0,
-            Self::Quarter => 90,
-            Self::Half => 180,
-            Self::ThreeQuarters => 270,
-        }
+        90 * self as u16
     }
 
-    /// The size of a turned picture that was of `size`.
+    /// The size that a picture of `size` has after the turn.
     #[must_use]
     pub fn size(self, size: Size) -> Size {
         match self {
@@ -53,7 +43,7 @@ impl Turn {
         }
     }
 
-    /// Where a place in the turned picture was before, in a picture that was of `size`.
+    /// Maps a place in the turned picture back to the picture before the turn, which has `size`.
     #[must_use]
     pub fn undo_point(self, size: Size, Point { x, y }: Point) -> Point {
         let (width, height) = (size.width as f32, size.height as f32);
@@ -65,7 +55,7 @@ impl Turn {
         }
     }
 
-    /// Where a box in the turned picture was before, in a picture that was of `size`.
+    /// Maps a box in the turned picture back to the picture before the turn, which has `size`.
     #[must_use]
     pub fn undo_rect(self, size: Size, rect: Rect) -> Rect {
         let Rect { top_left, delta } = rect;
@@ -84,7 +74,7 @@ impl Frame {
         turned
     }
 
-    /// The same, made in `turned`, whatever that was.
+    /// Replaces `turned` with a copy turned by `turn`.
     ///
     /// # Panics
     /// Never: it has as many pixels.
@@ -96,11 +86,12 @@ impl Frame {
     }
 }
 
-/// Side of the squares that pixels are moved in, so that what is read across and written down stays in the
-/// nearest cache: a square and its copy take 6 kB.
+/// Side of the squares in which pixels are moved, pixels. A square and its copy take 6 kB, so both
+/// stay in the nearest cache.
 const TILE: usize = 32;
 
-/// Writes into `to` the pixels of a picture of `size`, mirrored left to right if `is_mirrored` and then turned.
+/// Writes the pixels of a picture of `size` into `to`, mirrored left to right if `is_mirrored`,
+/// then turned.
 pub(crate) fn turn_pixels(
     from: &[u8],
     size: Size,
@@ -111,8 +102,8 @@ pub(crate) fn turn_pixels(
     let turned = turn.size(size);
     fit(to, 3 * turned.area());
     let (from, to) = (from.as_chunks::<3>().0, to.as_chunks_mut::<3>().0);
-    // Where the first pixel of the turned picture is, and how far it is from there to the one at its right and the
-    // one below.
+    // The index of the turned picture's first pixel, and the steps from a pixel to its right and
+    // lower neighbours.
     let (width, height) = (size.width as isize, size.height as isize);
     let place =
         |x: isize, y: isize| if is_mirrored { y * width + width - 1 - x } else { y * width + x };
@@ -162,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pixel_found_in_a_turned_picture_is_found_again() {
+    fn a_place_in_a_turned_picture_maps_back_to_the_same_pixel() {
         let original = numbered();
         for turn in [Turn::None, Turn::Quarter, Turn::Half, Turn::ThreeQuarters] {
             let turned = original.turned(turn);
@@ -176,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_and_its_inverse_are_none() {
+    fn a_turn_and_its_inverse_give_the_picture_back() {
         for turn in Turn::OTHERS {
             assert_eq!(numbered().turned(turn).turned(turn.inverse()), numbered());
         }

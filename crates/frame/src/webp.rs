@@ -1,20 +1,20 @@
-//! What is inside a WebP, before anything of it is decoded.
+//! The sizes of a WebP's frames, checked before decoding.
 //!
-//! An extended WebP announces a canvas, and holds frames that announce their own size. Decoders go by
-//! the frame, so the frame's size is what must be within the limits.
+//! An extended WebP announces a canvas, and its frames announce sizes of their own. Decoders go by
+//! the frame's size, so the limits apply to each frame.
 //!
 //! Source of the layout: RFC 9649 (WebP), section 2, and RFC 6386 (VP8), section 9.1.
 
-use crate::decode::{Format, check_size};
 use crate::error::DecodeError;
+use crate::format::Format;
 use crate::limits::Limits;
 
 /// `RIFF`, a length, `WEBP`.
 const RIFF_HEADER: usize = 12;
-/// Place, size, duration and flags of a frame of an animation, before its own chunks.
+/// Place, size, duration and flags of an animation's frame, in front of its chunks.
 const ANIMATION_FRAME_HEADER: usize = 16;
 
-/// Refuses a picture of which any frame is over the limits.
+/// Refuses a picture if any of its frames is over the limits.
 pub(crate) fn check_frames(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
     check_chunks(bytes.get(RIFF_HEADER..).unwrap_or_default(), limits)
 }
@@ -34,7 +34,7 @@ fn check_chunks(mut chunks: &[u8], limits: &Limits) -> Result<(), DecodeError> {
             _ => None,
         };
         if let Some(size) = size {
-            check_size(Format::WebP, size, limits)?;
+            limits.check_size(Format::WebP, size)?;
         }
         // Chunks are padded to an even length.
         chunks = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
@@ -42,14 +42,14 @@ fn check_chunks(mut chunks: &[u8], limits: &Limits) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Behind a frame tag of three bytes and a start code of three: two times 14 bits.
+/// Two sides of 14 bits each, behind a frame tag of three bytes and a start code of three.
 fn vp8_size(data: &[u8]) -> Option<(u32, u32)> {
     let [w0, w1, h0, h1] = *data.get(6..)?.first_chunk()?;
     let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3FFF);
     Some((side(w0, w1), side(h0, h1)))
 }
 
-/// Behind a signature byte: two times 14 bits, each one less than the side.
+/// Two sides of 14 bits each, stored less one, behind a signature byte.
 fn vp8l_size(data: &[u8]) -> Option<(u32, u32)> {
     let bits = u32::from_le_bytes(*data.get(1..)?.first_chunk()?);
     Some(((bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1))

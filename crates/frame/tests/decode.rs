@@ -1,4 +1,4 @@
-//! Bytes from strangers: every format, every kind of damage, and nothing that panics.
+//! Decoding of every format, whole and damaged, without a panic.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -20,7 +20,7 @@ fn refused(bytes: &[u8]) -> DecodeError {
     decode(bytes, &Limits::default()).unwrap_err()
 }
 
-/// The mean difference of two samples, in levels.
+/// The mean difference of samples, in levels.
 fn distance(frame: &Frame, picture: &RgbImage) -> f64 {
     assert_eq!(frame.size(), Size::new(picture.width() as usize, picture.height() as usize));
     let pairs = frame.pixels().iter().zip(picture.as_raw());
@@ -28,10 +28,10 @@ fn distance(frame: &Frame, picture: &RgbImage) -> f64 {
     sum as f64 / frame.pixels().len() as f64
 }
 
-/// JPEG loses a little where colours meet.
+/// Mean difference that JPEG makes at edges, levels.
 const LOSS: f64 = 2.0;
 
-/// Every format, as one file each of the same scene.
+/// The same scene as a file of every format.
 fn every_format() -> &'static [(&'static str, Vec<u8>)] {
     static FILES: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
         let scene = scene(160, 120);
@@ -81,7 +81,7 @@ fn the_format_is_read_from_the_bytes() {
 }
 
 #[test]
-fn what_is_no_picture_is_refused_by_name() {
+fn bytes_that_are_not_a_picture_are_refused_by_name() {
     assert!(matches!(refused(b""), DecodeError::Empty));
     for bytes in [&b"hello"[..], b"\0", b"%PDF-1.7\n", b"<svg xmlns='...'/>", &[0xFF; 100]] {
         assert!(matches!(refused(bytes), DecodeError::UnknownFormat), "{bytes:?}");
@@ -89,7 +89,7 @@ fn what_is_no_picture_is_refused_by_name() {
 }
 
 #[test]
-fn a_picture_cut_short_is_refused_or_whole_but_never_half() {
+fn a_picture_cut_short_is_refused_unless_all_pixels_are_there() {
     for (name, bytes) in every_format() {
         let whole = decoded(bytes);
         for end in
@@ -97,7 +97,7 @@ fn a_picture_cut_short_is_refused_or_whole_but_never_half() {
         {
             match decode(&bytes[..end], &Limits::default()) {
                 Err(_) => {}
-                // What is missing may be padding or a trailer: all pixels are there.
+                // The missing bytes may be padding or a trailer.
                 Ok(frame) => assert!(frame == whole, "{name} cut at {end} of {}", bytes.len()),
             }
         }
@@ -122,18 +122,18 @@ fn bytes_after_the_end_of_a_jpeg_do_not_matter() {
 }
 
 #[test]
-fn zeros_before_the_end_of_a_jpeg_do_not_matter_and_other_leftovers_do() {
+fn zeros_before_the_end_of_a_jpeg_are_accepted_and_other_bytes_are_not() {
     let bytes = Jpeg::default().of(&scene(64, 48));
     let end = bytes.len() - 2;
-    let with = |leftover: &[u8]| [&bytes[..end], leftover, &bytes[end..]].concat();
+    let with = |extra: &[u8]| [&bytes[..end], extra, &bytes[end..]].concat();
     assert!(decoded(&with(&[0; 4])) == decoded(&bytes));
     assert!(matches!(refused(&with(&[0x55; 40])), DecodeError::Corrupt { .. }));
-    // Zeros do not hide what is left over before them.
+    // Zeros do not hide other bytes in front of them.
     let hidden = [&[0x55; 40][..], &[0; 4]].concat();
     assert!(matches!(refused(&with(&hidden)), DecodeError::Corrupt { .. }));
 }
 
-/// A TIFF of one strip with anything in it.
+/// A TIFF of one strip.
 fn tiff_around(strip: &[u8], compression: u16, (width, height): (u16, u16)) -> Vec<u8> {
     let entries: [(u16, u16, u32, u32); 9] = [
         (256, 3, 1, width.into()),
@@ -159,7 +159,7 @@ fn tiff_around(strip: &[u8], compression: u16, (width, height): (u16, u16)) -> V
 }
 
 #[test]
-fn a_tiff_that_wraps_a_jpeg_is_refused_whole_or_half() {
+fn a_tiff_that_wraps_a_whole_or_a_cut_jpeg_is_refused() {
     let inner = Jpeg::default().of(&scene(160, 120));
     for strip in [&inner[..], &inner[..inner.len() / 2]] {
         for compression in [6, 7] {
@@ -174,7 +174,7 @@ fn a_webp_frame_larger_than_its_canvas_is_refused_from_its_header() {
     let wide = DynamicImage::ImageRgb8(RgbImage::new(6000, 8));
     let simple = encoded(&wide, ImageFormat::WebP);
     let frame = &simple[12..];
-    // An extended WebP with a canvas of 160x120 around the same frame, plain and as an animation's.
+    // An extended WebP with a canvas of 160x120 around the same frame, still and animated.
     let chunk = |name: &[u8; 4], data: &[u8]| {
         [&name[..], &(data.len() as u32).to_le_bytes(), data].concat()
     };
@@ -192,7 +192,7 @@ fn a_webp_frame_larger_than_its_canvas_is_refused_from_its_header() {
 #[test]
 fn a_jpeg_of_a_thousand_scans_is_refused() {
     let bytes = progressive().of(&scene(64, 48));
-    // The last scan again and again: each would be gone over for every block of the picture.
+    // The last scan repeated. A decoder would process every block of the picture for each.
     let last_scan = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
     let end = bytes.len() - 2;
     let mut bomb = bytes[..end].to_vec();
@@ -217,7 +217,7 @@ fn a_picture_over_the_limit_is_refused_from_its_header() {
             if (width, height, max_side_px) == expected),
         "{error:?}"
     );
-    // The same limit for every format, on the longer side alone.
+    // The limit on the longer side is the same for every format.
     for (name, bytes) in every_format() {
         let limits = |max_side_px| Limits { max_side_px, ..Limits::default() };
         assert!(matches!(decode(bytes, &limits(159)), Err(DecodeError::TooLarge { .. })), "{name}");
@@ -270,7 +270,7 @@ fn a_gray_jpeg_has_three_equal_channels() {
 
 #[test]
 fn a_cmyk_jpeg_shows_its_colours() {
-    // Adobe's inverse ink, as libjpeg writes it: red, then half-black yellow.
+    // Red, then half-black yellow, in Adobe's inverse ink as libjpeg writes it.
     let samples = [[255, 0, 0, 255]; 16 * 8].concat();
     let samples = [samples, [[255, 255, 0, 128]; 16 * 8].concat()].concat();
     let bytes = Jpeg::default().of_samples(&samples, (16, 16), ColorSpace::JCS_CMYK);
@@ -288,20 +288,20 @@ fn every_exif_orientation_is_undone() {
     let upright = scene(96, 64);
     let picture = DynamicImage::ImageRgb8(upright.clone());
     for (orientation, stored) in pictures::stored_for_every_orientation(&picture) {
-        let how = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
-        let frame = decoded(&how.of(&stored));
+        let jpeg = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
+        let frame = decoded(&jpeg.of(&stored));
         let distance = distance(&frame, &upright);
         assert!(distance <= LOSS, "orientation {orientation}: {distance}");
     }
 }
 
 #[test]
-fn a_senseless_orientation_is_none() {
+fn an_invalid_orientation_counts_as_none() {
     let upright = scene(96, 64);
     for block in [exif(0), exif(9), b"Exif\0\0".to_vec(), b"Exif\0\0MM\0*\xFF\xFF\xFF\xFF".to_vec()]
     {
-        let how = Jpeg { exif: Some(block), ..Jpeg::default() };
-        assert!(distance(&decoded(&how.of(&upright)), &upright) <= LOSS);
+        let jpeg = Jpeg { exif: Some(block), ..Jpeg::default() };
+        assert!(distance(&decoded(&jpeg.of(&upright)), &upright) <= LOSS);
     }
 }
 
@@ -331,9 +331,8 @@ mod damage {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-        /// Whatever is changed, the answer is a frame within the limits or an error.
         #[test]
-        fn damaged_pictures_never_panic(
+        fn a_damaged_picture_gives_a_frame_within_the_limits_or_an_error(
             which in 0_usize..7,
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         ) {

@@ -1,4 +1,4 @@
-//! JPEGs decoded to fewer pixels than they have, and one decoder for one picture after the other.
+//! JPEGs that are reduced while they are decoded, and one decoder for several pictures.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -32,7 +32,7 @@ fn every_jpeg() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn every_decoder_gives_the_pixels_of_libjpeg_turbo() {
+fn every_reduction_gives_the_pixels_of_libjpeg_turbo() {
     let mut cases = 0;
     for line in include_str!("data/jpeg.txt").lines().skip(1) {
         let fields: Vec<&str> = line.split(' ').collect();
@@ -49,7 +49,7 @@ fn every_decoder_gives_the_pixels_of_libjpeg_turbo() {
 }
 
 #[test]
-fn a_reduced_picture_is_the_whole_one_at_a_smaller_size() {
+fn a_reduced_picture_shows_the_same_at_a_smaller_size() {
     for (name, bytes) in every_jpeg() {
         let whole = decoded(&bytes, &Reduction::NONE).frame;
         for reduction in [2, 4, 8] {
@@ -71,7 +71,7 @@ fn a_reduced_picture_is_the_whole_one_at_a_smaller_size() {
 }
 
 #[test]
-fn a_picture_is_reduced_as_far_as_enough_is_left_of_its_longer_side() {
+fn a_picture_is_reduced_as_far_as_its_longer_side_allows() {
     let bytes = Jpeg::default().of(&scene(200, 300));
     let reduction = |most, min_longer_side_px| {
         decoded(&bytes, &Reduction { most, min_longer_side_px }).reduction
@@ -86,7 +86,7 @@ fn a_picture_is_reduced_as_far_as_enough_is_left_of_its_longer_side() {
     assert_eq!(reduction(3, 0), 2);
     assert_eq!(reduction(1, 0), 1);
     assert_eq!(reduction(0, 0), 1);
-    // What cannot be reduced is decoded in full.
+    // A format that cannot be reduced is decoded in full.
     let png = encoded(&DynamicImage::ImageRgb8(scene(200, 300)), ImageFormat::Png);
     assert_eq!(decoded(&png, &by(8)).frame.size(), Size::new(200, 300));
 }
@@ -96,8 +96,8 @@ fn a_reduced_picture_is_upright_too() {
     let upright = DynamicImage::ImageRgb8(scene(96, 64));
     let expected = decoded(&Jpeg::default().of(upright.as_rgb8().unwrap()), &by(4)).frame;
     for (orientation, stored) in pictures::stored_for_every_orientation(&upright) {
-        let how = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
-        let picture = decoded(&how.of(&stored), &by(4));
+        let jpeg = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
+        let picture = decoded(&jpeg.of(&stored), &by(4));
         assert_eq!(picture.size, Size::new(96, 64), "{orientation}");
         assert_eq!(picture.frame.size(), expected.size());
         let pairs = picture.frame.pixels().iter().zip(expected.pixels());
@@ -107,7 +107,7 @@ fn a_reduced_picture_is_upright_too() {
 }
 
 #[test]
-fn what_is_damaged_is_refused_however_much_it_is_reduced() {
+fn a_damaged_jpeg_is_refused_at_every_reduction() {
     for (name, bytes) in every_jpeg() {
         let middle = bytes.len() / 2;
         let holed = [&bytes[..middle], &bytes[middle + 200..]].concat();
@@ -134,7 +134,7 @@ fn gif_of_colours_beyond_its_palette(side: u16) -> Vec<u8> {
     for number in [0, 0, side, side] {
         file.extend(number.to_le_bytes());
     }
-    // Codes of nine bits, each after a clearing one: no dictionary is needed.
+    // Codes of nine bits, each behind a clear code, so that no dictionary is needed.
     file.extend([0, 8]);
     let codes = (0..usize::from(side).pow(2)).flat_map(|_| [256_u32, 255]).chain([257]);
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
@@ -157,25 +157,25 @@ fn gif_of_colours_beyond_its_palette(side: u16) -> Vec<u8> {
 }
 
 #[test]
-fn colours_that_a_palette_does_not_have_show_nothing_of_the_picture_before() {
+fn colours_outside_a_palette_show_nothing_of_the_previous_picture() {
     let gif = gif_of_colours_beyond_its_palette(64);
     let fresh = decode(&gif, &Limits::default()).unwrap();
-    let before = DynamicImage::ImageRgb8(scene(64, 64));
-    for before in [
-        encoded(&DynamicImage::ImageRgba8(before.to_rgba8()), ImageFormat::Png),
-        encoded(&before, ImageFormat::Png),
+    let picture = DynamicImage::ImageRgb8(scene(64, 64));
+    for previous in [
+        encoded(&DynamicImage::ImageRgba8(picture.to_rgba8()), ImageFormat::Png),
+        encoded(&picture, ImageFormat::Png),
         Jpeg { exif: Some(exif(6)), ..Jpeg::default() }.of(&scene(64, 64)),
     ] {
         let mut decoder = Decoder::new(Limits::default());
-        decoder.decode(&before, &Reduction::NONE).unwrap();
+        decoder.decode(&previous, &Reduction::NONE).unwrap();
         assert!(decoder.decode(&gif, &Reduction::NONE).unwrap().frame == fresh);
     }
-    // All of it is transparent, and so white.
+    // All pixels are transparent, and so white.
     assert!(fresh.pixels().iter().all(|&level| level == 255));
 }
 
 #[test]
-fn limits_are_those_of_the_whole_picture() {
+fn limits_apply_to_the_size_without_reduction() {
     let bytes = Jpeg::default().of(&scene(200, 160));
     let mut decoder = Decoder::new(Limits { max_side_px: 199, ..Limits::default() });
     let error = decoder.decode(&bytes, &by(8)).unwrap_err();
@@ -185,9 +185,9 @@ fn limits_are_those_of_the_whole_picture() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// Nothing of one picture is left in the next, whatever came before it and however it ended.
+    /// Nothing of one picture is left in the next, also after an error.
     #[test]
-    fn a_decoder_gives_what_a_new_one_gives(
+    fn a_used_decoder_gives_the_same_as_a_new_one(
         sequence in prop::collection::vec((0_usize..9, 1_usize..=8, 20_u32..90, any::<u16>()), 2..6),
     ) {
         let mut decoder = Decoder::new(Limits::default());

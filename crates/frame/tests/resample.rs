@@ -1,4 +1,4 @@
-//! Resizing equals what OpenCV made of the same pictures (recorded by `data/record.py`).
+//! Resizing compared with OpenCV's output for the same pictures (recorded by `data/record.py`).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -43,7 +43,7 @@ fn recorded(filter: &str) -> Vec<Recorded> {
 
 #[test]
 fn linear_equals_opencv_to_the_bit() {
-    // One resampler for all: buffers of one size must not show through in the next.
+    // One resampler for all, so that a buffer of another size would show.
     let mut resampler = Resampler::default();
     for Recorded { from, to, outcome } in recorded("linear") {
         let pixels = resampled(&picture(from), to, Filter::Linear, &mut resampler);
@@ -52,8 +52,8 @@ fn linear_equals_opencv_to_the_bit() {
 }
 
 #[test]
-fn straight_into_a_tensor_is_the_same_as_by_way_of_pixels() {
-    let (mut direct, mut by_way) = (Resampler::default(), Resampler::default());
+fn resampling_into_a_tensor_equals_resampling_then_filling() {
+    let (mut direct, mut resampler) = (Resampler::default(), Resampler::default());
     let (mut tensor, mut expected) = (vec![9.0; 7], Vec::new());
     let spec = TensorSpec {
         channels: Channels::Bgr,
@@ -67,7 +67,7 @@ fn straight_into_a_tensor_is_the_same_as_by_way_of_pixels() {
             let picture = picture(from);
             let canvas = Size::new(to.width + 3, to.height + 2);
             direct.fill(picture.view(), (to, filter), &spec, canvas, &mut tensor);
-            spec.fill(by_way.resample(picture.view(), to, filter), canvas, &mut expected);
+            spec.fill(resampler.resample(picture.view(), to, filter), canvas, &mut expected);
             assert!(tensor == expected, "{from:?} to {to:?}");
         }
     }
@@ -87,7 +87,7 @@ fn area_and_lanczos4_equal_opencv_to_one_level() {
 }
 
 #[test]
-fn a_crop_is_resampled_as_if_it_were_a_picture_of_its_own() {
+fn a_crop_is_resampled_like_a_picture_of_its_own() {
     let frame = picture(Size::new(50, 40));
     let part = PixelRect { left: 7, top: 5, size: Size::new(31, 17) };
     let view = frame.crop(part);

@@ -1,4 +1,4 @@
-//! What only those who run the service are told: metrics, with the gauges read when somebody asks.
+//! `/metrics`, with gauges that are read when a scraper asks.
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -8,13 +8,14 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::admission::{Admission, Held};
-use crate::listener::Connections;
-use crate::metrics::Metrics;
-use crate::router::Service;
+use crate::connections::Connections;
+use crate::health::not_ready;
+use crate::metrics::{Metrics, WORKER_STATES};
+use crate::service::Service;
 use crate::tls::Certificates;
-use crate::vitals::{Activity, Vitals};
+use crate::vitals::Vitals;
 
-/// Where the gauges are read.
+/// The sources of the gauges.
 #[derive(Clone)]
 pub(crate) struct Gauges {
     pub service: Service,
@@ -23,48 +24,41 @@ pub(crate) struct Gauges {
     pub certificates: Vec<Arc<Certificates>>,
 }
 
-/// `/metrics`
+/// Handles `GET /metrics`.
 pub(crate) async fn metrics(State(gauges): State<Arc<Gauges>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], gauges.read())
 }
 
 impl Gauges {
-    /// The page, as of now.
+    /// All metrics, with the gauges set to their values now.
     fn read(&self) -> String {
         let Self { service, admission, connections, certificates } = self;
         let metrics = &service.metrics;
         let Held { requests, max_requests, bytes, max_bytes } = admission.held();
+        let vitals: Vec<_> = service.workers.vitals().collect();
         for (gauge, value) in [
-            (&metrics.in_flight.requests, requests),
-            (&metrics.in_flight.requests_limit, max_requests),
-            (&metrics.in_flight.body_bytes, bytes),
-            (&metrics.in_flight.body_bytes_limit, max_bytes),
+            (&metrics.requests_in_flight, requests),
+            (&metrics.requests_limit, max_requests),
+            (&metrics.body_bytes_in_flight, bytes),
+            (&metrics.body_bytes_limit, max_bytes),
             (&metrics.connections, connections.count()),
             (&metrics.connections_limit, connections.max),
-            // Not those that were given up.
+            // Without abandoned jobs: at most the requests held.
             (&metrics.queue_depth, service.workers.queue_len().min(requests)),
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }
-        let vitals: Vec<_> = service.workers.vitals().collect();
-        for (gauge, activity) in [
-            (&metrics.workers.idle, Activity::Idle),
-            (&metrics.workers.busy, Activity::Busy),
-            (&metrics.workers.rebuilding, Activity::Rebuilding),
-        ] {
-            // One that tries in vain tries.
-            let is_it = |vitals: &&Vitals| match vitals.activity {
-                Activity::Lost => activity == Activity::Rebuilding,
-                its => its == activity,
-            };
-            gauge.set(vitals.iter().filter(is_it).count() as i64);
+        for state in WORKER_STATES {
+            let is_in = |vitals: &&Vitals| vitals.activity.state() == Some(state);
+            let count = vitals.iter().filter(is_in).count();
+            metrics.workers.with_label_values(&[state]).set(count as i64);
         }
         for (worker, vitals) in vitals.iter().enumerate() {
-            let since_1970 = vitals.inferred_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let since_1970 = vitals.inferred.1.duration_since(UNIX_EPOCH).unwrap_or_default();
             metrics.set_last_inference(worker, since_1970.as_secs_f64());
         }
         metrics.set_worker_panics(service.workers.panics());
-        metrics.ready.set(service.health.not_ready().is_empty().into());
+        metrics.ready.set(not_ready(service).is_empty().into());
         for shown in certificates {
             metrics.set_tls_not_after(shown.listener, shown.not_after().unix_timestamp() as f64);
         }

@@ -1,6 +1,6 @@
-//! Bounds on the requests and on the bytes of bodies held at a time, kept before anything else happens.
+//! Bounds on the requests, and on the bytes of bodies, that are held at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Request, State};
@@ -8,33 +8,34 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::StreamExt;
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::envelope::Arrival;
+use crate::arrival::Arrival;
 use crate::life::{Life, Stage};
 use crate::problem::Problem;
 
-/// The bytes that one permit for bytes stands for: a semaphore gives no more than `u32::MAX` at a time.
+/// The bytes that one permit stands for: a semaphore gives at most `u32::MAX` permits at once.
 const BYTES_PER_PERMIT: usize = 1 << 10;
 
-/// Permits for requests and for the bytes of their bodies, and whether any more are given.
+/// Permits for requests and for the bytes of their bodies.
 #[derive(Debug, Clone)]
 pub(crate) struct Admission {
     requests: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     max_requests: usize,
     max_byte_permits: usize,
-    /// More than this is refused without being held.
+    /// A longer body is refused and holds no bytes.
     max_body_bytes: usize,
     life: Life,
 }
 
-/// There is no room for what comes of a body whose length was not announced.
+/// The bytes of a body exceed the permits left. Bodies without an announced length end so.
 #[derive(Debug, thiserror::Error)]
 #[error("the bodies under way take all the room there is")]
 pub(crate) struct NoRoom;
 
-/// What is held now, and what can be.
+/// The requests and bytes held now, and their limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Held {
     pub requests: usize,
@@ -71,57 +72,44 @@ impl Admission {
         }
     }
 
-    /// Room for a body of the announced length, or none yet. One that is too long for any room is refused
-    /// where bodies are read, with none of it kept.
+    /// Room for a body of the announced length, if there is. A body over the limit gets no bytes:
+    /// `body.rs` refuses it unread.
     fn room(&self, headers: &HeaderMap) -> Option<Room> {
         let length = announced_length(headers).unwrap_or(0);
         let length = if length > self.max_body_bytes as u64 { 0 } else { length as usize };
-        let mut room = Room { bytes: Arc::clone(&self.bytes), permit: None, left: 0 };
+        let permit = Arc::clone(&self.bytes).try_acquire_many_owned(0).ok()?;
+        let mut room = Room { permit, left: 0 };
         room.make_for(length).then_some(room)
     }
 }
 
-/// The length that a body's head gives.
+/// The length of the body as its `Content-Length` says, bytes.
 pub(crate) fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Room that a body holds.
+/// The permits that a body holds.
 struct Room {
-    bytes: Arc<Semaphore>,
-    permit: Option<OwnedSemaphorePermit>,
-    /// Bytes that are paid for and have not come.
+    permit: OwnedSemaphorePermit,
+    /// Bytes with a permit that have not arrived.
     left: usize,
 }
 
 impl Room {
-    /// Makes room for `length` more bytes, if there is.
+    /// Takes permits for `length` more bytes; false if too few are left.
     fn make_for(&mut self, length: usize) -> bool {
         let missing = length.saturating_sub(self.left).div_ceil(BYTES_PER_PERMIT);
         let Ok(count) = u32::try_from(missing) else { return false };
-        let Ok(permit) = Arc::clone(&self.bytes).try_acquire_many_owned(count) else {
-            return false;
-        };
-        match &mut self.permit {
-            Some(held) => held.merge(permit),
-            None => self.permit = Some(permit),
-        }
+        let bytes = Arc::clone(self.permit.semaphore());
+        let Ok(permit) = bytes.try_acquire_many_owned(count) else { return false };
+        self.permit.merge(permit);
         self.left += missing * BYTES_PER_PERMIT;
         true
     }
-
-    /// Uses room for `length` bytes that have come.
-    fn fill(&mut self, length: usize) -> Result<(), NoRoom> {
-        if !self.make_for(length) {
-            return Err(NoRoom);
-        }
-        self.left -= length;
-        Ok(())
-    }
 }
 
-/// Holds permits for as long as the request is being answered, or refuses it with its body unread.
-pub(crate) async fn admit(
+/// Holds permits until the response is ready, or refuses the request with its body unread.
+pub(crate) async fn admit_request(
     State(admission): State<Admission>,
     Extension(arrival): Extension<Arrival>,
     request: Request,
@@ -141,12 +129,16 @@ pub(crate) async fn admit(
     let (head, body) = request.into_parts();
     let chunks = body.into_data_stream().map(move |chunk| {
         let chunk: Bytes = chunk?;
-        let mut room = filled.lock().unwrap_or_else(PoisonError::into_inner);
-        room.fill(chunk.len()).map_err(axum::Error::new)?;
-        Ok::<_, axum::Error>(chunk)
+        let mut room = filled.lock();
+        if !room.make_for(chunk.len()) {
+            return Err(axum::Error::new(NoRoom));
+        }
+        room.left -= chunk.len();
+        drop(room);
+        Ok(chunk)
     });
     let response = next.run(Request::from_parts(head, Body::from_stream(chunks))).await;
-    // The picture was held until here.
+    // The handler held the picture until here.
     drop(room);
     response
 }

@@ -1,4 +1,4 @@
-//! Several pictures in one request: an answer for each, and a bad one does not spoil the rest.
+//! Several pictures in one request. Each gets a result of its own; a bad picture fails alone.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -9,27 +9,27 @@ use liveness::{Report, Terms};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::answer::{admit, judge};
-use crate::envelope::{Arrival, Stamp};
-use crate::metrics::OK;
+use crate::arrival::{Arrival, Stamp};
+use crate::judge::{hold_quota, judge};
 use crate::problem::{Detail, Problem};
-use crate::router::{Service, json};
+use crate::respond::json;
+use crate::routes::OK;
+use crate::service::Service;
 use crate::v1::ReportFields;
 
-/// What `POST /v1/liveness/batch` answers.
+/// The response of `POST /v1/liveness/batch`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "BatchAnswer")]
 pub(crate) struct BatchAnswer<'a> {
     #[serde(flatten)]
     stamp: Stamp,
-    /// One for each picture, in the order sent.
+    /// One result for each picture, in the order sent.
     results: Vec<BatchResult<'a>>,
 }
 
-/// What `POST /v1/liveness` would have answered to one picture.
+/// The result of one picture, with the status that `POST /v1/liveness` would have given it.
 #[derive(Serialize)]
 struct BatchResult<'a> {
-    /// The status that it would have had.
     status: u16,
     #[serde(flatten)]
     outcome: Outcome<'a>,
@@ -51,13 +51,13 @@ impl JsonSchema for BatchResult<'_> {
         let report = generator.subschema_for::<ReportFields<'_>>();
         let error = generator.subschema_for::<Detail>();
         json_schema!({
-            "description": "What `POST /v1/liveness` would have answered to one picture.",
+            "description": "The response that `POST /v1/liveness` would have given to one picture.",
             "oneOf": [
                 {
                     "type": "object",
                     "required": ["status", "report"],
                     "properties": {
-                        "status": {"const": 200, "description": "It was checked."},
+                        "status": {"const": 200, "description": "The picture was checked."},
                         "report": report,
                     },
                 },
@@ -69,7 +69,7 @@ impl JsonSchema for BatchResult<'_> {
                             "type": "integer",
                             "minimum": 400,
                             "maximum": 599,
-                            "description": "The status that it would have had.",
+                            "description": "The status that the picture alone would have had.",
                         },
                         "error": error,
                     },
@@ -79,8 +79,8 @@ impl JsonSchema for BatchResult<'_> {
     }
 }
 
-/// Judges `selfies` one after the other, so that a batch takes one place in line at a time. `hold` is for the first;
-/// each of the others takes one of the quota when it is its turn, and all that get no report give it back.
+/// Judges `selfies` one after the other, so that a batch takes one place in the queue at a time.
+/// The first picture uses `hold`; each later one takes its own hold when its turn comes.
 pub(crate) async fn answer(
     service: &Service,
     arrival: Arrival,
@@ -93,17 +93,12 @@ pub(crate) async fn answer(
     let mut first = Some(hold);
     let mut outcomes = Vec::with_capacity(selfies.len());
     for selfie in selfies {
-        let outcome = one(service, caller, &mut first, selfie, terms, deadline).await;
+        let outcome = check(service, caller, &mut first, selfie, terms, deadline).await;
         let code = outcome.as_ref().map_or_else(Problem::code, |_| OK);
         service.metrics.count_batch_picture(code);
-        if let Some(problem) = outcome.as_ref().err().filter(|problem| problem.is_ours()) {
-            tracing::error!(
-                request_id = %arrival.id,
-                picture = outcomes.len(),
-                code,
-                cause = problem.story(),
-                "a picture of a batch failed"
-            );
+        if let Some(cause) = outcome.as_ref().err().and_then(Problem::fault) {
+            let (request_id, picture) = (arrival.id, outcomes.len());
+            tracing::error!(%request_id, picture, code, cause, "a picture of a batch failed");
         }
         outcomes.push(outcome);
     }
@@ -111,7 +106,7 @@ pub(crate) async fn answer(
     json(&BatchAnswer { stamp: Stamp::now(arrival), results })
 }
 
-async fn one(
+async fn check(
     service: &Service,
     caller: &Caller,
     first: &mut Option<Hold>,
@@ -119,11 +114,11 @@ async fn one(
     terms: Terms,
     deadline: Instant,
 ) -> Result<Report, Problem> {
-    // A hold that a bad picture did not use is the next one's.
+    // A picture that could not be read leaves the first hold to the next picture.
     let selfie = selfie?;
     let hold = match first.take() {
         Some(hold) => hold,
-        None => admit(service, caller).await?,
+        None => hold_quota(service, caller).await?,
     };
     let report = judge(service, selfie, terms, deadline).await?.report;
     hold.count();
@@ -136,11 +131,10 @@ impl<'a> BatchResult<'a> {
             Ok(report) => {
                 Self { status: 200, outcome: Outcome::Report(Box::new(ReportFields::of(report))) }
             }
-            Err(problem) => {
-                let (status, detail) = problem.told();
-                let outcome = Outcome::Error(detail);
-                Self { status: status.as_u16(), outcome }
-            }
+            Err(problem) => Self {
+                status: problem.status().as_u16(),
+                outcome: Outcome::Error(problem.detail()),
+            },
         }
     }
 }

@@ -1,6 +1,7 @@
-//! A request's body to the bytes of a picture and a threshold.
+//! A request's body to the bytes of pictures and the terms they are judged by.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
@@ -17,56 +18,22 @@ use crate::fields::{self, Scalar};
 use crate::picture_text::{is_text, picture_of_text};
 use crate::problem::Problem;
 use crate::rescan::{EndlessHead, Rescan};
+use crate::takes::Takes;
 
-/// More text than any number or level needs.
+/// Longer than any valid threshold or security level.
 const MAX_TERM_BYTES: usize = 256;
 
-/// What an endpoint reads of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Takes {
-    /// One `selfie` and a threshold, as Kairos has it: a part named `security_level` is one of those that mean nothing.
-    Selfie,
-    /// One `selfie`, and a threshold or a security level.
-    SelfieAndLevel,
-    /// So many selfies at most, and a threshold or a security level: parts named `selfie`, or the list `selfies`.
-    Selfies(usize),
-}
-
-impl Takes {
-    fn most(self) -> usize {
-        match self {
-            Self::Selfie | Self::SelfieAndLevel => 1,
-            Self::Selfies(most) => most,
-        }
-    }
-
-    pub(crate) fn level(self) -> bool {
-        self != Self::Selfie
-    }
-
-    /// What one selfie too many is.
-    fn too_many(self) -> Problem {
-        match self {
-            // Which of two would be the one that is meant?
-            Self::Selfie | Self::SelfieAndLevel => {
-                Problem::MalformedBody("`selfie` must be sent once.")
-            }
-            Self::Selfies(limit) => Problem::TooManySelfies { limit },
-        }
-    }
-}
-
-/// What a caller sends.
+/// The content of a body.
 pub(crate) struct Submission {
-    /// The pictures' bytes, whatever they are, in the order sent: one at least. Text that stands for no bytes is a
-    /// problem of that picture alone.
+    /// The bytes of each picture, in the order sent; at least one picture. Text that is not base64
+    /// is a problem of that picture alone.
     pub selfies: Vec<Result<Vec<u8>, Problem>>,
     pub threshold: Option<Threshold>,
-    /// As sent; what it means is for the endpoint to say.
+    /// As sent, not parsed.
     pub security_level: Option<String>,
 }
 
-/// Reads a body of either type, never more of it than may come, and not when it stops coming.
+/// Reads a form or a JSON body, up to `max_body_bytes` and with pauses up to `body_timeout_ms`.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
@@ -74,80 +41,65 @@ pub(crate) async fn read(
     takes: Takes,
 ) -> Result<Submission, Problem> {
     let max_bytes = config.max_body_bytes;
-    let too_large = Problem::BodyTooLarge { limit_bytes: max_bytes };
     let announced = announced_length(headers);
     if announced.is_some_and(|length| length > max_bytes as u64) {
-        return Err(too_large);
+        return Err(Problem::BodyTooLarge { limit_bytes: max_bytes });
     }
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.ok_or(Problem::UnsupportedMediaType)?;
     let pause = Duration::from_millis(config.body_timeout_ms);
     let body = Body::new(TimeoutBody::new(pause, Limited::new(body, max_bytes))).into_data_stream();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    // Room for what was announced, which takes no memory until it comes; a buffer that grew by doubling would take
-    // up to twice as much.
+    // Reserved once: a buffer that doubles would take up to twice the body. Reserved memory is not
+    // resident until bytes arrive.
     let room = announced.map_or(0, |length| length as usize);
     let submission = if essence.eq_ignore_ascii_case("multipart/form-data") {
-        read_form(media_type, body, room, takes).await
+        read_form(media_type, body, room, config, takes).await?
     } else if essence.eq_ignore_ascii_case("application/json") {
-        read_json(body, room, takes).await
+        read_json(body, room, config, takes).await?
     } else {
         return Err(Problem::UnsupportedMediaType);
     };
-    submission.map_err(|fault| match fault {
-        Fault::TooLarge => too_large,
-        Fault::NoRoom => Problem::Overloaded,
-        Fault::Stopped => Problem::RequestTimeout { paused_ms: config.body_timeout_ms },
-        Fault::Problem(problem) => problem,
+    if submission.selfies.is_empty() {
+        return Err(Problem::MissingSelfie);
+    }
+    Ok(submission)
+}
+
+/// The problem where the body's stream failed.
+fn of_stream(error: &(dyn Error + 'static), config: &Config) -> Problem {
+    for cause in std::iter::successors(Some(error), |error| (**error).source()) {
+        if cause.is::<LengthLimitError>() {
+            return Problem::BodyTooLarge { limit_bytes: config.max_body_bytes };
+        } else if cause.is::<NoRoom>() {
+            return Problem::Overloaded;
+        } else if cause.is::<TimeoutError>() {
+            return Problem::RequestTimeout { paused_ms: config.body_timeout_ms };
+        } else if cause.is::<EndlessHead>() {
+            return Problem::MalformedBody("The head of a part does not end.");
+        }
+    }
+    Problem::MalformedBody("The body ended before it was complete.")
+}
+
+/// The problem where the form's parser failed.
+fn of_form(error: &multer::Error, config: &Config) -> Problem {
+    Problem::MalformedBody(match error {
+        multer::Error::StreamReadFailed(cause) => return of_stream(&**cause, config),
+        multer::Error::NoBoundary => "The `Content-Type` has no multipart boundary.",
+        multer::Error::IncompleteStream | multer::Error::IncompleteFieldData { .. } => {
+            "The multipart body ended before its last boundary."
+        }
+        _ => "The multipart body cannot be parsed.",
     })
 }
 
-/// Why a body could not be read.
-enum Fault {
-    TooLarge,
-    NoRoom,
-    Stopped,
-    Problem(Problem),
-}
-
-impl From<Problem> for Fault {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl Fault {
-    fn of_stream(error: &(dyn std::error::Error + 'static)) -> Self {
-        let chain = std::iter::successors(Some(error), |error| (**error).source());
-        let is_from = |is: fn(&(dyn std::error::Error + 'static)) -> bool| chain.clone().any(is);
-        if is_from(<dyn std::error::Error>::is::<LengthLimitError>) {
-            Self::TooLarge
-        } else if is_from(<dyn std::error::Error>::is::<NoRoom>) {
-            Self::NoRoom
-        } else if is_from(<dyn std::error::Error>::is::<TimeoutError>) {
-            Self::Stopped
-        } else {
-            Problem::MalformedBody(if is_from(<dyn std::error::Error>::is::<EndlessHead>) {
-                "The head of a part does not end."
-            } else {
-                "The body ended before it was complete."
-            })
-            .into()
-        }
-    }
-}
-
-impl From<multer::Error> for Fault {
-    fn from(error: multer::Error) -> Self {
-        match &error {
-            multer::Error::StreamReadFailed(cause) => Self::of_stream(&**cause),
-            multer::Error::NoBoundary => {
-                Problem::MalformedBody("The `Content-Type` has no multipart boundary.").into()
-            }
-            multer::Error::IncompleteStream | multer::Error::IncompleteFieldData { .. } => {
-                Problem::MalformedBody("The multipart body ended before its last boundary.").into()
-            }
-            _ => Problem::MalformedBody("The multipart body cannot be parsed.").into(),
+/// The problem where a body has more selfies than `takes` allows.
+fn too_many(takes: Takes) -> Problem {
+    match takes {
+        Takes::Selfies(limit) => Problem::TooManySelfies { limit },
+        Takes::Selfie | Takes::SelfieAndLevel => {
+            Problem::MalformedBody("`selfie` must be sent once.")
         }
     }
 }
@@ -156,66 +108,64 @@ async fn read_form(
     media_type: &str,
     body: BodyDataStream,
     room: usize,
+    config: &Config,
     takes: Takes,
-) -> Result<Submission, Fault> {
-    let boundary = multer::parse_boundary(media_type)?;
+) -> Result<Submission, Problem> {
+    let of_form = |error| of_form(&error, config);
+    let boundary = multer::parse_boundary(media_type).map_err(of_form)?;
     let rescan = Rescan::default();
     let mut form = Multipart::new(rescan.watch(body), boundary);
     let (mut selfies, mut threshold, mut security_level) = (Vec::new(), None, None);
     let mut selfie_bytes = 0;
-    while let Some(mut field) = form.next_field().await? {
+    while let Some(mut field) = form.next_field().await.map_err(of_form)? {
         rescan.begin_anew();
-        match field.name() {
+        let (term, twice) = match field.name() {
             Some("selfie") if selfies.len() < takes.most() => {
-                let bytes = Vec::with_capacity(room.saturating_sub(selfie_bytes));
-                let mut selfie = collect(&mut field, &rescan, bytes, usize::MAX).await?;
+                let buffer = Vec::with_capacity(room.saturating_sub(selfie_bytes));
+                let part = collect(&mut field, &rescan, buffer, usize::MAX).await;
+                let mut selfie = part.map_err(of_form)?;
                 selfie_bytes += selfie.len();
                 if takes.most() > 1 {
-                    // The room that is left is for those that follow.
+                    // The rest of the reserved bytes is for the pictures that follow.
                     selfie.shrink_to_fit();
                 }
                 selfies.push(selfie);
+                rescan.begin_anew();
+                continue;
             }
-            Some("threshold") if threshold.is_none() => {
-                threshold = Some(collect(&mut field, &rescan, Vec::new(), MAX_TERM_BYTES).await?);
-            }
-            Some("security_level") if takes.level() && security_level.is_none() => {
-                security_level =
-                    Some(collect(&mut field, &rescan, Vec::new(), MAX_TERM_BYTES).await?);
-            }
-            Some("selfie") => return Err(takes.too_many().into()),
-            Some("threshold") => {
-                return Err(Problem::MalformedBody("`threshold` must be sent once.").into());
-            }
+            Some("selfie") => return Err(too_many(takes)),
+            Some("threshold") => (&mut threshold, "`threshold` must be sent once."),
             Some("security_level") if takes.level() => {
-                return Err(Problem::MalformedBody("`security_level` must be sent once.").into());
+                (&mut security_level, "`security_level` must be sent once.")
             }
-            _ => drop(collect(&mut field, &rescan, Vec::new(), 0).await?),
+            _ => (&mut None, ""),
+        };
+        if term.is_some() {
+            return Err(Problem::MalformedBody(twice));
         }
+        let part = collect(&mut field, &rescan, Vec::new(), MAX_TERM_BYTES).await;
+        *term = Some(part.map_err(of_form)?);
         rescan.begin_anew();
     }
-    let threshold = threshold
-        .map(|text| {
-            let text = std::str::from_utf8(&text).ok();
-            text.filter(|text| text.len() <= MAX_TERM_BYTES)
-                .and_then(|text| text.parse().ok())
-                .ok_or(Problem::InvalidThreshold)
-        })
-        .transpose()?;
+    let threshold = threshold.map(|text| {
+        let text = std::str::from_utf8(&text).ok().filter(|text| text.len() <= MAX_TERM_BYTES);
+        text.and_then(|text| text.parse().ok()).ok_or(Problem::InvalidThreshold)
+    });
     let security_level = security_level.map(|text| String::from_utf8_lossy(&text).into_owned());
-    if selfies.is_empty() {
-        return Err(Problem::MissingSelfie.into());
-    }
-    // Anything that only looks like text is for the decoder to refuse.
-    let picture = |selfie: Vec<u8>| match is_text(&selfie).then(|| picture_of_text(&selfie)) {
-        Some(Some(picture)) => picture,
-        _ => selfie,
+    // Text that is not base64 goes to the decoder as it is, which refuses it.
+    let picture = |bytes: Vec<u8>| match is_text(&bytes).then(|| picture_of_text(&bytes)) {
+        Some(Some(picture)) => Ok(picture),
+        _ => Ok(bytes),
     };
-    let selfies = selfies.into_iter().map(|selfie| Ok(picture(selfie))).collect();
-    Ok(Submission { selfies, threshold, security_level })
+    let threshold = threshold.transpose()?;
+    Ok(Submission {
+        selfies: selfies.into_iter().map(picture).collect(),
+        threshold,
+        security_level,
+    })
 }
 
-/// A part's bytes, added to `bytes`; of one that is longer than `enough`, more than that many and not all.
+/// Appends a part's bytes to `bytes`. A part longer than `enough` is cut, at any length above it.
 async fn collect(
     field: &mut Field<'_>,
     rescan: &Rescan,
@@ -234,37 +184,37 @@ async fn collect(
 async fn read_json(
     mut body: BodyDataStream,
     room: usize,
+    config: &Config,
     takes: Takes,
-) -> Result<Submission, Fault> {
+) -> Result<Submission, Problem> {
     let mut text = Vec::with_capacity(room);
     while let Some(chunk) = body.next().await {
-        let chunk: Bytes = chunk.map_err(|error| Fault::of_stream(&error))?;
+        let chunk: Bytes = chunk.map_err(|error| of_stream(&error, config))?;
         text.extend_from_slice(&chunk);
     }
-    let fields::Fields { selfies, threshold, security_level } = fields::read(&text, takes)
-        .map_err(|_| {
-            Problem::MalformedBody("The JSON body cannot be parsed as the expected object.")
-        })?;
-    let threshold = threshold.map(|value| match value {
-        Scalar::Number(number) => number.try_into().map_err(|_| Problem::InvalidThreshold),
-        Scalar::Text(text) => text.parse().map_err(|_| Problem::InvalidThreshold),
-        Scalar::Other => Err(Problem::InvalidThreshold),
+    let fields = fields::read(&text, takes).map_err(|_| {
+        Problem::MalformedBody("The JSON body cannot be parsed as the expected object.")
+    })?;
+    let threshold = fields.threshold.map(|value| {
+        let threshold = match value {
+            Scalar::Number(number) => number.try_into().ok(),
+            Scalar::Text(text) => text.parse().ok(),
+            Scalar::Other => None,
+        };
+        threshold.ok_or(Problem::InvalidThreshold)
     });
     let threshold = threshold.transpose()?;
-    if selfies.is_empty() {
-        return Err(Problem::MissingSelfie.into());
-    }
-    if selfies.len() > takes.most() {
-        return Err(takes.too_many().into());
+    if fields.selfies.len() > takes.most() {
+        return Err(too_many(takes));
     }
     let picture = |text: &Cow<'_, str>| {
         let problem = Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL.");
         picture_of_text(text.as_bytes()).ok_or(problem)
     };
-    let selfies = selfies.iter().map(picture).collect();
-    let security_level = security_level.map(|value| match value {
-        Scalar::Text(text) => text.into_owned(),
-        // What is no text is no level either.
+    let selfies = fields.selfies.iter().map(picture).collect();
+    let security_level = fields.security_level.map(|value| match value {
+        Scalar::Text(text) => text,
+        // A level that no pack has, so that the request is refused.
         Scalar::Number(_) | Scalar::Other => String::new(),
     });
     Ok(Submission { selfies, threshold, security_level })
@@ -287,8 +237,8 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever is sent, and however it is cut into chunks, the answer is a submission or a problem
-        /// of the caller's, and the same for every cutting.
+        /// Any body gives a submission or a problem of the caller's, and the same one however the
+        /// body is cut into chunks.
         #[test]
         fn damaged_bodies_never_panic(
             changes in proptest::collection::vec((0_usize..400, proptest::num::u8::ANY), 0..8),

@@ -1,95 +1,106 @@
-//! What may be set about the service.
+//! Settings of the service. The first paragraph of a field's comment is what operators read.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use liveness::{Bar, InvalidSetting, SecurityLevel, Threshold};
+use liveness::{Bar, InvalidSetting, SecurityLevel, Terms, Threshold};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_repr::{Deserialize_repr, Serialize_repr};
+use smart_default::SmartDefault;
 
-use crate::cors;
-
-/// What may be set about the service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The HTTP service for callers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Largest body taken, bytes.
+    /// Maximum size of a request body, in bytes. Larger bodies are answered 413 `body_too_large`.
+    #[schemars(range(min = 1))]
+    #[default(20 << 20)]
     pub max_body_bytes: usize,
-    /// Most requests held at a time, those that wait included; one more is answered 503.
+    /// Maximum number of requests held at a time, waiting ones included. Further requests are
+    /// answered 503 `overloaded`.
+    #[schemars(range(min = 1, max = 100_000))]
+    #[default = 64]
     pub max_in_flight: usize,
-    /// Most bytes of bodies held at a time; a request whose body does not fit is answered 503. About twice
-    /// as much may be taken, as a body and the picture text in it stands for may be there at once. Without a
-    /// number, a quarter of the memory that the process may use, and 256 MiB at most.
+    /// Maximum size of all request bodies held at a time, in bytes; not less than
+    /// `ingress.max_body_bytes`. Further requests are answered 503 `overloaded`. Default: a quarter
+    /// of the process's memory, at most 256 MiB.
+    ///
+    /// About twice as much memory is used: a body and the picture text in it may be held at once.
+    #[schemars(example = 134_217_728)]
     pub max_bytes_in_flight: Option<usize>,
-    /// Most connections held at a time; more wait in the system's queue.
+    /// Maximum number of open connections. Further connections wait to be accepted.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    #[default = 1024]
     pub max_connections: usize,
-    /// Longest time that a TLS handshake, or a request's head, may take to come, milliseconds; then the
+    /// Time limit for a TLS handshake, and for the head of a request, in milliseconds. Then the
     /// connection is closed.
+    #[schemars(range(min = 1, max = HOUR_MS))]
+    #[default = 10_000]
     pub header_timeout_ms: u64,
-    /// Longest time in which nothing of a body comes, milliseconds; then the request is answered 408.
+    /// Maximum pause between two parts of a body, in milliseconds. Then the request is answered 408
+    /// `request_timeout`.
+    #[schemars(range(min = 1, max = HOUR_MS))]
+    #[default = 5_000]
     pub body_timeout_ms: u64,
-    /// Longest time that a connection is kept without a request, milliseconds.
+    /// How long a connection is kept without a request, in milliseconds. Set it longer than the
+    /// proxy in front keeps its connections.
+    ///
+    /// nginx and Envoy keep theirs for 60 s. If this side closed first, it could close a connection
+    /// on which the proxy is about to send.
+    #[schemars(range(min = 1, max = HOUR_MS))]
+    #[default = 75_000]
     pub idle_timeout_ms: u64,
-    /// Longest time from a request's head to its answer, milliseconds; then it is answered 504.
+    /// Time limit from a request's head to its answer, in milliseconds. Then the request is
+    /// answered 504 `deadline_exceeded`.
+    #[schemars(range(min = 1, max = HOUR_MS))]
+    #[default = 10_000]
     pub deadline_ms: u64,
-    /// How long requests are still taken at shutdown, milliseconds, while `/readyz` already says no: a load
-    /// balancer needs that long to notice.
+    /// How long requests are still taken after a shutdown begins, in milliseconds. `/readyz`
+    /// already answers 503, so that a load balancer can notice.
+    #[schemars(range(max = HOUR_MS))]
+    #[default = 1_000]
     pub shutdown_delay_ms: u64,
-    /// Longest time that held requests are given after that, milliseconds.
+    /// How long the requests that are then held may take to finish, in milliseconds.
+    #[schemars(range(max = HOUR_MS))]
+    #[default = 15_000]
     pub shutdown_grace_ms: u64,
-    /// The certificate that callers are shown; without one, HTTP in the clear.
+    /// Certificate of the listener for callers. Without one, it speaks plain HTTP.
     pub tls: Tls,
-    /// Used for requests that bring no threshold.
+    /// Score from which a selfie is live, for requests that bring no threshold.
+    #[schemars(with = "f64", range(min = 0.0, max = 1.0))]
     pub threshold: Threshold,
-    /// Used instead of that number: the pack's threshold for this level.
+    /// Security level whose threshold in the pack is used instead of `ingress.threshold`. Default:
+    /// none.
+    #[schemars(example = SecurityLevel::Standard)]
     pub security_level: Option<SecurityLevel>,
-    /// The numbers that `response_code` takes.
+    /// Values of `response_code` in answers. All three must differ.
     pub response_codes: ResponseCodes,
-    /// Shortest shorter side of a picture that is scored, pixels.
+    /// Minimum length of a picture's shorter side, in pixels. Below it: `IMAGE_TOO_SMALL`.
+    ///
+    /// Kairos documents 300 for v0.2. Clients of v0.1 in the wild send 300 too.
+    #[default(Terms::default().min_picture_side_px)]
     pub min_picture_side_px: usize,
-    /// The same for `/v0.1` alone.
+    /// The same minimum for `/v0.1` alone, in pixels. Default: `ingress.min_picture_side_px`.
+    #[schemars(example = 480)]
     pub v0_1_min_picture_side_px: Option<usize>,
-    /// Most pictures of one batch.
+    /// Maximum number of pictures in one `POST /v1/liveness/batch`. They form one body, so
+    /// `ingress.max_body_bytes` limits their sum.
+    #[schemars(range(min = 1, max = 1000))]
+    #[default = 16]
     pub max_batch: usize,
-    /// The status of a request that comes too fast.
+    /// Status of a request that comes too fast. 403 is for clients that know no other refusal.
+    #[schemars(with = "u16", extend("enum" = [429, 403]))]
     pub rate_limited_status: RateLimitedStatus,
-    /// Origins of the pages that browsers may call from, as in `https://app.example`; `*` is all of them.
+    /// Origins of the web pages that may call from a browser, such as `https://app.example`. `*`
+    /// allows every origin.
     pub cors_allowed_origins: Vec<String>,
-    /// Whether `/console` is there, a page to try the service on. It needs credentials as any client does.
+    /// Serves `/console`, a page to try the service on. The page needs credentials, as every client
+    /// does. `serve --demo` switches it on.
     pub console: bool,
-    /// Whether answers say in `Server-Timing` how long each step took. It tells a caller how busy the service is.
+    /// Adds `Server-Timing` to answers: how long each step took. It tells callers how busy the
+    /// service is.
     pub server_timing: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            max_body_bytes: 20 << 20,
-            max_in_flight: 64,
-            max_bytes_in_flight: None,
-            max_connections: 1024,
-            header_timeout_ms: 10_000,
-            body_timeout_ms: 5_000,
-            // Longer than nginx (60 s) and Envoy (60 s) keep theirs, so that it is never this side that closes
-            // a connection on which a proxy is about to send.
-            idle_timeout_ms: 75_000,
-            deadline_ms: 10_000,
-            shutdown_delay_ms: 1_000,
-            shutdown_grace_ms: 15_000,
-            tls: Tls::default(),
-            threshold: Threshold::default(),
-            security_level: None,
-            response_codes: ResponseCodes::default(),
-            // Kairos documents 300 for v0.2; clients of v0.1 in the wild send 300 too.
-            min_picture_side_px: 300,
-            v0_1_min_picture_side_px: None,
-            // Of 1 MB each they fit a body.
-            max_batch: 16,
-            rate_limited_status: RateLimitedStatus::default(),
-            cors_allowed_origins: Vec::new(),
-            console: false,
-            server_timing: false,
-        }
-    }
 }
 
 impl Config {
@@ -99,10 +110,10 @@ impl Config {
         self.security_level.map_or(Bar::Threshold(self.threshold), Bar::Level)
     }
 
-    /// Whether every setting can be what it is set to.
+    /// Checks that the settings agree with each other. The range of each is in its schema.
     ///
     /// # Errors
-    /// The first that cannot.
+    /// The first setting that does not fit the others.
     pub fn validate(&self) -> Result<(), InvalidSetting> {
         let ResponseCodes { live, not_live, not_assessed } = self.response_codes;
         InvalidSetting::unless(
@@ -115,61 +126,53 @@ impl Config {
             "ingress.threshold",
             "left out where `ingress.security_level` is set",
         )?;
-        InvalidSetting::unless(self.max_body_bytes > 0, "ingress.max_body_bytes", "above 0")?;
-        InvalidSetting::unless(
-            (1..=100_000).contains(&self.max_in_flight),
-            "ingress.max_in_flight",
-            "from 1 to 100000",
-        )?;
         InvalidSetting::unless(
             self.max_bytes_in_flight.is_none_or(|bytes| bytes >= self.max_body_bytes),
             "ingress.max_bytes_in_flight",
             "at least `ingress.max_body_bytes`, or left out",
         )?;
-        InvalidSetting::unless(
-            (1..=1000).contains(&self.max_batch),
-            "ingress.max_batch",
-            "from 1 to 1000",
-        )?;
-        InvalidSetting::unless(
-            (1..=1_000_000).contains(&self.max_connections),
-            "ingress.max_connections",
-            "from 1 to 1000000",
-        )?;
-        for (value, key) in [
-            (self.header_timeout_ms, "ingress.header_timeout_ms"),
-            (self.body_timeout_ms, "ingress.body_timeout_ms"),
-            (self.idle_timeout_ms, "ingress.idle_timeout_ms"),
-            (self.deadline_ms, "ingress.deadline_ms"),
-        ] {
-            let is_sound = (1..=LONGEST_MS).contains(&value);
-            InvalidSetting::unless(is_sound, key, "from 1 to 3600000")?;
-        }
-        for (value, key) in [
-            (self.shutdown_delay_ms, "ingress.shutdown_delay_ms"),
-            (self.shutdown_grace_ms, "ingress.shutdown_grace_ms"),
-        ] {
-            InvalidSetting::unless(value <= LONGEST_MS, key, "at most 3600000")?;
-        }
         self.tls.validate("ingress.tls.key")?;
         InvalidSetting::unless(
-            self.cors_allowed_origins.iter().all(|origin| cors::is_origin(origin)),
+            self.cors_allowed_origins.iter().all(|origin| is_origin(origin)),
             "ingress.cors_allowed_origins",
             "a list of origins as browsers send them, https://HOST or http://HOST:PORT, or of \"*\"",
         )
     }
 }
 
-/// An hour: nothing here is waited for longer.
-const LONGEST_MS: u64 = 3_600_000;
+/// Every origin, in `cors_allowed_origins`.
+pub(crate) const ANY_ORIGIN: &str = "*";
 
-/// A certificate and its key. Both files are looked at again every few seconds and at SIGHUP.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// True if a browser can send `text` as an `Origin`: scheme and host, no path, and no port that is
+/// the scheme's default.
+fn is_origin(text: &str) -> bool {
+    let host = match text.split_once("://") {
+        Some(("https", host)) if !host.ends_with(":443") => Some(host),
+        Some(("http", host)) if !host.ends_with(":80") => Some(host),
+        _ => None,
+    };
+    let is_host = |host: &str| {
+        let is_of_host = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte)
+        };
+        !host.is_empty() && host.bytes().all(is_of_host)
+    };
+    text == ANY_ORIGIN || host.is_some_and(is_host)
+}
+
+/// One hour, the longest time that a setting may name.
+const HOUR_MS: u64 = 3_600_000;
+
+/// A certificate and its key. Changed files are loaded within seconds, and at SIGHUP.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
-    /// The certificate, and those between it and its root, PEM.
+    /// PEM file with the certificate and its intermediate certificates. Changed files are loaded
+    /// within seconds, and at SIGHUP. Default: none, and plain HTTP.
+    #[schemars(example = &"/etc/livegate/tls.crt")]
     pub certificate: Option<PathBuf>,
-    /// Its private key, PEM.
+    /// PEM file with the private key of the certificate. Default: none.
+    #[schemars(example = &"/etc/livegate/tls.key")]
     pub key: Option<PathBuf>,
 }
 
@@ -180,26 +183,28 @@ impl Tls {
     }
 }
 
-/// The listener for those who run the service: health, version, metrics.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The HTTP listener for operators: health, version, metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
-    /// Address to listen on; without one there is no such listener.
+    /// Address and port of the listener for operators. Default: no such listener.
+    #[schemars(example = &"127.0.0.1:9464")]
     pub listen: Option<SocketAddr>,
-    /// Whether metrics tell apps apart, by their ids.
+    /// Counts requests by app id in the metric `livegate_app_requests_total`.
     pub app_ids: bool,
-    /// The certificate that those who ask are shown; without one, HTTP in the clear.
+    /// Certificate of the listener for operators. Without one, it speaks plain HTTP.
     pub tls: Tls,
-    /// The authorities (PEM) one of which must have signed the certificate of whoever asks; without one,
-    /// anyone who reaches the address may.
+    /// PEM file of the authorities that must have signed the certificate of each client. Default:
+    /// clients need no certificate.
+    #[schemars(example = &"/etc/livegate/admin-ca.crt")]
     pub client_ca: Option<PathBuf>,
 }
 
 impl AdminConfig {
-    /// Whether every setting can be what it is set to.
+    /// Checks that the settings agree with each other.
     ///
     /// # Errors
-    /// The first that cannot.
+    /// The first setting that does not fit the others.
     pub fn validate(&self) -> Result<(), InvalidSetting> {
         self.tls.validate("admin.tls.key")?;
         InvalidSetting::unless(
@@ -210,59 +215,30 @@ impl AdminConfig {
     }
 }
 
-/// The status of a request that comes too fast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "u16", into = "u16")]
+/// Status of a request that comes too fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize_repr, Deserialize_repr)]
+#[repr(u16)]
 pub enum RateLimitedStatus {
-    /// 429, what HTTP has for it (RFC 6585).
+    /// 429, HTTP's status for it (RFC 6585).
     #[default]
-    TooManyRequests,
+    TooManyRequests = 429,
     /// 403, for clients that know no other refusal of limits.
-    Forbidden,
+    Forbidden = 403,
 }
 
-/// A number is no status for this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("`rate_limited_status` is 429 or 403")]
-pub struct InvalidStatus;
-
-impl TryFrom<u16> for RateLimitedStatus {
-    type Error = InvalidStatus;
-
-    fn try_from(status: u16) -> Result<Self, InvalidStatus> {
-        match status {
-            429 => Ok(Self::TooManyRequests),
-            403 => Ok(Self::Forbidden),
-            _ => Err(InvalidStatus),
-        }
-    }
-}
-
-impl From<RateLimitedStatus> for u16 {
-    fn from(status: RateLimitedStatus) -> Self {
-        match status {
-            RateLimitedStatus::TooManyRequests => 429,
-            RateLimitedStatus::Forbidden => 403,
-        }
-    }
-}
-
-/// The numbers that `response_code` takes. Kairos shows the field and does not document it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Values of `response_code` in answers. Kairos shows the field and does not document it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResponseCodes {
-    /// The score reaches the threshold.
+    /// `response_code` of a selfie whose score reaches the threshold.
+    #[default = 0]
     pub live: i64,
-    /// It does not.
+    /// `response_code` of a selfie whose score is below the threshold.
+    #[default = 1]
     pub not_live: i64,
-    /// There is no score.
+    /// `response_code` of a picture without a score.
+    #[default = 2]
     pub not_assessed: i64,
-}
-
-impl Default for ResponseCodes {
-    fn default() -> Self {
-        Self { live: 0, not_live: 1, not_assessed: 2 }
-    }
 }
 
 #[cfg(test)]
@@ -270,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_let_attacks_pass_or_stop_everyone_is_refused() {
+    fn settings_that_contradict_each_other_are_refused() {
         let refused = |change: &dyn Fn(&mut Config)| {
             let mut config = Config::default();
             change(&mut config);
@@ -279,11 +255,30 @@ mod tests {
         assert_eq!(Config::default().validate(), Ok(()));
         assert_eq!(refused(&|c| c.response_codes.not_live = 0), "ingress.response_codes");
         assert_eq!(refused(&|c| c.response_codes.not_assessed = 0), "ingress.response_codes");
-        assert_eq!(refused(&|c| c.max_in_flight = 0), "ingress.max_in_flight");
-        assert_eq!(refused(&|c| c.max_in_flight = usize::MAX), "ingress.max_in_flight");
-        assert_eq!(refused(&|c| c.max_body_bytes = 0), "ingress.max_body_bytes");
-        assert_eq!(refused(&|c| c.deadline_ms = 0), "ingress.deadline_ms");
+        assert_eq!(refused(&|c| c.max_bytes_in_flight = Some(1)), "ingress.max_bytes_in_flight");
         let origins = refused(&|c| c.cors_allowed_origins = vec!["app.example".into()]);
         assert_eq!(origins, "ingress.cors_allowed_origins");
+    }
+
+    #[test]
+    fn an_origin_is_one_that_a_browser_can_send() {
+        for good in ["*", "https://app.example", "http://localhost:3000", "http://[::1]:8080"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in [
+            "",
+            "app.example",
+            "https://",
+            "https://app.example/",
+            "https://App.example",
+            "https://*.example",
+            "null",
+            "ftp://app.example",
+            "https://a b",
+            "https://app.example:443",
+            "http://app.example:80",
+        ] {
+            assert!(!is_origin(bad), "{bad}");
+        }
     }
 }

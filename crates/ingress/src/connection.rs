@@ -1,15 +1,14 @@
 //! One connection, from its handshake to its end.
 //!
-//! hyper answers on it; here is how long it may say nothing. A request under way has its own deadline. Between
-//! requests a connection is kept for `idle_timeout_ms`, and from the first byte of a head, or from the beginning of
-//! the connection, all of that head has `header_timeout_ms` to come. (hyper's own timer for heads runs between
-//! requests too, and would close every connection that is kept.)
+//! hyper speaks HTTP on it; this file adds the time-outs. A request under way has its own deadline.
+//! Between requests a connection is kept for `idle_timeout_ms`. A request's head has
+//! `header_timeout_ms` to arrive, counted from its first byte, or from the connection's beginning.
+//! (hyper's own timer for heads also runs between requests, and would close every kept connection.)
 
 use std::convert::Infallible;
-use std::io;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,35 +21,38 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::io::InspectReader;
 use tower::ServiceExt;
 
+use crate::connections::Connections;
 use crate::life::{Life, Stage};
-use crate::listener::Connections;
 use crate::metrics::Closed;
 
-/// Most bytes of a head, and of a body in one piece: 1024 connections that send heads take 64 MiB.
+/// The longest head, and the longest piece of a body: 1024 connections that send heads take 64 MiB.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
-/// Most requests at a time on an HTTP/2 connection.
+/// The most requests at a time on an HTTP/2 connection.
 const MAX_STREAMS: u32 = 64;
-/// How much may come on a stream, and on a connection, before somebody reads it (HTTP/2).
+/// The most unread bytes on an HTTP/2 stream.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// The most unread bytes on an HTTP/2 connection.
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
-/// How long a connection on which nothing is asked is still listened to when the service is closed: a request may be on
+/// The time for which a silent connection is kept after the service is closed: a request may be on
 /// its way.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// How long a connection is kept between requests while most places for connections are taken.
+/// The longest time between requests while most places for connections are taken.
 const CROWDED_IDLE: Duration = Duration::from_secs(2);
 
-/// How long a connection may say nothing.
+/// The time-outs of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeouts {
     pub header: Duration,
     pub idle: Duration,
-    /// Between requests there is less time where there are few places left.
+    /// While these are crowded, `idle` is cut to [`CROWDED_IDLE`].
     pub connections: Connections,
 }
 
@@ -60,7 +62,10 @@ impl Timeouts {
     }
 }
 
-/// Answers the requests of one connection, until it ends or says nothing for too long.
+/// Answers the requests of one connection.
+///
+/// # Errors
+/// If a time-out ended the connection.
 pub(crate) async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
@@ -68,7 +73,12 @@ pub(crate) async fn answer(
     life: Life,
 ) -> Result<(), Closed> {
     let pulse = Pulse::new(timeouts);
-    let watched = Watched { stream, pulse: pulse.clone() };
+    let heard = pulse.clone();
+    let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+        if !bytes.is_empty() {
+            heard.0.lock().heard();
+        }
+    });
     let service = service_fn(|request: Request<Incoming>| {
         let (router, life) = (router.clone(), life.clone());
         let version = request.version();
@@ -92,49 +102,49 @@ pub(crate) async fn answer(
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_header_list_size(MAX_BUFFER_BYTES as u32);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(watched), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut leaving = pin!(life.clone().reaches(Stage::Leaving));
     let mut closed = pin!(life.clone().reaches(Stage::Closed));
     let mut refusing = pin!(life.clone().reaches(Stage::Refusing));
     let (mut is_leaving, mut is_closed, mut is_refusing) = (false, false, false);
-    let mut is_told = false;
-    let mut patience = pin!(sleep_until(pulse.lock().ends_at()));
+    let mut is_shutting_down = false;
+    let mut timeout = pin!(sleep_until(pulse.0.lock().ends_at()));
     poll_fn(|context| {
-        // What went wrong on the way is the caller's business, who is gone.
+        // An error of the connection has no receiver: the caller is gone.
         if connection.as_mut().poll(context).is_ready() {
             return Poll::Ready(Ok(()));
         }
         is_leaving = is_leaving || leaving.as_mut().poll(context).is_ready();
         if !is_closed && closed.as_mut().poll(context).is_ready() {
             is_closed = true;
-            pulse.lock().closed_at = Some(Instant::now());
+            pulse.0.lock().closed_at = Some(Instant::now());
         }
         is_refusing = is_refusing || is_closed && refusing.as_mut().poll(context).is_ready();
-        if is_leaving && !is_told && pulse.lock().can_be_told(is_refusing) {
-            is_told = true;
+        if is_leaving && !is_shutting_down && pulse.0.lock().can_shut_down(is_refusing) {
+            is_shutting_down = true;
             connection.as_mut().graceful_shutdown();
-            // It may end at once.
+            // The connection may be able to end now: poll it again.
             context.waker().wake_by_ref();
         }
-        let ends_at = pulse.lock().ends_at();
-        if patience.deadline() != ends_at {
-            patience.as_mut().reset(ends_at);
+        let ends_at = pulse.0.lock().ends_at();
+        if timeout.deadline() != ends_at {
+            timeout.as_mut().reset(ends_at);
         }
-        patience.as_mut().poll(context).map(|()| Err(pulse.lock().why()))
+        timeout.as_mut().poll(context).map(|()| Err(pulse.0.lock().timeout()))
     })
     .await
 }
 
-/// What a connection is doing, for whoever loses patience with it.
+/// The state of a connection, from which its time-outs follow.
 #[derive(Clone)]
 struct Pulse(Arc<Mutex<Beat>>);
 
 struct Beat {
     timeouts: Timeouts,
     phase: Phase,
-    /// Since when.
+    /// When the phase began.
     since: Instant,
-    /// Whether there was a request at all.
+    /// True after the first request.
     has_asked: bool,
     is_http2: bool,
     /// When the service was closed.
@@ -143,15 +153,15 @@ struct Beat {
 
 #[derive(Clone, Copy)]
 enum Phase {
-    /// A head is coming, or must.
+    /// A head is arriving, or the first one is awaited.
     Head { until: Instant },
-    /// Nothing is.
+    /// Between requests.
     Idle { until: Instant },
-    /// So many requests are being answered.
+    /// `count` requests are being answered.
     Busy { count: usize },
 }
 
-/// Far enough away to be never.
+/// Longer than any request.
 const NEVER: Duration = Duration::from_hours(24);
 
 impl Pulse {
@@ -163,13 +173,9 @@ impl Pulse {
         Self(Arc::new(Mutex::new(beat)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Beat> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A request has come; it is under way until what this gives is dropped.
+    /// Notes a request, which is under way until the guard is dropped.
     fn begin(&self, version: Version) -> UnderWay {
-        let mut beat = self.lock();
+        let mut beat = self.0.lock();
         let count = if let Phase::Busy { count } = beat.phase { count } else { 0 };
         beat.turn_to(Phase::Busy { count: count + 1 });
         beat.has_asked = true;
@@ -179,9 +185,9 @@ impl Pulse {
 }
 
 impl Beat {
-    /// Bytes have come.
+    /// Notes that bytes arrived.
     fn heard(&mut self) {
-        // On HTTP/2 they may be no head.
+        // On HTTP/2 bytes between requests need not be a head.
         if matches!(self.phase, Phase::Idle { .. }) && !self.is_http2 {
             self.turn_to(Phase::Head { until: Instant::now() + self.timeouts.header });
         }
@@ -191,10 +197,10 @@ impl Beat {
         (self.phase, self.since) = (phase, Instant::now());
     }
 
-    /// Whether hyper can be told that this is the last of it. On HTTP/2 that only keeps new requests from coming, and
-    /// is told as soon as the service leaves. On HTTP/1 it ends a connection that has nothing under way: a head that
-    /// has begun to come is waited for.
-    fn can_be_told(&self, is_refusing: bool) -> bool {
+    /// True once hyper can shut the connection down. On HTTP/2 that only stops new requests, and is
+    /// due as soon as the service leaves. On HTTP/1 it closes a connection without a request under
+    /// way, so a head that is arriving is awaited.
+    fn can_shut_down(&self, is_refusing: bool) -> bool {
         let is_within_a_head = matches!(self.phase, Phase::Head { .. });
         self.has_asked && (self.is_http2 || is_refusing && !is_within_a_head)
     }
@@ -203,14 +209,16 @@ impl Beat {
         match self.phase {
             Phase::Head { until } | Phase::Idle { until } => match self.closed_at {
                 None => until,
-                // Who says nothing now has nothing more to say, whatever was expected before.
+                // A silent connection gets no more than `LAST_WORDS`, however long its time-out
+                // was.
                 Some(closed_at) => until.min(self.since.max(closed_at) + LAST_WORDS),
             },
             Phase::Busy { .. } => Instant::now() + NEVER,
         }
     }
 
-    fn why(&self) -> Closed {
+    /// The time-out of the present phase.
+    fn timeout(&self) -> Closed {
         match self.phase {
             Phase::Head { .. } => Closed::HeaderTimeout,
             Phase::Idle { .. } | Phase::Busy { .. } => Closed::IdleTimeout,
@@ -218,12 +226,12 @@ impl Beat {
     }
 }
 
-/// A request under way.
+/// Marks a request as under way until it is dropped.
 struct UnderWay(Pulse);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut beat = self.0.lock();
+        let mut beat = self.0.0.lock();
         if let Phase::Busy { count } = beat.phase {
             let idle = beat.timeouts.idle();
             beat.turn_to(match count {
@@ -231,56 +239,5 @@ impl Drop for UnderWay {
                 _ => Phase::Busy { count: count - 1 },
             });
         }
-    }
-}
-
-/// A stream that is heard when bytes come.
-struct Watched<S> {
-    stream: S,
-    pulse: Pulse,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.pulse.lock().heard();
-        }
-        poll
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

@@ -1,4 +1,4 @@
-//! Browsers on pages of other origins: who of them may call, and the preflight that they send first.
+//! Calls from pages of other origins: the origins allowed, and the preflights that browsers send.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::envelope::Arrival;
+use crate::arrival::Arrival;
+use crate::config::ANY_ORIGIN;
 use crate::problem::Problem;
-use crate::router::{PATHS, is_aside};
+use crate::routes::{CHECKS, is_aside};
 
-/// What a page may send beside what browsers always let it.
+/// Headers that a page may send beside those that browsers always allow.
 const REQUEST_HEADERS: [HeaderName; 5] = [
     HeaderName::from_static("app_id"),
     HeaderName::from_static("app_key"),
@@ -21,23 +22,20 @@ const REQUEST_HEADERS: [HeaderName; 5] = [
     header::CONTENT_TYPE,
 ];
 
-/// What it may read of an answer beside its body.
+/// Response headers that a page may read beside those that browsers always allow.
 const RESPONSE_HEADERS: [HeaderName; 2] =
     [HeaderName::from_static("x-request-id"), header::RETRY_AFTER];
 
-/// How long a browser may remember a preflight: Chromium forgets it after two hours anyway.
+/// The time for which a browser may cache a preflight. Chromium caps it at two hours.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// Every origin, in [`Config::cors_allowed_origins`](crate::Config).
-pub(crate) const ANY: &str = "*";
-
-/// Answers preflights and marks answers for pages of `origins`. None of them: no layer, and a preflight is
-/// a method like any other that is not answered.
+/// Responds to preflights, and marks responses for pages of `origins`. Without origins there is no
+/// layer, and a preflight gets 405.
 pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
-    let allowed = if origins.iter().any(|origin| origin == ANY) {
+    let allowed = if origins.iter().any(|origin| origin == ANY_ORIGIN) {
         AllowOrigin::any()
     } else {
         AllowOrigin::list(origins.iter().filter_map(|o| HeaderValue::from_str(o).ok()))
@@ -51,8 +49,8 @@ pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
     Some(layer)
 }
 
-/// Refuses an `OPTIONS` that is no preflight of a path that there is: the layer would answer it as if it
-/// were one.
+/// Refuses an `OPTIONS` that is no preflight, or whose path does not exist. The layer would accept
+/// both as preflights.
 pub(crate) async fn refuse_other_options(
     Extension(arrival): Extension<Arrival>,
     request: Request,
@@ -64,7 +62,7 @@ pub(crate) async fn refuse_other_options(
     let names = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD];
     let is_preflight = names.iter().all(|name| request.headers().contains_key(name));
     let allowed = match request.uri().path() {
-        path if PATHS.contains(&path) => "POST",
+        path if CHECKS.contains(&path) => "POST",
         path if is_aside(path) => "GET,HEAD",
         _ => return Problem::NotFound.respond(arrival),
     };
@@ -74,48 +72,4 @@ pub(crate) async fn refuse_other_options(
     let mut response = Problem::MethodNotAllowed.respond(arrival);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
-}
-
-/// Whether a browser could send this as an `Origin`: a scheme and a host, no path, and no port that is
-/// the scheme's own.
-pub(crate) fn is_origin(text: &str) -> bool {
-    let host = match text.split_once("://") {
-        Some(("https", host)) if !host.ends_with(":443") => Some(host),
-        Some(("http", host)) if !host.ends_with(":80") => Some(host),
-        _ => None,
-    };
-    let is_host = |host: &str| {
-        let is_of_host = |byte: u8| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte)
-        };
-        !host.is_empty() && host.bytes().all(is_of_host)
-    };
-    text == ANY || host.is_some_and(is_host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_no_browser_would_send_is_no_origin() {
-        for good in ["*", "https://app.example", "http://localhost:3000", "http://[::1]:8080"] {
-            assert!(is_origin(good), "{good}");
-        }
-        for bad in [
-            "",
-            "app.example",
-            "https://",
-            "https://app.example/",
-            "https://App.example",
-            "https://*.example",
-            "null",
-            "ftp://app.example",
-            "https://a b",
-            "https://app.example:443",
-            "http://app.example:80",
-        ] {
-            assert!(!is_origin(bad), "{bad}");
-        }
-    }
 }

@@ -1,22 +1,21 @@
-//! Who is calling, by the headers.
+//! The caller that the headers name.
 
 use accounts::{Accounts, Caller};
 use axum::http::{HeaderMap, HeaderValue};
 
-/// Both spellings are in use; header names have no case.
+/// Clients use both spellings. Header names have no case.
 const ID_HEADERS: [&str; 2] = ["app_id", "app-id"];
 const KEY_HEADERS: [&str; 2] = ["app_key", "app-key"];
 
-/// Whoever the headers name. Missing, unknown and wrong are all nobody, and take the same time: what is
-/// missing is looked up as if it were empty, and no app has an empty id.
+/// The caller that the headers name. Missing, unknown and wrong credentials give `None` in the same
+/// time: a missing value is looked up as an empty one, and no app has an empty id.
 pub(crate) fn identify(accounts: &Accounts, headers: &HeaderMap) -> Option<Caller> {
     let id = presented(headers, ID_HEADERS).unwrap_or_default();
     let key = presented(headers, KEY_HEADERS).unwrap_or_default();
     accounts.identify(id, key)
 }
 
-/// The one value that the headers called `names` have. Two that differ are none: whoever sent both
-/// spellings must mean the same by them.
+/// The one value of all headers called `names`. Different values count as a missing one.
 fn presented<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Option<&'a [u8]> {
     let values = names.iter().flat_map(|name| headers.get_all(*name));
     let mut values = values.map(HeaderValue::as_bytes);
@@ -51,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_are_taken_and_mixed() {
+    fn both_spellings_are_accepted_also_mixed() {
         assert!(admits(&[("app_id", "one"), ("app_key", ONE)]));
         assert!(admits(&[("app-id", "two"), ("app-key", TWO)]));
         assert!(admits(&[("app-id", "two"), ("app_key", TWO)]));
@@ -64,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn missing_unknown_wrong_and_ambiguous_credentials_are_refused() {
         assert!(!admits(&[]));
         assert!(!admits(&[("app_id", "one")]));
         assert!(!admits(&[("app_key", ONE)]));

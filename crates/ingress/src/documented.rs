@@ -1,106 +1,88 @@
-//! Every error as it is documented: the one list that docs/API.md and the OpenAPI document are held against.
+//! Every error that a caller can get. `problem.rs`, docs/API.md and the OpenAPI document use this
+//! table.
 
-/// One error code.
+/// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Documented {
     pub status: u16,
     pub code: &'static str,
     pub of: Of,
     pub when: &'static str,
-    /// Whether it says when to come again.
+    /// True where the response has a `Retry-After` header.
     pub retry_after: bool,
 }
 
-/// Which requests can be answered so.
+/// The requests that can get an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of {
     /// All that check selfies.
     Check,
-    /// The same, for something about one picture.
+    /// All that check selfies; the error is about one picture.
     Picture,
     /// Those under `/v1`.
     V1,
     /// `/v1/liveness/batch` alone.
     Batch,
-    /// Those of no path, or of another method than the path's.
+    /// Requests to an unknown path, or with a method that the path does not take.
     Route,
 }
 
-/// The status that an operator may set for `rate_limited` instead.
+/// The status of [`RATE_LIMITED`] where the operator chose 403 (`rate_limited_status`).
 pub(crate) const OTHER_RATE_LIMITED: u16 = 403;
 
-/// The code that may have [`OTHER_RATE_LIMITED`].
-pub(crate) const RATE_LIMITED: &str = "rate_limited";
+/// Defines each row as a constant, and the list of all rows.
+macro_rules! errors {
+    ($($name:ident: $row:expr;)*) => {
+        $(pub(crate) const $name: Documented = $row;)*
 
-/// Every error there is, in the order of statuses.
-pub(crate) const ERRORS: &[Documented] = &[
-    error(400, "malformed_body", Of::Check, "the body cannot be parsed, or a part comes twice"),
-    error(400, "missing_selfie", Of::Check, "there is no `selfie` in it"),
-    error(
-        400,
-        "too_many_selfies",
-        Of::Batch,
-        "`/v1/liveness/batch` only: there are more pictures than one batch may have",
-    ),
-    error(
-        400,
-        "invalid_faces",
-        Of::V1,
-        "`/v1` only: `faces` in the query is neither `one` nor `all`, or comes twice",
-    ),
-    error(400, "invalid_threshold", Of::Check, "`threshold` is not a number from 0 to 1"),
-    error(
-        400,
-        "invalid_security_level",
-        Of::V1,
-        "`/v1` only: there is no such level, the pack has no threshold for it, or a threshold came too",
-    ),
-    error(
-        401,
-        "invalid_credentials",
-        Of::Check,
-        "id or key are missing, unknown or wrong; which of them is not said",
-    ),
-    error(
-        403,
-        "usage_limit_reached",
-        Of::Check,
-        "the app's quota is spent, or the app is disabled; the message says which",
-    ),
-    error(404, "not_found", Of::Route, "there is no such path"),
-    error(405, "method_not_allowed", Of::Route, "the path knows other methods, those in `Allow`"),
-    error(
-        408,
-        "request_timeout",
-        Of::Check,
-        "nothing of the body came for `ingress.body_timeout_ms` (5 s)",
-    ),
-    error(
-        413,
-        "body_too_large",
-        Of::Check,
-        "the body is over the limit; the rest of it is not kept",
-    ),
-    error(415, "unsupported_media_type", Of::Check, "the body is neither a form nor JSON"),
-    error(415, "unsupported_image", Of::Picture, "the picture is none of the kinds above"),
-    error(422, "unreadable_image", Of::Picture, "the picture is damaged or cut short"),
-    error(422, "image_too_large", Of::Picture, "the picture has too many pixels"),
-    retried(
-        429,
-        RATE_LIMITED,
-        "the app's requests come too fast; come again after `Retry-After` seconds (the operator may set the status to 403)",
-    ),
-    error(
-        500,
-        "internal",
-        Of::Check,
-        "a fault of the service; the cause is in its log under `api_req_uid`",
-    ),
-    retried(503, "overloaded", "as many requests are held as can be; `Retry-After`"),
-    retried(503, "shutting_down", "this replica is on its way out; `Retry-After`"),
-    retried(503, "accounts_unavailable", "quotas cannot be looked up; `Retry-After`"),
-    error(504, "deadline_exceeded", Of::Check, "it was not received and answered in time (10 s)"),
-];
+        /// Every row, ordered by status.
+        pub(crate) const ERRORS: &[Documented] = &[$($name),*];
+    };
+}
+
+errors! {
+    MALFORMED_BODY: error(400, "malformed_body", Of::Check,
+        "the body cannot be parsed, or a part comes twice");
+    MISSING_SELFIE: error(400, "missing_selfie", Of::Check, "there is no `selfie` in it");
+    TOO_MANY_SELFIES: error(400, "too_many_selfies", Of::Batch,
+        "`/v1/liveness/batch` only: there are more pictures than one batch may have");
+    INVALID_FACES: error(400, "invalid_faces", Of::V1,
+        "`/v1` only: `faces` in the query is neither `one` nor `all`, or comes twice");
+    INVALID_THRESHOLD: error(400, "invalid_threshold", Of::Check,
+        "`threshold` is not a number from 0 to 1");
+    INVALID_SECURITY_LEVEL: error(400, "invalid_security_level", Of::V1,
+        "`/v1` only: there is no such level, the pack has no threshold for it, or a threshold came \
+         too");
+    INVALID_CREDENTIALS: error(401, "invalid_credentials", Of::Check,
+        "id or key are missing, unknown or wrong; which of them is not said");
+    USAGE_LIMIT_REACHED: error(403, "usage_limit_reached", Of::Check,
+        "the app's quota is spent, or the app is disabled; the message says which");
+    NOT_FOUND: error(404, "not_found", Of::Route, "there is no such path");
+    METHOD_NOT_ALLOWED: error(405, "method_not_allowed", Of::Route,
+        "the path knows other methods, those in `Allow`");
+    REQUEST_TIMEOUT: error(408, "request_timeout", Of::Check,
+        "nothing of the body came for `ingress.body_timeout_ms` (5 s)");
+    BODY_TOO_LARGE: error(413, "body_too_large", Of::Check,
+        "the body is over the limit; the rest of it is not kept");
+    UNSUPPORTED_MEDIA_TYPE: error(415, "unsupported_media_type", Of::Check,
+        "the body is neither a form nor JSON");
+    UNSUPPORTED_IMAGE: error(415, "unsupported_image", Of::Picture,
+        "the picture is none of the kinds above");
+    UNREADABLE_IMAGE: error(422, "unreadable_image", Of::Picture,
+        "the picture is damaged or cut short");
+    IMAGE_TOO_LARGE: error(422, "image_too_large", Of::Picture, "the picture has too many pixels");
+    RATE_LIMITED: retried(429, "rate_limited",
+        "the app's requests come too fast; come again after `Retry-After` seconds (the operator \
+         may set the status to 403)");
+    INTERNAL: error(500, "internal", Of::Check,
+        "a fault of the service; the cause is in its log under `api_req_uid`");
+    OVERLOADED: retried(503, "overloaded", "as many requests are held as can be; `Retry-After`");
+    SHUTTING_DOWN: retried(503, "shutting_down", "this replica is on its way out; `Retry-After`");
+    ACCOUNTS_UNAVAILABLE: retried(503, "accounts_unavailable",
+        "quotas cannot be looked up; `Retry-After`");
+    DEADLINE_EXCEEDED: error(504, "deadline_exceeded", Of::Check,
+        "it was not received and answered in time (10 s)");
+}
 
 const fn error(status: u16, code: &'static str, of: Of, when: &'static str) -> Documented {
     Documented { status, code, of, when, retry_after: false }
@@ -108,4 +90,21 @@ const fn error(status: u16, code: &'static str, of: Of, when: &'static str) -> D
 
 const fn retried(status: u16, code: &'static str, when: &'static str) -> Documented {
     Documented { status, code, of: Of::Check, when, retry_after: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_in_the_manual_is_this_one() {
+        let rows = ERRORS.iter().map(|Documented { status, code, when, retry_after, .. }| {
+            assert_eq!(*retry_after, when.contains("`Retry-After`"), "{code}");
+            format!("| {status} | `{code}` | {when} |\n")
+        });
+        let head = "| status | `error.code` | when |\n|---|---|---|\n";
+        let table = format!("\n{head}{}\n", rows.collect::<String>());
+        let manual = include_str!("../../../docs/API.md");
+        assert!(manual.contains(&table), "docs/API.md needs this table of errors:\n{table}");
+    }
 }

@@ -1,5 +1,5 @@
-//! The fields of a JSON body, in one pass: pictures are not copied, and what means nothing is passed over and takes no
-//! memory, however much of it there is.
+//! The fields of a JSON body, read in one pass. Pictures are borrowed, and unknown fields take no
+//! memory.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,30 +7,33 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::body::Takes;
+use crate::takes::Takes;
 
-/// More pictures than any batch may have are counted no further.
+/// Pictures kept of a list: one more than `max_batch` can be set to. The rest is skipped.
 const MOST_SELFIES: usize = 1001;
 
-/// What is in a body for an endpoint.
+/// The fields that an endpoint reads.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
-    /// Texts that stand for pictures.
+    /// Pictures as text.
     pub selfies: Vec<Cow<'a, str>>,
-    pub threshold: Option<Scalar<'a>>,
-    pub security_level: Option<Scalar<'a>>,
+    pub threshold: Option<Scalar>,
+    pub security_level: Option<Scalar>,
 }
 
-/// A value that is to be a number or a text.
+/// A value of a field that takes a number or a text.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Scalar<'a> {
+pub(crate) enum Scalar {
     Number(f64),
-    Text(Cow<'a, str>),
-    /// Neither; `null` too.
+    Text(String),
+    /// Any other type, `null` too.
     Other,
 }
 
-/// Reads what `takes` says out of the object in `text`.
+/// Reads the fields that `takes` names from the object in `text`.
+///
+/// # Errors
+/// If `text` is not one JSON object, or one of those fields is repeated.
 pub(crate) fn read(text: &[u8], takes: Takes) -> Result<Fields<'_>, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let fields = takes.deserialize(&mut json)?;
@@ -60,10 +63,10 @@ impl<'de> Visitor<'de> for Object {
         let is_batch = matches!(takes, Takes::Selfies(_));
         let (mut selfies, mut threshold, mut security_level) = (None, None, None);
         while let Some(Text(key)) = map.next_key()? {
-            let is_again = match &*key {
+            let is_repeated = match &*key {
                 "selfie" if !is_batch => {
-                    let one = map.next_value::<Option<Text<'_>>>()?;
-                    selfies.replace(one.map(|Text(text)| text).into_iter().collect()).is_some()
+                    let text = map.next_value::<Option<Text<'_>>>()?;
+                    selfies.replace(text.map(|Text(text)| text).into_iter().collect()).is_some()
                 }
                 "selfies" if is_batch => {
                     let list = map.next_value::<Option<List<'_>>>()?;
@@ -78,8 +81,7 @@ impl<'de> Visitor<'de> for Object {
                     false
                 }
             };
-            if is_again {
-                // Which of two would be the one that is meant?
+            if is_repeated {
                 return Err(A::Error::custom("a field comes twice"));
             }
         }
@@ -87,11 +89,11 @@ impl<'de> Visitor<'de> for Object {
     }
 }
 
-/// Borrowed where it holds no escapes: a picture is large.
+/// Borrowed unless it has escapes, as a picture is large.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Texts, [`MOST_SELFIES`] at most: all others are passed over.
+/// Texts, [`MOST_SELFIES`] at most.
 struct List<'a>(Vec<Cow<'a, str>>);
 
 impl<'de> Deserialize<'de> for List<'de> {
@@ -118,52 +120,46 @@ impl<'de> Deserialize<'de> for List<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for Scalar<'de> {
+impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
         struct Any;
         impl<'de> Visitor<'de> for Any {
-            type Value = Scalar<'de>;
+            type Value = Scalar;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("anything")
             }
 
-            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
                 Ok(Scalar::Number(number))
             }
 
-            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+            fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
                 Ok(Scalar::Number(number as f64))
             }
 
-            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+            fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
                 Ok(Scalar::Number(number as f64))
             }
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Scalar::Text(Cow::Borrowed(text)))
+            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(text.to_owned()))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
                 Ok(Scalar::Other)
             }
 
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            fn visit_unit<E>(self) -> Result<Scalar, E> {
                 Ok(Scalar::Other)
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Scalar, A::Error> {
+                IgnoredAny.visit_seq(list).map(|_| Scalar::Other)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Scalar, A::Error> {
+                IgnoredAny.visit_map(map).map(|_| Scalar::Other)
             }
         }
         value.deserialize_any(Any)
@@ -175,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_are_not_copied_and_what_means_nothing_is_not_kept() {
+    fn pictures_are_not_copied_and_unknown_fields_are_not_kept() {
         let text = br#"{"other":[[1,2],{"a":null}],"selfie":"AAAA","threshold":[0,0,0]}"#;
         let fields = read(text, Takes::SelfieAndLevel).unwrap();
         assert!(matches!(fields.selfies[..], [Cow::Borrowed("AAAA")]));
@@ -213,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_or_has_a_field_twice_is_refused() {
+    fn other_values_than_objects_and_repeated_fields_are_refused() {
         for text in [
             "[\"AAAA\",0.5]",
             "\"AAAA\"",
@@ -230,7 +226,7 @@ mod tests {
             assert!(read(text.as_bytes(), Takes::SelfieAndLevel).is_err(), "{text}");
         }
         assert!(read(b"{\"selfies\":[5]}", Takes::Selfies(3)).is_err());
-        // To Kairos these mean nothing.
+        // Kairos' endpoints ignore these fields.
         assert!(
             read(b"{\"selfies\":5,\"security_level\":1,\"security_level\":1}", Takes::Selfie)
                 .is_ok()

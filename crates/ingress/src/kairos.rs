@@ -1,42 +1,41 @@
-//! The Kairos answer, key by key as documented there. No other file has its names.
+//! The response that Kairos documents. Its key names stand in this file only.
 
-use std::borrow::Cow;
-
-use liveness::{Report, Verdict};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use liveness::{JudgedFace, Report, Score, Verdict};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::arrival::{Arrival, Stamp};
 use crate::config::ResponseCodes;
-use crate::envelope::{Arrival, Stamp};
 
-/// The answer that Kairos documents: these keys, in this order.
+/// The response that Kairos documents: these keys, in this order.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct KairosAnswer {
     #[serde(flatten)]
     stamp: Stamp,
-    /// 0: live, the score reaches the threshold; 1: not live; 2: not assessed. The three numbers are the operator's
-    /// to change.
+    /// 0: live, the score reaches the threshold; 1: not live; 2: not assessed. The operator can set
+    /// other numbers.
     response_code: i64,
-    /// What was found.
+    /// The score, the faces and the picture's size.
     response_data: ResponseData,
 }
 
-/// What was found in the picture.
+/// The score, the faces and the picture's size.
 #[derive(Serialize, JsonSchema)]
 struct ResponseData {
-    /// The score of the first face, from 0 (an attack) to 1 (a living person); 0.0 if it was not assessed.
+    /// The score of the first face, from 0 (an attack) to 1 (a living person); 0.0 if the picture
+    /// was not assessed.
     #[schemars(range(min = 0.0, max = 1.0))]
     faces_liveness: FourDecimals,
-    /// Every face found, the largest first.
+    /// All faces, the largest first.
     faces_predicted: Vec<FacePredicted>,
-    /// The size of the picture as a person sees it, after its EXIF orientation.
+    /// The size of the picture after its EXIF orientation.
     img: Img,
 }
 
-/// A face: how sure the detector is, and its box in pixels of the picture as a person sees it.
+/// A face box, in pixels of the picture after its EXIF orientation.
 #[derive(Serialize, JsonSchema)]
 struct FacePredicted {
-    /// How sure the detector is.
+    /// The detector's confidence.
     #[schemars(range(min = 0.0, max = 1.0))]
     confidence: FourDecimals,
     /// The box's width (`x`) and height (`y`).
@@ -45,45 +44,33 @@ struct FacePredicted {
     top_left: Pair,
 }
 
-/// Two lengths in pixels, of four decimals at most.
+/// Two lengths in pixels, with four decimals at most.
 #[derive(Serialize, JsonSchema)]
 struct Pair {
-    /// To the right.
+    /// Pixels to the right.
     x: FourDecimals,
-    /// Down.
+    /// Pixels down.
     y: FourDecimals,
 }
 
 /// A picture's size, pixels.
 #[derive(Serialize, JsonSchema)]
 struct Img {
-    /// From top to bottom.
+    /// Pixels from top to bottom.
     height: usize,
-    /// From left to right.
+    /// Pixels from left to right.
     width: usize,
 }
 
-/// A number as the contract writes it: at most four decimals, and always a decimal point.
+/// A number as Kairos writes it: at most four decimals, and always a decimal point.
+#[derive(JsonSchema)]
+#[schemars(inline)]
 struct FourDecimals(f64);
 
 impl Serialize for FourDecimals {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Adding zero makes a negative zero a plain one.
+        // Adding zero turns -0.0 into 0.0.
         serializer.serialize_f64((self.0 * 1e4).round() / 1e4 + 0.0)
-    }
-}
-
-impl JsonSchema for FourDecimals {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "FourDecimals".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "number"})
     }
 }
 
@@ -93,7 +80,7 @@ impl KairosAnswer {
         let faces_predicted = report
             .faces
             .iter()
-            .map(|face| FacePredicted {
+            .map(|JudgedFace { face, .. }| FacePredicted {
                 confidence: FourDecimals(face.confidence.into()),
                 delta: pair(face.rect.delta.x, face.rect.delta.y),
                 top_left: pair(face.rect.top_left.x, face.rect.top_left.y),
@@ -101,13 +88,13 @@ impl KairosAnswer {
             .collect();
         Self {
             stamp: Stamp::now(arrival),
-            response_code: match report.verdict {
+            response_code: match report.judgement.verdict {
                 Verdict::Live => codes.live,
                 Verdict::Spoof => codes.not_live,
                 Verdict::NotAssessed => codes.not_assessed,
             },
             response_data: ResponseData {
-                faces_liveness: FourDecimals(report.score.map_or(0.0, liveness::Score::get)),
+                faces_liveness: FourDecimals(report.judgement.score().map_or(0.0, Score::get)),
                 faces_predicted,
                 img: Img { height: report.picture.height, width: report.picture.width },
             },

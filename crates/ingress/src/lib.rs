@@ -1,22 +1,22 @@
-//! HTTP in front of [`liveness`]: the Kairos contract, spoken to the letter.
+//! HTTP in front of [`liveness`]: the Kairos contract to the letter, and Livegate's own `/v1`.
 //!
 //! ```text
 //! permit -> route -> credentials -> quota -> body bytes (capped) -> queue -> worker thread
-//! Report -> JSON        any error -> status + code, in one place (`problem`)
+//! Report -> JSON        any error -> status + code (`problem`, `documented`)
 //! ```
 //!
-//! [`router`](mod@router) shows every route and every layer. Async ends at the queue: behind it each
-//! worker thread owns one pipeline.
-//!
-//! What it does not do: it knows no picture, no model, no file.
+//! [`router`](mod@router) shows every route and every layer. Async ends at the queue: behind it
+//! each worker thread owns one pipeline. This crate knows no pixels, models or files.
 
 mod admin;
 mod admission;
 mod answer;
+mod arrival;
 mod batch;
 mod body;
 mod config;
 mod connection;
+mod connections;
 mod console;
 mod cors;
 mod credentials;
@@ -24,6 +24,7 @@ mod documented;
 mod envelope;
 mod fields;
 mod health;
+mod judge;
 mod kairos;
 mod life;
 mod linger;
@@ -36,9 +37,13 @@ mod picture_text;
 mod problem;
 mod recent;
 mod rescan;
+mod respond;
 mod router;
+mod routes;
 mod serve;
 mod server_timing;
+mod service;
+mod takes;
 mod tls;
 mod trace;
 mod v1;
@@ -46,7 +51,7 @@ mod version;
 mod vitals;
 mod workers;
 
-pub use config::{AdminConfig, Config, InvalidStatus, RateLimitedStatus, ResponseCodes, Tls};
+pub use config::{AdminConfig, Config, RateLimitedStatus, ResponseCodes, Tls};
 pub use metrics::{Closed, ListenerName, Metrics};
 pub use openapi::document as openapi;
 pub use problem::Problem;

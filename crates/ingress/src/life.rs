@@ -1,19 +1,18 @@
-//! The stages of the service's life, and its two sides: whoever says that it ends, and all who go by that.
+//! The stages of the service's life, as a channel: one side sets the stage, the other follows it.
 
 use tokio::sync::watch;
 
-/// Where the service is in its life. It only ever goes on to the next.
+/// A stage. Each is followed by the next one only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     /// Requests are answered.
     Serving,
-    /// They still are, but load balancers are told to send them elsewhere, and callers to come back over a
-    /// new connection.
+    /// Requests are answered. `/readyz` says not ready, and responses ask callers to reconnect.
     Leaving,
-    /// Nobody can connect any more. What is on its way over connections that there are is still answered, so that no
-    /// request is lost to a load balancer that has just chosen this one.
+    /// No new connections. Requests on open connections are still answered, so that none is lost
+    /// that a load balancer has just sent.
     Closed,
-    /// New ones are refused, held ones finished.
+    /// New requests are refused, held ones finished.
     Refusing,
 }
 
@@ -21,21 +20,10 @@ pub(crate) enum Stage {
 #[derive(Debug, Clone)]
 pub(crate) struct Life(watch::Receiver<Stage>);
 
-/// Tells the service's life.
-#[derive(Debug)]
-pub(crate) struct LifeTeller(watch::Sender<Stage>);
-
-/// A life that has just begun.
-pub(crate) fn begin() -> (LifeTeller, Life) {
+/// Both sides of a life that has just begun.
+pub(crate) fn begin() -> (watch::Sender<Stage>, Life) {
     let (teller, life) = watch::channel(Stage::Serving);
-    (LifeTeller(teller), Life(life))
-}
-
-impl LifeTeller {
-    pub(crate) fn tell(&self, stage: Stage) {
-        // Nobody may be left who goes by it.
-        let _ = self.0.send(stage);
-    }
+    (teller, Life(life))
 }
 
 impl Life {
@@ -43,7 +31,7 @@ impl Life {
         *self.0.borrow()
     }
 
-    /// Comes back when `stage` is reached, or nobody is left who could tell.
+    /// Waits until `stage` is reached, or the teller is gone.
     pub(crate) async fn reaches(mut self, stage: Stage) {
         let _ = self.0.wait_for(|now| *now >= stage).await;
     }

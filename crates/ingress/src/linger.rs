@@ -1,15 +1,14 @@
-//! Letting a caller finish the sentence.
+//! Draining the body of a refused request.
 //!
-//! An answer given before the body was read would be lost on many callers: the server closes, the
-//! network resets the connection under the caller who is still sending, and the answer waiting there
-//! is thrown away. So what is left of the body is read on and dropped, up to a bound. Nothing of it is
-//! kept.
+//! Many callers read the response only after they have sent the whole body. If the service closed
+//! the connection early, the network would reset it, and such a caller would never see the refusal.
+//! So the service reads the rest of the body, up to a bound, and drops it.
 //!
-//! For a moment that comes before the answer: a caller who has said everything can use the connection
-//! again, and a proxy that answers early itself would close it in the middle of the next request. After
-//! that moment the answer goes out while the rest is read.
+//! For up to [`MAX_TIME_BEFORE_ANSWER`] it drains before it responds, so that the connection can be
+//! used again: a proxy that got an early response would close the connection in the middle of the
+//! next request. After that time it responds while it drains.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -19,32 +18,34 @@ use axum::http::{HeaderValue, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{StreamExt, poll_fn};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How much is read on for nothing.
+/// The most bytes drained of a body.
 const MAX_BYTES: usize = 64 << 20;
-/// And for how long.
+/// The longest time for which a body is drained.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
-/// How much of that comes before the answer: as long as a selfie takes on a good line.
+/// The part of that time before the response: a selfie arrives within it on a good line.
 const MAX_TIME_BEFORE_ANSWER: Duration = Duration::from_millis(500);
 
-/// How many callers are read on for at a time; the connection of one more is closed as it is.
-static LINGERERS: Semaphore = Semaphore::const_new(64);
+/// The bodies drained at a time. The connection of one more is closed at once.
+static PLACES: Semaphore = Semaphore::const_new(64);
 
-/// How long an answer that was ready waited for the rest of the body. No part of the work.
+/// The time for which a ready response waited for the rest of the body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadOn(pub Duration);
 
 type Chunk = Option<Result<Bytes, axum::Error>>;
 
-/// The body, for the handler first and for whoever reads on after it.
+/// The body, shared by the handler and the drain after it.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Reading>>);
 
 struct Reading {
     body: BodyDataStream,
-    /// Whether it was asked for at all: a caller who waits to be told so has been told.
+    /// True once a reader polled the body. hyper then sends `100 Continue` to a caller who expects
+    /// it.
     is_begun: bool,
 }
 
@@ -54,18 +55,14 @@ impl Shared {
         Self(Arc::new(Mutex::new(Reading { body, is_begun: false })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Reading> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn poll_chunk(&self, context: &mut Context<'_>) -> Poll<Chunk> {
-        let mut reading = self.lock();
+        let mut reading = self.0.lock();
         reading.is_begun = true;
         reading.body.poll_next_unpin(context)
     }
 
-    /// Whether the end was reached.
-    async fn read_on(self) -> bool {
+    /// Drops the rest of the body. True if its end was reached.
+    async fn drain(self) -> bool {
         let mut chunks = poll_fn(move |context| self.poll_chunk(context));
         let mut bytes = 0;
         while let Some(chunk) = chunks.next().await {
@@ -79,9 +76,9 @@ impl Shared {
     }
 }
 
-/// Reads on around the answer, if that is a refusal.
+/// Drains the request's body if the response is an error.
 pub(crate) async fn linger(request: Request, next: Next) -> Response {
-    let expects_to_be_told = request.headers().contains_key(header::EXPECT);
+    let expects_continue = request.headers().contains_key(header::EXPECT);
     let version = request.version();
     let (head, body) = request.into_parts();
     let shared = Shared::new(body);
@@ -91,31 +88,31 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     if !(response.status().is_client_error() || response.status().is_server_error()) {
         return response;
     }
-    let waits_to_be_told = expects_to_be_told && !shared.lock().is_begun;
-    let place = if waits_to_be_told { None } else { LINGERERS.try_acquire().ok() };
+    let waits_for_continue = expects_continue && !shared.0.lock().is_begun;
+    let place = if waits_for_continue { None } else { PLACES.try_acquire().ok() };
     let is_at_end = match place {
-        Some(place) => read_on(shared, place, &mut response).await,
+        Some(place) => drain(shared, place, &mut response).await,
         None => false,
     };
-    // Where something is left unread, what comes next on the connection cannot be told from it; HTTP/2
-    // ends the stream alone.
+    // After an unread rest the next request on the connection could not be found. HTTP/2 ends only
+    // the stream.
     if !is_at_end && version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// Reads on before the answer, and while it goes out if that takes longer. Whether the end was reached
-/// before it.
-async fn read_on(shared: Shared, place: SemaphorePermit<'static>, response: &mut Response) -> bool {
+/// Drains before the response, and goes on beside it if that takes longer. True if the body ended
+/// before the response.
+async fn drain(shared: Shared, place: SemaphorePermit<'static>, response: &mut Response) -> bool {
     let began = Instant::now();
-    let mut reading = Box::pin(tokio::time::timeout(MAX_TIME, shared.read_on()));
-    let outcome = tokio::time::timeout(MAX_TIME_BEFORE_ANSWER, &mut reading).await;
+    let mut draining = Box::pin(tokio::time::timeout(MAX_TIME, shared.drain()));
+    let outcome = tokio::time::timeout(MAX_TIME_BEFORE_ANSWER, &mut draining).await;
     response.extensions_mut().insert(ReadOn(began.elapsed()));
     if outcome.is_err() {
         tokio::spawn(async move {
-            // At the time's end there is nothing left to say.
-            let _ = reading.await;
+            // The response is out, so a time-out needs no action.
+            let _ = draining.await;
             drop(place);
         });
     }

@@ -1,4 +1,4 @@
-//! Accepting connections, no more than can be held, until the service is closed.
+//! Accepts connections, up to a limit, until the service is closed.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -16,10 +15,11 @@ use crate::life::{Life, Stage};
 use crate::metrics::{Closed, Metrics};
 use crate::tls::Certificates;
 
-/// How long nothing is accepted after the system could not: as a rule it has no file descriptors left.
+/// The pause after the system failed to accept. The usual cause is that no file descriptors are
+/// left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// One address that is listened on.
+/// A bound address.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub tcp: TcpListener,
@@ -27,32 +27,9 @@ pub(crate) struct Listener {
     pub timeouts: Timeouts,
 }
 
-/// How many connections are held, and can be.
-#[derive(Debug, Clone)]
-pub(crate) struct Connections {
-    permits: Arc<Semaphore>,
-    pub max: usize,
-}
-
-impl Connections {
-    pub(crate) fn new(max: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(max)), max }
-    }
-
-    /// Whether fewer than a fifth of the places are left.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.permits.available_permits() * 5 < self.max
-    }
-
-    /// How many are held.
-    pub(crate) fn count(&self) -> usize {
-        self.max - self.permits.available_permits()
-    }
-}
-
 impl Listener {
-    /// Answers with `router` until the service is closed and the last connection has ended. Whoever drops this
-    /// cuts all that are left.
+    /// Answers with `router` until the service is closed and the last connection has ended.
+    /// Dropping the future cuts the connections that are left.
     pub(crate) async fn answer(self, router: Router, life: Life, metrics: Arc<Metrics>) {
         let Self { tcp, certificates, timeouts } = self;
         let mut answering = JoinSet::new();
@@ -63,7 +40,7 @@ impl Listener {
             let metrics = Arc::clone(&metrics);
             async move {
                 if let Err(closed) = answered.await {
-                    tracing::debug!(reason = closed.as_str(), "a connection was closed");
+                    tracing::debug!(reason = closed.as_ref(), "a connection was closed");
                     metrics.count_closed(closed);
                 }
             }
@@ -71,11 +48,11 @@ impl Listener {
         let mut is_closed = pin!(life.clone().reaches(Stage::Closed));
         loop {
             let accept = async {
-                // One too many waits in the system's queue.
-                let permit = Arc::clone(&timeouts.connections.permits).acquire_owned().await;
-                (permit, tcp.accept().await)
+                // Without a free place, callers wait in the system's queue.
+                let place = timeouts.connections.take().await;
+                (place, tcp.accept().await)
             };
-            let (permit, accepted) = tokio::select! {
+            let (place, accepted) = tokio::select! {
                 biased;
                 () = &mut is_closed => break,
                 Some(_) = answering.join_next() => continue,
@@ -86,7 +63,7 @@ impl Listener {
                     let connection = connection(stream);
                     answering.spawn(async move {
                         connection.await;
-                        drop(permit);
+                        drop(place);
                     });
                 }
                 Err(error) if is_of_the_connection(&error) => {}
@@ -96,17 +73,17 @@ impl Listener {
                 }
             }
         }
-        for stream in waiting(tcp) {
+        for stream in close(tcp) {
             answering.spawn(connection(stream));
         }
         while answering.join_next().await.is_some() {}
     }
 }
 
-/// The connections that wait to be accepted: with the listener they would be cut. The listener is gone afterwards, so
-/// that whoever connects is refused and can go elsewhere.
-fn waiting(tcp: TcpListener) -> Vec<TcpStream> {
-    // Asked of the system, as tokio does not know of a connection until it has been told.
+/// Closes the listener, so that new callers are refused and can go elsewhere. Returns the
+/// connections that waited to be accepted: closing would cut them.
+fn close(tcp: TcpListener) -> Vec<TcpStream> {
+    // The system is asked itself: tokio learns of a connection only later.
     let Ok(tcp) = tcp.into_std() else { return Vec::new() };
     let mut streams = Vec::new();
     loop {
@@ -130,17 +107,17 @@ async fn answer(
     router: Router,
     life: Life,
 ) -> Result<(), Closed> {
-    // An answer is one small piece: there is nothing to collect.
+    // A response is one small write, so there is nothing to coalesce.
     let _ = stream.set_nodelay(true);
     match certificates.map(|certificates| certificates.acceptor()) {
         None => connection::answer(stream, router, timeouts, life).await,
         Some(acceptor) => {
             let closed = life.clone().reaches(Stage::Closed);
-            let shaken = tokio::select! {
-                shaken = timeout(timeouts.header, acceptor.accept(stream)) => shaken.ok(),
+            let handshake = tokio::select! {
+                ended = timeout(timeouts.header, acceptor.accept(stream)) => ended.ok(),
                 () = closed.then(|()| tokio::time::sleep(LAST_WORDS)) => None,
             };
-            match shaken {
+            match handshake {
                 Some(Ok(stream)) => connection::answer(stream, router, timeouts, life).await,
                 Some(Err(error)) => {
                     tracing::debug!(%error, "a TLS handshake failed");
@@ -152,7 +129,7 @@ async fn answer(
     }
 }
 
-/// Whether it was one caller who went away, and not this side.
+/// True if the caller went away; false for a fault on this side.
 fn is_of_the_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

@@ -1,190 +1,176 @@
-//! What is counted and measured about the service, for Prometheus. docs/OPERATIONS.md says what each is.
+//! Metrics of the service, for Prometheus. docs/MONITORING.md explains each.
 //!
-//! Labels take their values from fixed sets, so that no caller can make the page grow: an app's id is among
-//! them only if that is configured, and only of apps that showed their key. A key never is.
+//! Label values come from fixed sets, so that callers cannot add series. The exception is an app's
+//! id: it is a label only if the operator configured that, and only after the app showed its key.
 
 mod families;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use accounts::{Denial, Health, LimitReached};
 use axum::http::StatusCode;
 use liveness::{Reason, ReasonCode, Report, Score, Severity, Verdict};
+use parking_lot::Mutex;
 use prometheus::{
-    GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder,
+    GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
+use strum::AsRefStr;
 
 use self::families::Families;
-use crate::router::PATHS;
+use crate::routes::{CHECKS, OK};
 use crate::version::Version;
 
-/// The code of a request that was answered as it should be.
-pub(crate) const OK: &str = "ok";
+/// Upper bounds, seconds. A selfie takes 8 to 40 ms on an idle core, and up to 0.4 s with a queue
+/// of eight per worker (docs/PERFORMANCE.md). `deadline_ms` ends it after 10 s.
+const REQUEST_S: [f64; 15] =
+    [0.0025, 0.005, 0.01, 0.015, 0.025, 0.04, 0.065, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0];
 
-/// Everything that is counted and measured. Gauges are set by whoever knows, at any time or just before
-/// [`Metrics::render`].
-#[derive(Debug)]
-pub struct Metrics {
-    registry: Registry,
-    tells_apps_apart: bool,
-    requests: IntCounterVec,
-    request_duration: HistogramVec,
-    stages: [Histogram; 4],
-    verdicts: IntCounterVec,
-    reasons: IntCounterVec,
-    score: HistogramVec,
-    batch_pictures: IntCounterVec,
-    limit_refusals: IntCounterVec,
-    app_requests: IntCounterVec,
-    accounts_up: IntGauge,
-    /// Absolute in [`Health`]; locked, so that two who ask at once do not both add what is new.
-    accounts_errors: Mutex<IntCounter>,
-    connections_closed: IntCounterVec,
-    worker_last_inference: GaugeVec,
-    tls_not_after: GaugeVec,
-    tls_reload_errors: IntCounterVec,
-    /// Requests held, and their bytes.
-    pub in_flight: InFlight,
-    /// Selfies that wait for a worker.
-    pub queue_depth: IntGauge,
-    /// Connections that are open.
-    pub connections: IntGauge,
-    /// The most that are taken.
-    pub connections_limit: IntGauge,
-    /// Workers by what they do.
-    pub workers: WorkerGauges,
-    /// Absolute where it is read, as that of the accounts.
-    worker_panics: Mutex<IntCounter>,
-    /// 1 while `/readyz` says yes.
-    pub ready: IntGauge,
+/// Upper bounds, seconds. A step takes 1 to 20 ms, and the wait in the queue any time.
+const STAGE_S: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.004, 0.006, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
+
+/// The steps of a check.
+const STAGES: [&str; 4] = ["queue", "decode", "detect", "score"];
+
+/// Upper bounds of scores.
+const SCORES: [f64; 20] = [
+    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85,
+    0.9, 0.95, 1.0,
+];
+
+/// The states of workers: waiting for a selfie, checking one, loading a new pipeline.
+pub(crate) const WORKER_STATES: [&str; 3] = ["idle", "busy", "rebuilding"];
+
+/// Makes [`Metrics`] of one entry for each family: its field, and how it is made.
+macro_rules! families {
+    ($($(#[$doc:meta])* $vis:vis $name:ident: $kind:ty = $make:ident($($arg:expr),+);)+) => {
+        /// All metrics. Gauges may be set at any time before [`Metrics::render`].
+        #[derive(Debug)]
+        pub struct Metrics {
+            registry: Registry,
+            tells_apps_apart: bool,
+            $($(#[$doc])* $vis $name: $kind,)+
+        }
+
+        impl Metrics {
+            fn registered(registry: Registry, tells_apps_apart: bool) -> Self {
+                let make = Families(&registry);
+                $(let $name = make.$make($($arg),+);)+
+                Self { registry, tells_apps_apart, $($name),+ }
+            }
+        }
+    };
 }
 
-/// Requests held, and their bytes.
-#[derive(Debug)]
-pub struct InFlight {
+families! {
+    requests: IntCounterVec = counters("requests_total",
+        "Requests answered, by route, HTTP status and error code.", &["route", "status", "code"]);
+    request_duration: HistogramVec = histograms("request_duration_seconds",
+        "Time from a request's head to its answer.", "route", &REQUEST_S);
+    stages: HistogramVec = histograms("stage_duration_seconds",
+        "Time that each step took, for selfies that got a report.", "stage", &STAGE_S);
+    verdicts: IntCounterVec =
+        counters("verdicts_total", "Reports, by verdict.", &["pack", "verdict"]);
+    reasons: IntCounterVec = counters("reasons_total",
+        "Reasons given in reports, by severity.", &["reason", "severity"]);
+    score: HistogramVec = histograms("score",
+        "Scores of the selfies that were assessed.", "pack", &SCORES);
+    batch_pictures: IntCounterVec = counters("batch_pictures_total",
+        "Pictures that came in batches, by the code of their own result.", &["code"]);
+    limit_refusals: IntCounterVec = counters("limit_refusals_total",
+        "Requests of known apps that were refused for a limit.", &["limit"]);
+    app_requests: IntCounterVec = counters("app_requests_total",
+        "Requests of apps that showed their key, by error code.", &["app_id", "code"]);
+    accounts_up: IntGauge = gauge("accounts_up", "Whether the accounts store can be used.");
+    /// Raised to the absolute number in [`Health`], under a lock against concurrent scrapes.
+    accounts_errors: Mutex<IntCounter> =
+        counter("accounts_errors_total", "Failures of the accounts store.");
+    connections_closed: IntCounterVec = counters("connections_closed_total",
+        "Connections that the service gave up, by why.", &["reason"]);
+    worker_last_inference: GaugeVec = gauges("worker_last_inference_timestamp_seconds",
+        "When a worker last scored a picture, or proved itself.", &["worker"]);
+    tls_not_after: GaugeVec = gauges("tls_certificate_not_after_timestamp_seconds",
+        "Until when the certificate in use is valid.", &["listener"]);
+    tls_reload_errors: IntCounterVec = counters("tls_reload_errors_total",
+        "Changed certificates or keys that cannot be used.", &["listener"]);
     /// Requests held now.
-    pub requests: IntGauge,
-    /// The most that are.
-    pub requests_limit: IntGauge,
+    pub requests_in_flight: IntGauge = gauge("requests_in_flight", "Requests held.");
+    /// The most requests held at a time.
+    pub requests_limit: IntGauge = gauge("requests_in_flight_limit", "Most requests held.");
     /// Bytes of bodies held now.
-    pub body_bytes: IntGauge,
-    /// The most that are.
-    pub body_bytes_limit: IntGauge,
+    pub body_bytes_in_flight: IntGauge = gauge("body_bytes_in_flight", "Bytes of bodies held.");
+    /// The most bytes of bodies held at a time.
+    pub body_bytes_limit: IntGauge =
+        gauge("body_bytes_in_flight_limit", "Most bytes of bodies held.");
+    /// Selfies that wait for a worker.
+    pub queue_depth: IntGauge = gauge("queue_depth", "Selfies that wait for a worker.");
+    /// Open connections.
+    pub connections: IntGauge = gauge("connections", "Connections held.");
+    /// The most connections held at a time.
+    pub connections_limit: IntGauge = gauge("connections_limit", "Most connections held.");
+    /// Workers by `state`, one of [`WORKER_STATES`].
+    pub workers: IntGaugeVec = int_gauges("workers", "Workers, by what they do.", &["state"]);
+    /// Raised to an absolute number like `accounts_errors`.
+    worker_panics: Mutex<IntCounter> =
+        counter("worker_panics_total", "Pictures over which a worker panicked.");
+    /// 1 while `/readyz` says ready.
+    pub ready: IntGauge = gauge("ready", "Whether requests should be sent here.");
 }
 
-/// Workers by what they do.
-#[derive(Debug)]
-pub struct WorkerGauges {
-    /// They wait for a selfie.
-    pub idle: IntGauge,
-    /// They check one.
-    pub busy: IntGauge,
-    /// They load a new pipeline after a panic.
-    pub rebuilding: IntGauge,
-}
-
-/// Why the service closed a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The reason why the service closed a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsRefStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Closed {
-    /// A request's head did not come in time.
+    /// A request's head did not arrive in time.
     HeaderTimeout,
-    /// There was no request for too long.
+    /// No request arrived in time.
     IdleTimeout,
     /// The TLS handshake failed, or did not end in time.
     TlsHandshake,
 }
 
-/// Which listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsRefStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ListenerName {
-    /// Where callers come.
+    /// For callers.
     Main,
-    /// Where those come who run the service.
+    /// For the operator.
     Admin,
 }
 
 impl Closed {
-    /// Every reason there is.
+    /// Every reason.
     pub const ALL: [Self; 3] = [Self::HeaderTimeout, Self::IdleTimeout, Self::TlsHandshake];
-
-    /// The label's value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::HeaderTimeout => "header_timeout",
-            Self::IdleTimeout => "idle_timeout",
-            Self::TlsHandshake => "tls_handshake",
-        }
-    }
-}
-
-impl ListenerName {
-    /// The label's value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Main => "main",
-            Self::Admin => "admin",
-        }
-    }
 }
 
 impl Metrics {
     /// The media type of [`Metrics::render`]: the text format 0.0.4.
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
-    /// All at zero. App ids become labels only if the page `tells_apps_apart`.
+    /// All metrics at zero. App ids become labels only with `tells_apps_apart`.
     ///
     /// # Panics
     /// Never: names and labels are fixed here.
     #[must_use]
     pub fn new(version: &Version, tells_apps_apart: bool) -> Self {
         let registry = Registry::new();
-        let families = Families(&registry);
-        let stage = families.stage_duration();
-        let workers = families.workers();
-        let metrics = Self {
-            tells_apps_apart,
-            requests: families.requests(),
-            request_duration: families.request_duration(),
-            stages: ["queue", "decode", "detect", "score"].map(|s| stage.with_label_values(&[s])),
-            verdicts: families.verdicts(),
-            reasons: families.reasons(),
-            score: families.score(),
-            batch_pictures: families.batch_pictures(),
-            limit_refusals: families.limit_refusals(),
-            app_requests: families.app_requests(),
-            accounts_up: families.accounts_up(),
-            accounts_errors: Mutex::new(families.accounts_errors()),
-            connections_closed: families.connections_closed(),
-            worker_last_inference: families.worker_last_inference(),
-            tls_not_after: families.tls_not_after(),
-            tls_reload_errors: families.tls_reload_errors(),
-            in_flight: families.in_flight(),
-            queue_depth: families.queue_depth(),
-            connections: families.connections(),
-            connections_limit: families.connections_limit(),
-            workers: WorkerGauges {
-                idle: workers.with_label_values(&["idle"]),
-                busy: workers.with_label_values(&["busy"]),
-                rebuilding: workers.with_label_values(&["rebuilding"]),
-            },
-            worker_panics: Mutex::new(families.worker_panics()),
-            ready: families.ready(),
-            registry: registry.clone(),
-        };
-        families.build(version);
-        families.process();
+        let make = Families(&registry);
+        describe_build(&make, version);
+        make.process();
+        let metrics = Self::registered(registry, tells_apps_apart);
         metrics.begin_at_zero(&version.pack.name);
         metrics
     }
 
-    /// Makes the series that there will be, so that their first increase is seen as one.
+    /// Creates the known series at zero, so that Prometheus sees their first increase.
     fn begin_at_zero(&self, pack: &str) {
-        for route in PATHS {
+        for route in CHECKS {
             self.requests.with_label_values(&[route, StatusCode::OK.as_str(), OK]);
             self.request_duration.with_label_values(&[route]);
+        }
+        for stage in STAGES {
+            self.stages.with_label_values(&[stage]);
         }
         for verdict in [Verdict::Live, Verdict::Spoof, Verdict::NotAssessed] {
             self.verdicts.with_label_values(&[pack, verdict.as_str()]);
@@ -195,16 +181,18 @@ impl Metrics {
             }
         }
         self.score.with_label_values(&[pack]);
+        for state in WORKER_STATES {
+            self.workers.with_label_values(&[state]);
+        }
         for limit in ["disabled", "rate", "day", "month"] {
             self.limit_refusals.with_label_values(&[limit]);
         }
         for closed in Closed::ALL {
-            self.connections_closed.with_label_values(&[closed.as_str()]);
+            self.connections_closed.with_label_values(&[closed]);
         }
     }
 
-    /// A request to `route` was answered; it took this long, without what the caller took to send the rest of a body
-    /// that was refused.
+    /// Counts a request to `route`. `duration` leaves out the time spent draining a refused body.
     pub(crate) fn count_request(
         &self,
         route: &'static str,
@@ -216,75 +204,75 @@ impl Metrics {
         self.request_duration.with_label_values(&[route]).observe(duration.as_secs_f64());
     }
 
-    /// A selfie waited this long for a worker, and this came of it.
+    /// Counts a report, and the time its selfie waited for a worker.
     pub(crate) fn count_report(&self, queued: Duration, report: &Report) {
         let timings = &report.timings;
         let times = [queued, timings.decode, timings.detect, timings.score];
-        for (stage, time) in self.stages.iter().zip(times) {
-            stage.observe(time.as_secs_f64());
+        for (stage, time) in STAGES.into_iter().zip(times) {
+            self.stages.with_label_values(&[stage]).observe(time.as_secs_f64());
         }
         let pack = report.pack.name.as_str();
-        self.verdicts.with_label_values(&[pack, report.verdict.as_str()]).inc();
-        if let Some(score) = report.score {
+        self.verdicts.with_label_values(&[pack, report.judgement.verdict.as_str()]).inc();
+        if let Some(score) = report.judgement.score() {
             self.score.with_label_values(&[pack]).observe(Score::get(score));
         }
-        for Reason { code, severity, .. } in &report.reasons {
+        for Reason { code, severity, .. } in &report.judgement.reasons {
             self.reasons.with_label_values(&[code.as_str(), severity.as_str()]).inc();
         }
     }
 
-    /// A picture of a batch ended so.
+    /// Counts a picture of a batch by its code.
     pub(crate) fn count_batch_picture(&self, code: &'static str) {
         self.batch_pictures.with_label_values(&[code]).inc();
     }
 
-    /// A request of an app that showed its key ended so.
+    /// Counts a request of an app that showed its key.
     pub(crate) fn count_app(&self, app_id: &str, code: &'static str) {
         if self.tells_apps_apart {
             self.app_requests.with_label_values(&[app_id, code]).inc();
         }
     }
 
-    /// A caller who showed the right key was not let in.
+    /// Counts a refusal of an app that showed its key.
     pub(crate) fn count_denial(&self, denial: &Denial) {
         let limit = match denial {
             Denial::Disabled => "disabled",
             Denial::Limit(LimitReached::TooFast { .. }) => "rate",
             Denial::Limit(LimitReached::DayQuotaSpent) => "day",
             Denial::Limit(LimitReached::MonthQuotaSpent) => "month",
-            // No limit: `accounts_up` and `accounts_errors` tell of it.
+            // Not a limit; `accounts_up` and `accounts_errors` count it.
             Denial::Unavailable => return,
         };
         self.limit_refusals.with_label_values(&[limit]).inc();
     }
 
-    /// The service closed a connection.
+    /// Counts a connection that the service closed.
     pub fn count_closed(&self, closed: Closed) {
-        self.connections_closed.with_label_values(&[closed.as_str()]).inc();
+        self.connections_closed.with_label_values(&[closed]).inc();
     }
 
-    /// When this worker last finished a picture, seconds since 1970.
+    /// Sets when a worker last inferred, seconds since 1970.
     pub fn set_last_inference(&self, worker: usize, timestamp_s: f64) {
         self.worker_last_inference.with_label_values(&[&worker.to_string()]).set(timestamp_s);
     }
 
-    /// How often a worker panicked since the start.
+    /// Sets the number of panics of all workers since the start.
     pub fn set_worker_panics(&self, panics: u64) {
         raise(&self.worker_panics, panics);
     }
 
-    /// Until when the certificate in use is valid, seconds since 1970.
+    /// Sets until when the certificate in use is valid, seconds since 1970.
     pub fn set_tls_not_after(&self, listener: ListenerName, timestamp_s: f64) {
-        self.tls_not_after.with_label_values(&[listener.as_str()]).set(timestamp_s);
-        self.tls_reload_errors.with_label_values(&[listener.as_str()]);
+        self.tls_not_after.with_label_values(&[listener]).set(timestamp_s);
+        self.tls_reload_errors.with_label_values(&[listener]);
     }
 
-    /// A certificate or key that has changed cannot be used; the one before still is.
+    /// Counts a changed certificate or key that cannot be used.
     pub fn count_tls_reload_error(&self, listener: ListenerName) {
-        self.tls_reload_errors.with_label_values(&[listener.as_str()]).inc();
+        self.tls_reload_errors.with_label_values(&[listener]).inc();
     }
 
-    /// The page, in the text format 0.0.4. `accounts` is how they are now.
+    /// All metrics in the text format 0.0.4. `accounts` is the present state of the accounts.
     ///
     /// # Panics
     /// Never: every family has a name and the labels that it was made with.
@@ -292,13 +280,35 @@ impl Metrics {
     pub fn render(&self, accounts: Health) -> String {
         self.accounts_up.set(accounts.is_good().into());
         raise(&self.accounts_errors, accounts.errors);
-        let page = TextEncoder::new().encode_to_string(&self.registry.gather());
-        page.expect("families have names and values")
+        let text = TextEncoder::new().encode_to_string(&self.registry.gather());
+        text.expect("families have names and values")
     }
 }
 
-/// Brings a counter to what was counted elsewhere.
+/// Sets the facts of the build. They stay constant.
+fn describe_build(make: &Families<'_>, version: &Version) {
+    let labels = ["version", "pack", "digest", "device", "onnxruntime"];
+    let info = make.gauges("build_info", "What serves; always 1.", &labels);
+    let Version { version, pack, device, fallback, models, onnxruntime, .. } = version;
+    let digest = pack.digest.to_string();
+    info.with_label_values(&[version, &pack.name, &digest, device, onnxruntime]).set(1.0);
+    let help = "Whether models run on another device than would have been better.";
+    make.gauge("device_fallback", help).set(fallback.is_some().into());
+    let nodes = make.gauges(
+        "model_nodes",
+        "Nodes of each model by the execution provider that ran them, as the profile of the start \
+         shows.",
+        &["model", "provider"],
+    );
+    for model in models {
+        for (provider, &count) in &model.providers {
+            nodes.with_label_values(&[&model.id, provider]).set(count as f64);
+        }
+    }
+}
+
+/// Raises a counter to `count`.
 fn raise(counter: &Mutex<IntCounter>, count: u64) {
-    let counter = counter.lock().unwrap_or_else(PoisonError::into_inner);
+    let counter = counter.lock();
     counter.inc_by(count.saturating_sub(counter.get()));
 }

@@ -1,32 +1,23 @@
-//! The operator's page: what `/metrics`, `/readyz` and `/version` say, for people, and the last refusals. Its scripts
-//! ask this listener alone, every two seconds.
+//! The operator's page: `/metrics`, `/readyz`, `/version` and the last refusals for people. Its
+//! scripts fetch them from the admin listener every two seconds.
 
-use axum::extract::State;
-use axum::response::Response;
 use serde::Serialize;
 
 use crate::pages::Page;
 use crate::recent::Refusal;
-use crate::router::{Service, json};
 
-/// Every file of it.
-pub(crate) fn pages() -> [Page; 6] {
-    [
-        Page::html("/", include_str!("operator/index.html")),
-        Page::css("/operator.css", include_str!("operator/operator.css")),
-        Page::svg("/operator.svg", include_str!("operator/operator.svg")),
-        Page::js("/operator.js", include_str!("operator/operator.js")),
-        Page::js("/operator/exposition.js", include_str!("operator/exposition.js")),
-        Page::js("/operator/history.js", include_str!("operator/history.js")),
-    ]
-}
+/// Every file of the page.
+pub(crate) const PAGES: [Page; 6] = [
+    Page::new("/", include_str!("operator/index.html")),
+    Page::new("/operator.css", include_str!("operator/operator.css")),
+    Page::new("/operator.svg", include_str!("operator/operator.svg")),
+    Page::new("/operator.js", include_str!("operator/operator.js")),
+    Page::new("/operator/exposition.js", include_str!("operator/exposition.js")),
+    Page::new("/operator/history.js", include_str!("operator/history.js")),
+];
 
+/// The response of `/recent-refusals`.
 #[derive(Serialize)]
-struct Body {
-    refusals: Vec<Refusal>,
-}
-
-/// `/recent-refusals`
-pub(crate) async fn recent_refusals(State(service): State<Service>) -> Response {
-    json(&Body { refusals: service.recent.list() })
+pub(crate) struct RecentRefusals {
+    pub refusals: Vec<Refusal>,
 }

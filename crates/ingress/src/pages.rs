@@ -1,46 +1,42 @@
-//! Pages for people, out of the binary itself: no other server is asked for anything.
-
-use std::borrow::Cow;
+//! Pages for people. Every file is in the binary, and loads from this origin only.
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::IntoResponse;
 use axum::routing::get;
 
-/// One file of a page.
+/// A file of a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
     pub path: &'static str,
-    pub media_type: &'static str,
-    pub body: Cow<'static, str>,
+    pub body: Bytes,
 }
 
 impl Page {
-    pub(crate) const fn html(path: &'static str, body: &'static str) -> Self {
-        Self { path, media_type: "text/html; charset=utf-8", body: Cow::Borrowed(body) }
+    pub(crate) const fn new(path: &'static str, body: &'static str) -> Self {
+        Self { path, body: Bytes::from_static(body.as_bytes()) }
     }
 
-    pub(crate) const fn css(path: &'static str, body: &'static str) -> Self {
-        Self { path, media_type: "text/css; charset=utf-8", body: Cow::Borrowed(body) }
-    }
-
-    pub(crate) const fn js(path: &'static str, body: &'static str) -> Self {
-        Self { path, media_type: "text/javascript; charset=utf-8", body: Cow::Borrowed(body) }
-    }
-
-    pub(crate) const fn svg(path: &'static str, body: &'static str) -> Self {
-        Self { path, media_type: "image/svg+xml", body: Cow::Borrowed(body) }
+    /// The media type of the path's extension; HTML without one.
+    fn media_type(&self) -> HeaderValue {
+        HeaderValue::from_static(match self.path.rsplit_once('.') {
+            Some((_, "css")) => "text/css; charset=utf-8",
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            Some((_, "svg")) => "image/svg+xml",
+            Some((_, "json")) => "application/json",
+            _ => "text/html; charset=utf-8",
+        })
     }
 }
 
-/// What a page may do: load from this origin, show pictures that it has itself, ask this service. No script or style
-/// that is written into a page runs, and none makes HTML of text (CSP level 3, Trusted Types).
+/// A page loads from this origin, shows pictures that it made itself, and calls this service. No
+/// inline script or style runs, and no script makes HTML of text (CSP level 3, Trusted Types).
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' blob:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
      trusted-types 'none'";
 
-/// Everything else that browsers can be told not to do.
+/// Further restrictions for browsers.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -65,13 +61,9 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     pages: impl IntoIterator<Item = Page>,
 ) -> Router<S> {
-    pages.into_iter().fold(Router::new(), |router, Page { path, media_type, body }| {
-        let media_type = HeaderValue::from_static(media_type);
-        router.route(
-            path,
-            get(async move || {
-                (HEADERS, [(header::CONTENT_TYPE, media_type)], body).into_response()
-            }),
-        )
+    pages.into_iter().fold(Router::new(), |router, page| {
+        let media_type = page.media_type();
+        let Page { path, body } = page;
+        router.route(path, get(async move || (HEADERS, [(header::CONTENT_TYPE, media_type)], body)))
     })
 }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 
-/// Whether bytes can be base64 or a `data:` URL. No picture can: each format has bytes outside it.
+/// True if bytes can be base64 or a `data:` URL. No picture can: every format has bytes outside the
+/// alphabet.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
     let is_base64 = |byte: &u8| {
         byte.is_ascii_alphanumeric()
@@ -15,8 +16,8 @@ pub(crate) fn is_text(bytes: &[u8]) -> bool {
     !bytes.is_empty() && (bytes.starts_with(b"data:") || bytes.iter().all(is_base64))
 }
 
-/// The bytes that base64 text or a `data:` URL stands for: standard or URL-safe alphabet, padded or
-/// not, broken into lines or not.
+/// Decodes base64 or a base64 `data:` URL: standard or URL-safe alphabet, padded or not, with or
+/// without line breaks.
 pub(crate) fn picture_of_text(text: &[u8]) -> Option<Vec<u8>> {
     let base64 = match text.strip_prefix(b"data:") {
         None => text,
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_stands_for_the_same_picture_in_every_spelling() {
+    fn every_spelling_of_base64_gives_the_same_picture() {
         let picture: &[u8] = &[0xFB, 0xEF, 0xFF, 0x00, 0x10];
         for text in [
             "++//ABA=",

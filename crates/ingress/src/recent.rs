@@ -1,60 +1,41 @@
-//! The last requests that were not answered with 200, for the operator's page. Nothing that a caller chose is kept, no
-//! path, no app, no text and nothing of a picture: only what metrics count, and the name that the log has it under.
+//! The last requests that got another status than 200, for the operator's page. Nothing that a
+//! caller chose is kept: no path, app, text or picture.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use axum::http::StatusCode;
+use parking_lot::Mutex;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::envelope::{Arrival, ContractTime};
+use crate::arrival::ContractTime;
 
-/// As many as a page shows; those before are in the log.
+/// The rows of the page. The log has earlier ones.
 const KEPT: usize = 50;
 
-/// One of them.
+/// A request with another status than 200.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Refusal {
-    requested_at: ContractTime,
-    request_id: Uuid,
-    route: &'static str,
-    status: u16,
-    code: &'static str,
-    duration_ms: f64,
+    pub requested_at: ContractTime,
+    pub request_id: Uuid,
+    pub route: &'static str,
+    pub status: u16,
+    pub code: &'static str,
+    pub duration_ms: f64,
 }
 
-/// The last of them, the newest first.
+/// The last [`KEPT`] refusals, the newest first.
 #[derive(Debug, Default)]
 pub(crate) struct Recent(Mutex<VecDeque<Refusal>>);
 
 impl Recent {
-    /// One more; the oldest goes.
-    pub(crate) fn note(
-        &self,
-        arrival: Arrival,
-        route: &'static str,
-        status: StatusCode,
-        code: &'static str,
-        duration: Duration,
-    ) {
-        let refusal = Refusal {
-            requested_at: ContractTime(arrival.at),
-            request_id: arrival.id,
-            route,
-            status: status.as_u16(),
-            code,
-            duration_ms: (duration.as_secs_f64() * 1e6).round() / 1e3,
-        };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn add(&self, refusal: Refusal) {
+        let mut kept = self.0.lock();
         kept.truncate(KEPT - 1);
         kept.push_front(refusal);
     }
 
     /// A copy, the newest first.
     pub(crate) fn list(&self) -> Vec<Refusal> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().copied().collect()
+        self.0.lock().iter().copied().collect()
     }
 }

@@ -1,8 +1,8 @@
-//! A bound on what the multipart parser looks at again.
+//! A bound on the bytes that the multipart parser scans repeatedly.
 //!
-//! It looks for the end of a part's head from the beginning of what it has, each time that more comes. A head without
-//! an end, sent in small pieces, would keep a processor busy. Bytes of a part itself are handed on as they come, and
-//! never looked at twice.
+//! With each new chunk the parser searches the end of a part's head from the head's beginning. An
+//! endless head, sent in small pieces, would keep a processor busy. A part's content is scanned
+//! once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -10,23 +10,23 @@ use std::task::Poll;
 use axum::body::{BodyDataStream, Bytes};
 use futures_util::stream::{Stream, StreamExt, poll_fn};
 
-/// What has come since the last part, for the reader of a form and for the stream below it.
+/// The bytes scanned since the last part, counted by the form's reader and by the stream below it.
 #[derive(Clone, Default)]
 pub(crate) struct Rescan(Arc<Mutex<Rescanned>>);
 
 #[derive(Default)]
 struct Rescanned {
-    /// Come since the last part's end.
-    came: usize,
-    /// Looked at again.
-    again: usize,
+    /// Bytes received since the last part's end.
+    received: usize,
+    /// Bytes scanned repeatedly.
+    repeated: usize,
     has_waited: bool,
 }
 
-/// Some ten milliseconds' work. A head that comes byte by byte, and is a kilobyte long, is half a megabyte of it.
+/// About 10 ms of work. A head of 1 KiB that arrives byte by byte costs 0.5 MiB.
 const MAX_RESCANNED_BYTES: usize = 64 << 20;
 
-/// A part's head does not end.
+/// A part's head exceeds [`MAX_RESCANNED_BYTES`].
 #[derive(Debug, thiserror::Error)]
 #[error("the head of a part does not end")]
 pub(crate) struct EndlessHead;
@@ -36,12 +36,12 @@ impl Rescan {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A part's head, or a piece of a part, has been read.
+    /// Starts counting anew, after a part's head or a piece of its content.
     pub(crate) fn begin_anew(&self) {
         *self.lock() = Rescanned::default();
     }
 
-    /// `body`, until too much of it would be looked at again.
+    /// The chunks of `body`; an error once too many bytes would be scanned repeatedly.
     pub(crate) fn watch(
         &self,
         mut body: BodyDataStream,
@@ -54,13 +54,13 @@ impl Rescan {
                 Poll::Pending => rescanned.has_waited = true,
                 Poll::Ready(Some(Ok(chunk))) => {
                     if std::mem::take(&mut rescanned.has_waited) {
-                        rescanned.again += rescanned.came;
+                        rescanned.repeated += rescanned.received;
                     }
-                    rescanned.came += chunk.len();
+                    rescanned.received += chunk.len();
                 }
                 Poll::Ready(_) => {}
             }
-            if rescanned.again > MAX_RESCANNED_BYTES {
+            if rescanned.repeated > MAX_RESCANNED_BYTES {
                 return Poll::Ready(Some(Err(axum::Error::new(EndlessHead))));
             }
             poll

@@ -2,75 +2,36 @@
 
 use std::sync::Arc;
 
-use accounts::Accounts;
 use axum::Router;
 use axum::extract::{Extension, State};
-use axum::http::header;
+use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::Serialize;
 
 use crate::admin::{Gauges, metrics};
-use crate::admission::{Admission, admit};
+use crate::admission::{Admission, admit_request};
 use crate::answer::{Endpoint, answer};
-use crate::config::Config;
+use crate::arrival::Arrival;
 use crate::console;
 use crate::cors;
-use crate::envelope::{Arrival, Notes, envelop};
-use crate::health::{Health, livez, readyz};
+use crate::envelope::envelop;
+use crate::health;
 use crate::linger::linger;
-use crate::metrics::Metrics;
 use crate::openapi;
 use crate::operator;
 use crate::pages;
 use crate::problem::Problem;
-use crate::recent::Recent;
-use crate::version::Version;
-use crate::workers::Workers;
+use crate::respond::json;
+use crate::routes::{LIVEZ, METRICS, READYZ, RECENT_REFUSALS, V0_1, V0_2, V1, V1_BATCH, VERSION};
+use crate::service::Service;
 
-/// Every path that is answered.
-pub(crate) const PATHS: [&str; 4] = [V0_1, V0_2, V1, V1_BATCH];
-pub(crate) const V0_1: &str = "/v0.1/liveness-verification";
-pub(crate) const V0_2: &str = "/v0.2/liveness-verification";
-pub(crate) const V1: &str = "/v1/liveness";
-pub(crate) const V1_BATCH: &str = "/v1/liveness/batch";
-
-pub(crate) const LIVEZ: &str = "/livez";
-pub(crate) const READYZ: &str = "/readyz";
-pub(crate) const VERSION: &str = "/version";
-const METRICS: &str = "/metrics";
-const RECENT_REFUSALS: &str = "/recent-refusals";
-
-/// What metrics call every other path.
-pub(crate) const OTHER: &str = "other";
-
-/// Whether probes ask there, over and over, or people look there. It is no work of the service: it takes no
-/// credentials and no permit, and is not counted.
-pub(crate) fn is_aside(path: &str) -> bool {
-    [LIVEZ, READYZ, VERSION].contains(&path)
-        || openapi::PATHS.contains(&path)
-        || console::is_console(path)
-}
-
-/// What handlers work with.
-#[derive(Clone)]
-pub(crate) struct Service {
-    pub config: Arc<Config>,
-    pub accounts: Arc<Accounts>,
-    pub workers: Arc<Workers>,
-    pub health: Health,
-    pub metrics: Arc<Metrics>,
-    pub recent: Arc<Recent>,
-    pub version: Arc<Version>,
-}
-
-/// From the outside in: name and headers, browsers' preflights, reading on after errors, a permit, the
-/// route. Health and pages need no permit. Handlers then look at credentials, limits, body and picture, in this order.
+/// The main listener. Layers from the outside in: id and headers, browsers' preflights, draining
+/// bodies after errors, a permit, the route. Health and pages need no permit. Handlers then check
+/// credentials, limits, body and picture, in this order.
 pub(crate) fn router(service: Service, admission: Admission) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
-    let notes =
-        Some(Notes { metrics: Arc::clone(&service.metrics), recent: Arc::clone(&service.recent) });
+    let recorded = Some(service.clone());
     let api = Router::new()
         .route(V0_1, post(|s, a, r| answer(Endpoint::KairosV0_1, s, a, r)))
         .route(V0_2, post(|s, a, r| answer(Endpoint::KairosV0_2, s, a, r)))
@@ -79,10 +40,10 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
         .with_state(service.clone())
-        .layer(from_fn_with_state(admission, admit));
-    let pages = if service.config.console { console::PAGES.to_vec() } else { Vec::new() };
-    let router = health()
-        .merge(pages::routes(pages))
+        .layer(from_fn_with_state(admission, admit_request));
+    let console = service.config.console.then_some(console::PAGES);
+    let router = health_routes()
+        .merge(pages::routes(console.into_iter().flatten()))
         .merge(pages::routes(openapi::pages()))
         .method_not_allowed_fallback(refuse_method)
         .with_state(service)
@@ -92,15 +53,15 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         Some(cors) => router.layer(cors).layer(from_fn(cors::refuse_other_options)),
         None => router,
     };
-    router.layer(from_fn_with_state(notes, envelop))
+    router.layer(from_fn_with_state(recorded, envelop))
 }
 
-/// For those who run it.
+/// The admin listener, for the operator.
 pub(crate) fn admin_router(service: Service, gauges: Gauges) -> Router {
     let metrics = Router::new().route(METRICS, get(metrics)).with_state(Arc::new(gauges));
-    health()
-        .route(RECENT_REFUSALS, get(operator::recent_refusals))
-        .merge(pages::routes(operator::pages()))
+    health_routes()
+        .route(RECENT_REFUSALS, get(recent_refusals))
+        .merge(pages::routes(operator::PAGES))
         .with_state(service)
         .merge(metrics)
         .method_not_allowed_fallback(refuse_method)
@@ -109,12 +70,33 @@ pub(crate) fn admin_router(service: Service, gauges: Gauges) -> Router {
         .layer(from_fn_with_state(None, envelop))
 }
 
-/// Whether it lives, whether it is to be sent requests, and what it is.
-fn health() -> Router<Service> {
-    Router::new()
-        .route(LIVEZ, get(livez))
-        .route(READYZ, get(readyz))
-        .route(VERSION, get(async |State(service): State<Service>| json(&*service.version)))
+/// Liveness, readiness and version, on both listeners.
+fn health_routes() -> Router<Service> {
+    Router::new().route(LIVEZ, get(livez)).route(READYZ, get(readyz)).route(VERSION, get(version))
+}
+
+async fn livez(State(service): State<Service>) -> Response {
+    tell_health("ok", "dead", health::not_live(&service))
+}
+
+async fn readyz(State(service): State<Service>) -> Response {
+    tell_health("ready", "not_ready", health::not_ready(&service))
+}
+
+fn tell_health(good: &'static str, bad: &'static str, reasons: Vec<String>) -> Response {
+    let (code, status) = match reasons[..] {
+        [] => (StatusCode::OK, good),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, bad),
+    };
+    (code, json(&health::Body { status, reasons })).into_response()
+}
+
+async fn version(State(service): State<Service>) -> Response {
+    json(&*service.version)
+}
+
+async fn recent_refusals(State(service): State<Service>) -> Response {
+    json(&operator::RecentRefusals { refusals: service.recent.list() })
 }
 
 async fn refuse_path(Extension(arrival): Extension<Arrival>) -> Response {
@@ -123,10 +105,4 @@ async fn refuse_path(Extension(arrival): Extension<Arrival>) -> Response {
 
 async fn refuse_method(Extension(arrival): Extension<Arrival>) -> Response {
     Problem::MethodNotAllowed.respond(arrival)
-}
-
-/// A JSON body of known length.
-pub(crate) fn json(body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("answers hold strings and finite numbers only");
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

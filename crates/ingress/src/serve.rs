@@ -1,4 +1,4 @@
-//! Listening, and stopping without dropping anyone.
+//! Binds the listeners, serves, and shuts down gracefully.
 
 use std::iter;
 use std::net::SocketAddr;
@@ -16,26 +16,27 @@ use crate::admin::Gauges;
 use crate::admission::Admission;
 use crate::config::{AdminConfig, Config};
 use crate::connection::Timeouts;
-use crate::health::Health;
+use crate::connections::Connections;
 use crate::life::{self, Stage};
-use crate::listener::{Connections, Listener};
+use crate::listener::Listener;
 use crate::metrics::{ListenerName, Metrics};
-use crate::router::{Service, admin_router, router};
+use crate::router::{admin_router, router};
+use crate::service::Service;
 use crate::tls::{Certificates, TlsError};
 use crate::version::Version;
 use crate::workers::Workers;
 
-/// Most connections to the admin listener: a few scrapers, probes and people.
+/// The most connections to the admin listener: for a few scrapers, probes and people.
 const MAX_ADMIN_CONNECTIONS: usize = 64;
 
-/// How long what is on its way is still answered when nobody can connect any more. By then a load balancer has met the
-/// closed port, and leaves its kept connections alone.
+/// The time for which open connections are still answered after the port is closed. Within it a
+/// load balancer notices the closed port, and leaves its kept connections alone.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
-/// Bytes of bodies that may be held where nobody knows how much memory there is.
+/// The default of `max_bytes_in_flight`, where the caller of this crate set none.
 const MAX_BYTES_IN_FLIGHT: usize = 256 << 20;
 
-/// The service, bound to its addresses and not yet answering.
+/// The service, bound to its addresses, before it serves.
 #[derive(Debug)]
 pub struct Ingress {
     main: Listener,
@@ -43,37 +44,37 @@ pub struct Ingress {
     config: Config,
 }
 
-/// What a running service can be told.
+/// A signal to the running service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// To end; told again, to end without the delay for load balancers.
+    /// Shut down. The second one skips the delay for load balancers.
     End,
-    /// To read certificates again.
+    /// Reload certificates.
     Reload,
 }
 
-/// Why the service cannot listen.
+/// The reason why the service cannot listen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// An address cannot be bound.
+    /// The address cannot be bound.
     #[error("{address} cannot be listened on")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A certificate cannot be shown.
+    /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
 impl Ingress {
-    /// Binds `address`, and the admin listener's where it has one; port 0 takes any that is free.
+    /// Binds `address` and the admin listener's address, if it has one. Port 0 takes a free port.
     ///
     /// # Errors
-    /// When an address cannot be bound, or a certificate not be used.
+    /// If an address cannot be bound, or a certificate cannot be used.
     pub async fn bind(
         address: SocketAddr,
         config: Config,
@@ -102,25 +103,25 @@ impl Ingress {
         Ok(Self { main, admin, config })
     }
 
-    /// The address that callers find.
+    /// The address of the main listener.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// If the system does not tell it.
     pub fn local_address(&self) -> std::io::Result<SocketAddr> {
         self.main.tcp.local_addr()
     }
 
-    /// The address for those who run it, where there is one.
+    /// The address of the admin listener, if there is one.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// If the system does not tell it.
     pub fn admin_address(&self) -> std::io::Result<Option<SocketAddr>> {
         self.admin.as_ref().map(|admin| admin.tcp.local_addr()).transpose()
     }
 
-    /// Answers requests until it is told to end, or nobody is left to tell. From then on it is not ready; after the
-    /// configured delay, or when it is told again, new requests are refused and those held are finished; after the
-    /// configured grace it ends anyway. The admin listener goes last.
+    /// Answers requests until [`Signal::End`], or until `signals` is closed. Then it is not ready.
+    /// After the configured delay, or a second signal, it refuses new requests and finishes those
+    /// held. It ends after the configured grace at the latest. The admin listener ends last.
     pub async fn serve(
         self,
         workers: Workers,
@@ -137,11 +138,15 @@ impl Ingress {
         let max_requests = config.max_in_flight;
         let admission =
             Admission::new(max_requests, max_bytes, config.max_body_bytes, life.clone());
-        let workers = Arc::new(workers);
-        let health = Health::new(Arc::clone(&workers), Arc::clone(&accounts), life.clone());
-        let (config, version) = (Arc::new(config), Arc::new(version));
-        let recent = Arc::default();
-        let service = Service { config, accounts, workers, health, metrics, recent, version };
+        let service = Service {
+            config: Arc::new(config),
+            accounts,
+            workers: Arc::new(workers),
+            life: life.clone(),
+            metrics,
+            recent: Arc::default(),
+            version: Arc::new(version),
+        };
 
         let (reload, asked) = watch::channel(());
         let mut beside = JoinSet::new();
@@ -161,9 +166,9 @@ impl Ingress {
                 connections: main.timeouts.connections.clone(),
                 certificates,
             };
-            let (router, metrics) =
-                (admin_router(service.clone(), gauges), service.metrics.clone());
-            // It goes on until all else has ended.
+            let router = admin_router(service.clone(), gauges);
+            let metrics = Arc::clone(&service.metrics);
+            // A life of its own: the admin listener outlives the main one.
             let (teller, life) = life::begin();
             beside.spawn(async move {
                 admin.answer(router, life, metrics).await;
@@ -173,12 +178,12 @@ impl Ingress {
         let end = async {
             next_end(&mut signals, &reload).await;
             tracing::info!(delay_ms = delay.as_millis(), "asked to end: not ready any more");
-            teller.tell(Stage::Leaving);
+            teller.send_replace(Stage::Leaving);
             let _ = timeout(delay, next_end(&mut signals, &reload)).await;
-            teller.tell(Stage::Closed);
+            teller.send_replace(Stage::Closed);
             let on_its_way = ON_ITS_WAY.min(grace);
             tokio::time::sleep(on_its_way).await;
-            teller.tell(Stage::Refusing);
+            teller.send_replace(Stage::Refusing);
             tokio::time::sleep(grace.saturating_sub(on_its_way)).await;
         };
         let metrics = Arc::clone(&service.metrics);
@@ -194,10 +199,10 @@ impl Ingress {
     }
 }
 
-/// Comes back when the service is told to end, and passes on what else it is told.
+/// Waits for [`Signal::End`], and passes reloads on.
 async fn next_end(signals: &mut UnboundedReceiver<Signal>, reload: &watch::Sender<()>) {
     while let Some(Signal::Reload) = signals.recv().await {
-        // Without certificates nobody listens.
+        // Fails without certificates, where there is nothing to reload.
         let _ = reload.send(());
     }
 }

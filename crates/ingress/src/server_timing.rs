@@ -1,4 +1,4 @@
-//! The header that tells how long each step took (W3C Server Timing).
+//! The `Server-Timing` header: the time of each step (W3C Server Timing).
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use liveness::Timings;
 
 pub(crate) const NAME: HeaderName = HeaderName::from_static("server-timing");
 
-/// How long the selfie waited for a worker, how long each step took, and how long it is since the request came, in
-/// milliseconds. What is left of the total is the body's coming and the answer's making.
+/// Milliseconds in the queue, of each step, and since the request came. The rest of the total is
+/// receiving the body and writing the response.
 pub(crate) fn header(queued: Duration, timings: &Timings, total: Duration) -> HeaderValue {
     let Timings { decode, detect, score, total: _ } = *timings;
     let steps = [
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_named_in_the_order_of_the_walk_in_milliseconds() {
+    fn steps_come_in_the_order_of_the_walk_in_milliseconds() {
         let timings = Timings {
             decode: Duration::from_micros(2500),
             detect: Duration::from_millis(1),

@@ -1,81 +1,52 @@
-//! Certificates: read from PEM files, and read again when these change.
+//! Certificates, loaded from PEM files and reloaded when the files change.
 
-use std::io;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use liveness::chain;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
-use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::Tls;
 use crate::metrics::{ListenerName, Metrics};
-use crate::problem::chain;
 
-/// How often the files are looked at. Kubernetes exchanges them without a word.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The interval at which the files are compared. Kubernetes replaces them without a signal.
+const RELOAD_EVERY: Duration = Duration::from_secs(5);
 
-/// Why callers cannot be shown a certificate.
+/// The reason why a certificate, key or authority cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{} cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file is not what it should be.
-    #[error("{} holds no {what} in PEM", path.display())]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// What was looked for.
+#[error("{} {what}", path.display())]
+pub struct TlsError {
+    path: PathBuf,
+    what: &'static str,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl TlsError {
+    /// Makes an error about the file at `path` from its source.
+    fn at<E: Into<Box<dyn Error + Send + Sync>>>(
+        path: &Path,
         what: &'static str,
-        /// Why it is not there.
-        source: pem::Error,
-    },
-    /// The certificate is none that can be shown.
-    #[error("{} holds a certificate that cannot be read: {what}", path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        what: String,
-    },
-    /// Certificate and key do not do together.
-    #[error("{} and its key cannot be used", path.display())]
-    Pair {
-        /// The certificate's file.
-        path: PathBuf,
-        /// Why.
-        source: rustls::Error,
-    },
-    /// Certificates of those who ask cannot be judged by these authorities.
-    #[error("{} cannot be used to judge certificates", path.display())]
-    ClientCa {
-        /// The authorities' file.
-        path: PathBuf,
-        /// Why.
-        source: VerifierBuilderError,
-    },
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self { path: path.to_owned(), what, source: source.into() }
+    }
 }
 
 impl Tls {
-    /// Until when the certificate is good, if there is one that can be shown to callers, with `client_ca` to judge
-    /// theirs.
+    /// When the certificate expires; none if none is configured. Loads all files, with the
+    /// authorities in `client_ca`.
     ///
     /// # Errors
-    /// When what is named cannot be shown: the service would not start with it.
+    /// If a file cannot be used: the service would not start either.
     pub fn not_after(&self, client_ca: Option<&Path>) -> Result<Option<OffsetDateTime>, TlsError> {
         let files = Files::of(self, client_ca);
         let shown = files.map(|files| files.parse(&files.read()?)).transpose()?;
@@ -83,7 +54,7 @@ impl Tls {
     }
 }
 
-/// Where a listener's certificates are, and those it shows now.
+/// The certificate of a listener, and its files.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     pub listener: ListenerName,
@@ -91,20 +62,15 @@ pub(crate) struct Certificates {
     shown: watch::Sender<Shown>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Files {
-    certificate: PathBuf,
-    key: PathBuf,
-    client_ca: Option<PathBuf>,
+/// The files, by their paths or by their contents.
+#[derive(Debug, PartialEq, Eq)]
+struct Files<T = PathBuf> {
+    certificate: T,
+    key: T,
+    client_ca: Option<T>,
 }
 
-/// What the files hold.
-#[derive(Clone, PartialEq, Eq)]
-struct Contents {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
-    client_ca: Option<Vec<u8>>,
-}
+type Contents = Files<Vec<u8>>;
 
 #[derive(Debug, Clone)]
 struct Shown {
@@ -113,7 +79,7 @@ struct Shown {
 }
 
 impl Certificates {
-    /// What `tls` names, read; nothing where it names nothing.
+    /// Loads the files that `tls` names; none if it names none.
     pub(crate) fn load(
         listener: ListenerName,
         tls: &Tls,
@@ -124,26 +90,26 @@ impl Certificates {
         Ok(Some(Arc::new(Self { listener, files, shown: watch::Sender::new(shown) })))
     }
 
-    /// Shakes hands with the certificate of the moment.
+    /// Accepts handshakes with the present certificate.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.shown.borrow().config))
     }
 
-    /// Until when the certificate of the moment is good.
+    /// When the present certificate expires.
     pub(crate) fn not_after(&self) -> OffsetDateTime {
         self.shown.borrow().not_after
     }
 
-    /// Looks at the files every few seconds, and when asked to, and shows what is new in them. Files that cannot be
-    /// used are an error in the log, once, and what was shown is shown on.
+    /// Reloads changed files every [`RELOAD_EVERY`], and all files on each `asked`. Files that
+    /// cannot be used are logged once; the certificate before them stays in use.
     pub(crate) async fn follow(&self, mut asked: watch::Receiver<()>, metrics: &Metrics) {
         let mut seen = self.files.read().ok();
         loop {
             let is_asked = tokio::select! {
-                () = tokio::time::sleep(LOOK_AGAIN) => false,
+                () = tokio::time::sleep(RELOAD_EVERY) => false,
                 Ok(()) = asked.changed() => true,
             };
-            match self.look(&mut seen, is_asked) {
+            match self.reload(&mut seen, is_asked) {
                 None => {}
                 Some(Ok(shown)) => {
                     let file = self.files.certificate.display();
@@ -161,8 +127,12 @@ impl Certificates {
         }
     }
 
-    /// What the files have come to, if that is anything new or was asked for.
-    fn look(&self, seen: &mut Option<Contents>, is_asked: bool) -> Option<Result<Shown, TlsError>> {
+    /// Loads the files if their contents changed, or `is_asked`.
+    fn reload(
+        &self,
+        seen: &mut Option<Contents>,
+        is_asked: bool,
+    ) -> Option<Result<Shown, TlsError>> {
         let contents = self.files.read();
         let is_new = match &contents {
             Ok(contents) => seen.as_ref() != Some(contents),
@@ -177,7 +147,7 @@ impl Certificates {
 }
 
 impl Files {
-    /// Those that the configuration names, if it does.
+    /// The files that the configuration names, if it does.
     fn of(tls: &Tls, client_ca: Option<&Path>) -> Option<Self> {
         let Tls { certificate, key } = tls.clone();
         let client_ca = client_ca.map(Path::to_owned);
@@ -185,9 +155,7 @@ impl Files {
     }
 
     fn read(&self) -> Result<Contents, TlsError> {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
-        };
+        let read = |path: &Path| std::fs::read(path).map_err(TlsError::at(path, "cannot be read"));
         Ok(Contents {
             certificate: read(&self.certificate)?,
             key: read(&self.key)?,
@@ -196,50 +164,45 @@ impl Files {
     }
 
     fn parse(&self, contents: &Contents) -> Result<Shown, TlsError> {
+        let unusable = || TlsError::at(&self.certificate, "and its key cannot be used");
         let chain = certificates(&self.certificate, &contents.certificate)?;
         let not_after = not_after(&chain[0])
-            .map_err(|what| TlsError::Certificate { path: self.certificate.clone(), what })?;
-        let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|source| TlsError::Pem {
-            path: self.key.clone(),
-            what: "private key",
-            source,
-        })?;
-        let pair = |source| TlsError::Pair { path: self.certificate.clone(), source };
+            .map_err(TlsError::at(&self.certificate, "holds a certificate that cannot be read"))?;
+        let key = PrivateKeyDer::from_pem_slice(&contents.key)
+            .map_err(TlsError::at(&self.key, "holds no private key in PEM"))?;
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(pair)?;
+            .map_err(unusable())?;
         let builder = match self.client_ca.as_ref().zip(contents.client_ca.as_ref()) {
             None => builder.with_no_client_auth(),
             Some((path, pem)) => {
                 let mut roots = RootCertStore::empty();
                 for certificate in certificates(path, pem)? {
-                    roots.add(certificate).map_err(pair)?;
+                    roots.add(certificate).map_err(unusable())?;
                 }
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                builder.with_client_cert_verifier(
-                    verifier
-                        .build()
-                        .map_err(|source| TlsError::ClientCa { path: path.clone(), source })?,
-                )
+                let roots = Arc::new(roots);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+                    .build()
+                    .map_err(TlsError::at(path, "cannot be used to judge certificates"))?;
+                builder.with_client_cert_verifier(verifier)
             }
         };
-        let mut config = builder.with_single_cert(chain, key).map_err(pair)?;
+        let mut config = builder.with_single_cert(chain, key).map_err(unusable())?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Shown { config: Arc::new(config), not_after })
     }
 }
 
-/// The certificates in a PEM file, one at least.
+/// The certificates in a PEM file; at least one.
 fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let wrong = |source| TlsError::Pem { path: path.to_owned(), what: "certificate", source };
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-    let all = all.map_err(wrong)?;
-    if all.is_empty() { Err(wrong(pem::Error::NoItemsFound)) } else { Ok(all) }
+    let all =
+        all.and_then(|all| if all.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(all) });
+    all.map_err(TlsError::at(path, "holds no certificate in PEM"))
 }
 
-/// Until when a certificate is good.
+/// When a certificate expires.
 fn not_after(certificate: &CertificateDer<'_>) -> Result<OffsetDateTime, String> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
     let seconds = parsed.validity().not_after.timestamp();

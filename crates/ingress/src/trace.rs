@@ -1,8 +1,8 @@
-//! The span of a request, for whoever collects traces. Nothing here costs anything where nobody does.
+//! The span of a request. Without a collector spans are disabled and cost nothing.
 //!
-//! Attributes have the names of OpenTelemetry's semantic conventions for HTTP servers, and `livegate.` before what
-//! is ours. None of them holds what a caller may choose: the route stands for the path, and unknown methods are
-//! `_OTHER`.
+//! Attributes have the names of OpenTelemetry's semantic conventions for HTTP servers; Livegate's
+//! own begin with `livegate.`. No attribute holds a value that the caller chose: the route stands
+//! for the path, and unknown methods are `_OTHER`.
 
 use axum::http::{HeaderMap, Method, StatusCode};
 use liveness::Report;
@@ -13,9 +13,9 @@ use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
-use crate::metrics::OK;
+use crate::routes::OK;
 
-/// Begins the span of a request, below the one that its `traceparent` names, if it has one that makes sense.
+/// Begins the span of a request, as a child of the span in its `traceparent` if that is valid.
 pub(crate) fn begin(
     method: &Method,
     route: Option<&'static str>,
@@ -40,20 +40,20 @@ pub(crate) fn begin(
         let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&Headers(headers))
         });
-        // Refused where nobody collects traces, which is no matter then.
+        // Fails without a collector, where the parent is not needed.
         let _ = span.set_parent(parent);
     }
     span
 }
 
-/// What is said of the report that a request got.
+/// Records the report on the current span.
 pub(crate) fn note_report(report: &Report) {
     let span = Span::current();
-    span.record("livegate.verdict", report.verdict.as_str());
+    span.record("livegate.verdict", report.judgement.verdict.as_str());
     span.record("livegate.pack", report.pack.name.as_str());
 }
 
-/// What is said of the answer. Only what is the service's fault is an error of the span.
+/// Records the outcome. Only a fault of the service makes the span an error.
 pub(crate) fn note_answer(span: &Span, status: StatusCode, code: &'static str) {
     span.record("http.response.status_code", i64::from(status.as_u16()));
     span.record("livegate.code", code);
@@ -63,7 +63,7 @@ pub(crate) fn note_answer(span: &Span, status: StatusCode, code: &'static str) {
     }
 }
 
-/// The trace that the span belongs to, if it does to any.
+/// The span's trace; none if the span is disabled.
 pub(crate) fn id(span: &Span) -> Option<TraceId> {
     let id = span.context().span().span_context().trace_id();
     (id != TraceId::INVALID).then_some(id)
@@ -74,21 +74,21 @@ fn name(method: &Method, route: Option<&str>) -> String {
     route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"))
 }
 
-/// A method that HTTP has, and not one that a caller has thought up.
+/// The method's name, if HTTP defines the method.
 fn known(method: &Method) -> Option<&'static str> {
     const KNOWN: [&str; 9] =
         ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
     KNOWN.into_iter().find(|known| *known == method.as_str())
 }
 
-/// `traceparent` and `tracestate`, as the propagator asks for them.
+/// `traceparent` and `tracestate` for the propagator.
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         let mut values = self.0.get_all(key).into_iter();
         let value = values.next().and_then(|value| value.to_str().ok());
-        // The propagator takes ids that are too short, and the first of two.
+        // The propagator itself would accept ids that are too short, and the first of two headers.
         let is_sound =
             |value: &&str| key != "traceparent" || values.next().is_none() && is_sound(value);
         value.filter(is_sound)
@@ -99,8 +99,8 @@ impl Extractor for Headers<'_> {
     }
 }
 
-/// Whether this is a `traceparent` by W3C Trace Context: `00-` and three groups of small hexadecimal digits. A
-/// version that is yet to come may have more to say after those.
+/// True for a valid `traceparent` (W3C Trace Context): `00-` and three groups of lowercase
+/// hexadecimal digits. Later versions may append further groups.
 fn is_sound(traceparent: &str) -> bool {
     let is_hex =
         |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_standard_describes_is_taken_for_a_parent() {
+    fn only_a_valid_traceparent_is_taken_as_the_parent() {
         let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
         let sound =
             |version: &str, end: &str| is_sound(&format!("{version}-{trace}-{parent}-{end}"));

@@ -1,17 +1,18 @@
-//! Our own, richer answer: everything that the report has.
+//! The response of `/v1`: everything that the report has.
 
 use std::collections::BTreeMap;
 
 use liveness::{
-    Face, Format, Judgement, ModelScore, Reason, ReasonCode, Rect, Report, Score, SecurityLevel,
-    Timings, Verdict,
+    Face, Format, JudgedFace, Judgement, ModelScore, Reason, ReasonCode, Rect, Report, Score,
+    SecurityLevel, Timings, Verdict,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::envelope::{Arrival, Stamp};
+use crate::arrival::{Arrival, Stamp};
+use crate::respond::milliseconds;
 
-/// What `POST /v1/liveness` answers.
+/// The response of `POST /v1/liveness`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "V1Answer")]
 pub(crate) struct V1Answer<'a> {
@@ -31,114 +32,117 @@ impl<'a> V1Answer<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Report")]
 pub struct ReportFields<'a> {
-    /// What is said of the selfie.
+    /// The verdict on the selfie.
     verdict: Verdict,
-    /// How living it looks, from 0 to 1; null if it was not assessed.
+    /// From 0 (an attack) to 1 (a living person); null if the selfie was not assessed.
     #[schemars(range(min = 0.0, max = 1.0))]
     score: Option<f64>,
-    /// What the score was held against.
+    /// A score from this on is live.
     #[schemars(range(min = 0.0, max = 1.0))]
     threshold: f64,
-    /// The level that the threshold comes from; null if none was chosen.
+    /// The level that the threshold comes from; null if no level was chosen.
     security_level: Option<SecurityLevel>,
-    /// What stood in the way of a verdict, or nearly.
+    /// Why the selfie was not assessed, and warnings.
     reasons: &'a [Reason],
-    /// What was not looked at, because this pack has no means to.
+    /// The reasons that this pack cannot check.
     unchecked: &'a [ReasonCode],
-    /// What was sent.
+    /// The picture that was sent.
     picture: Picture,
-    /// Every face found, the largest first. The score is that of the first.
+    /// All faces, the largest first. The score is the first face's.
     faces: Vec<FaceFields<'a>>,
     #[serde(flatten)]
     models: ModelFields<'a>,
-    /// Which model pack answered.
+    /// The model pack that judged the selfie.
     pack: Pack<'a>,
-    /// What models ran on.
+    /// The device that the models ran on.
     device: String,
-    /// How long each step took, milliseconds.
+    /// The time of each step, milliseconds.
     timings_ms: TimingsMs,
 }
 
-/// What was sent, as a person sees it.
+/// The picture that was sent. Its size is the one after its EXIF orientation.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Picture {
-    /// What its bytes are.
+    /// The format of its bytes.
     format: Format,
-    /// How many there are.
+    /// The number of bytes.
     bytes: usize,
-    /// Pixels from left to right, as a person sees it.
+    /// Pixels from left to right.
     width: usize,
     /// Pixels from top to bottom.
     height: usize,
-    /// The EXIF orientation that it came with; 1 where it has none.
+    /// The EXIF orientation that it came with; 1 if it has none.
     #[schemars(range(min = 1, max = 8))]
     exif_orientation: u8,
-    /// By how many degrees clockwise it had to be turned beyond that, so that its face is upright: 0, 90, 180 or 270.
+    /// The further turn that makes the face upright, degrees clockwise: 0, 90, 180 or 270.
     turned_degrees: u16,
-    /// How many of its pixels, across and down, became one: 1, 2, 4 or 8. Large JPEGs are decoded smaller.
+    /// Pixels of the picture, across and down, for each decoded pixel: 1, 2, 4 or 8. Large JPEGs
+    /// are decoded smaller.
     reduction: usize,
 }
 
-/// A face, in pixels of the picture as a person sees it.
+/// A face, in pixels of the picture after its EXIF orientation.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Face")]
 struct FaceFields<'a> {
     #[serde(flatten)]
     face: &'a Face,
-    /// What is said of this face by itself; only with `?faces=all`, and of the first 16.
+    /// The verdict on this face by itself; only with `?faces=all`, for the first 16 faces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "JudgementFields<'_>")]
     assessment: Option<JudgementFields<'a>>,
 }
 
-/// What is said of one face by itself.
+/// The verdict on one face by itself.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Assessment")]
 struct JudgementFields<'a> {
-    /// What is said of this face.
+    /// The verdict on this face.
     verdict: Verdict,
-    /// How living it looks, from 0 to 1; null if it was not assessed.
+    /// From 0 (an attack) to 1 (a living person); null if the face was not assessed.
     #[schemars(range(min = 0.0, max = 1.0))]
     score: Option<f64>,
-    /// What stood in the way of a verdict, or nearly.
+    /// Why the face was not assessed, and warnings.
     reasons: &'a [Reason],
-    /// What was not looked at, because this pack has no means to.
+    /// The reasons that this pack cannot check.
     unchecked: &'a [ReasonCode],
     #[serde(flatten)]
     models: ModelFields<'a>,
 }
 
-/// What each scorer said and saw, by its id.
+/// The result and the crop of each scorer, by its id.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ModelFields<'a> {
-    /// Each net's own probability of a living face, by its id, before fusion and calibration; empty if it was not assessed.
+    /// Each model's probability of a living face, by the model's id, before fusion and calibration;
+    /// empty if the face was not assessed.
     models: BTreeMap<&'a str, f64>,
-    /// How many times the face box each net saw; the picture's edges may leave less than it asks for.
+    /// The side of each model's crop over the face box's. The picture's edges may make it smaller.
     crop_scales: BTreeMap<&'a str, f32>,
-    /// Where in the picture each net looked, pixels; what lies outside, it saw as a reflection.
+    /// Each model's crop, in pixels of the picture. Parts outside the picture are filled by
+    /// reflection.
     crops: BTreeMap<&'a str, Rect>,
 }
 
 /// A model pack.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Pack<'a> {
-    /// Its name.
+    /// The pack's name.
     name: &'a str,
-    /// The digest of its manifest, and so of everything in it.
+    /// The digest of the pack's manifest, and so of everything in the pack.
     #[schemars(with = "liveness::Digest")]
     digest: String,
 }
 
-/// How long each step took, milliseconds.
+/// The time of each step, milliseconds.
 #[derive(Debug, Serialize, JsonSchema)]
 struct TimingsMs {
     /// Bytes to pixels.
     decode: f64,
     /// Pixels to faces.
     detect: f64,
-    /// Everything from choosing the face to its score.
+    /// From selecting the face to its score.
     score: f64,
-    /// All of it.
+    /// All steps.
     total: f64,
 }
 
@@ -147,18 +151,19 @@ impl<'a> ReportFields<'a> {
     #[must_use]
     pub fn of(report: &'a Report) -> Self {
         let Timings { decode, detect, score, total } = report.timings;
-        let [decode, detect, score, total] =
-            [decode, detect, score, total].map(|t| (t.as_secs_f64() * 1e6).round() / 1e3);
-        let judgements = report.judgements.iter().map(|it| Some(JudgementFields::of(it)));
-        let judgements = judgements.chain(std::iter::repeat_with(|| None));
-        let faces = report.faces.iter().zip(judgements);
+        let [decode, detect, score, total] = [decode, detect, score, total].map(milliseconds);
+        let judgement = &report.judgement;
+        let face = |JudgedFace { face, judgement }: &'a JudgedFace| FaceFields {
+            face,
+            assessment: judgement.as_deref().map(JudgementFields::of),
+        };
         Self {
-            verdict: report.verdict,
-            score: report.score.map(Score::get),
+            verdict: judgement.verdict,
+            score: judgement.score().map(Score::get),
             threshold: report.threshold.get(),
             security_level: report.level,
-            reasons: &report.reasons,
-            unchecked: &report.unchecked,
+            reasons: &judgement.reasons,
+            unchecked: &judgement.unchecked,
             picture: Picture {
                 format: report.format,
                 bytes: report.bytes,
@@ -168,8 +173,8 @@ impl<'a> ReportFields<'a> {
                 turned_degrees: report.turn.degrees(),
                 reduction: report.reduction,
             },
-            faces: faces.map(|(face, assessment)| FaceFields { face, assessment }).collect(),
-            models: ModelFields::of(&report.models),
+            faces: report.faces.iter().map(face).collect(),
+            models: ModelFields::of(judgement.models()),
             pack: Pack { name: &report.pack.name, digest: report.pack.digest.to_string() },
             device: report.device.to_string(),
             timings_ms: TimingsMs { decode, detect, score, total },
@@ -181,10 +186,10 @@ impl<'a> JudgementFields<'a> {
     fn of(judgement: &'a Judgement) -> Self {
         Self {
             verdict: judgement.verdict,
-            score: judgement.score.map(Score::get),
+            score: judgement.score().map(Score::get),
             reasons: &judgement.reasons,
             unchecked: &judgement.unchecked,
-            models: ModelFields::of(&judgement.models),
+            models: ModelFields::of(judgement.models()),
         }
     }
 }

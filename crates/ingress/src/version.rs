@@ -1,33 +1,33 @@
-//! What is running: for whoever has to know which build answers, with which models, on what.
+//! The build, the models and the device of the running service.
 
 use liveness::{ModelProviders, PackIdentity};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What is running. The fields are those of `/version`.
+/// The build, the models and the device, as `/version` gives them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Version {
     /// The program's version.
     pub version: String,
-    /// The commit that it was built of, where git could tell.
+    /// The commit of the build, if git told it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub commit: Option<String>,
-    /// The pack that serves.
+    /// The model pack.
     pub pack: PackIdentity,
-    /// What models run on.
+    /// The device that models run on.
     pub device: String,
-    /// What was asked for: may be `auto`.
+    /// The configured device; may be `auto`.
     pub device_asked_for: String,
-    /// Why `auto` took the CPU, where it did.
+    /// Why `auto` chose the CPU; null otherwise.
     pub fallback: Option<String>,
-    /// Which execution providers ran each model when the golden vectors were reproduced; empty where that is not
-    /// known.
+    /// The execution providers that ran each model at the start, on the golden vectors; empty if
+    /// they are not known.
     pub models: Vec<ModelProviders>,
-    /// Why it is not.
+    /// Why the execution providers are not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub models_not_known: Option<String>,
-    /// What the ONNX Runtime library says of its build.
+    /// The build of the ONNX Runtime library, in its own words.
     pub onnxruntime: String,
 }

@@ -1,94 +1,87 @@
-//! What a worker is doing, and when it last inferred.
+//! A worker's activity, and the time of its last inference.
 
-use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// What a worker is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+use parking_lot::Mutex;
+use strum::Display;
+
+/// A worker's activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum Activity {
     /// Waiting for a selfie.
     #[default]
     Idle,
-    /// Checking one, or proving itself.
+    /// Checking a selfie, or proving itself.
     Busy,
-    /// Loading its pipeline anew.
+    /// Loading a new pipeline.
     Rebuilding,
-    /// Loading its pipeline anew, on a GPU that is lost to this process: in vain.
+    /// Loading a new pipeline in vain: its GPU is lost to this process.
+    #[strum(to_string = "its GPU is lost")]
     Lost,
-    /// Nothing any more.
+    /// Its thread has ended.
     Gone,
 }
 
-impl fmt::Display for Activity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Idle => "idle",
-            Self::Busy => "busy",
-            Self::Rebuilding => "rebuilding",
-            Self::Lost => "its GPU is lost",
-            Self::Gone => "gone",
-        })
+impl Activity {
+    /// The worker's state in metrics; none after its thread has ended.
+    pub(crate) fn state(self) -> Option<&'static str> {
+        match self {
+            Self::Idle => Some("idle"),
+            Self::Busy => Some("busy"),
+            // A worker whose GPU is lost retries in vain.
+            Self::Rebuilding | Self::Lost => Some("rebuilding"),
+            Self::Gone => None,
+        }
     }
 }
 
-/// How a worker is, at a moment.
+/// A worker's state at a moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vitals {
     pub activity: Activity,
-    /// How long it has been doing that.
-    pub since: Duration,
-    /// How long it has not inferred.
-    pub since_inference: Duration,
-    /// When it last did.
-    pub inferred_at: SystemTime,
+    /// When the activity began.
+    pub since: Instant,
+    /// When the last inference ended, by both clocks.
+    pub inferred: (Instant, SystemTime),
+    /// The number of its panics.
+    pub panics: u64,
 }
 
-/// Where a worker writes down how it is, and others read it.
-#[derive(Debug)]
-pub(crate) struct Board(Mutex<Notes>);
-
-#[derive(Debug)]
-struct Notes {
-    activity: Activity,
-    since: Instant,
-    inferred: (Instant, SystemTime),
-    panics: u64,
+impl Vitals {
+    /// Time since the last inference.
+    pub(crate) fn since_inference(&self) -> Duration {
+        self.inferred.0.elapsed()
+    }
 }
+
+/// A worker's state. The worker writes it, other threads read it.
+#[derive(Debug)]
+pub(crate) struct Board(Mutex<Vitals>);
 
 impl Default for Board {
     fn default() -> Self {
         let now = Instant::now();
         let (activity, inferred) = (Activity::default(), (now, SystemTime::now()));
-        Self(Mutex::new(Notes { activity, since: now, inferred, panics: 0 }))
+        Self(Mutex::new(Vitals { activity, since: now, inferred, panics: 0 }))
     }
 }
 
 impl Board {
-    fn lock(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn turn_to(&self, activity: Activity) {
-        let mut notes = self.lock();
-        (notes.activity, notes.since) = (activity, Instant::now());
+        let mut vitals = self.0.lock();
+        (vitals.activity, vitals.since) = (activity, Instant::now());
     }
 
     pub(crate) fn inferred(&self) {
-        self.lock().inferred = (Instant::now(), SystemTime::now());
+        self.0.lock().inferred = (Instant::now(), SystemTime::now());
     }
 
     pub(crate) fn panicked(&self) {
-        self.lock().panics += 1;
-    }
-
-    pub(crate) fn panics(&self) -> u64 {
-        self.lock().panics
+        self.0.lock().panics += 1;
     }
 
     pub(crate) fn vitals(&self) -> Vitals {
-        let Notes { activity, since, inferred: (inferred, inferred_at), panics: _ } = *self.lock();
-        let (since, since_inference) = (since.elapsed(), inferred.elapsed());
-        Vitals { activity, since, since_inference, inferred_at }
+        *self.0.lock()
     }
 }

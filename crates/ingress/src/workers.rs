@@ -1,4 +1,4 @@
-//! Where async ends: a bounded queue, and behind it threads that each own one pipeline.
+//! The end of async: a bounded queue, and behind it threads that each own one pipeline.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,11 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
-use liveness::{Check, CheckError, GpuFault, Report, Terms, gpu_fault};
+use liveness::{Check, CheckError, GpuFault, Report, Terms, chain};
 use tokio::sync::oneshot;
 use tracing::{Span, info_span};
 
-use crate::problem::{Problem, chain};
 use crate::vitals::{Activity, Board, Vitals};
 
 /// Threads that check selfies.
@@ -21,85 +20,86 @@ pub struct Workers {
     boards: Vec<Arc<Board>>,
 }
 
-/// Why there are no workers.
+/// The reason why the workers did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError<E: std::error::Error + 'static> {
-    /// The system gives no thread.
+    /// The system did not start a thread.
     #[error("a worker thread could not be started")]
     Thread(#[source] std::io::Error),
-    /// A worker's pipeline could not be loaded.
+    /// A worker could not load its pipeline.
     #[error(transparent)]
     Load(E),
-    /// A worker panicked while loading.
+    /// A worker panicked while it loaded its pipeline.
     #[error("a worker panicked while it was loading")]
     Panicked,
 }
 
-/// Why a worker gave no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum WorkerError {
-    /// It panicked over the picture, and is being rebuilt.
+/// The reason why a selfie got no report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkerError {
+    /// The queue is full.
+    #[error("the queue is full")]
+    QueueFull,
+    /// The deadline passed before a worker took the selfie.
+    #[error("the deadline has passed")]
+    TooLate,
+    /// The pipeline returned an error.
+    #[error(transparent)]
+    Check(CheckError),
+    /// The worker panicked over the selfie. It loads a new pipeline.
     #[error("the worker panicked: {0}")]
     Panicked(String),
-    /// All are gone.
+    /// Every worker thread has ended.
     #[error("there is no worker")]
     Gone,
 }
 
-/// A worker that has not inferred for so long does so for itself: often enough that a load balancer hears of one that
-/// broke in silence within a minute, seldom enough to cost nothing (some 10 ms each time).
+/// A worker that has not inferred for this long proves itself on the drawn face (about 10 ms). A
+/// load balancer then learns of a broken idle worker within a minute.
 const PROVE_AFTER: Duration = Duration::from_secs(20);
 
-/// The queue has room for so many times the requests that are held: those that were given up stay in it until a worker
-/// comes by, and must keep nobody out.
-const GIVEN_UP_ROOM: usize = 16;
+/// Queue capacity as a multiple of the requests held. Abandoned jobs stay queued until a worker
+/// pops them, and must not displace live ones.
+const ABANDONED_ROOM: usize = 16;
 
-/// How long a worker that could not be rebuilt waits before it tries again.
+/// The pause before a worker retries to load its pipeline.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a worker made of a selfie.
+/// A selfie's report.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub report: Report,
-    /// How long the selfie waited for a worker.
+    /// Time between entering the queue and leaving it.
     pub queued: Duration,
 }
 
 struct Job {
-    /// Held by the request alone: when that is given up, the picture is gone from the queue too.
+    /// The request owns the picture, so that an abandoned request frees it at once.
     selfie: Weak<Vec<u8>>,
     since: Instant,
     terms: Terms,
     deadline: Instant,
-    answer: oneshot::Sender<Result<Checked, Fault>>,
-    /// The request's, in which the pipeline's steps have theirs.
+    reply: oneshot::Sender<Result<Checked, WorkerError>>,
+    /// The request's span, parent of the pipeline's steps.
     span: Span,
-    /// The step that this job is, until a worker takes it.
+    /// Open until a worker takes the job.
     waiting: Span,
 }
 
-/// What a worker sends back when it has no report.
-#[derive(Debug)]
-enum Fault {
-    Check(CheckError),
-    Panicked(String),
-}
-
 impl Workers {
-    /// Starts `count` threads with a queue of `queue_len`. Each loads its own pipeline with `load`, and
-    /// again whenever the old one has panicked. Comes back when all of them are ready.
+    /// Starts `count` threads with a queue for `queue_len` requests, and waits until all are ready.
+    /// Each thread loads its own pipeline with `load`, and a new one after a panic.
     ///
     /// # Errors
-    /// When any of them cannot be.
+    /// If a thread cannot be started, or cannot load its pipeline.
     pub fn start<C, E, L>(count: usize, queue_len: usize, load: L) -> Result<Self, StartError<E>>
     where
         C: Check + 'static,
         E: std::error::Error + Send + 'static,
         L: Fn() -> Result<C, E> + Send + Sync + 'static,
     {
-        let (queue, jobs) = bounded(GIVEN_UP_ROOM * queue_len);
+        let (queue, jobs) = bounded(ABANDONED_ROOM * queue_len);
         let (ready, readiness) = bounded(count);
         let load = Arc::new(load);
         let boards: Vec<Arc<Board>> = (0..count).map(|_| Arc::default()).collect();
@@ -111,14 +111,14 @@ impl Workers {
                 .spawn(move || match load() {
                     Ok(check) => {
                         board.inferred();
-                        let _gone = GoneAtTheEnd(&board);
+                        let _gone = GoneOnDrop(&board);
                         let is_awaited = ready.send(Ok(())).is_ok();
                         drop(ready);
                         if is_awaited {
                             Worker { check, load: &*load, board: &board }.work(&jobs);
                         }
                     }
-                    // Nobody may be waiting any more: another one failed first.
+                    // `start` has returned already if another worker failed first.
                     Err(error) => drop(ready.send(Err(error))),
                 })
                 .map_err(StartError::Thread)?;
@@ -130,64 +130,61 @@ impl Workers {
         Ok(Self { queue, boards })
     }
 
-    /// How each worker is.
+    /// The state of each worker.
     pub(crate) fn vitals(&self) -> impl Iterator<Item = Vitals> {
         self.boards.iter().map(|board| board.vitals())
     }
 
-    /// How many selfies wait for a worker, those that were given up meanwhile included.
+    /// The number of queued selfies, abandoned ones included.
     pub(crate) fn queue_len(&self) -> usize {
         self.queue.len()
     }
 
-    /// How often a worker panicked, all of them together.
+    /// The number of panics of all workers.
     pub(crate) fn panics(&self) -> u64 {
-        self.boards.iter().map(|board| board.panics()).sum()
+        self.boards.iter().map(|board| board.vitals().panics).sum()
     }
 
-    /// Has the next free worker check `selfie`. One whose request was given up in the queue is passed
-    /// over there.
+    /// Has the next free worker check `selfie`. If this future is dropped while the job is queued,
+    /// workers skip it.
     pub(crate) async fn check(
         &self,
         selfie: Vec<u8>,
         terms: Terms,
         deadline: Instant,
-    ) -> Result<Checked, Problem> {
-        let (answer, answered) = oneshot::channel();
+    ) -> Result<Checked, WorkerError> {
+        let (reply, outcome) = oneshot::channel();
         let selfie = Arc::new(selfie);
         let job = Job {
             selfie: Arc::downgrade(&selfie),
             since: Instant::now(),
             terms,
             deadline,
-            answer,
+            reply,
             span: Span::current(),
             waiting: info_span!("queue"),
         };
         self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Problem::Overloaded,
-            TrySendError::Disconnected(_) => Problem::Worker(WorkerError::Gone),
+            TrySendError::Full(_) => WorkerError::QueueFull,
+            TrySendError::Disconnected(_) => WorkerError::Gone,
         })?;
-        match answered.await {
-            Ok(Ok(checked)) => Ok(checked),
-            Ok(Err(Fault::Check(error))) => Err(Problem::Check(error)),
-            Ok(Err(Fault::Panicked(said))) => Err(Problem::Worker(WorkerError::Panicked(said))),
-            Err(_) if Instant::now() >= deadline => Err(Problem::DeadlineExceeded),
-            Err(_) => Err(Problem::Worker(WorkerError::Gone)),
-        }
+        outcome.await.unwrap_or_else(|_| {
+            let is_late = Instant::now() >= deadline;
+            Err(if is_late { WorkerError::TooLate } else { WorkerError::Gone })
+        })
     }
 }
 
-/// Whichever way a worker's thread ends, it is seen.
-struct GoneAtTheEnd<'a>(&'a Board);
+/// Marks a worker as gone however its thread ends.
+struct GoneOnDrop<'a>(&'a Board);
 
-impl Drop for GoneAtTheEnd<'_> {
+impl Drop for GoneOnDrop<'_> {
     fn drop(&mut self) {
         self.0.turn_to(Activity::Gone);
     }
 }
 
-/// One thread's work.
+/// One thread's pipeline.
 struct Worker<'a, C, L> {
     check: C,
     load: &'a L,
@@ -198,7 +195,7 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
     /// Works until the queue is closed.
     fn work(mut self, jobs: &Receiver<Job>) {
         loop {
-            let rest = PROVE_AFTER.saturating_sub(self.board.vitals().since_inference);
+            let rest = PROVE_AFTER.saturating_sub(self.board.vitals().since_inference());
             let job = if rest.is_zero() {
                 Err(RecvTimeoutError::Timeout)
             } else {
@@ -206,7 +203,7 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
             };
             self.board.turn_to(Activity::Busy);
             let is_sound = match job {
-                Ok(job) => self.answer(job),
+                Ok(job) => self.run(job),
                 Err(RecvTimeoutError::Timeout) => self.prove(),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
@@ -219,10 +216,10 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
         }
     }
 
-    /// Answers one job. Whether the pipeline is still one to go on with: one that panicked is not, or something
-    /// half-changed might be seen again, and one that fails must prove that it was the picture.
-    fn answer(&mut self, job: Job) -> bool {
-        let Job { selfie, since, terms, deadline, answer, span, waiting } = job;
+    /// Checks one selfie. False if the pipeline must be replaced: it panicked, and may be half
+    /// changed, or it failed and could not prove itself afterwards.
+    fn run(&mut self, job: Job) -> bool {
+        let Job { selfie, since, terms, deadline, reply, span, waiting } = job;
         drop(waiting);
         let queued = since.elapsed();
         let Some(selfie) = selfie.upgrade().filter(|_| Instant::now() < deadline) else {
@@ -230,29 +227,29 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
         };
         let outcome =
             span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.check.check(&selfie, &terms))));
-        // Before anybody is told, so that nothing of the request is left when it is over.
+        // Freed before the reply, so that nothing of the request outlives its response.
         drop((selfie, span));
         let outcome = match outcome {
             Ok(Ok(report)) => {
-                if report.score.is_some() {
+                if report.judgement.score().is_some() {
                     self.board.inferred();
                 }
                 Ok(Checked { report, queued })
             }
-            Ok(Err(error)) => Err(Fault::Check(error)),
-            Err(payload) => Err(Fault::Panicked(said(&*payload))),
+            Ok(Err(error)) => Err(WorkerError::Check(error)),
+            Err(payload) => {
+                self.board.panicked();
+                Err(WorkerError::Panicked(panic_message(&*payload)))
+            }
         };
-        let panicked = matches!(outcome, Err(Fault::Panicked(_)));
-        let failed = matches!(&outcome, Err(Fault::Check(error)) if error.is_ours());
-        // The caller may have gone meanwhile.
-        let _ = answer.send(outcome);
-        if panicked {
-            self.board.panicked();
-        }
+        let panicked = matches!(outcome, Err(WorkerError::Panicked(_)));
+        let failed = matches!(&outcome, Err(WorkerError::Check(error)) if error.is_ours());
+        // The caller may have gone.
+        let _ = reply.send(outcome);
         !panicked && (!failed || self.prove())
     }
 
-    /// Whether the pipeline answers what it should.
+    /// True if the pipeline still gives the known result for the drawn face.
     fn prove(&mut self) -> bool {
         match catch_unwind(AssertUnwindSafe(|| self.check.prove())) {
             Ok(Ok(())) => {
@@ -268,36 +265,38 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
             }
             Err(payload) => {
                 self.board.panicked();
-                tracing::error!(error = said(&*payload), "a worker is rebuilt, as it panicked");
+                let error = panic_message(&*payload);
+                tracing::error!(error, "a worker is rebuilt, as it panicked");
                 false
             }
         }
     }
 }
 
-/// A new pipeline, however often it takes to load one; the other workers go on meanwhile. On a GPU that is lost to
-/// this process it takes a new process: the board says so, for `/livez` to tell whoever starts one.
+/// A new pipeline, after as many tries as it takes. The other workers go on meanwhile. If the GPU
+/// is lost to this process, the board says so, and `/livez` asks for a new process.
 fn rebuilt<C, E: std::error::Error + 'static>(load: impl Fn() -> Result<C, E>, board: &Board) -> C {
     loop {
         match catch_unwind(AssertUnwindSafe(&load)) {
             Ok(Ok(check)) => return check,
             Ok(Err(error)) => {
                 tracing::error!(error = chain(&error), "a worker could not be rebuilt");
-                let is_lost = gpu_fault(&error).is_some_and(GpuFault::is_for_good);
+                let is_lost = GpuFault::of(&error).is_some_and(GpuFault::is_for_good);
                 if is_lost && board.vitals().activity != Activity::Lost {
                     board.turn_to(Activity::Lost);
                 }
             }
             Err(payload) => {
-                tracing::error!(error = said(&*payload), "a worker panicked while being rebuilt");
+                let error = panic_message(&*payload);
+                tracing::error!(error, "a worker panicked while being rebuilt");
             }
         }
         thread::sleep(REBUILD_PAUSE);
     }
 }
 
-/// What a panic said.
-pub(crate) fn said(payload: &(dyn Any + Send)) -> String {
+/// The message of a panic.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "nothing".to_owned())

@@ -1,4 +1,4 @@
-//! The Rust example of docs/API.md. The conformance suite holds the page equal to what follows, and runs it.
+//! The Rust example of docs/API.md. The conformance suite compares the page with it, and runs it.
 
 #![expect(clippy::print_stdout, reason = "an example says what it got")]
 #![expect(clippy::disallowed_methods, reason = "an example has no command line of its own")]

@@ -1,4 +1,4 @@
-//! A picture with what was found drawn on it, for people to look at.
+//! A copy of a picture with the faces and the score drawn on it.
 
 use anyhow::Context;
 use embedded_graphics::mono_font::MonoTextStyle;
@@ -8,7 +8,7 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle};
 use embedded_graphics::text::{Baseline, Text};
 use frame::{Frame, Limits};
-use liveness::{Face, Report, Verdict};
+use liveness::{Face, JudgedFace, Report, Verdict};
 
 const LIVE: Rgb888 = Rgb888::new(40, 200, 80);
 const SPOOF: Rgb888 = Rgb888::new(230, 50, 50);
@@ -24,19 +24,20 @@ pub(crate) fn annotate(bytes: &[u8], report: &Report, max_side_px: u32) -> anyho
 }
 
 fn draw(canvas: &mut Canvas<'_>, report: &Report) {
-    let (colour, label) = match (report.verdict, report.score) {
+    let (colour, label) = match (report.judgement.verdict, report.judgement.score()) {
         (Verdict::Live, Some(score)) => (LIVE, format!("live {:.4}", score.get())),
         (Verdict::Spoof, Some(score)) => (SPOOF, format!("spoof {:.4}", score.get())),
         _ => {
-            let reasons: Vec<&str> = report.reasons.iter().map(|r| r.code.as_str()).collect();
+            let reasons: Vec<&str> =
+                report.judgement.reasons.iter().map(|r| r.code.as_str()).collect();
             (NOT_ASSESSED, reasons.join(" "))
         }
     };
-    // The face that counts is drawn last, over all others.
-    for (i, face) in report.faces.iter().enumerate().rev() {
+    // The selected face is drawn last, over the others.
+    for (i, JudgedFace { face, .. }) in report.faces.iter().enumerate().rev() {
         draw_face(canvas, face, if i == 0 { colour } else { OTHER_FACE });
     }
-    let corner = report.faces.first().map_or_else(Point::zero, |face| canvas.place(face));
+    let corner = report.faces.first().map_or_else(Point::zero, |it| canvas.place(&it.face));
     let text_height = FONT_10X20.character_size.height as i32;
     let corner = Point::new(corner.x.max(0), (corner.y - text_height).max(0));
     let style = MonoTextStyle::new(&FONT_10X20, Rgb888::BLACK);
@@ -57,8 +58,8 @@ fn draw_face(canvas: &mut Canvas<'_>, face: &Face, colour: Rgb888) {
     }
 }
 
-/// A frame to draw on, in dots of `dot_px` pixels a side: lines and letters are as visible on a large
-/// picture as on a small one.
+/// A frame to draw on, in dots of `dot_px` pixels a side, so that lines and letters are as visible
+/// on a large picture as on a small one.
 struct Canvas<'a> {
     frame: &'a mut Frame,
     dot_px: usize,

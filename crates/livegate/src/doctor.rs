@@ -1,28 +1,42 @@
-//! `livegate doctor`: whether the service would start here and stay well, told without serving, and without bringing
-//! anything.
+//! `livegate doctor`: checks whether the service would start here and keep working. It serves
+//! nothing and downloads nothing.
 
-mod engine;
 mod finding;
+mod models;
 mod service;
 mod system;
 
 use std::process::ExitCode;
 
-use crate::cli::Place;
-use crate::cli::doctor::Doctor;
-use crate::config::{Config, Layers, exposed_secrets};
-use crate::host::Host;
-use crate::{chain, exit, print, print_json, setup};
+use clap::Args;
+use engine::Place;
+use engine::config::{Config, Layers, exposed_secrets};
+use engine::flags::Model;
+use engine::terminal::{print, print_json};
+use liveness::chain;
 
-use self::finding::{Findings, Status};
+use self::finding::Findings;
+use self::finding::Status::{Problem, Warning};
+use crate::exit;
+use crate::host::Host;
+
+/// The flags of `livegate doctor`.
+#[derive(Args)]
+pub(crate) struct Doctor {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub model: Model,
+}
 
 pub(crate) fn run(command: &Doctor, place: &Place) -> anyhow::Result<ExitCode> {
     let mut findings = Findings::default();
-    let layers = Layers::load(&command.settings, &command.flags());
+    let layers = command.model.layers([]);
     match layers.and_then(|layers| Ok((layers.config()?, layers))) {
         Err(error) => {
             let advice = "`livegate config show` lists every key";
-            findings.problem("configuration", chain(&error), advice);
+            findings.add(Problem, "configuration", chain(&error), advice);
         }
         Ok((config, layers)) => examine(command, place, config, &layers, &mut findings)?,
     }
@@ -31,7 +45,7 @@ pub(crate) fn run(command: &Doctor, place: &Place) -> anyhow::Result<ExitCode> {
     } else {
         print(findings.to_string().trim_end())?;
     }
-    let is_well = findings.worst() < Status::Problem;
+    let is_well = findings.status < Problem;
     Ok((if is_well { 0 } else { exit::UNAVAILABLE }).into())
 }
 
@@ -42,14 +56,14 @@ fn examine(
     layers: &Layers,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
-    let home = setup::home(place)?;
-    let file = command.settings.config.as_ref().map(|file| file.display().to_string());
+    let home = place.home()?;
+    let file = command.model.on.settings.config.as_ref().map(|file| file.display().to_string());
     findings.ok("configuration", format!("sound; file: {}", file.as_deref().unwrap_or("none")));
     let accounts = config.accounts_in(&home);
     let host = Host::own();
 
     system::home(&home, findings);
-    findings.version = engine::examine(command, place, &home, &config, findings);
+    findings.version = models::examine(command, place, &home, &config, findings);
     let device = findings.version.as_ref().and_then(|version| version.device.parse().ok());
     let device = device.unwrap_or_default();
     let workers = crate::serve::sized(&mut config, &host, device);
@@ -61,7 +75,7 @@ fn examine(
         findings.ok("secrets", "files with secrets are readable by their owner alone");
     }
     for warning in exposed {
-        findings.warning("secrets", warning, "make it readable by its owner alone");
+        findings.add(Warning, "secrets", warning, "make it readable by its owner alone");
     }
     system::clock(findings);
     system::temporary_files(findings);

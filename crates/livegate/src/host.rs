@@ -1,49 +1,48 @@
-//! What this process may use of the machine: what control groups leave it (versions 1 and 2), else all there is.
+//! The cores and the memory of this process: the limits of control groups (versions 1 and 2), or
+//! else the whole machine.
 
 use std::num::NonZeroUsize;
 use std::path::{Component, Path, PathBuf};
 
-/// What may be used, and who says so.
+/// The resources of this process, each with its source.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Host {
-    /// Cores, as many as may be used at once.
     pub cores: Cores,
-    /// Memory; nothing where the system does not tell.
+    /// None where the system does not tell.
     pub memory: Option<Memory>,
 }
 
-/// Cores that may be used.
+/// The usable cores.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cores {
-    /// Whole ones, at least one.
+    /// Whole cores, at least one.
     pub count: usize,
-    /// What bounds them.
+    /// The source of the number.
     pub from: String,
 }
 
-/// Memory that may be used.
+/// The usable memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// Bytes.
     pub bytes: u64,
-    /// What bounds it.
+    /// The source of the number.
     pub from: String,
 }
 
 impl Host {
-    /// This one.
+    /// The resources of this process.
     pub(crate) fn own() -> Self {
         let available = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self::under(Path::new("/"), available)
     }
 
-    /// The one whose `/proc` and `/sys` are in `root`, where the affinity of this process leaves `available` cores.
+    /// Reads `/proc` and `/sys` in `root`. `available` is the number of cores by affinity.
     fn under(root: &Path, available: usize) -> Self {
         let groups = Groups::read(root);
         let mut cores =
             Cores { count: available, from: "the cores that this process may run on".to_owned() };
         if let Some((quota, file)) = groups.cpu_quota() {
-            // A part of a core makes no worker faster, and a worker for it keeps all others waiting.
+            // A worker for a part of a core would slow the others down.
             let whole = (quota.floor() as usize).max(1);
             if whole <= cores.count {
                 cores = Cores { count: whole, from: format!("{quota:.2} cores by {file}") };
@@ -64,7 +63,7 @@ fn machine_memory(root: &Path) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// The directories of the control groups that this process is in, of each controller the innermost first.
+/// The directories of this process's control groups: per controller, the innermost first.
 struct Groups {
     root: PathBuf,
     unified: Vec<PathBuf>,
@@ -93,25 +92,20 @@ impl Groups {
         }
     }
 
-    /// The least of the memory limits on the way to the root. Above `memory.high` a process is slowed down until it
-    /// stands nearly still, so that counts too.
+    /// The lowest memory limit up to the root. `memory.high` counts too: above it the kernel slows
+    /// a process down almost to a halt.
     fn memory(&self) -> Option<Memory> {
-        let files = |directories: &[PathBuf], names: &[&str]| -> Vec<PathBuf> {
-            directories
-                .iter()
-                .flat_map(|directory| names.iter().map(|name| directory.join(name)))
-                .collect()
-        };
-        let unified = files(&self.unified, &["memory.max", "memory.high"]);
-        let legacy = files(&self.memory, &["memory.limit_in_bytes"]);
-        let limits = unified.into_iter().chain(legacy).filter_map(|file| {
+        let both = |group: &PathBuf| ["memory.max", "memory.high"].map(|file| group.join(file));
+        let unified = self.unified.iter().flat_map(both);
+        let legacy = self.memory.iter().map(|group| group.join("memory.limit_in_bytes"));
+        let limits = unified.chain(legacy).filter_map(|file| {
             let bytes = std::fs::read_to_string(&file).ok()?.trim().parse().ok()?;
             Some(Memory { bytes, from: self.shown(&file) })
         });
         limits.min_by_key(|limit| limit.bytes)
     }
 
-    /// The least of the CPU quotas on the way to the root, in cores, and the file that has it.
+    /// The lowest CPU quota up to the root, in cores, and its file.
     fn cpu_quota(&self) -> Option<(f64, String)> {
         let number = |text: &str| text.trim().parse::<f64>().ok();
         let unified = self.unified.iter().filter_map(|directory| {
@@ -126,20 +120,20 @@ impl Groups {
             let file = self.shown(&directory.join("cpu.cfs_quota_us"));
             Some((number(&quota)? / number(&period)?, file))
         });
-        // Version 1 has -1 where there is none.
+        // In version 1, -1 means no quota.
         let quotas = unified.chain(legacy).filter(|(cores, _)| cores.is_finite() && *cores > 0.0);
         quotas.min_by(|(a, _), (b, _)| a.total_cmp(b))
     }
 
-    /// The path without the root, which is `/` but for tests.
+    /// The path below the root, which is `/` except in tests.
     fn shown(&self, file: &Path) -> String {
         let inside = file.strip_prefix(&self.root).unwrap_or(file);
         Path::new("/").join(inside).display().to_string()
     }
 }
 
-/// The path of a line of `/proc/self/cgroup` (cgroups(7)), `ID:CONTROLLERS:PATH`, if it is of this controller;
-/// version 2 names none.
+/// The path of a line `ID:CONTROLLERS:PATH` of `/proc/self/cgroup` (cgroups(7)), if it is of this
+/// controller. Version 2 names none.
 fn membership<'a>(line: &'a str, controller: Option<&str>) -> Option<&'a str> {
     let mut fields = line.splitn(3, ':');
     let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -150,11 +144,11 @@ fn membership<'a>(line: &'a str, controller: Option<&str>) -> Option<&'a str> {
     is_meant.then_some(path)
 }
 
-/// A line of `/proc/self/mountinfo`, as far as it matters (`proc_pid_mountinfo(5)`).
+/// A line of `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
 struct Mount {
-    /// The directory of the file system that is mounted.
+    /// The mounted directory of its file system.
     of: PathBuf,
-    /// Where to.
+    /// The mount point.
     at: PathBuf,
     kind: String,
     options: Vec<String>,
@@ -171,8 +165,8 @@ impl Mount {
         Some(Self { of: of.into(), at: at.into(), kind, options })
     }
 
-    /// The directories from the group at `path` up to the mount point. A container may see a path that is not
-    /// under what is mounted there; then the mount point is its group.
+    /// The directories from the group at `path` up to the mount point. A container may see a path
+    /// outside the mounted directory; then the mount point is its group.
     fn levels(&self, root: &Path, path: &str) -> Vec<PathBuf> {
         let top = root.join(self.at.strip_prefix("/").unwrap_or(&self.at));
         let inside = Path::new(path).strip_prefix(&self.of).unwrap_or(Path::new(""));
@@ -186,7 +180,7 @@ impl Mount {
     }
 }
 
-/// Without the octal numbers that stand for spaces and the like.
+/// Decodes the octal escapes of blanks and backslashes.
 fn unescaped(text: &str) -> String {
     ["\\040", "\\011", "\\012", "\\134"]
         .into_iter()
@@ -194,18 +188,18 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (octal, character)| text.replace(octal, character))
 }
 
-/// What the process has before any worker, whatever models run on: the program, ONNX Runtime, HTTP. Measured: 52 MiB,
-/// and 88 with OpenVINO.
+/// Memory of the process without workers: the program, ONNX Runtime, HTTP. Measured: 52 MiB, and 88
+/// with OpenVINO.
 const BASE_BYTES: u64 = 96 << 20;
-/// What a worker has with its models, and its buffers grown to a picture of 12 megapixels that had to be turned. Measured
-/// (docs/OPERATIONS.md): 106 MiB, and 141 with OpenVINO.
+/// Memory of a worker with its models, and buffers for a 12-megapixel picture that had to be
+/// turned. Measured (docs/CAPACITY.md): 106 MiB, and 141 with OpenVINO.
 const WORKER_BYTES: u64 = 144 << 20;
-/// Most bytes of bodies that are held unasked.
+/// The default of `max_bytes_in_flight`, at most.
 const MOST_BYTES_IN_FLIGHT: u64 = 256 << 20;
 
 impl Host {
-    /// How many workers there are unasked: `per_core` for each core, or as many as there is memory for beside
-    /// `bytes_in_flight`.
+    /// The default number of workers: `per_core` for each core, or as many as fit into the memory
+    /// beside `bytes_in_flight`.
     pub(crate) fn workers(&self, per_core: usize, bytes_in_flight: u64) -> usize {
         let room = self.memory.as_ref().map_or(usize::MAX, |memory| {
             let left = memory.bytes.saturating_sub(BASE_BYTES + bytes_in_flight);
@@ -214,15 +208,15 @@ impl Host {
         (per_core * self.cores.count).min(room).max(1)
     }
 
-    /// How many bytes of bodies are held unasked: a quarter of the memory, 256 MiB at most, and one body of
-    /// `max_body_bytes` at least.
+    /// The default of `max_bytes_in_flight`: a quarter of the memory, at most 256 MiB, and at least
+    /// one body of `max_body_bytes`.
     pub(crate) fn bytes_in_flight(&self, max_body_bytes: usize) -> usize {
         let quarter = self.memory.as_ref().map_or(u64::MAX, |memory| memory.bytes / 4);
         (quarter.min(MOST_BYTES_IN_FLIGHT) as usize).max(max_body_bytes)
     }
 }
 
-/// What `workers` may need with large pictures, beside the bodies that are held.
+/// Memory that `workers` may need with large pictures, beside the bodies in flight.
 pub(crate) fn needed_bytes(workers: usize, bytes_in_flight: u64) -> u64 {
     BASE_BYTES + bytes_in_flight + workers as u64 * WORKER_BYTES
 }

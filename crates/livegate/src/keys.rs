@@ -1,4 +1,6 @@
-//! `livegate keys`: who may call, and how much.
+//! `livegate keys`: the apps that may call, their keys, quotas and rates.
+
+mod flags;
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -8,23 +10,19 @@ use std::process::ExitCode;
 
 use accounts::{App, Edit, EditError, Key, Limits, Rate, Store, StoreError, Usage};
 use anyhow::Context;
-use comfy_table::{Table, presets};
+use engine::config::{Layers, exposed_secrets, exposure};
+use engine::terminal::{print, print_json, table, tell};
+use engine::{Place, UsageError};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cli::{Common, KeyFile, Keys, Limit, NewLimits, Place};
-use crate::config::{Layers, exposed_secrets, exposure};
-use crate::{print, print_json, setup, tell};
+pub(crate) use self::flags::{Common, Keys};
+use self::flags::{KeyFile, Limit, Named, NewLimits};
 
-/// What was asked for cannot be done so.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Unusable(pub String);
-
-/// Whether an error is about what was asked for, and not about what does not work.
+/// Whether the command was wrong, rather than something it needs.
 pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<Unusable>()
+    error.is::<UsageError>()
         || matches!(
             error.downcast_ref(),
             Some(
@@ -41,50 +39,50 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
         Keys::Create { id, label, limits, key, common } => {
             let mut store = open(common, place)?;
             let key = read_or_generate(key)?;
-            let id = id.clone().unwrap_or_else(random_id);
+            let id = id.clone().unwrap_or_else(|| {
+                // Eight hexadecimal digits, as Kairos has them.
+                uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
+            });
             let app = with_flags(limits, Limits::default())
                 .and_then(|limits| App::new(&id, label, limits, &key))
                 .map_err(StoreError::from)?;
             store.create(&app)?;
             show_key(&app, &key, common)?;
         }
-        Keys::List { common } => {
+        Keys::List(common) => {
             let mut store = open(common, place)?;
             list(&mut *store, common)?;
         }
         Keys::Rotate { id, finish: true, common, .. } => {
-            let app = edit(common, place, id, &mut App::finish_rotation)?;
-            confirm(&app, "the older key is dropped", common)?;
+            change(common, place, id, "the older key is dropped", &mut App::finish_rotation)?;
         }
         Keys::Rotate { id, cancel: true, common, .. } => {
-            let app = edit(common, place, id, &mut App::cancel_rotation)?;
-            confirm(&app, "the newer key is dropped", common)?;
+            change(common, place, id, "the newer key is dropped", &mut App::cancel_rotation)?;
         }
         Keys::Rotate { id, now, key, common, .. } => {
             let key = read_or_generate(key)?;
-            let app = edit(common, place, id, &mut |app| {
+            let app = open(common, place)?.edit(id, &mut |app| {
                 if *now { app.replace_keys(&key) } else { app.rotate(&key) }
             })?;
             show_key(&app, &key, common)?;
         }
         Keys::Set { id, label, limits, common } => {
-            let app = edit(common, place, id, &mut |app| {
+            change(common, place, id, "it is set", &mut |app| {
                 if let Some(label) = label {
                     app.relabel(label)?;
                 }
                 app.limit(with_flags(limits, app.limits)?)
             })?;
-            confirm(&app, "it is set", common)?;
         }
-        Keys::Enable { id, common } => {
-            let app = set_enabled(common, place, id, true)?;
-            confirm(&app, "it may call", common)?;
+        Keys::Enable(Named { id, common }) | Keys::Disable(Named { id, common }) => {
+            let enabled = matches!(command, Keys::Enable(_));
+            let done = if enabled { "it may call" } else { "it may not call" };
+            change(common, place, id, done, &mut |app| {
+                app.enabled = enabled;
+                Ok(())
+            })?;
         }
-        Keys::Disable { id, common } => {
-            let app = set_enabled(common, place, id, false)?;
-            confirm(&app, "it may not call", common)?;
-        }
-        Keys::Delete { id, common } => {
+        Keys::Delete(Named { id, common }) => {
             open(common, place)?.delete(id)?;
             if common.json {
                 print_json(&serde_json::json!({ "app_id": id, "deleted": true }))?;
@@ -98,7 +96,7 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
 
 /// The store that the configuration names.
 pub(crate) fn open(common: &Common, place: &Place) -> anyhow::Result<Box<dyn Store>> {
-    let home = setup::home(place)?;
+    let home = place.home()?;
     let layers = Layers::load(&common.settings, &[])?;
     let accounts = layers.config()?.accounts_in(&home);
     let mut store = accounts::open(&accounts)?;
@@ -108,22 +106,27 @@ pub(crate) fn open(common: &Common, place: &Place) -> anyhow::Result<Box<dyn Sto
     Ok(store)
 }
 
-fn edit(common: &Common, place: &Place, id: &str, edit: &mut Edit<'_>) -> anyhow::Result<App> {
-    Ok(open(common, place)?.edit(id, edit)?)
-}
-
-fn set_enabled(common: &Common, place: &Place, id: &str, enabled: bool) -> anyhow::Result<App> {
-    edit(common, place, id, &mut |app| {
-        app.enabled = enabled;
-        Ok(())
-    })
+/// Edits an app and prints it, or `change` in words.
+fn change(
+    common: &Common,
+    place: &Place,
+    id: &str,
+    change: &str,
+    edit: &mut Edit<'_>,
+) -> anyhow::Result<()> {
+    let app = open(common, place)?.edit(id, edit)?;
+    if common.json {
+        print_json(&Listed::new(&app))
+    } else {
+        print(&format!("{}: {change}", app.id))
+    }
 }
 
 fn read_or_generate(source: &KeyFile) -> anyhow::Result<Key> {
     let Some(path) = &source.key_file else {
         return Ok(Key::generate());
     };
-    // More than any key has; what is longer is refused as a key.
+    // No key is longer, so the rest need not be read to refuse it.
     let mut text = String::new();
     let read = |reader: &mut dyn Read, text: &mut String| reader.take(4096).read_to_string(text);
     if path == Path::new("-") {
@@ -137,18 +140,13 @@ fn read_or_generate(source: &KeyFile) -> anyhow::Result<Key> {
         }
     }
     Key::take_over(text.trim_end_matches(['\r', '\n']))
-        .map_err(|error| Unusable(format!("{}: {error}", path.display())).into())
+        .map_err(|error| UsageError(format!("{}: {error}", path.display())).into())
 }
 
-/// As short as Kairos' own.
-fn random_id() -> String {
-    uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
-}
-
-/// `old` with what the flags say instead.
+/// `old` with the limits of the flags in their place.
 fn with_flags(new: &NewLimits, old: Limits) -> Result<Limits, EditError> {
-    /// Six times this is a minute.
-    const IN_TEN_SECONDS: u32 = 6;
+    /// Spans of ten seconds in a minute.
+    const TEN_SECOND_SPANS: u32 = 6;
     let kept = |flag: Option<Limit<u64>>, old| flag.map_or(old, |Limit(quota)| quota);
     let per_minute = match new.rate_per_minute {
         Some(Limit(per_minute)) => per_minute,
@@ -159,8 +157,8 @@ fn with_flags(new: &NewLimits, old: Limits) -> Result<Limits, EditError> {
         None if new.burst.is_some() => return Err(EditError::BurstWithoutRate),
         None => None,
         Some(per_minute) => {
-            let usual = NonZeroU32::new(per_minute.get() / IN_TEN_SECONDS);
-            Some(Rate { per_minute, burst: burst.or(usual).unwrap_or(NonZeroU32::MIN) })
+            let default = NonZeroU32::new(per_minute.get() / TEN_SECOND_SPANS);
+            Some(Rate { per_minute, burst: burst.or(default).unwrap_or(NonZeroU32::MIN) })
         }
     };
     Ok(Limits {
@@ -170,7 +168,7 @@ fn with_flags(new: &NewLimits, old: Limits) -> Result<Limits, EditError> {
     })
 }
 
-/// An app as it is listed.
+/// An app in JSON.
 #[derive(Serialize)]
 struct Listed<'a> {
     app_id: &'a str,
@@ -214,7 +212,7 @@ fn rfc3339(time: OffsetDateTime) -> String {
     time.format(&Rfc3339).expect("the years of our times have four digits")
 }
 
-/// Prints the key with its app: the only time.
+/// Prints the key with its app. Livegate cannot show it later.
 fn show_key(app: &App, key: &Key, common: &Common) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct WithKey<'a> {
@@ -231,11 +229,7 @@ fn show_key(app: &App, key: &Key, common: &Common) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn confirm(app: &App, what: &str, common: &Common) -> anyhow::Result<()> {
-    if common.json { print_json(&Listed::new(app)) } else { print(&format!("{}: {what}", app.id)) }
-}
-
-/// Every app, with what it used today and this month.
+/// Prints every app, with its use today and this month.
 fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Row<'a> {
@@ -264,17 +258,7 @@ fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
     if common.json {
         return print_json(&rows);
     }
-    let mut table = table([
-        "app_id",
-        "label",
-        "state",
-        "today",
-        "month",
-        "rate",
-        "keys",
-        "created",
-        "last used",
-    ]);
+    let mut printed = table("app_id  label  state  today  month  rate  keys  created  last used");
     for Row { app, used_today, used_this_month } in &rows {
         let of = |used: u64, quota: Option<u64>| {
             quota.map_or_else(|| used.to_string(), |quota| format!("{used} of {quota}"))
@@ -283,7 +267,7 @@ fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
         let rate =
             rate.map(|Rate { per_minute, burst }| format!("{per_minute}/min, burst {burst}"));
         let keys: Vec<&str> = app.keys.iter().map(|key| key.fingerprint.as_str()).collect();
-        table.add_row([
+        printed.add_row([
             app.app_id,
             app.label,
             if app.enabled { "enabled" } else { "disabled" },
@@ -295,14 +279,7 @@ fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
             app.last_used_at.as_deref().unwrap_or("never"),
         ]);
     }
-    print(&table.trim_fmt())
-}
-
-/// An empty table that a terminal shows and a script can cut at two blanks.
-pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(head);
-    table
+    print(&printed.trim_fmt())
 }
 
 #[cfg(test)]
@@ -315,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_flag_names_stays_as_it_is() {
+    fn limits_without_a_flag_stay() {
         let number = |n| NonZeroU32::new(n);
         let rate = |per_minute, burst| {
             number(per_minute)

@@ -1,53 +1,44 @@
 //! Livegate: self-hosted face liveness behind the Kairos liveness endpoint.
 //!
-//! The program: flags, configuration, process life. What it does with a selfie is in `liveness`, how
-//! it is asked over HTTP in `ingress`, what it is made of in `model-pack`.
+//! The program: flags and process life. The check of a selfie is in `liveness`, HTTP in `ingress`,
+//! packs in `model-pack`, configuration and loading in `engine`, measuring in `laboratory`.
 
 mod annotate;
-mod bench;
-mod calibrate;
 mod cli;
-mod config;
-mod core_files;
-mod device;
+mod commit;
 mod doctor;
-mod engine;
-mod evaluate;
 mod health;
 mod host;
 mod keys;
 #[cfg(debug_assertions)]
 mod mortal;
 mod packs;
-mod progress;
-mod runtime;
 mod serve;
 mod setup;
-mod signals;
 mod telemetry;
 mod usage;
 mod verify;
 
 use std::alloc::System;
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
-use serde::Serialize;
+use engine::config;
+use engine::terminal::{print_json, tell};
+use laboratory::{bench, calibrate, evaluate};
 use zeroizing_alloc::ZeroAlloc;
 
 use crate::cli::{Cli, Command};
 
-/// Overwrites memory when it is freed: bodies, pictures and what is made of them are in hundreds of buffers, most of
-/// them other crates'. What C code allocates for itself is not among them (SECURITY.md).
+/// Overwrites memory when it is freed, as bodies and pictures are in many buffers of other crates.
+/// C code has its own allocator (SECURITY.md).
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
-/// Exit codes beside those that a command documents for itself (the first two from sysexits.h).
+/// Exit codes of all commands (sysexits.h), beside those that a command documents for itself.
 mod exit {
     /// Flags or configuration are wrong.
     pub(crate) const USAGE: u8 = 64;
-    /// Something that is needed is not there, or does not work.
+    /// A needed file or service is missing, or does not work.
     pub(crate) const UNAVAILABLE: u8 = 69;
 }
 
@@ -55,7 +46,7 @@ fn main() -> ExitCode {
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too, and are no error.
+            // Help and version come as an error too.
             let code = if error.use_stderr() { exit::USAGE } else { 0 };
             let _ = error.print();
             return code.into();
@@ -74,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    // How the service's log is written is in its configuration.
+    // `serve` sets its log up from its configuration.
     if !matches!(cli.command, Command::Serve(_)) {
         telemetry::log_for_people()?;
     }
@@ -91,28 +82,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Packs(command) => packs::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),
-        Command::Config(command) => config::run(&command, &cli.place),
+        Command::Config(command) => config::show::run(&command, &cli.place),
     }
-}
-
-/// What a command answers.
-fn print(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
-}
-
-/// The same as JSON, for people to read too.
-fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    print(&serde_json::to_string_pretty(value)?)
-}
-
-/// A line for the person at the terminal; what a command answers goes to standard output instead.
-#[expect(clippy::print_stderr, reason = "this is where the program speaks to its user")]
-fn tell(line: &str) {
-    eprintln!("{line}");
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

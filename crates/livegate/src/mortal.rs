@@ -1,12 +1,12 @@
-//! A worker that can be killed by a picture, in builds for tests alone: what comes after must be seen with the real
-//! program (tests/program/replicas.rs).
+//! A worker that one picture kills, in debug builds only: tests/program/replicas.rs observes what
+//! the program does next.
 
 use liveness::{Check, CheckError, Pipeline, ProofError, Report, Terms};
 
-/// No picture begins so.
+/// The bytes that kill the worker. No picture begins with them.
 const PANIC: &[u8] = b"\0livegate: panic";
 
-/// A pipeline that panics when it is told to.
+/// A pipeline that panics over [`PANIC`].
 pub(crate) struct Mortal(pub Pipeline);
 
 impl Check for Mortal {

@@ -1,6 +1,7 @@
-//! `livegate serve`: load, listen, answer, stop.
+//! `livegate serve`: loads the models, listens, serves, shuts down.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,35 +9,60 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, StoreError};
 use anyhow::Context;
+use clap::Args;
+use engine::config::{Config, Flag, Layers, exposed_secrets, help};
+use engine::flags::EngineFlags;
+use engine::signals::Signals;
+use engine::terminal::print;
+use engine::{Engine, Place, UsageError, core_files, install};
 use ingress::{Ingress, Metrics, Version, Workers};
 use liveness::Device;
 use model_pack::Home;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-use crate::cli::{Place, Serve};
-use crate::config::{Config, Layers, exposed_secrets};
-use crate::engine::Engine;
+use crate::commit::commit;
 use crate::host::Host;
-use crate::keys::Unusable;
-use crate::signals::Signals;
-use crate::{core_files, setup, telemetry};
+use crate::telemetry;
 
-/// Credentials made for one run.
-struct Demo {
-    app_id: String,
-    app_key: Key,
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// The key `listen`.
+    #[arg(long, value_name = "ADDR:PORT", help = help("listen"))]
+    pub listen: Option<SocketAddr>,
+    /// The key `workers`.
+    #[arg(long, value_name = "N", help = help("workers"))]
+    pub workers: Option<NonZeroUsize>,
+    /// Make credentials for this run, keep accounts in memory, and print a request to paste. The
+    /// key is a random one, or that of the variable `LIVEGATE_DEMO_APP_KEY`.
+    #[arg(long)]
+    pub demo: bool,
+    /// The demo's app id.
+    #[arg(long, env = "LIVEGATE_DEMO_APP_ID", default_value = "demo", value_name = "ID")]
+    pub demo_app_id: String,
+    /// End when the process that started this one ends, however it does (Linux): for `bench`.
+    #[arg(long, hide = true)]
+    pub end_with_parent: bool,
+    #[command(flatten)]
+    pub engine: EngineFlags,
 }
+
+/// The app id and the key of one run.
+type Demo<'a> = (&'a str, Key);
 
 pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     #[cfg(target_os = "linux")]
     if command.end_with_parent {
         use rustix::process::{Signal, set_parent_process_death_signal};
         set_parent_process_death_signal(Some(Signal::TERM))?;
-        // The parent closes it once it has opened what only root may open after the next line.
+        // The parent closes standard input once it has opened this process's `/proc` files, which
+        // only root may open after `core_files::refuse`.
         std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     }
-    let home = setup::home(place)?;
-    let layers = Layers::load(&command.engine.settings, &command.flags())?;
+    let home = place.home()?;
+    let layers = command.engine.model.layers([
+        Flag::new("listen", command.listen.as_ref()),
+        Flag::new("workers", command.workers.as_ref()),
+    ])?;
     let mut config = layers.config()?;
     let telemetry = telemetry::start(&config.telemetry)?;
     core_files::refuse();
@@ -46,11 +72,10 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         Signals::listen(std::io::stdin().is_terminal()).context("signals cannot be listened to")?
     };
     let demo = command.demo.then(|| demo(command)).transpose()?;
-    // Whoever starts a demo wants to see something.
     config.ingress.console |= demo.is_some();
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
-    setup::ensure(&home, place, config.device, config.pack.as_deref(), demo.is_some(), sources)?;
+    install::ensure(place, &home, &config, demo.is_some(), sources)?;
     let engine = Arc::new(Engine::load(place, &home, &config)?);
     let host = Host::own();
     let workers = sized(&mut config, &host, engine.device());
@@ -63,7 +88,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     config.ingress.max_connections = connections(config.ingress.max_connections);
     let shared = Arc::clone(&engine);
     let pool = Workers::start(workers, config.ingress.max_in_flight, move || {
-        step_back();
+        lower_priority();
         let pipeline = shared.pipeline();
         #[cfg(debug_assertions)]
         let pipeline = pipeline.map(crate::mortal::Mortal);
@@ -79,7 +104,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         max_bytes_in_flight = config.ingress.max_bytes_in_flight,
         "sized"
     );
-    let version = engine.version();
+    let version = engine.version(commit());
     tracing::info!(
         pack = version.pack.name,
         pack.digest = %version.pack.digest,
@@ -89,7 +114,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         onnxruntime = version.onnxruntime,
         "ready"
     );
-    let answered = runtime.block_on(answer(
+    let served = runtime.block_on(listen_and_serve(
         config,
         pool,
         Arc::clone(&accounts),
@@ -98,32 +123,31 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         demo,
         &home,
     ));
-    // Requests that are still held are given up with the runtime; then all that was answered is counted.
+    // The runtime drops requests that are still held. After it, every answered one is counted.
     drop(runtime);
     accounts.close();
     telemetry.finish();
-    answered?;
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has this thread, a worker's, wait for those that read requests and refuse them: at four times what two cores could
-/// do, that took the 99th percentile of refusals from 6.1 to 4.7 ms, and nothing from the answers.
-fn step_back() {
-    /// Of 0 to 19; a thread of 4 gets two fifths of what one of 0 gets where both want to run.
+/// Lowers this worker thread's priority, so that refusals are sent first (docs/DECISIONS.md).
+fn lower_priority() {
+    /// The nice value, 0 to 19. At 4, a busy thread gets two fifths of the time of one at 0.
     #[cfg(target_os = "linux")]
     const NICE: i32 = 4;
-    // On Linux it is the thread's alone. A sandbox may forbid it; then it works all the same.
+    // On Linux the value is the thread's own. A sandbox may forbid the call.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!(%error, "the worker keeps its priority");
     }
 }
 
-/// How many connections can be held, with as many open files as may be, and some left for everything else.
+/// The number of connections that the limit of open files allows, after raising that limit.
 #[cfg(unix)]
 fn connections(wanted: usize) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    /// The admin listener's connections, the store, certificates, and what libraries open.
+    /// Open files beside connections: the admin listener, the store, certificates, libraries.
     const OTHERS: u64 = 192;
     let needed = wanted as u64 + OTHERS;
     let limit = getrlimit(Resource::Nofile);
@@ -141,13 +165,13 @@ fn connections(wanted: usize) -> usize {
     possible.min(wanted)
 }
 
-/// There is no such limit elsewhere.
+/// Other systems have no such limit.
 #[cfg(not(unix))]
 fn connections(wanted: usize) -> usize {
     wanted
 }
 
-/// How many workers there are, with what is held at most filled in: as configured, or as this host allows.
+/// The number of workers, configured or as this host allows. Fills in `max_bytes_in_flight`.
 pub(crate) fn sized(config: &mut Config, host: &Host, device: Device) -> usize {
     let max_body_bytes = config.ingress.max_body_bytes;
     let bytes_in_flight = config.ingress.max_bytes_in_flight;
@@ -158,22 +182,22 @@ pub(crate) fn sized(config: &mut Config, host: &Host, device: Device) -> usize {
     workers.unwrap_or_else(|| host.workers(per_core, bytes_in_flight as u64))
 }
 
-/// The demo's credentials: from the environment, where only this user can read them, or random.
-fn demo(command: &Serve) -> anyhow::Result<Demo> {
+/// The demo's credentials: the key from the environment, which only this user can read, or random.
+fn demo(command: &Serve) -> anyhow::Result<Demo<'_>> {
     let given = std::env::var_os("LIVEGATE_DEMO_APP_KEY").filter(|key| !key.is_empty());
     let app_key = match given {
         None => Key::generate(),
         Some(key) => Key::take_over(&key.to_string_lossy())
-            .map_err(|error| Unusable(format!("LIVEGATE_DEMO_APP_KEY: {error}")))?,
+            .map_err(|error| UsageError(format!("LIVEGATE_DEMO_APP_KEY: {error}")))?,
     };
-    Ok(Demo { app_id: command.demo_app_id.clone(), app_key })
+    Ok((&command.demo_app_id, app_key))
 }
 
-/// Opens the accounts, and says what an operator should know about them. A demo has its own, in memory.
+/// Opens the accounts, and logs warnings about them. A demo has its own accounts, in memory.
 fn start_accounts(
     config: &Config,
     layers: &Layers,
-    demo: Option<&Demo>,
+    demo: Option<&Demo<'_>>,
     home: &Home,
 ) -> anyhow::Result<Arc<Accounts>> {
     let place = config.accounts_in(home);
@@ -182,76 +206,72 @@ fn start_accounts(
     for warning in exposed_secrets(layers, &place).into_iter().chain(store.warnings()) {
         tracing::warn!("{warning}");
     }
-    if let Some(Demo { app_id, app_key }) = demo {
+    if let Some((app_id, app_key)) = demo {
         let app = App::new(app_id, "demo", Limits::default(), app_key);
         store.create(&app.map_err(StoreError::from)?)?;
     }
     if store.apps()?.is_empty() {
-        tracing::warn!("nobody may call yet: add an app with `livegate keys create`");
+        tracing::warn!("no app may call yet: add one with `livegate keys create`");
     }
     let deadline = Duration::from_millis(config.ingress.deadline_ms);
     Ok(Arc::new(Accounts::start(store, place.when_unavailable, deadline)?))
 }
 
-async fn answer(
+async fn listen_and_serve(
     config: Config,
     workers: Workers,
     accounts: Arc<Accounts>,
     version: Version,
     signals: Signals,
-    demo: Option<Demo>,
+    demo: Option<Demo<'_>>,
     home: &Home,
 ) -> anyhow::Result<()> {
     let is_tls = config.ingress.tls.certificate.is_some();
     let is_admin_tls = config.admin.tls.certificate.is_some();
     let scheme = |is_tls| if is_tls { "https" } else { "http" };
     let ingress = Ingress::bind(config.listen, config.ingress, &config.admin).await?;
-    // From here on, and so before anybody is told that it listens, a signal means a clean end.
-    let signals = signals.go_by();
+    // From here on a signal means a graceful shutdown. Callers hear of the address only after this.
+    let signals = signals.receive();
     let address = format!("{}://{}", scheme(is_tls), ingress.local_address()?);
-    let admin = ingress.admin_address()?;
-    let admin = admin.map(|address| format!("{}://{address}", scheme(is_admin_tls)));
-    announce(&address, admin.as_deref(), demo.as_ref(), home)
-        .context("standard output is closed")?;
+    let mut lines = vec![format!("listening on {address}")];
+    lines.extend(ingress.admin_address()?.map(|address| {
+        let scheme = scheme(is_admin_tls);
+        format!("health, metrics and the operator's page on {scheme}://{address}")
+    }));
+    if let Some(demo) = demo {
+        lines.extend(invitation(&address, demo, home));
+    }
+    print(&lines.join("\n"))?;
     let metrics = Arc::new(Metrics::new(&version, config.admin.app_ids));
     ingress.serve(workers, accounts, metrics, version, signals).await;
     Ok(())
 }
 
-fn announce(
-    address: &str,
-    admin: Option<&str>,
-    demo: Option<&Demo>,
-    home: &Home,
-) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on {address}")?;
-    if let Some(admin) = admin {
-        writeln!(out, "health, metrics and the operator's page on {admin}")?;
-    }
-    if let Some(Demo { app_id, app_key }) = demo {
-        writeln!(out, "credentials for this run: app_id {app_id}, app_key {}", app_key.reveal())?;
-        // What follows the # is the browser's alone: it is in no request, and so in no log.
-        let (id, key) = (percent_encoded(app_id), percent_encoded(app_key.reveal()));
-        writeln!(out, "look at it: {address}/console#app_id={id}&app_key={key}")?;
-        if let Some(portrait) = home.sample_portrait() {
-            let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-            writeln!(
-                out,
-                "try it:\n  curl -X POST {address}/v0.2/liveness-verification \\\n    \
-                 -H {} -H {} \\\n    -F {} -F threshold=0.5",
-                quote(&format!("app_id: {app_id}")),
-                quote(&format!("app_key: {}", app_key.reveal())),
-                quote(&format!("selfie=@{}", portrait.display())),
-            )?;
-        }
-    }
-    out.flush()
+/// The credentials of a demo, and a request to paste.
+fn invitation(address: &str, (app_id, app_key): Demo<'_>, home: &Home) -> Vec<String> {
+    let app_key = app_key.reveal();
+    // The browser sends no part behind the # in a request, so the key is in no log.
+    let (id, key) = (percent_encoded(app_id), percent_encoded(app_key));
+    let mut lines = vec![
+        format!("credentials for this run: app_id {app_id}, app_key {app_key}"),
+        format!("look at it: {address}/console#app_id={id}&app_key={key}"),
+    ];
+    lines.extend(home.sample_portrait().map(|portrait| {
+        let quote = |text: String| format!("'{}'", text.replace('\'', r"'\''"));
+        format!(
+            "try it:\n  curl -X POST {address}/v0.2/liveness-verification \\\n    \
+             -H {} -H {} \\\n    -F {} -F threshold=0.5",
+            quote(format!("app_id: {app_id}")),
+            quote(format!("app_key: {app_key}")),
+            quote(format!("selfie=@{}", portrait.display())),
+        )
+    }));
+    lines
 }
 
 /// `text` as a value of a query or a fragment.
 fn percent_encoded(text: &str) -> PercentEncode<'_> {
-    /// All but what RFC 3986 leaves as it is.
+    /// All characters but the unreserved ones of RFC 3986.
     const RESERVED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, RESERVED)

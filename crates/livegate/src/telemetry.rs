@@ -1,10 +1,11 @@
-//! What the program tells of its work: lines of a log, and traces.
+//! The log and the traces.
 
 mod traces;
 
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
+use engine::config::{self, LogFormat};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
@@ -15,48 +16,46 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-use crate::config::{self, LogFormat};
-
-/// Longest time that traces which were not delivered yet are waited for at the end.
+/// Longest wait for the delivery of the last traces.
 const MAX_FLUSH: Duration = Duration::from_secs(3);
 
-/// Our crates, as the targets of their events begin.
-const OURS: [&str; 10] = [
+/// Our crates, by the first part of their events' targets.
+const OURS: [&str; 12] = [
     "accounts",
     "anti_spoof",
+    "engine",
     "evaluation",
     "face_detector",
     "frame",
     "ingress",
+    "laboratory",
     "livegate",
     "liveness",
     "model_pack",
     "onnx",
 ];
 
-/// `LIVEGATE_LOG` makes no sense.
+/// `LIVEGATE_LOG` is no filter.
 #[derive(Debug, thiserror::Error)]
 #[error("LIVEGATE_LOG is not a filter: {0}")]
 pub(crate) struct InvalidFilter(#[from] ParseError);
 
-/// Traces under way, until the program ends.
-#[must_use = "what is not delivered yet is lost without `finish`"]
-pub(crate) struct Telemetry {
-    provider: Option<SdkTracerProvider>,
-}
+/// The exporter of traces, until the program ends.
+#[must_use = "undelivered traces are lost without `finish`"]
+pub(crate) struct Telemetry(Option<SdkTracerProvider>);
 
-/// Begins the log of a command that people run: warnings, as text.
+/// Starts the log of a command other than `serve`: warnings, as text.
 pub(crate) fn log_for_people() -> Result<(), InvalidFilter> {
     let log = log(LogFormat::Text, filter("warn")?, stderr);
     tracing_subscriber::registry().with(log).init();
     Ok(())
 }
 
-/// Begins the log of the service, and its traces where they are to go anywhere. Without an endpoint there is
-/// neither an exporter nor a thread for it.
+/// Starts the log of the service, and with an endpoint its traces. Without one there is neither an
+/// exporter nor its thread.
 ///
 /// # Errors
-/// When `LIVEGATE_LOG` makes no sense ([`InvalidFilter`]) or the endpoint cannot be used.
+/// When `LIVEGATE_LOG` is no filter ([`InvalidFilter`]), or the endpoint cannot be used.
 pub(crate) fn start(settings: &config::Telemetry) -> anyhow::Result<Telemetry> {
     let log = log(settings.log_format, filter("info")?, stderr);
     let provider = settings.otlp_endpoint.as_deref();
@@ -67,21 +66,20 @@ pub(crate) fn start(settings: &config::Telemetry) -> anyhow::Result<Telemetry> {
     if provider.is_some() {
         traces::take_over_context();
     }
-    Ok(Telemetry { provider })
+    Ok(Telemetry(provider))
 }
 
 impl Telemetry {
-    /// Delivers what is held, for as long as that may take.
+    /// Delivers the remaining traces, for at most [`MAX_FLUSH`].
     pub(crate) fn finish(self) {
-        if let Some(Err(error)) =
-            self.provider.map(|provider| provider.shutdown_with_timeout(MAX_FLUSH))
-        {
+        let shut_down = self.0.map(|provider| provider.shutdown_with_timeout(MAX_FLUSH));
+        if let Some(Err(error)) = shut_down {
             tracing::warn!(%error, "the last traces are lost");
         }
     }
 }
 
-/// What `LIVEGATE_LOG` lets through, or `default_level`.
+/// The filter of `LIVEGATE_LOG`, or `default_level`.
 fn filter(default_level: &str) -> Result<EnvFilter, InvalidFilter> {
     match std::env::var_os("LIVEGATE_LOG").filter(|value| !value.is_empty()) {
         None => Ok(EnvFilter::new(format!("{default_level},ort=warn"))),
@@ -89,7 +87,7 @@ fn filter(default_level: &str) -> Result<EnvFilter, InvalidFilter> {
     }
 }
 
-/// Lines to `writer`; the colours are standard error's.
+/// The layer that writes lines to `writer`, in colour if standard error is a terminal.
 fn log<W>(format: LogFormat, filter: EnvFilter, writer: W) -> impl Layer<Registry>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -107,14 +105,13 @@ where
     )
 }
 
-/// What libraries say below `info` is never logged, whatever the filter lets through. Those of HTTP see headers and
-/// bodies, and keys are headers: the versions here print none, and nothing holds the next ones to that. Nor
-/// are spans logged, which are for traces.
+/// Drops spans, and events of libraries below `info`, even if the filter lets them through: HTTP
+/// libraries see headers and bodies, and keys are headers.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && (*metadata.level() <= Level::INFO || is_of(metadata, &OURS))
 }
 
-/// The spans of requests and their steps, to whoever collects traces.
+/// The layer that exports the spans of requests and their steps.
 fn traces<S: Subscriber + for<'a> LookupSpan<'a>>(provider: &SdkTracerProvider) -> impl Layer<S> {
     let is_step =
         |metadata: &Metadata<'_>| metadata.is_span() && is_of(metadata, &["ingress", "liveness"]);
@@ -141,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_filter_brings_what_libraries_say_below_info_or_spans_into_the_log() {
+    fn no_filter_logs_spans_or_events_of_libraries_below_info() {
         for format in [LogFormat::Text, LogFormat::Json] {
             let mut file = tempfile::tempfile().unwrap();
             let writer = Arc::new(file.try_clone().unwrap());
@@ -167,14 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn our_crates_are_those_that_there_are() {
-        let mut there_are: Vec<String> =
-            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap().replace('-', "_"))
-                .filter(|name| name != "testbed")
-                .collect();
-        there_are.sort();
-        assert_eq!(there_are, OURS);
+    fn every_crate_of_ours_is_listed() {
+        let mut crates: Vec<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap().replace('-', "_"))
+            .filter(|name| name != "testbed")
+            .collect();
+        crates.sort();
+        assert_eq!(crates, OURS);
     }
 }

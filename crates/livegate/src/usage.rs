@@ -1,13 +1,37 @@
-//! `livegate usage`: what apps used, by day.
+//! `livegate usage`: the requests of each app, by day.
 
 use std::process::ExitCode;
 
 use anyhow::Context;
-use time::OffsetDateTime;
+use clap::Args;
+use engine::terminal::{print, print_json, table};
+use engine::{Place, refuse};
+use time::{Date, OffsetDateTime};
 
-use crate::cli::{Place, Usage};
-use crate::keys::{self, Unusable};
-use crate::{print, print_json};
+use crate::keys::{self, Common};
+
+#[derive(Args)]
+pub(crate) struct Usage {
+    /// Only this app.
+    #[arg(long, value_name = "ID")]
+    pub app: Option<String>,
+    /// From this day on, as in 2026-11-23 [default: the first of this month].
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub from: Option<Date>,
+    /// To this day, which is included [default: today].
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub to: Option<Date>,
+    /// Print CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+fn day(text: &str) -> Result<Date, &'static str> {
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    Date::parse(text, format).map_err(|_| "a day is YEAR-MONTH-DAY")
+}
 
 pub(crate) fn run(command: &Usage, place: &Place) -> anyhow::Result<ExitCode> {
     let today = OffsetDateTime::now_utc().date();
@@ -15,29 +39,25 @@ pub(crate) fn run(command: &Usage, place: &Place) -> anyhow::Result<ExitCode> {
     let first = to.replace_day(1).context("a month has a first day")?;
     let from = command.from.unwrap_or(first);
     if from > to {
-        return Err(Unusable(format!("--from {from} is after --to {to}")).into());
+        refuse!("--from {from} is after --to {to}");
     }
     let mut usage = keys::open(&command.common, place)?.usage(from, to)?;
     usage.retain(|usage| command.app.as_ref().is_none_or(|app| *app == usage.app_id));
+    let mut rows =
+        usage.iter().map(|it| [it.day.to_string(), it.app_id.clone(), it.requests.to_string()]);
     if command.common.json {
         print_json(&usage)?;
     } else if command.csv {
         let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
         writer.write_record(["day", "app_id", "requests"])?;
-        for usage in &usage {
-            let day = usage.day.to_string();
-            writer.write_record([&day, &usage.app_id, &usage.requests.to_string()])?;
-        }
+        rows.try_for_each(|row| writer.write_record(row))?;
         writer.flush()?;
     } else {
-        let mut table = keys::table(["day", "app_id", "requests"]);
-        for usage in &usage {
-            let (day, requests) = (usage.day.to_string(), usage.requests.to_string());
-            table.add_row([day.as_str(), &usage.app_id, &requests]);
-        }
+        let mut printed = table("day  app_id  requests");
+        printed.add_rows(rows);
         let total: u64 = usage.iter().map(|usage| usage.requests).sum();
-        table.add_row(["total", "", &total.to_string()]);
-        print(&table.trim_fmt())?;
+        printed.add_row(["total", "", &total.to_string()]);
+        print(&printed.trim_fmt())?;
     }
     Ok(ExitCode::SUCCESS)
 }

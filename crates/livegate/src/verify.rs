@@ -1,48 +1,57 @@
-//! `livegate verify`: the pipeline without HTTP.
+//! `livegate verify`: checks picture files without HTTP.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use ingress::{Problem, ReportFields, Version};
-use liveness::{CheckError, Face, ModelProviders, Pipeline, Reason, Report, Terms, Turn, Verdict};
+use clap::Args;
+use engine::flags::{EngineFlags, ScoreBar};
+use engine::picture_file::{self, Unverified};
+use engine::{Engine, Place, core_files, install};
+use ingress::{ReportFields, Version};
+use liveness::{Face, JudgedFace, ModelProviders, Pipeline, Report, Terms, Turn, Verdict};
 use serde::Serialize;
 
 use crate::annotate::annotate;
-use crate::cli::{Place, Verify};
-use crate::config::Layers;
-use crate::engine::Engine;
-use crate::{core_files, setup};
+use crate::commit::commit;
 
-/// Some pictures are not live.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// Pictures to check.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// Write each picture with its boxes and score drawn into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub annotate: Option<PathBuf>,
+    #[command(flatten)]
+    pub bar: ScoreBar,
+    /// Take no shortcut: decode in full, and look for faces as the reference does, once, at its
+    /// size and with the picture as it came.
+    #[arg(long)]
+    pub exact: bool,
+    #[command(flatten)]
+    pub engine: EngineFlags,
+}
+
+/// The exit code if a picture is not live.
 const SOME_NOT_LIVE: u8 = 1;
-/// Some could not be assessed or read.
+/// The exit code if a picture could not be assessed or read.
 const SOME_NOT_ASSESSED: u8 = 2;
 
 pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     core_files::refuse();
-    let home = setup::home(place)?;
-    let config = Layers::load(&command.engine.settings, &command.engine.flags())?.config()?;
-    setup::ensure(
-        &home,
-        place,
-        config.device,
-        config.pack.as_deref(),
-        false,
-        &command.engine.sources,
-    )?;
+    let home = place.home()?;
+    let config = command.engine.model.layers([])?.config()?;
+    install::ensure(place, &home, &config, false, &command.engine.sources)?;
     let engine = Engine::load(place, &home, &config)?;
     let mut pipeline = engine.pipeline()?;
-    let version = engine.version();
-    let terms = Terms {
-        bar: command.bar.bar().unwrap_or(config.ingress.bar()),
-        min_picture_side_px: config.ingress.min_picture_side_px,
-        exact: command.exact,
-        every_face: false,
-    };
+    let version = engine.version(commit());
+    let terms = engine.terms(command.bar.bar(), command.exact);
     pipeline.threshold(terms.bar)?;
     if let Some(directory) = &command.annotate {
         std::fs::create_dir_all(directory)
@@ -58,10 +67,10 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
             text_line(file, &outcome)
         };
         writeln!(std::io::stdout(), "{line}").context("standard output is closed")?;
-        exit = exit.max(match &outcome {
-            Ok((_, Report { verdict: Verdict::Live, .. })) => 0,
-            Ok((_, Report { verdict: Verdict::Spoof, .. })) => SOME_NOT_LIVE,
-            Ok((_, Report { verdict: Verdict::NotAssessed, .. })) | Err(_) => SOME_NOT_ASSESSED,
+        exit = exit.max(match outcome.as_ref().map(|(_, report)| report.judgement.verdict) {
+            Ok(Verdict::Live) => 0,
+            Ok(Verdict::Spoof) => SOME_NOT_LIVE,
+            Ok(Verdict::NotAssessed) | Err(_) => SOME_NOT_ASSESSED,
         });
         if let (Some(directory), Ok((bytes, report))) = (&command.annotate, &outcome) {
             let path = directory.join(free_name(file, &mut names));
@@ -73,55 +82,22 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
     Ok(exit.into())
 }
 
-/// Why a file has no report, as the service would call it.
-pub(crate) struct Unverified {
-    pub code: &'static str,
-    pub message: String,
-}
-
-/// What the service has no code for: it is sent bytes.
-pub(crate) const UNREADABLE_FILE: &str = "unreadable_file";
-
-/// The bytes of `file`, if there are not too many.
-pub(crate) fn read(file: &Path, max_bytes: usize) -> Result<Vec<u8>, Unverified> {
-    let mut bytes = Vec::new();
-    let opened = File::open(file);
-    let read = opened.and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(read) if read <= max_bytes => Ok(bytes),
-        Ok(_) => {
-            let problem = Problem::BodyTooLarge { limit_bytes: max_bytes };
-            let message = format!("the file is larger than {max_bytes} bytes, the limit of bodies");
-            Err(Unverified { code: problem.code(), message })
-        }
-        Err(error) => {
-            let message = format!("the file cannot be read: {error}");
-            Err(Unverified { code: UNREADABLE_FILE, message })
-        }
-    }
-}
-
-/// The report on a file, or what is wrong with the file. What is wrong with us is an error of its own.
+/// The report on a file, or the problem with it. A fault of a model is an error of the program.
 fn check(
     pipeline: &mut Pipeline,
     file: &Path,
     terms: &Terms,
     max_bytes: usize,
 ) -> anyhow::Result<Result<(Vec<u8>, Report), Unverified>> {
-    let bytes = match read(file, max_bytes) {
+    let bytes = match picture_file::read(file, max_bytes) {
         Ok(bytes) => bytes,
-        Err(why) => return Ok(Err(why)),
+        Err(problem) => return Ok(Err(problem)),
     };
     match pipeline.check(&bytes, terms) {
         Ok(report) => Ok(Ok((bytes, report))),
-        Err(error @ (CheckError::Detect(_) | CheckError::Score(_))) => {
-            let file = file.display();
-            Err(anyhow::Error::new(error).context(format!("{file} was not checked")))
-        }
-        Err(error) => {
-            let problem = Problem::from(error);
-            Ok(Err(Unverified { code: problem.code(), message: problem.story() }))
-        }
+        Err(error) => picture_file::fault_of_picture(error)
+            .map(Err)
+            .with_context(|| format!("{} was not checked", file.display())),
     }
 }
 
@@ -140,7 +116,7 @@ fn text_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
         Ok(checked) => checked,
         Err(Unverified { message, .. }) => return format!("{file}: unreadable: {message}"),
     };
-    let mut facts = match (report.verdict, report.score) {
+    let mut facts = match (report.judgement.verdict, report.judgement.score()) {
         (Verdict::NotAssessed, _) | (_, None) => vec!["not assessed".to_owned()],
         (verdict, Some(score)) => {
             let verdict = if verdict == Verdict::Live { "live" } else { "spoof" };
@@ -148,14 +124,12 @@ fn text_line(file: &Path, outcome: &Result<(Vec<u8>, Report), Unverified>) -> St
             vec![format!("{verdict}, score {score:.4} (threshold {threshold})")]
         }
     };
-    facts.extend(report.reasons.iter().map(|reason| {
-        let Reason { code, hint, .. } = reason;
-        format!("{}: {hint}", code.as_str())
-    }));
+    let reasons = report.judgement.reasons.iter();
+    facts.extend(reasons.map(|reason| format!("{}: {}", reason.code.as_str(), reason.hint)));
     if report.turn != Turn::None {
         facts.push(format!("turned by {} degrees", report.turn.degrees()));
     }
-    if let Some(Face { rect, .. }) = report.faces.first() {
+    if let Some(JudgedFace { face: Face { rect, .. }, .. }) = report.faces.first() {
         facts.push(format!(
             "face {:.0}x{:.0} px at {:.0},{:.0}",
             rect.delta.x, rect.delta.y, rect.top_left.x, rect.top_left.y
@@ -187,26 +161,18 @@ fn json_line(
     #[derive(Serialize)]
     struct Failed<'a> {
         file: String,
-        error: Detail<'a>,
-    }
-    #[derive(Serialize)]
-    struct Detail<'a> {
-        code: &'static str,
-        message: &'a str,
+        error: &'a Unverified,
     }
 
     let file = file.display().to_string();
     let line = match outcome {
         Ok((_, report)) => {
-            let report = ReportFields::of(report);
-            let (ran_on, ran_on_not_known) =
-                (&*version.models, version.models_not_known.as_deref());
+            let Version { models: ran_on, models_not_known, .. } = version;
+            let (report, ran_on_not_known) =
+                (ReportFields::of(report), models_not_known.as_deref());
             serde_json::to_string(&Checked { file, report, ran_on, ran_on_not_known })
         }
-        Err(Unverified { code, message }) => {
-            let error = Detail { code, message };
-            serde_json::to_string(&Failed { file, error })
-        }
+        Err(error) => serde_json::to_string(&Failed { file, error }),
     };
     line.expect("reports hold strings and finite numbers only")
 }

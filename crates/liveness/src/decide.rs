@@ -1,39 +1,37 @@
-//! The one place where a threshold acts.
+//! The decision: the only code that compares a score to a threshold.
 
 use anti_spoof::Score;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
-/// What is said of a selfie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+/// The decision on a selfie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Verdict {
     /// A living person: the score reaches the threshold.
     Live,
-    /// A presentation attack: it does not.
+    /// A presentation attack: the score is below the threshold.
     Spoof,
-    /// The picture could not be judged fairly; the reasons say why.
+    /// Not scored; the reasons tell why.
     NotAssessed,
 }
 
 impl Verdict {
-    /// As `/v1` writes it.
+    /// The verdict as JSON has it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Spoof => "spoof",
-            Self::NotAssessed => "not_assessed",
-        }
+        self.into()
     }
 }
 
-/// The score from which on a selfie is live: a number from 0 to 1.
+/// The least score of a live selfie, from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Threshold(Score);
 
-/// A text or number is no threshold.
+/// The value is not a number from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a threshold is a number from 0 to 1")]
 pub struct ThresholdError;
@@ -47,7 +45,7 @@ impl Threshold {
 }
 
 impl Default for Threshold {
-    /// One half, which calibration makes the pack's measured operating point.
+    /// One half: calibration puts the equal error rate there.
     fn default() -> Self {
         Self(Score::new(0.5).expect("one half is from 0 to 1"))
     }
@@ -70,13 +68,13 @@ impl From<Threshold> for f64 {
 impl std::str::FromStr for Threshold {
     type Err = ThresholdError;
 
-    /// Reads a decimal number; white space around it does not matter.
+    /// Reads a decimal number, with or without white space around it.
     fn from_str(text: &str) -> Result<Self, ThresholdError> {
         text.trim().parse::<f64>().map_err(|_| ThresholdError)?.try_into()
     }
 }
 
-/// Live from the threshold on, spoof below it, not assessed without a score.
+/// Live at or above the threshold, spoof below it, not assessed without a score.
 #[tracing::instrument(skip_all)]
 pub(crate) fn decide(score: Option<Score>, threshold: Threshold) -> Verdict {
     match score {

@@ -1,56 +1,49 @@
-//! Why a pack misses its golden vectors: whether one of the usual slips in `pack.toml` explains it.
+//! Searches for the fault in `pack.toml` that explains a missed golden vector.
 //!
-//! The model is loaded again with one thing of its description changed at a time, and asked again. That
-//! takes some tenths of a second, once, in a pack that does not serve anyway.
+//! The search loads the model again with one setting changed at a time. It takes some tenths of a
+//! second, for a pack that does not serve anyway.
 
 use anti_spoof::{Activation, Classifier, Crop};
 use face_detector::{Detector, Fit};
 use frame::{Channels, Filter, TensorSpec};
 use model_pack::{Pack, inline_toml};
 use onnx::{Device, Runtime};
+use serde::Serialize;
 
-use crate::pipeline::finders_device;
-use crate::self_test::{GoldenError, MAX_LOG_ODDS_ERROR, faces_agree, log_odds_error};
+use crate::golden_error::{Diagnosis, GoldenError, Mismatch};
+use crate::models::finders_device;
+use crate::self_test::{MAX_LOG_ODDS_ERROR, faces_agree, log_odds_error};
 
-/// What explains that a golden vector is missed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Diagnosis {
-    /// With another setting, the recorded answer comes.
-    Setting {
-        /// What is wrong in `pack.toml`.
-        fault: &'static str,
-        /// What it would have to be, as `pack.toml` has it.
-        setting: String,
-    },
-    /// None of the usual slips explains it.
-    Unexplained,
-}
-
-impl std::fmt::Display for Diagnosis {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Setting { fault, setting } => {
-                write!(f, "it gives the recorded answer with `{setting}`: {fault} in pack.toml is wrong")
-            }
-            Self::Unexplained => f.write_str(
-                "no usual colour order, pixel scale, input size, crop, resizing, class, activation or \
-                 confidence explains it: the model is another one, or more than one setting is wrong, or \
-                 the vectors were recorded with other code",
-            ),
-        }
-    }
-}
-
-/// A description with one thing changed.
+/// A description with one setting changed.
 struct Variation<S> {
     fault: &'static str,
     setting: String,
     spec: S,
 }
 
-/// Which of `variations` comes nearest to what was recorded, of those that meet it: more than one may, by
-/// chance. `error` is none for one that does not, or fails.
+/// A variation of `spec` for each of `values` that is not the stated one of `field`.
+fn vary<S: Clone, V: PartialEq + Serialize>(
+    spec: &S,
+    fault: &'static str,
+    key: &str,
+    values: impl IntoIterator<Item = V>,
+    field: impl Fn(&mut S) -> &mut V,
+) -> Vec<Variation<S>> {
+    let vary = |value: V| {
+        let mut spec = spec.clone();
+        let stated = field(&mut spec);
+        if *stated == value {
+            return None;
+        }
+        let setting = format!("{key} = {}", inline_toml(&value));
+        *stated = value;
+        Some(Variation { fault, setting, spec })
+    };
+    values.into_iter().filter_map(vary).collect()
+}
+
+/// The variation with the least error. `error` is none where a golden vector is missed, or a model
+/// fails. Several variations may meet the vectors by chance.
 fn nearest<S>(variations: Vec<Variation<S>>, error: impl Fn(&S) -> Option<f64>) -> Diagnosis {
     let meeting = variations.into_iter().filter_map(|it| Some((error(&it.spec)?, it)));
     let nearest = meeting.min_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -59,32 +52,26 @@ fn nearest<S>(variations: Vec<Variation<S>>, error: impl Fn(&S) -> Option<f64>) 
     })
 }
 
-/// `error`, with what explains it where that can be found.
+/// Searches for the fault in `pack.toml` that explains `error`, and adds it.
 pub(crate) fn explain(
     error: GoldenError,
     runtime: &Runtime,
     pack: &Pack,
     device: Device,
 ) -> GoldenError {
-    match error {
-        GoldenError::Faces { expected, found, .. } => {
-            let diagnosis = detector(runtime, pack, device);
-            GoldenError::Faces { expected, found, diagnosis }
+    let GoldenError::Missed { mismatch, .. } = error else {
+        return error;
+    };
+    let diagnosis = match &mismatch {
+        Mismatch::Faces { .. } | Mismatch::FaceLandmarks { .. } => {
+            Some(detector(runtime, pack, device))
         }
-        GoldenError::FaceLandmarks { expected, found, .. } => {
-            let diagnosis = detector(runtime, pack, device);
-            GoldenError::FaceLandmarks { expected, found, diagnosis }
+        Mismatch::NoProbability { scorer, .. } | Mismatch::LogOdds { scorer, .. } => {
+            Some(classifier(runtime, pack, device, scorer))
         }
-        GoldenError::NoProbability { scorer, found, .. } => {
-            let diagnosis = classifier(runtime, pack, device, &scorer);
-            GoldenError::NoProbability { scorer, found, diagnosis }
-        }
-        GoldenError::LogOdds { scorer, expected, found, .. } => {
-            let diagnosis = classifier(runtime, pack, device, &scorer);
-            GoldenError::LogOdds { scorer, expected, found, diagnosis }
-        }
-        other => other,
-    }
+        Mismatch::Landmarks { .. } => None,
+    };
+    GoldenError::Missed { mismatch, diagnosis }
 }
 
 fn detector(runtime: &Runtime, pack: &Pack, device: Device) -> Diagnosis {
@@ -117,8 +104,8 @@ fn classifier(runtime: &Runtime, pack: &Pack, device: Device, id: &str) -> Diagn
         let mut worst: f64 = 0.0;
         for golden in &pack.manifest.golden {
             let face = golden.faces.first()?;
-            let live = classifier.classify(&golden.picture.frame(), &face.rect).ok()?;
-            worst = worst.max(log_odds_error(golden, id, live));
+            let found = classifier.classify(&golden.picture.frame(), &face.rect).ok()?;
+            worst = worst.max(log_odds_error(golden, id, found.live));
         }
         (worst <= MAX_LOG_ODDS_ERROR).then_some(worst)
     };
@@ -126,89 +113,61 @@ fn classifier(runtime: &Runtime, pack: &Pack, device: Device, id: &str) -> Diagn
 }
 
 fn detector_variations(spec: &face_detector::Spec) -> Vec<Variation<face_detector::Spec>> {
-    let mut variations = Vec::new();
-    let mut add = |fault, setting, spec| variations.push(Variation { fault, setting, spec });
-    for (fault, setting, tensor) in tensor_variations(&spec.tensor) {
-        add(fault, setting, face_detector::Spec { tensor, ..spec.clone() });
+    let mut variations = tensor_variations(spec, |spec| &mut spec.tensor);
+    if matches!(spec.fit, Fit::Letterbox { .. }) {
+        let sides = [320, 480, 512, 640, 960, 1280];
+        let fits = sides.map(|longer_side| Fit::Letterbox { longer_side });
+        let fault = "the detector's input size";
+        variations.extend(vary(spec, fault, "fit", fits, |spec| &mut spec.fit));
     }
-    if let Fit::Letterbox { longer_side: stated } = spec.fit {
-        for longer_side in [320, 480, 512, 640, 960, 1280].into_iter().filter(|&s| s != stated) {
-            let fit = Fit::Letterbox { longer_side };
-            let setting = format!("fit = {}", inline_toml(&fit));
-            add("the detector's input size", setting, face_detector::Spec { fit, ..spec.clone() });
-        }
-    }
-    for min_confidence in [0.5, 0.6, 0.7, 0.8, 0.9] {
-        if min_confidence != spec.min_confidence {
-            let setting = format!("min_confidence = {}", inline_toml(&min_confidence));
-            let spec = face_detector::Spec { min_confidence, ..spec.clone() };
-            add("the confidence", setting, spec);
-        }
-    }
+    let confidences = [0.5, 0.6, 0.7, 0.8, 0.9];
+    variations.extend(vary(spec, "the confidence", "min_confidence", confidences, |spec| {
+        &mut spec.min_confidence
+    }));
     variations
 }
 
 fn scorer_variations(spec: &anti_spoof::Spec) -> Vec<Variation<anti_spoof::Spec>> {
-    let mut variations = Vec::new();
-    let mut add = |fault, setting, spec| variations.push(Variation { fault, setting, spec });
-    for (fault, setting, tensor) in tensor_variations(&spec.tensor) {
-        add(fault, setting, anti_spoof::Spec { tensor, ..spec.clone() });
-    }
-    for live_class in (0..spec.classes).filter(|&class| class != spec.live_class) {
-        let setting = format!("live_class = {live_class}");
-        add("the live class", setting, anti_spoof::Spec { live_class, ..spec.clone() });
-    }
-    for activation in [Activation::Softmax, Activation::Probabilities] {
-        if activation != spec.activation {
-            let setting = format!("activation = {}", inline_toml(&activation));
-            let fault = "the activation";
-            add(fault, setting, anti_spoof::Spec { activation, ..spec.clone() });
-        }
-    }
-    for scale in [1.0, 1.2, 1.3, 1.5, 2.0, 2.7, 3.0, 4.0] {
-        for crop in [Crop::Shifted { scale }, Crop::SquareReflected { scale }] {
-            if crop != spec.crop {
-                let setting = format!("crop = {}", inline_toml(&crop));
-                add("the crop", setting, anti_spoof::Spec { crop, ..spec.clone() });
-            }
-        }
-    }
-    for resize in [Filter::Linear, Filter::AreaOrLanczos4] {
-        if resize != spec.resize {
-            let setting = format!("resize = {}", inline_toml(&resize));
-            add("the resizing", setting, anti_spoof::Spec { resize, ..spec.clone() });
-        }
-    }
+    let scales = [1.0, 1.2, 1.3, 1.5, 2.0, 2.7, 3.0, 4.0];
+    let crops = scales.map(|scale| [Crop::Shifted { scale }, Crop::SquareReflected { scale }]);
+    let activations = [Activation::Softmax, Activation::Probabilities];
+    let filters = [Filter::Linear, Filter::AreaOrLanczos4];
+    let mut variations = tensor_variations(spec, |spec| &mut spec.tensor);
+    variations.extend(vary(spec, "the live class", "live_class", 0..spec.classes, |spec| {
+        &mut spec.live_class
+    }));
+    variations.extend(vary(spec, "the activation", "activation", activations, |spec| {
+        &mut spec.activation
+    }));
+    variations.extend(vary(spec, "the crop", "crop", crops.concat(), |spec| &mut spec.crop));
+    variations.extend(vary(spec, "the resizing", "resize", filters, |spec| &mut spec.resize));
     variations
 }
 
-/// The usual ways of making numbers of pixels, but for the one that is stated.
-fn tensor_variations(stated: &TensorSpec) -> Vec<(&'static str, String, TensorSpec)> {
-    let channels = match stated.channels {
-        Channels::Rgb => Channels::Bgr,
-        Channels::Bgr => Channels::Rgb,
-    };
-    let setting = format!("channels = {}", inline_toml(&channels));
-    let mut variations = vec![("the colour order", setting, TensorSpec { channels, ..*stated })];
-    // Means and deviations of the pictures of ImageNet, red first.
+/// The usual ways to make numbers of pixels.
+fn tensor_variations<S: Clone>(
+    spec: &S,
+    tensor: impl Fn(&mut S) -> &mut TensorSpec,
+) -> Vec<Variation<S>> {
+    let TensorSpec { channels, .. } = *tensor(&mut spec.clone());
+    // Means and deviations of ImageNet's pictures, red first.
     let (mut mean, mut std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-    if stated.channels == Channels::Bgr {
+    if channels == Channels::Bgr {
         mean.reverse();
         std.reverse();
     }
-    for (scale, mean, std) in [
+    let scales = [
         (1.0, [0.0; 3], [1.0; 3]),
         (1.0 / 255.0, [0.0; 3], [1.0; 3]),
         (1.0, [127.5; 3], [127.5; 3]),
         (1.0, [127.5; 3], [128.0; 3]),
         (1.0, [127.0; 3], [128.0; 3]),
         (1.0 / 255.0, mean, std),
-    ] {
-        let tensor = TensorSpec { channels: stated.channels, scale, mean, std };
-        if tensor != *stated {
-            let setting = format!("tensor = {}", inline_toml(&tensor));
-            variations.push(("the pixel scale", setting, tensor));
-        }
-    }
+    ];
+    let tensors = scales.map(|(scale, mean, std)| TensorSpec { channels, scale, mean, std });
+    let orders = [Channels::Rgb, Channels::Bgr];
+    let mut variations =
+        vary(spec, "the colour order", "channels", orders, |spec| &mut tensor(spec).channels);
+    variations.extend(vary(spec, "the pixel scale", "tensor", tensors, &tensor));
     variations
 }

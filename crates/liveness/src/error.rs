@@ -1,32 +1,32 @@
-//! What can go wrong, at start-up and with a selfie.
+//! Errors of loading and of checks.
 
 use anti_spoof::ScoreError;
 use face_detector::DetectError;
 use frame::DecodeError;
 use model_pack::SecurityLevel;
-use onnx::{Device, GpuFault, ProfileError};
+use onnx::{Device, ProfileError};
 
-use crate::self_test::GoldenError;
+use crate::golden_error::GoldenError;
 
-/// Why a selfie got no report. The first three are about the picture, the fourth about the terms, the others about us.
+/// A check failed. The first three are faults of the picture, the fourth of the terms, the others
+/// of the service.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum CheckError {
-    /// Not a picture, or of a kind that is not read.
+    /// The bytes are not a picture of a supported kind.
     #[error(transparent)]
     UnsupportedPicture(DecodeError),
-    /// Corrupt or cut short.
+    /// The picture is corrupt or truncated.
     #[error(transparent)]
     UnreadablePicture(DecodeError),
-    /// More pixels than are taken.
+    /// The picture has more pixels than the limit.
     #[error(transparent)]
     PictureTooLarge(DecodeError),
     /// The pack has no threshold for this level.
     #[error("the pack `{pack}` has no threshold for the security level `{level}`")]
     NoSuchLevel {
-        /// What was asked for.
+        /// The level.
         level: SecurityLevel,
-        /// Of which pack.
+        /// The pack's name.
         pack: String,
     },
     /// The detector failed.
@@ -38,7 +38,7 @@ pub enum CheckError {
 }
 
 impl CheckError {
-    /// Whether it is a fault of this side, and none of the picture's or the terms'.
+    /// True for a fault of the service, not of the picture or the terms.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         matches!(self, Self::Detect(_) | Self::Score(_))
@@ -52,13 +52,13 @@ impl From<DecodeError> for CheckError {
             | DecodeError::UnknownFormat
             | DecodeError::UnsupportedKind { .. } => Self::UnsupportedPicture(error),
             DecodeError::TooLarge { .. } => Self::PictureTooLarge(error),
-            // Corrupt, cut short, and whatever the decoder may come to refuse.
+            // `DecodeError` may grow; every other kind is about data.
             _ => Self::UnreadablePicture(error),
         }
     }
 }
 
-/// Why a pipeline does not serve.
+/// A pipeline cannot serve.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -67,7 +67,7 @@ pub enum LoadError {
     Detector {
         /// Its id in the pack.
         id: String,
-        /// Why not.
+        /// The cause.
         source: DetectError,
     },
     /// A scorer cannot be loaded.
@@ -76,66 +76,56 @@ pub enum LoadError {
     /// The pack does not reproduce its golden vectors here.
     #[error("the pack does not reproduce its golden vectors on this device")]
     Golden(#[from] GoldenError),
-    /// A model ran on something else than was asked for.
+    /// A model ran on another device than the configured one.
     #[error(
         "the device {device} was asked for, and {nodes} nodes of the model `{id}` ran on {provider}, the first {first}; use --device cpu"
     )]
     RanElsewhere {
         /// Its id in the pack.
         id: String,
-        /// What was asked for.
+        /// The configured device.
         device: Device,
-        /// The execution provider that ran nodes of it instead.
+        /// The execution provider that ran nodes instead.
         provider: String,
-        /// How many of those that had no business there.
+        /// Number of nodes that it must not run.
         nodes: usize,
-        /// What the first of them does, and its name.
+        /// Operator and name of the first of them.
         first: String,
     },
-    /// It cannot be shown that models run on the device that was asked for.
+    /// ONNX Runtime gave no profile to check the device with.
     #[error("it cannot be shown that models run on the device {device}")]
     NotWatched {
-        /// Which.
+        /// The configured device.
         device: Device,
-        /// Why not.
+        /// The cause.
         source: ProfileError,
     },
-    /// The detector finds no face in the picture that golden vectors are recorded with.
+    /// The detector finds no face in the drawn face.
     #[error("the detector finds no face in the golden picture; is it fed as it should be?")]
     NoFace,
-    /// The warm-up picture could not be checked.
-    #[error("the warm-up picture could not be checked")]
-    WarmUp(#[source] CheckError),
-    /// It could, and was not scored.
-    #[error("the warm-up picture was not scored")]
-    NoScore,
+    /// The drawn face was not scored after loading.
+    #[error("the warm-up failed")]
+    WarmUp(#[source] ProofError),
 }
 
-/// What ails the GPU that models were to run on, where `error` or one of its causes tells that.
-#[must_use]
-pub fn gpu_fault(error: &(dyn std::error::Error + 'static)) -> Option<GpuFault> {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.find_map(|cause| GpuFault::of(&cause.to_string()))
-}
-
-/// Why a pipeline that has served is not to be trusted any more.
+/// A pipeline no longer gives the results that it gave when it was loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
     /// The drawn face could not be checked.
     #[error("the drawn face could not be checked")]
     Check(#[from] CheckError),
-    /// It could, and was not scored.
+    /// The drawn face was checked, but not scored.
     #[error("the drawn face was not scored")]
     NoScore,
-    /// A scorer says something else than when the pipeline was loaded.
+    /// A scorer gave other log-odds than at the start.
     #[error("the scorer `{scorer}` answers log-odds {found:.4}; at the start it was {expected:.4}")]
     LogOdds {
         /// Its id in the pack.
         scorer: String,
-        /// What it said at the start.
+        /// At the start.
         expected: f64,
-        /// What it says now.
+        /// Now.
         found: f64,
     },
 }

@@ -1,45 +1,46 @@
-//! What must hold of a picture and its face before a score means anything.
+//! Compares a picture and its face to the limits within which a score means something.
 
 use face_detector::{Face, Pose};
 use frame::{Frame, LumaSampler, Picture, Point, Rect, Size};
 
 use crate::quality::Quality;
 use crate::reason::{Reason, ReasonCode, Severity};
-use crate::settings::{Settings, Terms};
+use crate::settings::Settings;
+use crate::terms::Terms;
 
-/// What stands in the way of scoring a face, and what could not be looked at.
+/// The limits that are missed, and those that could not be checked.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Gated {
-    /// What is over a limit.
+    /// Limits that are missed.
     pub reasons: Vec<Reason>,
-    /// What this pack has no means to measure.
+    /// Limits that this pack has no means to check.
     pub unchecked: Vec<ReasonCode>,
 }
 
-/// Everything that stands in the way of scoring `face` in `upright`, which is `picture` turned so that the face
-/// is upright in it. The scorers need a face of `max_face_share` at most.
+/// Compares `picture` and `face` to the limits. `face` is in pixels of `upright`, which is the
+/// frame of `picture` turned so that the face is upright.
 #[tracing::instrument(skip_all)]
 pub(crate) fn gate(
     picture: &Picture,
     upright: &Frame,
     face: Option<&Face>,
     settings: &Settings,
-    max_face_share: f64,
     terms: &Terms,
     sampler: &mut LumaSampler,
 ) -> Gated {
-    let settings =
-        Settings { max_face_share: settings.max_face_share.min(max_face_share), ..*settings };
     let mut gates = Gates { settings, gated: Gated::default() };
     gates.picture(picture.size, terms);
     if let Some(face) = face {
         gates.place(upright.size(), picture.reduction, face);
         gates.pose(face);
-        // Of a face too small or half outside, these would tell nothing.
-        let tells_nothing = [ReasonCode::FaceTooSmall, ReasonCode::FaceCropped];
-        if !gates.gated.reasons.iter().any(|reason| {
-            reason.severity == Severity::Reject && tells_nothing.contains(&reason.code)
-        }) {
+        // Sharpness and light of a face that is too small or half outside mean nothing.
+        let meaningless = [ReasonCode::FaceTooSmall, ReasonCode::FaceCropped];
+        if !gates
+            .gated
+            .reasons
+            .iter()
+            .any(|reason| reason.severity == Severity::Reject && meaningless.contains(&reason.code))
+        {
             gates.quality(upright, &face.rect, sampler);
         }
     } else {
@@ -48,12 +49,12 @@ pub(crate) fn gate(
     gates.gated
 }
 
-struct Gates {
-    settings: Settings,
+struct Gates<'a> {
+    settings: &'a Settings,
     gated: Gated,
 }
 
-impl Gates {
+impl Gates<'_> {
     fn at_least(&mut self, code: ReasonCode, limit: f64, measured: f64) {
         self.hold(code, measured >= limit, limit, measured);
     }
@@ -62,7 +63,7 @@ impl Gates {
         self.hold(code, measured <= limit, limit, measured);
     }
 
-    /// A measure that is no number does not hold.
+    /// NaN misses every limit.
     fn hold(&mut self, code: ReasonCode, holds: bool, limit: f64, measured: f64) {
         if let Some(severity) = self.settings.severity.of(code).filter(|_| !holds) {
             self.gated.reasons.push(code.found(severity, measured, limit));
@@ -77,7 +78,7 @@ impl Gates {
     fn place(&mut self, picture: Size, reduction: usize, face: &Face) {
         let Settings {
             min_face_side_px, max_face_share, min_border_share, max_outside_share, ..
-        } = self.settings;
+        } = *self.settings;
         let (width, height) = (picture.width as f32, picture.height as f32);
         let Rect { top_left, delta } = face.rect;
         let side = face.rect.shorter_side();
@@ -92,7 +93,7 @@ impl Gates {
         let is_outside = |p: &Point| !((0.0..width).contains(&p.x) && (0.0..height).contains(&p.y));
         let points_outside =
             points.map_or(0, |points| points.iter().filter(|p| is_outside(p)).count());
-        // Detectors like to keep a box inside the picture; their landmarks go where the face would.
+        // Detectors tend to keep a box inside the picture, but not landmarks.
         let outside = (1.0 - inside / face.rect.area()).max(points_outside as f32 / 5.0);
         let side_px = f64::from(side) * reduction as f64;
         self.at_least(ReasonCode::FaceTooSmall, min_face_side_px, side_px);
@@ -107,9 +108,9 @@ impl Gates {
             return self.unchecked_pose();
         };
         let Pose { yaw_degrees, roll_degrees } = Pose::of(&landmarks);
-        let Settings { max_yaw_degrees, max_roll_degrees, .. } = self.settings;
+        let Settings { max_yaw_degrees, max_roll_degrees, .. } = *self.settings;
         let (yaw, roll) = (f64::from(yaw_degrees.abs()), f64::from(roll_degrees.abs()));
-        // One of them is enough, and is told.
+        // One angle over its limit is enough.
         if yaw <= max_yaw_degrees {
             self.at_most(CODE, max_roll_degrees, roll);
         } else {
@@ -125,7 +126,7 @@ impl Gates {
     }
 
     fn quality(&mut self, frame: &Frame, face: &Rect, sampler: &mut LumaSampler) {
-        let Settings { min_sharpness, min_luma, max_luma, severity, .. } = self.settings;
+        let Settings { min_sharpness, min_luma, max_luma, severity, .. } = *self.settings;
         let codes =
             [ReasonCode::ImageTooBlurry, ReasonCode::ImageTooDark, ReasonCode::ImageTooBright];
         if codes.iter().all(|&code| severity.of(code).is_none()) {
@@ -146,16 +147,16 @@ mod tests {
     use model_pack::GoldenPicture;
 
     use super::*;
-    use crate::settings::{Bar, Consequence, Severities};
+    use crate::settings::{Consequence, Severities};
 
-    /// Where the drawn face is in its picture of 800x800 px.
+    /// The box of the drawn face in its picture of 800x800 px.
     const DRAWN: [f32; 4] = [335.0, 327.0, 150.0, 172.0];
 
     fn face([x, y, width, height]: [f32; 4]) -> Face {
         Face { rect: Rect::new(x, y, width, height), confidence: 0.9, landmarks: None }
     }
 
-    /// Landmarks of a head turned to the side by about `yaw` degrees and tilted by `roll`.
+    /// Landmarks of a head turned by about `yaw` degrees and tilted by `roll`.
     fn posed(yaw: f32, roll: f32) -> Landmarks {
         let (sin, cos) = roll.to_radians().sin_cos();
         let place = |x: f32, y: f32| Point {
@@ -172,13 +173,8 @@ mod tests {
     }
 
     fn gated(frame: &Frame, face: &Face, settings: &Settings) -> Gated {
-        let terms = Terms {
-            bar: Bar::default(),
-            min_picture_side_px: 300,
-            exact: false,
-            every_face: false,
-        };
-        gate(&whole(frame), frame, Some(face), settings, 1.0, &terms, &mut LumaSampler::default())
+        let terms = Terms::default();
+        gate(&whole(frame), frame, Some(face), settings, &terms, &mut LumaSampler::default())
     }
 
     fn whole(frame: &Frame) -> Picture {
@@ -201,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_picture_passes_and_says_what_was_not_looked_at() {
+    fn a_good_picture_passes_and_lists_unchecked_limits() {
         let (frame, mut face) = (drawn(|level| level), face(DRAWN));
         let without_landmarks = gated(&frame, &face, &Settings::default());
         assert_eq!(without_landmarks.reasons, []);
@@ -211,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn where_and_how_large_a_face_is_has_limits() {
+    fn place_and_size_of_a_face_have_limits() {
         let frame = drawn(|level| level);
         let at = |place| codes(&frame, &face(place));
         assert_eq!(at([400.0, 400.0, 48.0, 60.0]), []);
@@ -221,7 +217,7 @@ mod tests {
             at([100.0, 10.0, 600.0, 761.0]),
             [ReasonCode::FaceTooClose, ReasonCode::FaceCloseToBorder]
         );
-        // Up to 15% of it outside, and a little more.
+        // A little less than 15% outside, and a little more.
         let [_, y, width, height] = DRAWN;
         let at_edge = |share: f32| at([-share * width, y, width, height]);
         assert!(!at_edge(0.149).contains(&ReasonCode::FaceCropped));
@@ -229,15 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn of_a_reduced_picture_the_pixels_count_that_were_sent() {
+    fn limits_are_in_pixels_of_the_picture_before_its_reduction() {
         let frame = drawn(|level| level);
         let face = face([400.0, 400.0, 47.9, 60.0]);
         let codes = |size, reduction, min_picture_side_px| -> Vec<ReasonCode> {
             let picture = Picture { frame: frame.clone(), size, reduction, ..Picture::default() };
-            let terms =
-                Terms { bar: Bar::default(), min_picture_side_px, exact: false, every_face: false };
+            let terms = Terms { min_picture_side_px, ..Terms::default() };
             let (settings, sampler) = (Settings::default(), &mut LumaSampler::default());
-            let gated = gate(&picture, &frame, Some(&face), &settings, 1.0, &terms, sampler);
+            let gated = gate(&picture, &frame, Some(&face), &settings, &terms, sampler);
             gated.reasons.into_iter().map(|reason| reason.code).collect()
         };
         assert_eq!(codes(Size::new(1599, 1600), 2, 1599), []);
@@ -246,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_landmark_outside_the_picture_is_a_face_cut_off() {
+    fn a_face_with_a_landmark_outside_the_picture_is_cropped() {
         let mut landmarks = posed(0.0, 0.0);
         landmarks.mouth_left.y = 800.5;
         let face = Face { landmarks: Some(landmarks), ..face(DRAWN) };
@@ -255,19 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pack_may_need_more_around_a_face_than_the_settings_ask_for() {
+    fn a_pack_may_need_more_room_around_a_face_than_the_settings() {
         let (frame, face) = (drawn(|level| level), face([100.0, 100.0, 500.0, 600.0]));
-        let terms = Terms {
-            bar: Bar::default(),
-            min_picture_side_px: 300,
-            exact: false,
-            every_face: false,
-        };
+        let terms = Terms::default();
         let codes = |max_face_share| -> Vec<ReasonCode> {
-            let settings = Settings::default();
+            let settings = Settings::default().for_scorers(max_face_share);
             let (picture, sampler) = (whole(&frame), &mut LumaSampler::default());
-            let gated =
-                gate(&picture, &frame, Some(&face), &settings, max_face_share, &terms, sampler);
+            let gated = gate(&picture, &frame, Some(&face), &settings, &terms, sampler);
             gated.reasons.into_iter().map(|reason| reason.code).collect()
         };
         assert_eq!(codes(1.0), []);
@@ -275,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_picture_is_too_small_whatever_its_face() {
+    fn a_small_picture_with_a_small_face_gets_both_reasons() {
         assert_eq!(
             codes(&gray(400, 299), &face([100.0, 100.0, 40.0, 50.0])),
             [ReasonCode::ImageTooSmall, ReasonCode::FaceTooSmall]
@@ -283,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_turned_away_or_tilted_is_told_from_one_that_is_not() {
+    fn a_head_turned_or_tilted_too_far_is_rejected() {
         let frame = drawn(|level| level);
         let at = |yaw, roll| {
             let face = Face { landmarks: Some(posed(yaw, roll)), ..face(DRAWN) };
@@ -295,7 +284,7 @@ mod tests {
         for (yaw, roll) in [(46.0, 0.0), (-46.0, 0.0), (0.0, 36.0), (0.0, -36.0), (0.0, 180.0)] {
             assert_eq!(at(yaw, roll), [ReasonCode::FaceAngleTooLarge], "{yaw} {roll}");
         }
-        // Eyes in one place: no angle, and no passing either.
+        // Both eyes in one place: the angle is NaN.
         let mut landmarks = posed(0.0, 0.0);
         landmarks.left_eye = landmarks.right_eye;
         let face = Face { landmarks: Some(landmarks), ..face(DRAWN) };
@@ -303,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dark_a_bright_and_a_blurred_face_are_told_from_a_good_one() {
+    fn dark_bright_and_blurred_faces_are_rejected() {
         let at = |frame: &Frame| codes(frame, &face(DRAWN));
         assert_eq!(at(&drawn(|level| level)), []);
         assert!(at(&drawn(|level| level / 12)).contains(&ReasonCode::ImageTooDark));
@@ -340,16 +329,11 @@ mod tests {
         };
         let face = Face { landmarks: Some(posed(10.0, 0.0)), ..face([-10.0, 327.0, 150.0, 172.0]) };
         let frame = drawn(|level| level);
-        let terms = Terms {
-            bar: Bar::default(),
-            min_picture_side_px: 801,
-            exact: false,
-            every_face: false,
-        };
+        let terms = Terms { min_picture_side_px: 801, ..Terms::default() };
         let gated = |severity| {
             let settings = Settings { severity, ..impossible };
             let sampler = &mut LumaSampler::default();
-            gate(&whole(&frame), &frame, Some(&face), &settings, 1.0, &terms, sampler)
+            gate(&whole(&frame), &frame, Some(&face), &settings, &terms, sampler)
         };
         let warned = gated(all(warn)).reasons;
         assert!(warned.iter().all(|reason| reason.severity == Severity::Warn));

@@ -1,19 +1,21 @@
-//! One selfie in, one report out. **Start reading here**: [`Pipeline::check`] is the whole walk.
+//! One selfie in, one report out. Start with [`Pipeline::check`], the whole walk.
 //!
 //! ```text
 //! decode -> detect -> select -> gate -> score -> decide -> Report
 //! ```
 //!
-//! Each step takes the value of the one before. A picture that cannot be judged fairly (no face,
-//! several, too small) is `NotAssessed` with the [`Reason`]s, never a spoof; an error never ends in a
-//! verdict at all.
+//! Each step takes the result of the step before. A picture without a face, with several, or too
+//! small is [`Verdict::NotAssessed`] with the [`Reason`]s, never a spoof. An error is never a
+//! verdict.
 //!
-//! What it does not do: no HTTP, no JSON, no thread.
+//! The crate knows no HTTP and no JSON, and starts no thread.
 
 mod decide;
 mod diagnose;
 mod error;
 mod gate;
+mod golden_error;
+mod models;
 mod pipeline;
 mod providers;
 mod quality;
@@ -23,38 +25,39 @@ mod report;
 mod select;
 mod self_test;
 mod settings;
+mod terms;
 
-pub use anti_spoof::{ModelScore, Score};
+pub use anti_spoof::{Assessment, ModelScore, Score};
 pub use face_detector::{DetectError, Face, Landmarks};
 pub use frame::{DecodeError, Format, Rect, Size, Turn};
 pub use model_pack::{Digest, SecurityLevel};
-pub use onnx::{Device, GpuFault, ProfileError};
+pub use onnx::{Device, GpuFault, ProfileError, chain};
 
 pub use decide::{Threshold, ThresholdError, Verdict};
-pub use diagnose::Diagnosis;
-pub use error::{CheckError, LoadError, ProofError, gpu_fault};
+pub use error::{CheckError, LoadError, ProofError};
+pub use golden_error::{Diagnosis, GoldenError, Mismatch};
 pub use pipeline::Pipeline;
 pub use providers::{ModelProviders, NodeElsewhere, Watched};
 pub use reason::{Reason, ReasonCode, Severity};
 pub use record::record;
-pub use report::{Judgement, PackIdentity, Report, Timings};
-pub use self_test::GoldenError;
-pub use settings::{Bar, Consequence, InvalidSetting, Settings, Severities, Terms};
+pub use report::{JudgedFace, Judgement, PackIdentity, Report, Timings};
+pub use settings::{Consequence, InvalidSetting, Settings, Severities};
+pub use terms::{Bar, Terms};
 
-/// Whatever can check a selfie. The service is written against this, so that its own tests can be
-/// slow, failing or panicking without a model.
+/// Checks selfies. [`Pipeline`] does; the tests of the service have checkers without models, which
+/// are slow, fail or panic.
 pub trait Check: Send {
-    /// One selfie in, one report out.
+    /// Checks one selfie.
     ///
     /// # Errors
-    /// When the bytes are no picture that can be judged, or a model fails.
+    /// When `selfie` is not a picture that can be judged, or a model fails.
     fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError>;
 
-    /// One inference through all of it, on a picture whose answer is known: for a worker that has had nothing
-    /// to infer for a while, so that one that broke in silence is found before a caller does.
+    /// Checks a picture with a known result. An idle worker calls this, to find a broken pipeline
+    /// before a request does.
     ///
     /// # Errors
-    /// When there is no answer, or another one than before.
+    /// When there is no result, or another one than at the start.
     fn prove(&mut self) -> Result<(), ProofError>;
 }
 

@@ -1,5 +1,5 @@
-//! Which execution providers ran a pack's models: not what was asked for, but what ONNX Runtime's own profile of
-//! the golden run shows, taken of the very sessions that serve.
+//! The execution providers that ran a pack's models, read from ONNX Runtime's profile of the golden
+//! run. The profiled sessions are the ones that serve.
 
 use std::collections::BTreeMap;
 
@@ -11,36 +11,37 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::LoadError;
-use crate::pipeline::finders_device;
+use crate::models::finders_device;
 
-/// Which execution providers ran how many nodes of a model, as in `{"CPUExecutionProvider": 31}`.
+/// Number of nodes of a model by the execution provider that ran them, as in
+/// `{"CPUExecutionProvider": 31}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModelProviders {
     /// Its id in the pack.
     pub id: String,
-    /// Provider to nodes.
+    /// Number of nodes by provider.
     pub providers: BTreeMap<String, usize>,
-    /// Every node that another provider ran than that of the device: on a GPU, what works out shapes and places in
-    /// memory is left to the CPU.
+    /// Every node that ran on another provider than the device's. On a GPU, nodes that compute
+    /// shapes and memory addresses run on the CPU.
     pub elsewhere: Vec<NodeElsewhere>,
 }
 
-/// A node that another execution provider ran than that of the device.
+/// A node that ran on another execution provider than the device's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NodeElsewhere {
-    /// Which.
+    /// The provider.
     pub provider: String,
-    /// What the node does, as `Shape`.
+    /// The node's operator, such as `Shape`.
     pub operator: String,
     /// Its name in the model.
     pub node: String,
 }
 
-/// What ran each model of a pack, the detector first; or why that is not known.
+/// The providers of each model, the detector first; or the reason why they are unknown.
 pub type Watched = Result<Vec<ModelProviders>, ProfileError>;
 
-/// Ends the profiles of all models. Each must have run on what it was asked to; on any other device than the CPU,
-/// that must also be known.
+/// Ends the profiles of all models, and checks that each ran on its device. On the CPU a missing
+/// profile is not an error.
 pub(crate) fn watched(
     manifest: &Manifest,
     finder: &mut Finder,
@@ -71,14 +72,14 @@ pub(crate) fn watched(
     Ok(Ok(models))
 }
 
-/// What has most of a network's arithmetic in it, as parts of operators' names: `FusedConv`, `ConvTranspose` and
-/// `QLinearMatMul` are told by them, too.
+/// Parts of the names of operators that hold most of a network's arithmetic. They also match
+/// `FusedConv`, `ConvTranspose` and `QLinearMatMul`.
 const ARITHMETIC: [&str; 8] =
     ["Attention", "Conv", "Einsum", "GRU", "Gemm", "LSTM", "MatMul", "RNN"];
 
-/// Whether a node may be run by another provider than that of `device`. Nothing may on the CPU and on OpenVINO, which
-/// takes whole models or none. ONNX Runtime leaves to the CPU what a GPU would be slower at, such as working out
-/// shapes; and what TensorRT cannot do is CUDA's, on the same card.
+/// True if the node may run elsewhere than on `device`. ONNX Runtime leaves light nodes, such as
+/// `Shape`, to the CPU where a GPU is slower; CUDA runs on the same card as TensorRT. On the CPU
+/// and on OpenVINO, which takes whole models only, no node may.
 fn may_run(device: Device, Ran { provider, operator, .. }: &Ran) -> bool {
     let is_on_card = device == Device::TensorRt && provider == Device::Cuda.provider();
     let is_light = !ARITHMETIC.iter().any(|part| operator.contains(part));
@@ -86,7 +87,8 @@ fn may_run(device: Device, Ran { provider, operator, .. }: &Ran) -> bool {
     is_on_card || is_left_to_cpu
 }
 
-/// The nodes of the model `id` that did not run on `device`, if it can be said all the same that the model did.
+/// The nodes of the model `id` that ran elsewhere than on `device`. An error if one of them must
+/// not, or if no node ran on `device`.
 fn ran_on(
     id: &str,
     device: Device,
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_which_a_node_ran_elsewhere_is_named() {
+    fn a_model_with_a_node_that_ran_elsewhere_is_refused_by_name() {
         let whole = Providers::from([(OPENVINO, "OpenVINO-EP-subgraph_1", "subgraph_1")]);
         assert_eq!(ran_on("fr_liveness", Device::OpenVino, &whole).unwrap(), []);
         assert!(ran_on("fr_liveness", Device::Cpu, &whole).is_err());
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_gpu_what_is_left_to_the_cpu_is_listed_and_no_arithmetic_may_be() {
+    fn on_a_gpu_light_nodes_may_run_on_the_cpu_and_arithmetic_may_not() {
         let shapes = Providers::from([
             (CUDA, "Conv", "/conv1"),
             (CPU, "Shape", "/shape"),
@@ -160,28 +162,28 @@ mod tests {
                 (CPU, "Shape", "/shape"),
                 (CPU, operator, "/heavy"),
             ]);
-            let said = refused(Device::Cuda, &parts);
+            let message = refused(Device::Cuda, &parts);
             let expected = format!(
                 "1 nodes of the model `fr_liveness` ran on {CPU}, the first {operator} `/heavy`"
             );
-            assert!(said.contains(&expected), "{said}");
+            assert!(message.contains(&expected), "{message}");
         }
     }
 
     #[test]
-    fn a_model_of_which_no_node_ran_on_the_gpu_did_not_run_there() {
+    fn a_model_without_a_node_on_the_gpu_is_refused() {
         let nowhere = Providers::from([(CPU, "Shape", "a"), (CPU, "Relu", "b")]);
         for device in [Device::Cuda, Device::TensorRt] {
-            let said = refused(device, &nowhere);
-            assert!(said.contains("2 nodes"), "{said}");
+            let message = refused(device, &nowhere);
+            assert!(message.contains("2 nodes"), "{message}");
         }
-        // That it ran on the card is not what was asked for.
-        let said = refused(Device::TensorRt, &Providers::from([(CUDA, "Conv", "a")]));
-        assert!(said.contains(CUDA), "{said}");
+        // CUDA runs on the card, but TensorRT was configured.
+        let message = refused(Device::TensorRt, &Providers::from([(CUDA, "Conv", "a")]));
+        assert!(message.contains(CUDA), "{message}");
     }
 
     #[test]
-    fn what_tensorrt_leaves_to_cuda_is_listed() {
+    fn nodes_that_tensorrt_leaves_to_cuda_are_listed() {
         let parts = Providers::from([
             (TENSORRT, "TRTKernel_graph_main_0", "TRTKernel_graph_main_0"),
             (CUDA, "Conv", "/conv"),
@@ -190,7 +192,7 @@ mod tests {
         let listed = ran_on("yunet", Device::TensorRt, &parts).unwrap();
         let listed: Vec<_> = listed.iter().map(|it| (&*it.provider, &*it.node)).collect();
         assert_eq!(listed, [(CPU, "/shape"), (CUDA, "/conv")]);
-        // CUDA has no business with TensorRT.
+        // TensorRT must not run nodes where CUDA was configured.
         assert!(refused(Device::Cuda, &parts).contains(TENSORRT));
     }
 }

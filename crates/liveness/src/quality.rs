@@ -1,26 +1,26 @@
-//! How sharp and how bright a face is.
+//! Sharpness and brightness of a face.
 
 use frame::{Frame, LumaSampler, Part, Rect, Size};
 
-/// Width that every face is brought to first, pixels, so that a number means the same at any resolution: what the
-/// widest scorer input leaves of a face is less.
+/// Width that every face is scaled to first, pixels. A number then means the same at any
+/// resolution. The widest scorer input leaves fewer pixels of a face.
 const WIDTH_PX: usize = 128;
 
-/// Mean luma at which sharpness is told.
+/// Mean luma at which sharpness is measured.
 const MEAN_LUMA: f32 = 128.0;
 
-/// How sharp and how bright a face is.
+/// Sharpness and brightness of a face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Quality {
-    /// Variance of the Laplacian, the face brought to a mean luma of 128: Pech-Pacheco et al., "Diatom autofocusing
-    /// in brightfield microscopy" (2000). Not a number of a face that is all black.
+    /// Variance of the Laplacian, at a mean luma of 128 (Pech-Pacheco et al., "Diatom autofocusing
+    /// in brightfield microscopy", 2000). NaN for a black face.
     pub sharpness: f32,
     /// Mean luma (ITU-R BT.601), 0 to 255.
     pub luma: f32,
 }
 
 impl Quality {
-    /// The quality of what `face` shows inside `frame`; none if that is nothing.
+    /// Measures the part of `face` inside `frame`; none if no part is.
     pub(crate) fn of(frame: &Frame, face: &Rect, sampler: &mut LumaSampler) -> Option<Self> {
         let part = inside(frame.size(), face)?;
         let height = (WIDTH_PX * part.size.height).div_ceil(part.size.width).clamp(3, 4 * WIDTH_PX);
@@ -34,13 +34,13 @@ impl Quality {
         let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
         let middle = mean(&edges);
         let spread: Vec<f32> = edges.iter().map(|edge| (edge - middle) * (edge - middle)).collect();
-        // Half the light is half of every edge; that is not what blur is.
+        // Half the light halves every edge, but does not blur.
         let brightness = mean(luma) / MEAN_LUMA;
         Some(Self { sharpness: mean(&spread) / (brightness * brightness), luma: mean(luma) })
     }
 }
 
-/// The whole pixels of a picture of size `picture` that `face` covers.
+/// The pixels of a picture of size `picture` that `face` covers, even in part.
 fn inside(picture: Size, face: &Rect) -> Option<Part> {
     let span = |start: f32, length: f32, pixels: usize| {
         let first = start.max(0.0).floor() as usize;
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn less_light_is_less_luma_and_less_detail_is_less_sharp() {
+    fn less_light_lowers_luma_and_less_detail_lowers_sharpness() {
         let face = GoldenPicture::DrawnFace.frame();
         let (as_drawn, dark) = (quality(&face), quality(&changed(&face, |level| level / 4)));
         assert!(dark.luma < as_drawn.luma / 3.0, "{as_drawn:?} {dark:?}");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_picture_has_no_sharpness_and_a_box_outside_no_quality() {
+    fn a_flat_picture_has_no_sharpness_and_a_box_outside_it_has_no_quality() {
         let gray = Frame::from_rgb8(Size::new(90, 90), vec![100; 3 * 90 * 90]).unwrap();
         let quality =
             |x| Quality::of(&gray, &Rect::new(x, 10.0, 50.0, 60.0), &mut LumaSampler::default());

@@ -1,40 +1,43 @@
-//! Why a picture was not assessed, in words that the field and the person both know.
+//! Reasons why a picture is not assessed, or hardly.
 
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use strum::IntoStaticStr;
 
-/// One thing about a picture that stands in the way of judging it.
+/// A limit that a picture misses.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Reason {
-    /// What.
+    /// The limit.
     pub code: ReasonCode,
-    /// How bad.
+    /// The consequence.
     pub severity: Severity,
-    /// What was found, in the unit of `limit`.
+    /// The measured value, in the unit of `limit`.
     pub measured: f64,
-    /// What would have been needed.
+    /// The value that would have been enough.
     pub limit: f64,
-    /// One sentence for the person holding the camera.
+    /// One sentence for the person in the picture.
     pub hint: &'static str,
 }
 
-/// What stands in the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
-#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+/// The name of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema, IntoStaticStr)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ReasonCode {
     /// The picture's shorter side, pixels, is under the limit.
     ImageTooSmall,
-    /// Faces found: none.
+    /// The detector found no face.
     FaceNotFound,
-    /// The largest face is not clearly the largest: its area over the second's is under the limit.
+    /// The area of the largest face over the area of the second is under the limit.
     TooManyFaces,
     /// The face box's shorter side, pixels, is under the limit.
     FaceTooSmall,
-    /// The face takes more of the picture's width or height than the limit, a share.
+    /// The face's share of the picture's width or height is over the limit.
     FaceTooClose,
-    /// The room between the face box and the picture's edge, in shorter sides of the box, is under the limit.
+    /// The room between the face box and the picture's edge is under the limit. The unit is the
+    /// box's shorter side.
     FaceCloseToBorder,
-    /// More of the face box lies outside the picture than the limit, a share of its area.
+    /// The share of the face that lies outside the picture is over the limit.
     FaceCropped,
     /// The head is turned or tilted by more than the limit, degrees.
     FaceAngleTooLarge,
@@ -47,7 +50,7 @@ pub enum ReasonCode {
 }
 
 impl ReasonCode {
-    /// Every reason there is.
+    /// Every reason.
     pub const ALL: [Self; 11] = [
         Self::ImageTooSmall,
         Self::FaceNotFound,
@@ -62,25 +65,13 @@ impl ReasonCode {
         Self::ImageTooBright,
     ];
 
-    /// The field's spelling.
+    /// The name as JSON has it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ImageTooSmall => "IMAGE_TOO_SMALL",
-            Self::FaceNotFound => "FACE_NOT_FOUND",
-            Self::TooManyFaces => "TOO_MANY_FACES",
-            Self::FaceTooSmall => "FACE_TOO_SMALL",
-            Self::FaceTooClose => "FACE_TOO_CLOSE",
-            Self::FaceCloseToBorder => "FACE_CLOSE_TO_BORDER",
-            Self::FaceCropped => "FACE_CROPPED",
-            Self::FaceAngleTooLarge => "FACE_ANGLE_TOO_LARGE",
-            Self::ImageTooBlurry => "IMAGE_TOO_BLURRY",
-            Self::ImageTooDark => "IMAGE_TOO_DARK",
-            Self::ImageTooBright => "IMAGE_TOO_BRIGHT",
-        }
+        self.into()
     }
 
-    /// One sentence for the person holding the camera.
+    /// One sentence for the person in the picture.
     #[must_use]
     pub fn hint(self) -> &'static str {
         match self {
@@ -98,35 +89,27 @@ impl ReasonCode {
         }
     }
 
-    /// This reason, as heavy as `severity`.
+    /// This reason with its numbers.
     pub(crate) fn found(self, severity: Severity, measured: f64, limit: f64) -> Reason {
         Reason { code: self, severity, measured, limit, hint: self.hint() }
     }
 }
 
-impl Serialize for ReasonCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// How much a reason weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+/// The consequence of a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Severity {
     /// The picture is not assessed.
     Reject,
-    /// It is, and the answer says so.
+    /// The picture is assessed, and the response has the reason.
     Warn,
 }
 
 impl Severity {
-    /// As `/v1` writes it.
+    /// The consequence as JSON has it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reject => "reject",
-            Self::Warn => "warn",
-        }
+        self.into()
     }
 }

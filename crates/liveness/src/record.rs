@@ -1,4 +1,4 @@
-//! Golden vectors for a pack that is being made.
+//! Records the golden vectors of a new pack.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use model_pack::{Golden, GoldenPicture, Pack};
 use onnx::{Device, Runtime};
 
 use crate::error::LoadError;
-use crate::pipeline::load_models;
-use crate::self_test::GoldenError;
+use crate::golden_error::GoldenError;
+use crate::models::load_models;
 
-/// What `pack` answers on the drawn face, here and now.
+/// The results of `pack` for the drawn face on this machine.
 ///
-/// A pack that is held to this shows later that nothing has changed since, and nothing else: whether its
-/// models are fed as they were in training, only whoever trained them can tell.
+/// They show later that nothing has changed. They do not show that `pack.toml` feeds the models as
+/// in training: only the person who trained them can tell.
 ///
 /// # Errors
-/// When a model is not what the pack says, fails, or finds no face.
+/// When a model does not match the manifest, fails, or finds no face.
 pub fn record(runtime: &Runtime, pack: &Pack, device: Device) -> Result<Golden, LoadError> {
     let (mut finder, mut scorer) = load_models(runtime, pack, device)?;
     let picture = GoldenPicture::DrawnFace;

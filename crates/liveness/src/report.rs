@@ -1,9 +1,9 @@
-//! All that is known about one selfie in the end.
+//! The result of one check.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anti_spoof::{ModelScore, Score};
+use anti_spoof::{Assessment, ModelScore, Score};
 use face_detector::Face;
 use frame::{Format, Size, Turn};
 use model_pack::{Digest, SecurityLevel};
@@ -14,86 +14,95 @@ use serde::Serialize;
 use crate::decide::{Threshold, Verdict};
 use crate::reason::{Reason, ReasonCode};
 
-/// All that is known about one selfie in the end. Holds no pixels.
+/// The result of one check. It holds no pixels. Places are in pixels of the picture as it was sent,
+/// after its EXIF orientation.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What is said of it.
-    pub verdict: Verdict,
-    /// How living it looks; none if it was not assessed.
-    pub score: Option<Score>,
-    /// The models' answers fused, before calibration; none if it was not assessed.
-    pub fused: Option<Score>,
-    /// What the score was held against.
+    /// The judgement of the picture, and of the face chosen in it.
+    pub judgement: Arc<Judgement>,
+    /// The threshold that `judgement` was made with.
     pub threshold: Threshold,
-    /// The security level that this threshold comes from, if one was chosen.
+    /// The security level that chose the threshold, if one did.
     pub level: Option<SecurityLevel>,
-    /// What stood in the way, or nearly.
-    pub reasons: Vec<Reason>,
-    /// What was not looked at, because the pack has no means to.
-    pub unchecked: Vec<ReasonCode>,
-    /// What the picture came as.
+    /// The picture's file format.
     pub format: Format,
-    /// How large it came, bytes.
+    /// Length of the file, bytes.
     pub bytes: usize,
-    /// The picture's size as a person sees it.
+    /// The picture's size after its EXIF orientation.
     pub picture: Size,
-    /// How it was stored, as EXIF numbers it (1 to 8; 1 is upright); undone before anything else.
+    /// EXIF orientation of the file, 1 to 8; 1 is upright.
     pub exif_orientation: u8,
-    /// Pixels of the picture, across and down, for one that was looked at: 1 if it was decoded in full.
+    /// The decoder reduced the picture this many times, in both directions: 1, 2, 4 or 8.
     pub reduction: usize,
-    /// By how much the picture was turned so that its face is upright; models see it so.
+    /// The turn that made the face upright for the models.
     pub turn: Turn,
-    /// Every face found, largest first, in the picture as it was sent; the score is that of the first.
-    pub faces: Vec<Face>,
-    /// What is said of the first of `faces`, in their order, each by itself; empty unless asked for.
-    pub judgements: Vec<Judgement>,
-    /// What each model said, before fusion and calibration, and what it saw of the picture as it was sent; empty if it
-    /// was not assessed.
-    pub models: Vec<ModelScore>,
-    /// Which pack answered.
+    /// Every face found, largest first.
+    pub faces: Vec<JudgedFace>,
+    /// The pack in use.
     pub pack: Arc<PackIdentity>,
-    /// What it ran on.
+    /// The device that ran the scorers.
     pub device: Device,
-    /// How long each step took.
+    /// Duration of each step.
     pub timings: Timings,
 }
 
-/// What is said of one face.
+/// A face of the picture.
 #[derive(Debug, Clone)]
-pub struct Judgement {
-    /// What comes of the score.
-    pub verdict: Verdict,
-    /// How living it looks; none if it was not assessed.
-    pub score: Option<Score>,
-    /// The models' answers fused, before calibration; none if it was not assessed.
-    pub fused: Option<Score>,
-    /// What stood in the way, or nearly.
-    pub reasons: Vec<Reason>,
-    /// What was not looked at, because the pack has no means to.
-    pub unchecked: Vec<ReasonCode>,
-    /// What each model said; empty if it was not assessed.
-    pub models: Vec<ModelScore>,
+pub struct JudgedFace {
+    /// Its box and landmarks.
+    pub face: Face,
+    /// The judgement of this face alone. None unless
+    /// [`Terms::every_face`](crate::Terms::every_face) was set, and for all faces but the 16
+    /// largest.
+    pub judgement: Option<Arc<Judgement>>,
 }
 
-/// Which pack answered.
+/// The judgement of one face, or of a picture without one.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The decision.
+    pub verdict: Verdict,
+    /// The scorers' result; none if the face was not assessed.
+    pub assessment: Option<Assessment>,
+    /// Limits that the picture or the face misses.
+    pub reasons: Vec<Reason>,
+    /// Limits that this pack has no means to check.
+    pub unchecked: Vec<ReasonCode>,
+}
+
+impl Judgement {
+    /// Fused and calibrated score; none if the face was not assessed.
+    #[must_use]
+    pub fn score(&self) -> Option<Score> {
+        self.assessment.as_ref().map(|assessment| assessment.score)
+    }
+
+    /// Each model's own result; empty if the face was not assessed.
+    #[must_use]
+    pub fn models(&self) -> &[ModelScore] {
+        self.assessment.as_ref().map_or(&[], |assessment| &assessment.models)
+    }
+}
+
+/// The pack in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PackIdentity {
     /// Its name.
     pub name: String,
-    /// The digest of its manifest, and so of everything in it.
+    /// The digest of its manifest, which holds the digests of its files.
     pub digest: Digest,
 }
 
-/// How long each step took.
+/// Duration of each step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
     /// Bytes to pixels.
     pub decode: Duration,
     /// Pixels to faces.
     pub detect: Duration,
-    /// Select, gate and score.
+    /// Select, gate, score and decide.
     pub score: Duration,
-    /// All of it.
+    /// The whole check.
     pub total: Duration,
 }
 
@@ -115,7 +124,7 @@ impl Clock {
         now - std::mem::replace(&mut self.last, now)
     }
 
-    /// Time up to the last lap.
+    /// Time from the start to the last lap.
     pub(crate) fn total(&self) -> Duration {
         self.last - self.start
     }

@@ -1,13 +1,13 @@
-//! Which of the faces is meant.
+//! Chooses the face to judge.
 
 use face_detector::Face;
 
 use crate::reason::{Reason, ReasonCode, Severity};
 use crate::settings::Settings;
 
-/// The face that is meant: the largest, if its area is at least `min_face_lead` times the second's or nobody
-/// minds; and what there is to be said about the choice. `faces` come largest first, but for one that is upright
-/// before others that are not.
+/// Chooses the first of `faces` if its area is at least `min_face_lead` times the second's, or
+/// `TOO_MANY_FACES` does not reject. Also gives the reason against the choice, if there is one.
+/// `faces` are sorted largest first; an upright face may precede larger ones that are not.
 #[tracing::instrument(skip_all)]
 pub(crate) fn select<'a>(
     faces: &'a [Face],
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_is_meant_if_clearly_the_largest() {
+    fn the_largest_face_is_chosen_if_its_lead_is_large_enough() {
         let settings = Settings::default();
         let (none, reason) = select(&[], &settings);
         assert_eq!((none, reason.unwrap().code), (None, ReasonCode::FaceNotFound));
@@ -54,12 +54,12 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_is_meant_anyway_where_nobody_minds() {
+    fn the_largest_face_is_chosen_where_two_faces_do_not_reject() {
         let faces = [face(100.0), face(80.0)];
         let mut settings = Settings::default();
         settings.severity.too_many_faces = Consequence::Warn;
-        let (meant, reason) = select(&faces, &settings);
-        assert_eq!((meant, reason.unwrap().severity), (Some(&faces[0]), Severity::Warn));
+        let (chosen, reason) = select(&faces, &settings);
+        assert_eq!((chosen, reason.unwrap().severity), (Some(&faces[0]), Severity::Warn));
         settings.severity.too_many_faces = Consequence::Off;
         assert_eq!(select(&faces, &settings), (Some(&faces[0]), None));
     }

@@ -1,4 +1,4 @@
-//! The walk with models that run what several pictures ask for together, as on a GPU; here on the CPU.
+//! The walk with shared models that run several pictures together, as on a GPU; here on the CPU.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use agreement::{assert_every_picture_agrees, assert_the_portrait_agrees, pipeline, terms};
 use liveness::{Device, Pipeline, Report, Settings};
-use onnx::{Batching, Runtime};
+use onnx::{Grouping, Runtime};
 
 fn batching() -> Runtime {
     let number = |number| NonZeroUsize::new(number).unwrap();
     let wait = Duration::from_millis(2);
-    testbed::runtime().batching(Batching { most: number(4), wait, lanes: number(1) })
+    testbed::runtime().grouping(Grouping { max_pictures: number(4), wait, lanes: number(1) })
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn every_picture_agrees_with_the_reference_on_every_pack() {
     assert_every_picture_agrees(&batching(), Device::Cpu);
 }
 
-/// The picture that everyone has, and some of those that are here.
+/// The portrait, and some pictures of `../shared`.
 fn pictures() -> Vec<Vec<u8>> {
     let mut pictures = vec![std::fs::read(testbed::portrait()).unwrap()];
     let Some(shared) = testbed::shared() else {
@@ -44,15 +44,16 @@ fn pictures() -> Vec<Vec<u8>> {
     pictures
 }
 
-/// What is the same for a picture alone and for one among others, but for rounding.
-fn assert_the_same(alone: &Report, among_others: &Report, what: &str) {
-    assert_eq!(alone.verdict, among_others.verdict, "{what}");
-    assert_eq!(alone.faces.len(), among_others.faces.len(), "{what}");
-    for (a, b) in alone.faces.iter().zip(&among_others.faces) {
-        assert!(a.rect.iou(&b.rect) > 0.999, "{what}: {a:?} {b:?}");
+/// Compares the reports on a picture alone and in a run group. Scores may differ by rounding.
+fn assert_the_same(alone: &Report, grouped: &Report, what: &str) {
+    assert_eq!(alone.judgement.verdict, grouped.judgement.verdict, "{what}");
+    assert_eq!(alone.faces.len(), grouped.faces.len(), "{what}");
+    for (a, b) in alone.faces.iter().zip(&grouped.faces) {
+        assert!(a.face.rect.iou(&b.face.rect) > 0.999, "{what}: {a:?} {b:?}");
     }
-    let scores = |report: &Report| report.models.iter().map(|model| model.live.get()).collect();
-    let (a, b): (Vec<f64>, Vec<f64>) = (scores(alone), scores(among_others));
+    let scores =
+        |report: &Report| report.judgement.models().iter().map(|model| model.live.get()).collect();
+    let (a, b): (Vec<f64>, Vec<f64>) = (scores(alone), scores(grouped));
     assert_eq!(a.len(), b.len(), "{what}");
     for (a, b) in a.iter().zip(&b) {
         assert!((a - b).abs() <= 1e-4, "{what}: {a} {b}");
@@ -60,7 +61,7 @@ fn assert_the_same(alone: &Report, among_others: &Report, what: &str) {
 }
 
 #[test]
-fn pictures_that_are_checked_at_once_get_the_reports_that_they_get_alone() {
+fn pictures_checked_at_once_get_the_reports_that_they_get_alone() {
     let pictures = pictures();
     for name in testbed::packs() {
         let mut own = pipeline(testbed::runtime(), name, Device::Cpu);
@@ -74,7 +75,8 @@ fn pictures_that_are_checked_at_once_get_the_reports_that_they_get_alone() {
             for (i, pipeline) in pipelines.iter_mut().enumerate() {
                 let (pictures, alone) = (&pictures, &alone);
                 scope.spawn(move || {
-                    // Each begins with another one, so that different pictures meet.
+                    // Each thread begins with another picture, so that different pictures share
+                    // runs.
                     for j in (0..pictures.len()).map(|j| (i + j) % pictures.len()) {
                         let found = pipeline.check(&pictures[j], &terms()).ok();
                         assert_eq!(alone[j].is_some(), found.is_some());
@@ -86,12 +88,12 @@ fn pictures_that_are_checked_at_once_get_the_reports_that_they_get_alone() {
             }
         });
         let done = runtime.tally().since(before);
-        assert!(done.runs < done.pictures, "nothing was run together: {done:?}");
+        assert!(done.runs < done.pictures, "no run had two pictures: {done:?}");
     }
 }
 
 #[test]
-fn all_pipelines_know_what_runs_the_models_that_they_share() {
+fn all_pipelines_report_the_providers_of_their_shared_models() {
     let runtime = batching();
     let pack = testbed::pack("starter");
     let mut first = None;

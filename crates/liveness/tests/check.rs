@@ -1,13 +1,14 @@
-//! The walk with real models: what is assessed, what is not and why, and what may not serve.
+//! The walk with real models: verdicts, reasons, and packs that must not serve.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::path::Path;
+use std::process::Command;
 
 use frame::{Frame, PixelRect, Size};
 use liveness::{
-    Bar, CheckError, Device, LoadError, Pipeline, ReasonCode, Rect, Report, Settings, Terms,
-    Verdict,
+    Bar, CheckError, Device, JudgedFace, LoadError, Pipeline, ReasonCode, Rect, Report, Settings,
+    Terms, Verdict,
 };
 use model_pack::{GoldenPicture, Pack};
 
@@ -15,17 +16,13 @@ fn load(pack: &Pack) -> Result<Pipeline, LoadError> {
     Pipeline::load(testbed::runtime(), pack, Device::Cpu, Settings::default())
 }
 
-fn terms() -> Terms {
-    Terms { bar: Bar::default(), min_picture_side_px: 300, exact: false, every_face: false }
-}
-
 fn check(picture: &Frame) -> Report {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
-    pipeline.check(&picture.encode_png().unwrap(), &terms()).unwrap()
+    pipeline.check(&picture.encode_png().unwrap(), &Terms::default()).unwrap()
 }
 
 fn codes(report: &Report) -> Vec<ReasonCode> {
-    report.reasons.iter().map(|reason| reason.code).collect()
+    report.judgement.reasons.iter().map(|reason| reason.code).collect()
 }
 
 /// Copies of the drawn face side by side.
@@ -46,25 +43,28 @@ fn one_face_is_scored_and_judged_by_the_threshold() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
     let picture = faces_in_a_row(1).encode_png().unwrap();
     let mut verdict = |threshold: &str| {
-        let terms = Terms { bar: Bar::Threshold(threshold.parse().unwrap()), ..terms() };
+        let terms = Terms { bar: Bar::Threshold(threshold.parse().unwrap()), ..Terms::default() };
         let report = pipeline.check(&picture, &terms).unwrap();
-        assert_eq!((report.faces.len(), report.models.len(), report.reasons.len()), (1, 1, 0));
+        assert_eq!(
+            (report.faces.len(), report.judgement.models().len(), report.judgement.reasons.len()),
+            (1, 1, 0)
+        );
         assert!(report.timings.total >= report.timings.decode + report.timings.detect);
-        report.verdict
+        report.judgement.verdict
     };
     assert_eq!(verdict("0.0"), Verdict::Live);
     assert_eq!(verdict("1.0"), Verdict::Spoof);
 }
 
 #[test]
-fn a_pipeline_proves_itself_under_settings_under_which_the_picture_is_not_scored() {
+fn a_pipeline_proves_itself_under_settings_that_reject_the_drawn_face() {
     let settings = Settings { max_picture_side_px: 700, max_luma: 20.0, ..Settings::default() };
     let pack = testbed::pack("starter");
     let loaded = Pipeline::load(testbed::runtime(), &pack, Device::Cpu, settings);
     let mut pipeline = loaded.unwrap();
     let picture = faces_in_a_row(1).encode_png().unwrap();
     let is_too_large = |pipeline: &mut Pipeline| {
-        matches!(pipeline.check(&picture, &terms()), Err(CheckError::PictureTooLarge(_)))
+        matches!(pipeline.check(&picture, &Terms::default()), Err(CheckError::PictureTooLarge(_)))
     };
     assert!(is_too_large(&mut pipeline));
     pipeline.prove().unwrap();
@@ -73,7 +73,7 @@ fn a_pipeline_proves_itself_under_settings_under_which_the_picture_is_not_scored
 }
 
 #[test]
-fn what_ran_each_model_of_each_pack_on_the_cpu_is_the_cpu() {
+fn every_node_of_every_pack_ran_on_the_cpu() {
     for &name in testbed::packs() {
         let (pack, settings) = (testbed::pack(name), Settings::default());
         let loaded = Pipeline::load_watched(testbed::runtime(), &pack, Device::Cpu, settings);
@@ -92,51 +92,53 @@ fn what_ran_each_model_of_each_pack_on_the_cpu_is_the_cpu() {
 }
 
 #[test]
-fn a_pipeline_does_not_show_the_pictures_in_its_buffers() {
+fn debug_output_of_a_pipeline_has_no_pixels() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
-    pipeline.check(&faces_in_a_row(1).encode_png().unwrap(), &terms()).unwrap();
+    pipeline.check(&faces_in_a_row(1).encode_png().unwrap(), &Terms::default()).unwrap();
     let shown = format!("{pipeline:?}");
     assert!(shown.len() < 3000, "{}", &shown[..3000]);
 }
 
 #[test]
-fn no_face_is_not_assessed_and_no_spoof() {
+fn a_picture_without_a_face_is_not_assessed() {
     let gray = Frame::from_rgb8(Size::new(400, 400), vec![128; 3 * 400 * 400]).unwrap();
     let report = check(&gray);
-    assert_eq!((report.verdict, report.score), (Verdict::NotAssessed, None));
+    assert_eq!((report.judgement.verdict, report.judgement.score()), (Verdict::NotAssessed, None));
     assert_eq!(codes(&report), [ReasonCode::FaceNotFound]);
 }
 
 #[test]
-fn two_like_faces_are_not_assessed() {
+fn two_faces_of_one_size_are_not_assessed() {
     let report = check(&faces_in_a_row(2));
     assert_eq!(report.faces.len(), 2);
-    assert_eq!((report.verdict, report.score), (Verdict::NotAssessed, None));
+    assert_eq!((report.judgement.verdict, report.judgement.score()), (Verdict::NotAssessed, None));
     assert_eq!(codes(&report), [ReasonCode::TooManyFaces]);
-    assert!(report.models.is_empty());
+    assert!(report.judgement.models().is_empty());
 }
 
 #[test]
-fn each_face_is_judged_by_itself_where_that_is_asked_for() {
+fn each_face_is_judged_by_itself_with_every_face() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
     let mut check = |faces, every_face| {
         let bytes = faces_in_a_row(faces).encode_png().unwrap();
-        pipeline.check(&bytes, &Terms { every_face, ..terms() }).unwrap()
+        pipeline.check(&bytes, &Terms { every_face, ..Terms::default() }).unwrap()
     };
     let alone = check(1, false);
-    assert!(alone.judgements.is_empty());
-    let [judgement] = &check(1, true).judgements[..] else { panic!("one face, one judgement") };
-    assert_eq!((judgement.verdict, judgement.score), (alone.verdict, alone.score));
-    assert_eq!(judgement.models, alone.models);
+    assert!(alone.faces.iter().all(|face| face.judgement.is_none()));
+    let [face] = &check(1, true).faces[..] else { panic!("one face was drawn") };
+    let judgement = face.judgement.as_ref().unwrap();
+    assert_eq!(judgement.verdict, alone.judgement.verdict);
+    assert_eq!(judgement.assessment, alone.judgement.assessment);
 
     let two = check(2, true);
-    assert_eq!(two.verdict, Verdict::NotAssessed);
+    assert_eq!(two.judgement.verdict, Verdict::NotAssessed);
     assert_eq!(codes(&two), [ReasonCode::TooManyFaces]);
-    assert_eq!(two.judgements.len(), 2);
-    for (face, judgement) in two.faces.iter().zip(&two.judgements) {
-        assert!(judgement.score.is_some(), "{judgement:?}");
+    assert_eq!(two.faces.len(), 2);
+    for JudgedFace { face, judgement } in &two.faces {
+        let judgement = judgement.as_ref().unwrap();
+        assert!(judgement.score().is_some(), "{judgement:?}");
         assert!(judgement.reasons.iter().all(|reason| reason.code != ReasonCode::TooManyFaces));
-        for model in &judgement.models {
+        for model in judgement.models() {
             let middle = |rect: &Rect| rect.top_left.x + rect.delta.x / 2.0;
             assert!((middle(&model.crop) - middle(&face.rect)).abs() < face.rect.delta.x / 2.0);
         }
@@ -158,11 +160,11 @@ fn face_in_the_corner(times: usize, size: Size) -> Frame {
 }
 
 #[test]
-fn a_large_jpeg_is_reduced_as_far_as_its_face_allows_and_answers_in_its_own_pixels() {
+fn a_large_jpeg_is_reduced_as_far_as_its_face_allows_and_reported_in_its_own_pixels() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
     let mut check = |times, size, exact| {
         let bytes = face_in_the_corner(times, size).encode_jpeg(90).unwrap();
-        pipeline.check(&bytes, &Terms { exact, ..terms() }).unwrap()
+        pipeline.check(&bytes, &Terms { exact, ..Terms::default() }).unwrap()
     };
     // The face is 150 by 172 px as drawn: here 600 px wide, 150 of them left at a fourth.
     for (times, size, reduction) in [
@@ -177,19 +179,19 @@ fn a_large_jpeg_is_reduced_as_far_as_its_face_allows_and_answers_in_its_own_pixe
         assert_eq!((report.reduction, report.picture), (reduction, size), "{times} {size:?}");
         let exact = check(times, size, true);
         assert_eq!((exact.reduction, exact.picture), (1, size));
-        let (face, exactly) = (report.faces[0].rect, exact.faces[0].rect);
+        let (face, exactly) = (report.faces[0].face.rect, exact.faces[0].face.rect);
         assert!(face.iou(&exactly) > 0.8, "{times} {size:?}: {face:?} {exactly:?}");
     }
 }
 
 #[test]
-fn shared_pictures_are_judged_like_the_whole_ones_and_like_the_reference_does() {
+fn reduced_pictures_get_the_verdicts_of_whole_pictures_and_of_the_reference() {
     let Some(shared) = testbed::shared() else {
         testbed::left_out("verdicts on reduced pictures against whole ones");
         return;
     };
-    // Where one look at 192 px and one at 640 px lead to other decisions. The first is on its side, which the
-    // reference does not see; of the second it is unsure (0.48 against 0.80).
+    // Where one look at 192 px and one at 640 px lead to other decisions. The first is on its side,
+    // which the reference does not see; of the second it is unsure (0.48 against 0.80).
     let known = ["live_1_sideways_no_exif.jpg", "live_1_gray.jpg"];
     for &pack in testbed::packs() {
         let mut pipeline = load(&testbed::pack(pack)).unwrap();
@@ -200,51 +202,77 @@ fn shared_pictures_are_judged_like_the_whole_ones_and_like_the_reference_does() 
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let bytes = std::fs::read(&path).unwrap();
-            let fast = match pipeline.check(&bytes, &terms()) {
+            let fast = match pipeline.check(&bytes, &Terms::default()) {
                 Ok(fast) => fast,
                 Err(_) if ["README.md", "live_1_cut_short.jpg"].contains(&&*name) => continue,
                 Err(error) => panic!("{pack} {name}: {error}"),
             };
-            let whole = in_full.check(&bytes, &terms()).unwrap();
-            assert_eq!((fast.verdict, whole.reduction), (whole.verdict, 1), "{pack} {name}");
-            let score = |report: &Report| report.score.map_or(0.0, liveness::Score::get);
+            let whole = in_full.check(&bytes, &Terms::default()).unwrap();
+            assert_eq!(
+                (fast.judgement.verdict, whole.reduction),
+                (whole.judgement.verdict, 1),
+                "{pack} {name}"
+            );
+            let score =
+                |report: &Report| report.judgement.score().map_or(0.0, liveness::Score::get);
             assert!((score(&fast) - score(&whole)).abs() < 0.03, "{pack} {name}");
-            let exact = pipeline.check(&bytes, &Terms { exact: true, ..terms() }).unwrap();
+            let exact = pipeline.check(&bytes, &Terms { exact: true, ..Terms::default() }).unwrap();
             if !known.contains(&&*name) {
-                assert_eq!(fast.verdict, exact.verdict, "{pack} {name}");
+                assert_eq!(fast.judgement.verdict, exact.judgement.verdict, "{pack} {name}");
                 assert_eq!(fast.faces.len(), exact.faces.len(), "{pack} {name}");
             }
         }
         let large = testbed::selfie("live_1_12mp.jpg").unwrap();
-        assert_eq!(pipeline.check(&large, &terms()).unwrap().reduction, 4, "{pack}");
+        assert_eq!(pipeline.check(&large, &Terms::default()).unwrap().reduction, 4, "{pack}");
     }
 }
 
 #[test]
-fn a_picture_too_small_is_searched_for_faces_and_not_scored() {
+fn the_example_prints_verdict_and_score() {
+    let portrait = testbed::portrait();
+    // `cargo test` builds examples into the directory beside that of test binaries.
+    let tests = std::env::current_exe().unwrap();
+    let example = tests.ancestors().nth(2).unwrap().join("examples/check");
+    if !example.exists() {
+        // `cargo test --test check` does not build it.
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--package", "liveness", "--example", "check"]);
+        assert!(build.status().unwrap().success());
+    }
+    let mut command = Command::new(example);
+    command.arg(&portrait).env("LIVEGATE_HOME", testbed::home().root());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.starts_with(&format!("{}: live, score 0.99", portrait.display())), "{printed}");
+}
+
+#[test]
+fn a_picture_that_is_too_small_has_faces_and_no_score() {
     let face = GoldenPicture::DrawnFace.frame();
     let part = PixelRect { left: 280, top: 250, size: Size::new(290, 340) };
     let view = face.crop(part);
     let pixels = (0..part.size.height).flat_map(|y| view.row(y).to_vec()).collect();
     let report = check(&Frame::from_rgb8(part.size, pixels).unwrap());
     assert_eq!(report.faces.len(), 1);
-    assert_eq!((report.verdict, report.score), (Verdict::NotAssessed, None));
+    assert_eq!((report.judgement.verdict, report.judgement.score()), (Verdict::NotAssessed, None));
     assert_eq!(codes(&report), [ReasonCode::ImageTooSmall]);
 }
 
 #[test]
-fn shared_pictures_are_assessed_as_they_should_be() {
+fn shared_pictures_get_their_known_verdicts_and_reasons() {
     let Some(_) = testbed::shared() else {
         testbed::left_out("verdicts on real live and spoof pictures");
         return;
     };
     for &pack in testbed::packs() {
         let mut pipeline = load(&testbed::pack(pack)).unwrap();
-        let mut check =
-            |name: &str| pipeline.check(&testbed::selfie(name).unwrap(), &terms()).unwrap();
-        assert_eq!(check("live_1.jpg").verdict, Verdict::Live, "{pack}");
-        assert_eq!(check("spoof_1.jpg").verdict, Verdict::Spoof, "{pack}");
-        assert_eq!(check("spoof_2.jpg").verdict, Verdict::Spoof, "{pack}");
+        let mut check = |name: &str| {
+            pipeline.check(&testbed::selfie(name).unwrap(), &Terms::default()).unwrap()
+        };
+        assert_eq!(check("live_1.jpg").judgement.verdict, Verdict::Live, "{pack}");
+        assert_eq!(check("spoof_1.jpg").judgement.verdict, Verdict::Spoof, "{pack}");
+        assert_eq!(check("spoof_2.jpg").judgement.verdict, Verdict::Spoof, "{pack}");
         assert_eq!(codes(&check("no_face.jpg")), [ReasonCode::FaceNotFound], "{pack}");
         assert_eq!(codes(&check("two_faces.jpg")), [ReasonCode::TooManyFaces], "{pack}");
         let tiny = check("tiny_95x71.png");
@@ -270,7 +298,7 @@ fn starter_with(directory: &Path, from: &str, to: &str) -> Pack {
 }
 
 #[test]
-fn a_pack_that_feeds_or_reads_its_models_wrongly_does_not_serve() {
+fn a_pack_with_a_wrong_setting_does_not_serve_and_the_error_names_it() {
     let directory = tempfile::tempdir().unwrap();
     for (from, to, explained) in [
         ("channels = \"bgr\"", "channels = \"rgb\"", "channels = \"bgr\"`: the colour order"),
@@ -297,10 +325,10 @@ fn a_pack_that_feeds_or_reads_its_models_wrongly_does_not_serve() {
         let Err(LoadError::Golden(error)) = load(&starter_with(directory.path(), from, to)) else {
             panic!("{from} to {to} serves");
         };
-        let said = error.to_string();
-        assert!(said.contains(explained), "{from} to {to}: {said}");
+        let message = error.to_string();
+        assert!(message.contains(explained), "{from} to {to}: {message}");
     }
-    // Where a tensor has another shape, the graph itself says no.
+    // A wrong shape does not match the graph.
     for (from, to) in [
         ("classes = 3", "classes = 2"),
         ("input = { width = 128, height = 128 }", "input = { width = 80, height = 80 }"),
@@ -329,7 +357,7 @@ fn a_pack_with_a_changed_byte_is_not_opened() {
 }
 
 #[test]
-fn a_pack_is_called_as_its_directory() {
+fn a_pack_has_the_name_of_its_directory() {
     let home = tempfile::tempdir().unwrap();
     drop(starter_with(home.path(), "starter", "starter"));
     let copy = home.path().join("mine");
@@ -339,12 +367,12 @@ fn a_pack_is_called_as_its_directory() {
 }
 
 #[test]
-fn an_operators_limits_do_not_keep_a_pack_from_serving() {
+fn strict_settings_do_not_fail_the_self_test() {
     let strict =
         Settings { max_picture_side_px: 640, min_face_side_px: 4000.0, ..Settings::default() };
     let pack = testbed::pack("starter");
     let pipeline = Pipeline::load(testbed::runtime(), &pack, Device::Cpu, strict);
     let picture = faces_in_a_row(1).encode_png().unwrap();
-    let error = pipeline.unwrap().check(&picture, &terms()).unwrap_err();
+    let error = pipeline.unwrap().check(&picture, &Terms::default()).unwrap_err();
     assert!(matches!(error, liveness::CheckError::PictureTooLarge(_)), "{error:?}");
 }

@@ -1,5 +1,6 @@
-//! The walk on an NVIDIA GPU: in a process of its own, as one can only load one ONNX Runtime. Without a GPU each test says that it
-//! is left out; `deploy/gpu/check.sh` does the like with the program alone, where there is no compiler.
+//! The walk on an NVIDIA GPU. It has a process of its own, as a process can load one ONNX Runtime.
+//! Without a GPU each test tells that it is left out. `deploy/gpu/check.sh` checks the program
+//! alone.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -10,22 +11,22 @@ use std::time::Duration;
 
 use agreement::{assert_every_picture_agrees, assert_the_portrait_agrees, pipeline, terms};
 use liveness::{Device, Pipeline, Settings};
-use onnx::{Batching, Runtime};
+use onnx::{Grouping, Runtime};
 
-/// How far a score may be from the CPU's in 32-bit floats.
-const MOST_APART: f64 = 0.005;
+/// Largest difference of scores from the CPU's, both in 32-bit floats.
+const MAX_SCORE_ERROR: f64 = 0.005;
 
-/// The runtime as models are loaded with it alone, and as the service does on a GPU.
+/// A runtime without run groups, and one with them as in the service.
 fn runtimes() -> Option<[Runtime; 2]> {
     let runtime = testbed::gpu_runtime()?;
     let number = |number| NonZeroUsize::new(number).unwrap();
     let wait = Duration::from_micros(200);
-    let shared = runtime.batching(Batching { most: number(8), wait, lanes: number(2) });
+    let shared = runtime.grouping(Grouping { max_pictures: number(8), wait, lanes: number(2) });
     Some([runtime.clone(), shared])
 }
 
 #[test]
-fn every_pack_reproduces_its_golden_vectors_and_its_nets_ran_on_the_card() {
+fn every_pack_reproduces_its_golden_vectors_on_the_gpu() {
     let Some(runtimes) = runtimes() else { return };
     for runtime in runtimes {
         for name in testbed::packs() {
@@ -48,16 +49,16 @@ fn pictures_agree_with_the_reference_on_every_pack() {
 }
 
 #[test]
-fn scores_are_those_of_the_cpu() {
+fn scores_on_the_gpu_equal_those_on_the_cpu() {
     let Some([alone, shared]) = runtimes() else { return };
     let portrait = std::fs::read(testbed::portrait()).unwrap();
     for pack in testbed::packs() {
         let mut on_cpu = pipeline(&alone, pack, Device::Cpu);
-        let expected = on_cpu.check(&portrait, &terms()).unwrap().score.unwrap().get();
+        let expected = on_cpu.check(&portrait, &terms()).unwrap().judgement.score().unwrap().get();
         for runtime in [&alone, &shared] {
             let report = pipeline(runtime, pack, Device::Cuda).check(&portrait, &terms()).unwrap();
-            let found = report.score.unwrap().get();
-            assert!((found - expected).abs() <= MOST_APART, "{pack}: {found} {expected}");
+            let found = report.judgement.score().unwrap().get();
+            assert!((found - expected).abs() <= MAX_SCORE_ERROR, "{pack}: {found} {expected}");
         }
     }
 }

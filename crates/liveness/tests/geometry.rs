@@ -1,13 +1,14 @@
-//! Faces as selfies have them: filling the frame, in pictures that lie on their side, at any resolution.
+//! Faces as selfies show them: filling the frame, in pictures that lie on their side, at any
+//! resolution.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use frame::{Filter, Frame, Limits, PixelRect, Rect, Resampler, Size, Turn};
 use liveness::{
-    Bar, Consequence, Device, Pipeline, ReasonCode, Report, Settings, Severities, Terms, Verdict,
+    Consequence, Device, Pipeline, ReasonCode, Report, Settings, Severities, Terms, Verdict,
 };
 
-/// Nothing is rejected for its quality: this is about finding and scoring.
+/// Rejects no picture for its quality.
 fn pipeline(pack: &str) -> Pipeline {
     let off = Consequence::Off;
     let severity = Severities {
@@ -21,7 +22,7 @@ fn pipeline(pack: &str) -> Pipeline {
 }
 
 fn check(pipeline: &mut Pipeline, frame: &Frame, exact: bool) -> Report {
-    let terms = Terms { bar: Bar::default(), min_picture_side_px: 1, exact, every_face: false };
+    let terms = Terms { min_picture_side_px: 1, exact, ..Terms::default() };
     pipeline.check(&frame.encode_png().unwrap(), &terms).unwrap()
 }
 
@@ -29,7 +30,7 @@ fn decoded(bytes: &[u8]) -> Frame {
     frame::decode(bytes, &Limits::default()).unwrap()
 }
 
-/// The portrait, which everyone has, and live and spoof pictures where they are.
+/// The portrait, and live and spoof pictures of `../shared`.
 fn pictures() -> Vec<(&'static str, Frame)> {
     let portrait = decoded(&std::fs::read(testbed::portrait()).unwrap());
     let mut pictures = vec![("portrait", portrait)];
@@ -70,7 +71,7 @@ fn filled(frame: &Frame, face: Rect, share: f32) -> Frame {
 }
 
 #[test]
-fn a_picture_on_its_side_is_scored_upright_and_answered_as_it_was_sent() {
+fn a_picture_on_its_side_is_scored_upright_and_reported_as_it_was_sent() {
     for &pack in testbed::packs() {
         let mut pipeline = pipeline(pack);
         for (name, frame) in pictures() {
@@ -85,9 +86,14 @@ fn a_picture_on_its_side_is_scored_upright_and_answered_as_it_was_sent() {
                 let report = check(&mut pipeline, &turned, false);
                 assert_eq!(report.turn, back, "{pack}, {name} sent turned by {sent:?}");
                 // Turned back it is the same picture to the bit.
-                assert_eq!(report.score, upright.score, "{pack}, {name} sent turned by {sent:?}");
+                assert_eq!(
+                    report.judgement.score(),
+                    upright.judgement.score(),
+                    "{pack}, {name} sent turned by {sent:?}"
+                );
                 assert_eq!(report.picture, turned.size());
                 for (face, expected) in report.faces.iter().zip(&upright.faces) {
+                    let (face, expected) = (&face.face, &expected.face);
                     let expected_rect = back.undo_rect(turned.size(), expected.rect);
                     assert!(face.rect.iou(&expected_rect) > 0.999, "{pack}, {name}: {face:?}");
                     if let (Some(found), Some(points)) = (face.landmarks, expected.landmarks) {
@@ -102,9 +108,9 @@ fn a_picture_on_its_side_is_scored_upright_and_answered_as_it_was_sent() {
     }
 }
 
-/// The reference finds nothing, or a face whose box has the wrong sides, and scores it lying down.
+/// The reference finds no face, or a box with swapped sides, and scores the face on its side.
 #[test]
-fn the_sideways_picture_that_deceived_the_reference_is_found_on_the_face() {
+fn the_face_of_the_sideways_picture_is_found_and_scored_upright() {
     let Some(bytes) = testbed::selfie("live_1_sideways_no_exif.jpg") else { return };
     let sideways = decoded(&bytes);
     let upright = decoded(&testbed::selfie("live_1.jpg").unwrap());
@@ -112,17 +118,21 @@ fn the_sideways_picture_that_deceived_the_reference_is_found_on_the_face() {
         let mut pipeline = pipeline(pack);
         let expected = check(&mut pipeline, &upright, false);
         let report = check(&mut pipeline, &sideways, false);
-        assert_eq!((report.turn, report.verdict), (Turn::Quarter, Verdict::Live), "{pack}");
-        let place = report.turn.undo_rect(sideways.size(), expected.faces[0].rect);
-        assert!(report.faces[0].rect.iou(&place) > 0.9, "{pack}: {:?}", report.faces);
-        for (model, expected) in report.models.iter().zip(&expected.models) {
+        assert_eq!(
+            (report.turn, report.judgement.verdict),
+            (Turn::Quarter, Verdict::Live),
+            "{pack}"
+        );
+        let place = report.turn.undo_rect(sideways.size(), expected.faces[0].face.rect);
+        assert!(report.faces[0].face.rect.iou(&place) > 0.9, "{pack}: {:?}", report.faces);
+        for (model, expected) in report.judgement.models().iter().zip(expected.judgement.models()) {
             let place = report.turn.undo_rect(sideways.size(), expected.crop);
             assert!(model.crop.iou(&place) > 0.9, "{pack}: {model:?}");
         }
-        // As the reference has it: no face, or the face of somebody lying down.
+        // Like the reference: no face, or a face on its side.
         let exactly = check(&mut pipeline, &sideways, true);
         assert_eq!(exactly.turn, Turn::None, "{pack}");
-        assert!(exactly.score != report.score, "{pack}");
+        assert!(exactly.judgement.score() != report.judgement.score(), "{pack}");
     }
 }
 
@@ -131,18 +141,18 @@ fn a_face_that_fills_the_frame_is_found() {
     for &pack in testbed::packs() {
         let mut pipeline = pipeline(pack);
         for (name, frame) in pictures() {
-            let whole = check(&mut pipeline, &frame, false).faces[0].rect;
+            let whole = check(&mut pipeline, &frame, false).faces[0].face.rect;
             let already = whole.delta.x / frame.size().width as f32;
             for share in [0.6, 0.7, 0.8, 0.9, 0.95].into_iter().filter(|&share| share > already) {
                 let near = filled(&frame, whole, share);
-                // As large as a camera has it, and as small as callers may send it.
+                // The sizes of a camera and of a small upload.
                 for longer_side in [480, 1600] {
                     let near = resized(&near, longer_side);
                     let report = check(&mut pipeline, &near, false);
                     let Size { width, height } = near.size();
                     let face = report.faces.first();
                     let seen = face.map(|face| {
-                        let Rect { delta, .. } = face.rect;
+                        let Rect { delta, .. } = face.face.rect;
                         (delta.x / width as f32).max(delta.y / height as f32)
                     });
                     let is_found = seen.is_some_and(|seen| (seen - share).abs() < 0.12);
@@ -158,7 +168,7 @@ fn a_face_that_fills_the_frame_is_found() {
 }
 
 #[test]
-fn a_crop_without_room_says_how_much_the_model_saw() {
+fn a_crop_without_room_reports_the_part_that_the_model_saw() {
     let (_, portrait) = pictures().swap_remove(0);
     for &pack in testbed::packs() {
         let mut pipeline = pipeline(pack);
@@ -168,17 +178,17 @@ fn a_crop_without_room_says_how_much_the_model_saw() {
             _ => 2.7,
         };
         let whole = check(&mut pipeline, &portrait, false);
-        for model in &whole.models {
+        for model in whole.judgement.models() {
             assert_eq!(model.crop_scale, asked(&model.id), "{pack}: {model:?}");
-            // It lies around the face, if there is room to, and is as many times as large.
-            let (crop, face) = (model.crop, whole.faces[0].rect);
+            // With enough room the crop lies around the face.
+            let (crop, face) = (model.crop, whole.faces[0].face.rect);
             let times = crop.delta.y.max(crop.delta.x) / face.delta.y.max(face.delta.x);
             assert!((times - model.crop_scale).abs() < 0.05, "{pack}: {model:?}");
             assert!((crop.iou(&face) * crop.area() / face.area() - 1.0).abs() < 0.05, "{pack}");
         }
-        let near = resized(&filled(&portrait, whole.faces[0].rect, 0.8), 900);
-        for model in check(&mut pipeline, &near, false).models {
-            // Mirrored past the edges, or as much as there is.
+        let near = resized(&filled(&portrait, whole.faces[0].face.rect, 0.8), 900);
+        for model in check(&mut pipeline, &near, false).judgement.models() {
+            // Mirrored beyond the edges, or cut off there.
             let is_reported = &*model.id == "minifas_128" || (1.0..1.5).contains(&model.crop_scale);
             assert!(is_reported, "{pack}: {model:?}");
         }
@@ -192,7 +202,7 @@ fn a_picture_has_the_same_score_at_any_resolution() {
         for (name, frame) in pictures() {
             let mut score = |longer_side| {
                 let report = check(&mut pipeline, &resized(&frame, longer_side), false);
-                report.score.unwrap().get()
+                report.judgement.score().unwrap().get()
             };
             let (small, large) = (score(900), score(4000));
             assert!((small - large).abs() <= 0.05, "{pack}, {name}: {small} and {large}");
@@ -201,7 +211,7 @@ fn a_picture_has_the_same_score_at_any_resolution() {
 }
 
 #[test]
-fn nothing_is_turned_that_has_no_face() {
+fn a_picture_without_a_face_is_not_turned() {
     let Some(bytes) = testbed::selfie("no_face.jpg") else { return };
     let frame = decoded(&bytes);
     for &pack in testbed::packs() {
@@ -209,16 +219,17 @@ fn nothing_is_turned_that_has_no_face() {
         for turn in [Turn::None, Turn::Quarter, Turn::Half, Turn::ThreeQuarters] {
             let report = check(&mut pipeline, &frame.turned(turn), false);
             assert_eq!(report.turn, Turn::None, "{pack}, {turn:?}");
-            // Ultra-Light takes the cup for a face when it lies on its side.
+            // Ultra-Light finds a face in the cup on its side.
             if pack != "starter" || turn == Turn::None {
                 assert_eq!(report.faces.len(), 0, "{pack}, {turn:?}");
-                assert_eq!(report.reasons[0].code, ReasonCode::FaceNotFound);
+                assert_eq!(report.judgement.reasons[0].code, ReasonCode::FaceNotFound);
             }
         }
     }
 }
 
-/// `frame` with its content tilted clockwise by `degrees` about its middle; the edge goes on outside.
+/// `frame` with its content tilted clockwise by `degrees` about its middle; the edge goes on
+/// outside.
 fn tilted(frame: &Frame, degrees: f32) -> Frame {
     let Size { width, height } = frame.size();
     let (sin, cos) = degrees.to_radians().sin_cos();
@@ -258,7 +269,7 @@ fn a_tilted_head_is_not_turned_away_from_upright() {
 }
 
 #[test]
-fn somebody_upright_beside_somebody_upside_down_is_not_forgotten() {
+fn a_turn_does_not_hide_the_upright_face_beside_one_upside_down() {
     let (_, portrait) = pictures().swap_remove(0);
     let flipped = portrait.turned(Turn::Half);
     let Size { width, height } = portrait.size();
@@ -269,7 +280,7 @@ fn somebody_upright_beside_somebody_upside_down_is_not_forgotten() {
         let mut pipeline = pipeline(pack);
         for frame in [&both, &both.turned(Turn::Half)] {
             let report = check(&mut pipeline, frame, false);
-            // Whether both are seen is the detector's; that one is scored as if alone after turning is not.
+            // A detector may miss one face; it must not be the upright one, after a turn.
             let is_turned_and_alone = report.turn != Turn::None && report.faces.len() == 1;
             assert!(!is_turned_and_alone, "{pack}: {report:?}");
         }
@@ -281,13 +292,13 @@ fn half_a_face_is_not_assessed() {
     let (_, portrait) = pictures().swap_remove(0);
     for &pack in testbed::packs() {
         let mut pipeline = pipeline(pack);
-        let face = check(&mut pipeline, &portrait, false).faces[0].rect;
+        let face = check(&mut pipeline, &portrait, false).faces[0].face.rect;
         // The left half of the face lies outside.
         let left = (face.top_left.x + face.delta.x / 2.0) as usize;
         let Size { width, height } = portrait.size();
         let size = Size::new((width - left).min(300), height.min(300));
         let half = resized(&part(&portrait, PixelRect { left, top: 0, size }), 900);
         let report = check(&mut pipeline, &half, false);
-        assert_eq!(report.verdict, Verdict::NotAssessed, "{pack}: {report:?}");
+        assert_eq!(report.judgement.verdict, Verdict::NotAssessed, "{pack}: {report:?}");
     }
 }

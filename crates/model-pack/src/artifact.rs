@@ -1,164 +1,124 @@
-//! One file that Livegate needs and does not carry: what it is, and where it comes from.
+//! One file that Livegate fetches: its hash, its licence and its sources.
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
 
 use crate::digest::Digest;
+use crate::file;
 use crate::source::Source;
 
-/// One file that Livegate needs and does not carry.
+/// One file that Livegate fetches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
-    /// Its name where it is installed: no directories.
+    /// Its name where it is installed, without directories.
     pub file: String,
-    /// The one thing that decides whether it is the right file.
+    /// The digest that identifies the file.
     pub sha256: Digest,
     /// Its length, bytes.
     pub size_bytes: u64,
-    /// Under what terms it may be used (SPDX, where there is an identifier).
+    /// Its licence (the SPDX identifier, if there is one).
     pub licence: String,
-    /// Who made it and where it is published.
+    /// Its author and the place of its publication.
     pub origin: String,
-    /// Models only: what it was trained on, as far as its makers say.
+    /// Models only: the training data, as far as the authors name them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training_data: Option<String>,
-    /// Where to get it; tried in order.
+    /// Its sources, which are tried in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
 }
 
 /// Why a file was not put in place.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum PlaceError {
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// It is another file.
+    /// The content is another file.
     #[error("its sha256 is {found}, not {expected}")]
     Digest {
-        /// What the manifest says.
+        /// The digest in the manifest.
         expected: Digest,
-        /// What came.
+        /// The digest of the content.
         found: Digest,
     },
-    /// It is longer than it should be; the rest was not read.
+    /// The content is too long; the rest was not read.
     #[error("it is longer than {expected} bytes")]
     TooLong {
-        /// What the manifest says, bytes.
+        /// The length in the manifest, bytes.
         expected: u64,
     },
 }
 
 impl Artifact {
-    /// Whether `directory` holds this file, whole and unchanged.
+    /// True if `directory` has this file, complete and unchanged.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// When the file is there but cannot be read.
     pub fn is_in(&self, directory: &Path) -> std::io::Result<bool> {
-        let path = directory.join(&self.file);
-        // Before it is opened: a pipe would be waited for.
-        let metadata = match path.metadata() {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        if !metadata.is_file() || metadata.len() != self.size_bytes {
-            return Ok(false);
+        match file::open(&directory.join(&self.file)) {
+            Ok(Some((file, length))) if length == self.size_bytes => {
+                let (found, _) = Digest::of_copy(&mut file.take(length + 1), &mut std::io::sink())?;
+                Ok(found == self.sha256)
+            }
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
-        let file = File::open(path)?;
-        Ok(Digest::of_reader(&mut file.take(self.size_bytes + 1))? == self.sha256)
     }
 
-    /// Writes what `content` gives into `directory` under this file's name: beside it first, hashed on
-    /// the way, then moved into place in one step. A wrong or broken file leaves nothing behind.
+    /// Writes `content` into `directory` under this file's name. The content is hashed while it is
+    /// written beside its place, and then moved there in one step. Wrong or broken content leaves
+    /// no file.
     ///
     /// # Errors
-    /// When it is another file, or reading or writing fails.
+    /// When the content is another file, or when reading or writing fails.
     pub fn place(&self, content: &mut dyn Read, directory: &Path) -> Result<(), PlaceError> {
         std::fs::create_dir_all(directory)?;
-        let mut beside = tempfile::Builder::new()
-            .prefix(PART_PREFIX)
-            .suffix(&self.file)
-            .tempfile_in(directory)?;
-        let mut hasher = sha2::Sha256::new();
-        let mut buffer = vec![0; 1 << 16];
-        let mut length = 0;
-        loop {
-            let read = content.read(&mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            length += read as u64;
-            if length > self.size_bytes {
-                return Err(PlaceError::TooLong { expected: self.size_bytes });
-            }
-            hasher.update(&buffer[..read]);
-            beside.write_all(&buffer[..read])?;
+        let mut part = file::new_part(directory)?;
+        let (found, length) = Digest::of_copy(&mut content.take(self.size_bytes + 1), &mut part)?;
+        if length > self.size_bytes {
+            return Err(PlaceError::TooLong { expected: self.size_bytes });
         }
-        let found = Digest::finish(hasher);
         if found != self.sha256 {
             return Err(PlaceError::Digest { expected: self.sha256, found });
         }
-        persist(beside, &directory.join(&self.file))?;
-        Ok(())
+        Ok(file::persist(part, &directory.join(&self.file))?)
     }
 }
 
-/// How much there is of some artifacts.
+/// The size of several artifacts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bulk {
-    /// What has to be fetched for them, bytes: of each the first source, and an archive once.
+    /// Bytes to download: from the first source of each, with every archive once.
     pub download_bytes: u64,
-    /// What they take where they are installed, bytes.
+    /// Bytes that they take when they are installed.
     pub disk_bytes: u64,
 }
 
 impl Bulk {
-    /// That of `artifacts`.
+    /// The size of `artifacts`.
     #[must_use]
     pub fn of(artifacts: &[Artifact]) -> Self {
         let mut archives = Vec::new();
         let mut bulk = Self::default();
         for artifact in artifacts {
             bulk.disk_bytes += artifact.size_bytes;
-            bulk.download_bytes += match artifact.sources.first() {
-                Some(
-                    Source::Npm { npm: asked, download_bytes, .. }
-                    | Source::Pip { pip: asked, download_bytes, .. },
-                ) => {
-                    if archives.contains(&asked) {
-                        continue;
-                    }
-                    archives.push(asked);
-                    *download_bytes
+            let Some(source) = artifact.sources.first() else { continue };
+            bulk.download_bytes += match source.package() {
+                Err(_) => artifact.size_bytes,
+                Ok(package) if archives.contains(&package.name) => 0,
+                Ok(package) => {
+                    archives.push(package.name);
+                    package.download_bytes
                 }
-                Some(Source::Url { .. }) => artifact.size_bytes,
-                None => 0,
             };
         }
         bulk
     }
-}
-
-/// How the names of files begin that are not whole yet.
-pub(crate) const PART_PREFIX: &str = ".part-";
-
-/// Moves a finished file into place, readable by everyone who may use the home directory.
-pub(crate) fn persist(beside: tempfile::NamedTempFile, path: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        beside.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    beside.as_file().sync_all()?;
-    beside.persist(path)?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -183,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_file_is_placed_and_found_again() {
+    fn the_right_file_is_placed_and_then_found() {
         let home = tempfile::tempdir().unwrap();
         let wanted = artifact(b"right");
         assert!(!wanted.is_in(home.path()).unwrap());
@@ -193,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_a_long_or_a_broken_file_leaves_nothing_behind() {
+    fn wrong_long_or_broken_content_leaves_no_file() {
         struct Broken;
         impl Read for Broken {
             fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
@@ -211,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_is_not_the_file() {
+    fn a_changed_file_is_noticed() {
         let home = tempfile::tempdir().unwrap();
         let wanted = artifact(b"right");
         for content in ["wrong", "right and more", ""] {
@@ -221,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_fetched_once_for_all_its_files() {
+    fn an_archive_counts_once_for_all_its_files() {
         let pip = |pip: &str, download_bytes| Source::Pip {
             pip: pip.into(),
             platforms: vec![],

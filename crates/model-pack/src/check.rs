@@ -1,12 +1,24 @@
-//! Whether a manifest that can be read is one: names, texts, and what has to go together.
+//! Reading a manifest: parsing, then the checks that its types do not make.
+
+use toml::Value;
 
 use crate::golden::Golden;
-use crate::manifest::{Evaluation, Manifest, ManifestError, Scorer, is_plain};
-use crate::source::Source;
+use crate::manifest::{Manifest, ManifestError, Scorer};
 
 impl Manifest {
-    pub(crate) fn check(&self) -> Result<(), ManifestError> {
-        // First: the messages below show names.
+    /// Reads the text of a `pack.toml`.
+    ///
+    /// # Errors
+    /// When it is invalid. Unknown keys are errors.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        let manifest: Self = toml::from_str(text)
+            .map_err(|error| ManifestError::Toml(escaped(&error.to_string())))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        // First, because the messages of later checks show names.
         self.check_texts()?;
         self.check_names()?;
         if self.scorers.is_empty() {
@@ -23,86 +35,42 @@ impl Manifest {
         }
         let anti_spoof::Calibration { slope, offset } = self.calibration;
         if !(slope.is_finite() && slope > 0.0 && offset.is_finite()) {
-            return Err(ManifestError::Calibration);
+            let must = "the calibration needs a slope above 0 and finite numbers";
+            return Err(ManifestError::Unusable(must));
         }
         if let anti_spoof::Fusion::WeightedLogOdds(weights) = &self.fusion {
             let is_weighted = |scorer: &Scorer| {
                 weights.get(&scorer.id).is_some_and(|weight| weight.is_finite() && *weight > 0.0)
             };
             if weights.len() != self.scorers.len() || !self.scorers.iter().all(is_weighted) {
-                return Err(ManifestError::Weights);
+                let must = "fusion needs a weight above 0 for each scorer, and for nothing else";
+                return Err(ManifestError::Unusable(must));
             }
         }
-        if let Some(evaluation) = &self.evaluation {
-            check_evaluation(evaluation)?;
-        }
         if !self.levels.are_sound() {
-            return Err(ManifestError::Levels);
+            return Err(ManifestError::Unusable(
+                "the levels need thresholds from 0 to 1 that do not fall from one level to the \
+                 next, and shares from 0 to 1",
+            ));
         }
         self.check_bounds()
     }
 
-    /// Ids of the detector, the scorers and the landmarker.
-    fn ids(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&*self.detector.id)
-            .chain(self.scorers.iter().map(|scorer| &*scorer.id))
-            .chain(self.landmarker.iter().map(|landmarker| &*landmarker.id))
+    fn check_texts(&self) -> Result<(), ManifestError> {
+        let is_bad = |value: &Value| value.as_str().is_some_and(|text| text.contains(is_control));
+        first_key(&as_value(self), "", &is_bad).map_or(Ok(()), |key| Err(ManifestError::Text(key)))
     }
 
     fn check_names(&self) -> Result<(), ManifestError> {
         if !is_plain(&self.name) {
             return Err(ManifestError::Name(self.name.clone()));
         }
-        let mut seen = vec!["pack.toml"];
-        for name in self.artifacts().map(|artifact| artifact.file.as_str()) {
-            if !is_plain(name) {
-                return Err(ManifestError::FileName(name.to_owned()));
-            }
-            if seen.contains(&name) {
-                return Err(ManifestError::Twice(name.to_owned()));
-            }
-            seen.push(name);
-        }
-        let mut seen = Vec::new();
-        for id in self.ids() {
-            if !is_plain(id) {
-                return Err(ManifestError::Id(id.to_owned()));
-            }
-            if seen.contains(&id) {
-                return Err(ManifestError::Twice(id.to_owned()));
-            }
-            seen.push(id);
-        }
-        Ok(())
-    }
-
-    fn check_texts(&self) -> Result<(), ManifestError> {
-        let mut texts = vec![("name", &self.name), ("summary", &self.summary)];
-        texts.extend(self.caveat.iter().map(|text| ("caveat", text)));
-        texts.extend(self.evaluation.iter().map(|it| ("evaluation.pictures", &it.pictures)));
-        texts.push(("detector.id", &self.detector.id));
-        texts.extend(self.landmarker.iter().map(|it| ("landmarker.id", &it.id)));
-        texts.extend(self.scorers.iter().map(|it| ("scorers.id", &it.id)));
-        for artifact in self.artifacts() {
-            texts.push(("artifact.file", &artifact.file));
-            texts.push(("artifact.licence", &artifact.licence));
-            texts.push(("artifact.origin", &artifact.origin));
-            texts.extend(artifact.training_data.iter().map(|it| ("artifact.training_data", it)));
-            for source in &artifact.sources {
-                let of_source = match source {
-                    Source::Npm { npm, member, .. } => vec![npm, member],
-                    Source::Pip { pip, member, platforms, .. } => {
-                        [pip, member].into_iter().chain(platforms).collect()
-                    }
-                    Source::Url { url } => vec![url],
-                };
-                texts.extend(of_source.into_iter().map(|text| ("artifact.sources", text)));
-            }
-        }
-        match texts.into_iter().find(|(_, text)| text.contains(is_control)) {
-            None => Ok(()),
-            Some((key, _)) => Err(ManifestError::Text(key)),
-        }
+        let files = self.artifacts().map(|artifact| &*artifact.file);
+        check_each_name(vec!["pack.toml"], files, ManifestError::FileName)?;
+        let ids = std::iter::once(&*self.detector.id)
+            .chain(self.scorers.iter().map(|scorer| &*scorer.id))
+            .chain(self.landmarker.iter().map(|landmarker| &*landmarker.id));
+        check_each_name(Vec::new(), ids, ManifestError::Id)
     }
 
     fn check_golden(&self, golden: &Golden) -> Result<(), ManifestError> {
@@ -115,42 +83,67 @@ impl Manifest {
         if !self.scorers.iter().all(|scorer| golden.log_odds.contains_key(&scorer.id)) {
             return Err(ManifestError::Missing("golden answer for one of its scorers"));
         }
-        // Each scorer has one, and each has another id.
+        // Each scorer has an entry, and their ids differ.
         if golden.log_odds.len() > self.scorers.len() {
             return Err(ManifestError::Golden("log-odds of a model that is no scorer of the pack"));
         }
-        // A comparison with what is no number would hold, or fail, whatever the models say.
-        let faces_are_finite = golden.faces.iter().all(|face| {
-            let points = face.landmarks.iter().flat_map(face_detector::Landmarks::points);
-            let frame::Rect { top_left, delta } = face.rect;
-            let pairs = points.map(|it| (it.x, it.y));
-            let mut pairs = pairs.chain([(top_left.x, top_left.y), (delta.x, delta.y)]);
-            face.confidence.is_finite() && pairs.all(|(x, y)| x.is_finite() && y.is_finite())
-        });
-        if !faces_are_finite || !golden.log_odds.values().all(|number| number.is_finite()) {
+        // A comparison with NaN or infinity would not depend on the models.
+        let is_bad = |value: &Value| matches!(value, Value::Float(float) if !float.is_finite());
+        if first_key(&as_value(golden), "", &is_bad).is_some() {
             return Err(ManifestError::Golden("a number that is infinite or none"));
         }
         Ok(())
     }
 }
 
-fn check_evaluation(evaluation: &Evaluation) -> Result<(), ManifestError> {
-    let &Evaluation { auc, eer, apcer_at_half, bpcer_at_half, .. } = evaluation;
-    for (key, share) in [
-        ("evaluation.auc", auc),
-        ("evaluation.eer", eer),
-        ("evaluation.apcer_at_half", apcer_at_half),
-        ("evaluation.bpcer_at_half", bpcer_at_half),
-    ] {
-        if !(0.0..=1.0).contains(&share) {
-            return Err(ManifestError::Bounds { key, must_be: "from 0 to 1" });
+/// Refuses names that are not plain, and names that are used twice or are `taken`.
+fn check_each_name<'a>(
+    mut taken: Vec<&'a str>,
+    names: impl Iterator<Item = &'a str>,
+    not_plain: fn(String) -> ManifestError,
+) -> Result<(), ManifestError> {
+    for name in names {
+        if !is_plain(name) {
+            return Err(not_plain(name.to_owned()));
         }
+        if taken.contains(&name) {
+            return Err(ManifestError::Twice(name.to_owned()));
+        }
+        taken.push(name);
     }
     Ok(())
 }
 
-/// Characters that do something instead of being shown: those of terminals, and those that turn the direction
-/// of what follows.
+/// Maximum length of a name, characters.
+const MOST_NAME_CHARACTERS: usize = 100;
+
+/// True if `name` can be the name of a pack, a file or a model: letters, digits, `-`, `_` and `.`,
+/// 100 at most. Such a name does not lead out of a directory, and is not hidden in it.
+#[must_use]
+pub fn is_plain(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_length = (1..=MOST_NAME_CHARACTERS).contains(&name.len());
+    is_length && !name.starts_with('.') && name.chars().all(allowed)
+}
+
+fn as_value(part: &impl serde::Serialize) -> Value {
+    Value::try_from(part).expect("a manifest is text and numbers")
+}
+
+/// The key of the first text or number that `is_bad`, in the value of `key`.
+fn first_key(value: &Value, key: &str, is_bad: &dyn Fn(&Value) -> bool) -> Option<String> {
+    match value {
+        Value::Array(values) => values.iter().find_map(|value| first_key(value, key, is_bad)),
+        Value::Table(table) => table.iter().find_map(|(name, value)| {
+            let dot = if key.is_empty() { "" } else { "." };
+            first_key(value, &format!("{key}{dot}{name}"), is_bad)
+        }),
+        _ => is_bad(value).then(|| key.to_owned()),
+    }
+}
+
+/// Characters with an effect instead of a shape: terminals' control characters, and those that
+/// change the direction of the text behind them.
 fn is_control(c: char) -> bool {
     let turns = matches!(
         c,
@@ -159,8 +152,8 @@ fn is_control(c: char) -> bool {
     c.is_control() || turns
 }
 
-/// A text that quotes a manifest, safe to be shown: the parser's messages have lines and keys of it.
-pub(crate) fn escaped(text: &str) -> String {
+/// The parser's message, safe to show. It quotes lines and keys of the manifest.
+fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if c != '\n' && is_control(c) {
@@ -176,42 +169,46 @@ pub(crate) fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::catalog;
+    use crate::manifest::Evaluation;
+    use crate::source::Source;
 
-    fn said(change: impl Fn(&mut Manifest)) -> String {
+    fn message(change: impl Fn(&mut Manifest)) -> String {
         let (mut manifest, _) = catalog().remove(1);
         change(&mut manifest);
         manifest.check().unwrap_err().to_string()
     }
 
-    fn first(manifest: &mut Manifest) -> &mut Golden {
+    fn first_golden(manifest: &mut Manifest) -> &mut Golden {
         &mut manifest.golden[0]
     }
 
     #[test]
-    fn a_golden_vector_that_nothing_can_be_held_to_is_refused() {
-        let twice = said(|it| it.golden.push(it.golden[0].clone()));
+    fn an_unusable_golden_vector_is_refused() {
+        let twice = message(|it| it.golden.push(it.golden[0].clone()));
         assert!(twice.contains("two entries for one picture"), "{twice}");
-        let other = said(|it| first(it).log_odds.extend([("other".into(), 0.5)]));
+        let other = message(|it| first_golden(it).log_odds.extend([("other".into(), 0.5)]));
         assert!(other.contains("no scorer of the pack"), "{other}");
         for not_finite in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let log_odds = f64::from(not_finite);
-            for said in [
-                said(|it| first(it).faces[0].rect.top_left.x = not_finite),
-                said(|it| first(it).faces[0].rect.delta.y = not_finite),
-                said(|it| first(it).faces[0].confidence = not_finite),
-                said(|it| first(it).faces[0].landmarks.as_mut().unwrap().nose.y = not_finite),
-                said(|it| first(it).log_odds.extend([("fr_liveness".into(), log_odds)])),
+            for message in [
+                message(|it| first_golden(it).faces[0].rect.top_left.x = not_finite),
+                message(|it| first_golden(it).faces[0].rect.delta.y = not_finite),
+                message(|it| first_golden(it).faces[0].confidence = not_finite),
+                message(|it| {
+                    first_golden(it).faces[0].landmarks.as_mut().unwrap().nose.y = not_finite;
+                }),
+                message(|it| first_golden(it).log_odds.extend([("fr_liveness".into(), log_odds)])),
             ] {
-                assert!(said.contains("a number that is infinite or none"), "{said}");
+                assert!(message.contains("a number that is infinite or none"), "{message}");
             }
         }
     }
 
     #[test]
-    fn an_evaluation_that_is_no_shares_is_refused_by_name() {
+    fn an_evaluation_with_numbers_that_are_not_shares_is_refused_by_name() {
         for wrong in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
             let of = |change: fn(&mut Evaluation, f64)| {
-                said(|it| change(it.evaluation.as_mut().unwrap(), wrong))
+                message(|it| change(it.evaluation.as_mut().unwrap(), wrong))
             };
             assert!(of(|it, wrong| it.auc = wrong).contains("`evaluation.auc` must be"));
             assert!(of(|it, wrong| it.eer = wrong).contains("`evaluation.eer` must be"));
@@ -221,32 +218,32 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_not_plain_or_another_models_is_refused() {
+    fn an_id_that_is_not_plain_or_not_unique_is_refused() {
         for id in ["", "a b", "../a", "ümlaut", "a`b", &"a".repeat(101)] {
-            for said in [
-                said(|it| it.detector.id = id.into()),
-                said(|it| it.landmarker.as_mut().unwrap().id = id.into()),
-                said(|it| it.scorers[0].id = id.into()),
+            for message in [
+                message(|it| it.detector.id = id.into()),
+                message(|it| it.landmarker.as_mut().unwrap().id = id.into()),
+                message(|it| it.scorers[0].id = id.into()),
             ] {
-                assert!(said.contains("is no id for a model"), "{id}: {said}");
+                assert!(message.contains("is no id for a model"), "{id}: {message}");
             }
         }
-        for said in [
-            said(|it| it.detector.id = "fr_liveness".into()),
-            said(|it| it.landmarker.as_mut().unwrap().id = "fr_liveness".into()),
-            said(|it| it.landmarker.as_mut().unwrap().id.clone_from(&it.detector.id)),
+        for message in [
+            message(|it| it.detector.id = "fr_liveness".into()),
+            message(|it| it.landmarker.as_mut().unwrap().id = "fr_liveness".into()),
+            message(|it| it.landmarker.as_mut().unwrap().id.clone_from(&it.detector.id)),
         ] {
-            assert!(said.contains("used twice"), "{said}");
+            assert!(message.contains("used twice"), "{message}");
         }
-        let name = said(|it| it.name = "a".repeat(101));
+        let name = message(|it| it.name = "a".repeat(101));
         assert!(name.contains("is not a pack name") && name.contains("100 at most"), "{name}");
     }
 
     #[test]
-    fn what_the_parser_quotes_is_escaped() {
+    fn control_characters_in_parser_messages_are_escaped() {
         for text in ["name = \"\u{1b}[2J\"", "\"\\u001b[2J\" = 1", "name = \"\\u001b[2J"] {
-            let said = Manifest::parse(text).unwrap_err().to_string();
-            assert!(!said.contains('\u{1b}'), "{said:?}");
+            let message = Manifest::parse(text).unwrap_err().to_string();
+            assert!(!message.contains('\u{1b}'), "{message:?}");
         }
     }
 
@@ -254,32 +251,91 @@ mod tests {
     fn a_text_with_control_characters_is_refused_by_its_key_and_not_shown() {
         for control in ["\u{1b}[31m", "\n", "\r", "\0", "\u{9b}2J", "\u{202e}"] {
             let text = || format!("a{control}b");
-            for (key, said) in [
-                ("name", said(|it| it.name = text())),
-                ("summary", said(|it| it.summary = text())),
-                ("caveat", said(|it| it.caveat = Some(text()))),
-                ("detector.id", said(|it| it.detector.id = text())),
-                ("landmarker.id", said(|it| it.landmarker.as_mut().unwrap().id = text())),
-                ("scorers.id", said(|it| it.scorers[0].id = text())),
-                ("artifact.file", said(|it| it.detector.artifact.file = text())),
-                ("artifact.licence", said(|it| it.scorers[0].artifact.licence = text())),
-                ("artifact.origin", said(|it| it.scorers[0].artifact.origin = text())),
+            for (key, message) in [
+                ("name", message(|it| it.name = text())),
+                ("summary", message(|it| it.summary = text())),
+                ("caveat", message(|it| it.caveat = Some(text()))),
+                ("detector.id", message(|it| it.detector.id = text())),
+                ("landmarker.id", message(|it| it.landmarker.as_mut().unwrap().id = text())),
+                ("scorers.id", message(|it| it.scorers[0].id = text())),
+                ("detector.artifact.file", message(|it| it.detector.artifact.file = text())),
+                ("scorers.artifact.licence", message(|it| it.scorers[0].artifact.licence = text())),
+                ("scorers.artifact.origin", message(|it| it.scorers[0].artifact.origin = text())),
                 (
-                    "artifact.training_data",
-                    said(|it| it.scorers[0].artifact.training_data = Some(text())),
+                    "scorers.artifact.training_data",
+                    message(|it| it.scorers[0].artifact.training_data = Some(text())),
                 ),
                 (
-                    "artifact.sources",
-                    said(|it| it.detector.artifact.sources.push(Source::Url { url: text() })),
+                    "detector.artifact.sources.url",
+                    message(|it| it.detector.artifact.sources.push(Source::Url { url: text() })),
                 ),
                 (
                     "evaluation.pictures",
-                    said(|it| it.evaluation.as_mut().unwrap().pictures = text()),
+                    message(|it| it.evaluation.as_mut().unwrap().pictures = text()),
                 ),
             ] {
-                assert!(said.contains(&format!("`{key}` has control characters")), "{said}");
-                assert!(!said.contains(control), "{said}");
+                assert!(message.contains(&format!("`{key}` has control characters")), "{message}");
+                assert!(!message.contains(control), "{message}");
             }
+        }
+    }
+
+    const STARTER: &str = include_str!("../../../models/packs/starter.toml");
+
+    fn refused(from: &str, to: &str) -> String {
+        assert!(STARTER.contains(from), "{from}");
+        Manifest::parse(&STARTER.replacen(from, to, 1)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_manifest_with_a_flaw_is_refused_by_name() {
+        assert!(refused("fusion =", "fussion =").contains("fussion"));
+        assert!(refused("fr_detect.onnx", "../fr_detect.onnx").contains("not a plain file name"));
+        assert!(refused("\"starter\"", "\"star/ter\"").contains("not a pack name"));
+        assert!(refused("\"fr_liveness.onnx\"", "\"fr_detect.onnx\"").contains("used twice"));
+        assert!(refused("slope = 0.5", "slope = 0.0").contains("slope"));
+        assert!(refused("slope = 0.5", "slope = nan").contains("slope"));
+        assert!(refused("fr_liveness = ", "other = ").contains("golden answer"));
+        for weights in ["fr_liveness = 0.0", "other = 1.0", "fr_liveness = 1.0, other = 1.0"] {
+            let fusion = format!("fusion = {{ weighted-log-odds = {{ {weights} }} }}");
+            assert!(refused("fusion = \"mean\"", &fusion).contains("weight"), "{weights}");
+        }
+        let standard = "[levels.standard]\nthreshold = 0.5\n";
+        assert!(refused(standard, "[levels.standard]\nthreshold = 1.5\n").contains("levels"));
+        assert!(refused(standard, "[levels.standard]\nthreshold = 0.99\n").contains("levels"));
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_refused_by_name() {
+        for (from, to, key) in [
+            ("width = 128, height = 128", "width = 100000, height = 100000", "scorers.spec.input"),
+            ("width = 128, height = 128", "width = 128, height = 0", "scorers.spec.input"),
+            ("width = 320, height = 240", "width = 320, height = 99999", "1 to 4096 pixels"),
+            ("{ scale = 2.7 }", "{ scale = 1e30 }", "scorers.spec.crop"),
+            ("{ scale = 2.7 }", "{ scale = nan }", "scorers.spec.crop"),
+            ("{ scale = 2.7 }", "{ scale = -2.7 }", "scorers.spec.crop"),
+            ("classes = 3", "classes = 1", "scorers.spec.classes"),
+            ("classes = 3", "classes = 4294967296", "scorers.spec.classes"),
+            ("\"bgr\" }", "\"bgr\", scale = 0.0 }", "scorers.spec.tensor"),
+            ("\"bgr\" }", "\"bgr\", std = [1, 0, 1] }", "scorers.spec.tensor"),
+            ("128.0, 128.0, 128.0", "128.0, inf, 128.0", "detector.spec.tensor"),
+            ("min_confidence = 0.7", "min_confidence = 7.0", "detector.spec.min_confidence"),
+            ("max_overlap_iou = 0.3", "max_overlap_iou = nan", "detector.spec.max_overlap_iou"),
+            ("size_bytes = 1886811", "size_bytes = 10000000000", "size_bytes"),
+            ("size_bytes = 1886811", "size_bytes = 0", "size_bytes"),
+        ] {
+            let message = refused(from, to);
+            assert!(message.contains(key), "{from} to {to}: {message}");
+        }
+        assert!(refused("size_bytes = 1886811", "size_bytes = -1").contains("size_bytes"));
+    }
+
+    #[test]
+    fn endless_nesting_is_refused() {
+        for nest in ["[", "{ a = ", "[[", "a."] {
+            let text = format!("name = {}", nest.repeat(100_000));
+            assert!(Manifest::parse(&text).is_err(), "{nest}");
+            assert!(Manifest::parse(&format!("[{}a]", nest.repeat(100_000))).is_err(), "{nest}");
         }
     }
 }

@@ -1,12 +1,31 @@
 //! SHA-256 digests, written as 64 hexadecimal digits.
 
-use std::borrow::Cow;
+use std::io::{Read, Write};
 
+use schemars::JsonSchema;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Digest as _;
 
 /// A SHA-256 digest.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest([u8; 32]);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Digest(
+    #[serde(
+        serialize_with = "const_hex::serde::no_prefix::serialize",
+        deserialize_with = "of_64_digits"
+    )]
+    #[schemars(with = "String", regex(pattern = "^[0-9a-f]{64}$"))]
+    [u8; 32],
+);
+
+/// Without this, `const_hex` would read `0x` before the digits too.
+fn of_64_digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let digits = Some(text).filter(|text| text.len() == 64);
+    let digest = digits.and_then(|digits| const_hex::decode_to_array(digits).ok());
+    digest.ok_or_else(|| D::Error::custom("a SHA-256 digest is 64 hexadecimal digits"))
+}
 
 impl Digest {
     /// The digest of `bytes`.
@@ -15,88 +34,32 @@ impl Digest {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
-    /// The digest of all that `reader` gives.
-    pub(crate) fn of_reader(reader: &mut dyn std::io::Read) -> std::io::Result<Self> {
+    /// Copies all of `from` to `to`, and returns the digest and the number of bytes.
+    pub(crate) fn of_copy(from: &mut dyn Read, to: &mut dyn Write) -> std::io::Result<(Self, u64)> {
         let mut hasher = sha2::Sha256::new();
         let mut buffer = vec![0; 1 << 16];
+        let mut length = 0;
         loop {
-            match reader.read(&mut buffer)? {
-                0 => return Ok(Self::finish(hasher)),
-                read => hasher.update(&buffer[..read]),
+            let read = from.read(&mut buffer)?;
+            if read == 0 {
+                return Ok((Self(hasher.finalize().into()), length));
             }
+            hasher.update(&buffer[..read]);
+            to.write_all(&buffer[..read])?;
+            length += read as u64;
         }
-    }
-
-    /// From a hasher that has seen everything.
-    pub(crate) fn finish(hasher: sha2::Sha256) -> Self {
-        Self(hasher.finalize().into())
-    }
-}
-
-impl From<Digest> for [u8; 32] {
-    fn from(digest: Digest) -> Self {
-        digest.0
     }
 }
 
 impl std::fmt::Display for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&const_hex::encode(self.0))
     }
 }
 
 impl std::fmt::Debug for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{self}")
-    }
-}
-
-/// A text is no SHA-256 digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a SHA-256 digest is 64 hexadecimal digits")]
-pub struct DigestFormatError;
-
-impl std::str::FromStr for Digest {
-    type Err = DigestFormatError;
-
-    fn from_str(text: &str) -> Result<Self, DigestFormatError> {
-        let digits = text.as_bytes();
-        if digits.len() != 64 {
-            return Err(DigestFormatError);
-        }
-        let digit = |byte: u8| (byte as char).to_digit(16).ok_or(DigestFormatError);
-        let mut digest = [0; 32];
-        for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
-        }
-        Ok(Self(digest))
-    }
-}
-
-impl serde::Serialize for Digest {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl schemars::JsonSchema for Digest {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Digest".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"})
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Digest {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -108,9 +71,28 @@ mod tests {
     fn a_digest_prints_as_it_reads() {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::of(b"").to_string(), empty);
-        assert_eq!(empty.parse(), Ok(Digest::of(b"")));
-        for bad in ["", "e3", &empty[1..], &empty.replace('e', "g")] {
-            assert!(bad.parse::<Digest>().is_err(), "{bad}");
+        let read = |text: &str| toml::Value::from(text).try_into::<Digest>();
+        assert_eq!(read(empty), Ok(Digest::of(b"")));
+        let prefixed = format!("0x{empty}");
+        for bad in ["", "e3", &empty[1..], &empty.replace('e', "g"), &prefixed, &prefixed[..64]] {
+            assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_schema_of_a_digest_is_64_hexadecimal_digits_with_the_fields_description() {
+        #[derive(JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is used")]
+        struct Holder {
+            /// A description.
+            digest: Digest,
+        }
+        let schema = schemars::schema_for!(Holder);
+        let expected = schemars::json_schema!({
+            "description": "A description.",
+            "pattern": "^[0-9a-f]{64}$",
+            "type": "string",
+        });
+        assert_eq!(schema.as_value()["properties"]["digest"], *expected.as_value());
     }
 }

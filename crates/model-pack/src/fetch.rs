@@ -1,4 +1,4 @@
-//! Getting things from where they are: package clients, plain downloads, archives.
+//! Fetching files: package clients, plain downloads, archives.
 
 mod client;
 mod download;
@@ -10,40 +10,39 @@ pub(crate) use client::{npm_pack, pip_download};
 pub(crate) use download::get;
 pub(crate) use unpack::{copy_from, place_member};
 
-/// How long a source may take before its first sign of life.
+/// Maximum time until a source responds.
 pub(crate) const REACH_LIMIT: Duration = Duration::from_secs(5);
 
-/// Why a source did not give a file.
+/// Why a source failed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum FetchError {
-    /// The package client is not on this machine.
+    /// The package client is not installed.
     #[error("{0} is not installed")]
     NoClient(&'static str),
-    /// No sign of life in time.
+    /// The source did not respond in time.
     #[error("not reached within {} seconds", REACH_LIMIT.as_secs())]
     Unreachable,
-    /// The package client gave up; this is what it said last.
-    #[error("{client} failed: {said}")]
+    /// The package client failed.
+    #[error("{client} failed: {message}")]
     Client {
         /// `pip` or `npm`.
         client: &'static str,
-        /// Its last words.
-        said: String,
+        /// Its error lines.
+        message: String,
     },
     /// The download failed.
     #[error(transparent)]
     Http(#[from] Box<ureq::Error>),
-    /// The archive that came is not what it should be.
+    /// The archive is broken or lacks the file.
     #[error("the archive has no readable {member}")]
     Archive {
-        /// The file that was looked for in it.
+        /// The file in the archive.
         member: String,
-        /// What the archive's reader says.
+        /// The archive reader's error.
         #[source]
         source: std::io::Error,
     },
-    /// What came could not be put in place.
+    /// The file could not be installed.
     #[error(transparent)]
     Place(#[from] crate::artifact::PlaceError),
     /// Reading or writing failed.
@@ -52,7 +51,7 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Whether the next file from the same client or host would fail the same way.
+    /// True if the next file from the same client or host would fail the same way.
     pub(crate) fn is_about_reaching(&self) -> bool {
         match self {
             Self::NoClient(_) | Self::Unreachable => true,

@@ -1,9 +1,9 @@
-//! What a pack must answer before it may serve.
+//! Golden vectors: the results that a pack must reproduce before it may serve.
 //!
-//! The picture is drawn by whole-number arithmetic, so that every machine has the same one to the
-//! bit and nobody's face has to be carried along. It is face enough for detectors, and strange enough
-//! to leave the scorers undecided, where they react most to a wrong input: swap two colour channels
-//! or forget a scale and the answers are far off.
+//! The picture is drawn by whole-number arithmetic, so every machine has the same one to the bit,
+//! and the program contains no person's face. Detectors find the drawn face. Scorers are undecided
+//! about it, and so react most to a wrong input: two swapped colour channels or a wrong scale move
+//! their results far.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use face_detector::Face;
 use frame::{Frame, Size};
 use serde::{Deserialize, Serialize};
 
-/// A picture and what a pack must find in it.
+/// A picture and the results that a pack must give for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Golden {
-    /// What is shown to the pack.
+    /// The picture.
     pub picture: GoldenPicture,
     /// The faces it must find, largest first.
     pub faces: Vec<Face>,
-    /// The log-odds of life that each scorer must give the first of these faces.
+    /// The log-odds of a live face that each scorer must give for the first of these faces.
     pub log_odds: BTreeMap<String, f64>,
 }
 
@@ -45,22 +45,28 @@ type Colour = [i32; 3];
 
 const WIDTH: i32 = 800;
 const HEIGHT: i32 = 800;
-/// The middle of the face. Off the middle of the picture, so that a crop's shift counts; with room
-/// for 4 times the face around it, so that its scale does.
+/// The centre of the face. It is off the centre of the picture, so that a crop's shift matters.
+/// Four times the face fits around it, so that a crop's scale matters.
 const CENTRE: (i32, i32) = (410, 410);
 
 const HAIR: Colour = [58, 40, 30];
 const SKIN: Colour = [222, 172, 148];
 
-/// A length in pixels from one in hundredths of half the face's width.
+/// Converts hundredths of half the face's width to pixels.
 const fn u(hundredths: i32) -> i32 {
     hundredths * 80 / 100
 }
 
-/// Squared distance from the centre of an ellipse, in 1024ths of its radius: up to 1024 is inside.
+/// Squared distance from the centre of an ellipse, in 1024ths of its squared radius. Up to 1024 is
+/// inside.
 fn in_ellipse((x, y): (i32, i32), (cx, cy): (i32, i32), (rx, ry): (i32, i32)) -> i32 {
     let term = |d: i32, r: i32| (i64::from(d) * i64::from(d) * 1024).div_euclid(i64::from(r * r));
     i32::try_from(term(x - cx, rx) + term(y - cy, ry)).unwrap_or(i32::MAX)
+}
+
+/// True if a place is inside an ellipse with an offset from `centre` and two radii.
+fn ellipses(place: (i32, i32), (cx, cy): (i32, i32)) -> impl Fn(i32, i32, i32, i32) -> bool {
+    move |dx, dy, rx, ry| in_ellipse(place, (cx + dx, cy + dy), (rx, ry)) <= 1024
 }
 
 fn drawn_face() -> Frame {
@@ -75,19 +81,17 @@ fn drawn_face() -> Frame {
     Frame::from_rgb8(size, pixels).expect("a pixel was drawn for each place")
 }
 
-/// Something like a sensor's noise, -8 to 7: smooth surfaces alone look like nothing a camera gave.
+/// Noise from -8 to 7, as a camera's sensor adds it to smooth surfaces.
 fn grain(x: i32, y: i32) -> i32 {
     let (x, y) = (i64::from(x), i64::from(y));
     let hash = x * 1_103_515_245 + y * 86_415 + x * y * 2_654_435_761;
     ((hash >> 7) & 15) as i32 - 8
 }
 
-/// The colour at a place before the grain: the last layer that covers it.
+/// The colour at a place without noise: the colour of the last layer that covers it.
 fn pixel(x: i32, y: i32) -> Colour {
     let (cx, cy) = CENTRE;
-    let within = |dx: i32, dy: i32, rx: i32, ry: i32| {
-        in_ellipse((x, y), (cx + dx, cy + dy), (rx, ry)) <= 1024
-    };
+    let within = ellipses((x, y), CENTRE);
     let mut colour =
         [70 + x * 60 / WIDTH, 90 + y * 50 / HEIGHT, 120 + (x + y) * 40 / (WIDTH + HEIGHT)];
     if within(0, u(330), u(210), u(170)) {
@@ -127,9 +131,7 @@ fn pixel(x: i32, y: i32) -> Colour {
 }
 
 fn eye(x: i32, y: i32, (ex, ey): (i32, i32), mut colour: Colour) -> Colour {
-    let within = |dx: i32, dy: i32, rx: i32, ry: i32| {
-        in_ellipse((x, y), (ex + dx, ey + dy), (rx, ry)) <= 1024
-    };
+    let within = ellipses((x, y), (ex, ey));
     if within(0, 0, u(24), u(17)) {
         colour = [colour[0] - 26, colour[1] - 26, colour[2] - 24]; // Socket.
     }
@@ -153,10 +155,7 @@ fn eye(x: i32, y: i32, (ex, ey): (i32, i32), mut colour: Colour) -> Colour {
 }
 
 fn nose(x: i32, y: i32, mut colour: Colour) -> Colour {
-    let (cx, cy) = CENTRE;
-    let within = |dx: i32, dy: i32, rx: i32, ry: i32| {
-        in_ellipse((x, y), (cx + dx, cy + dy), (rx, ry)) <= 1024
-    };
+    let within = ellipses((x, y), CENTRE);
     if within(u(5), u(22), u(7), u(34)) {
         colour = [colour[0] - 14, colour[1] - 14, colour[2] - 13]; // Bridge.
     }
@@ -175,9 +174,10 @@ mod tests {
     use crate::digest::Digest;
 
     #[test]
-    fn the_drawn_face_is_the_same_everywhere() {
+    fn the_drawn_face_is_the_same_on_every_machine() {
         let frame = GoldenPicture::DrawnFace.frame();
-        if let Some(path) = std::env::var_os("LIVEGATE_SAVE_DRAWN_FACE") {
+        let path = std::env::var_os("LIVEGATE_SAVE_DRAWN_FACE");
+        if let Some(path) = path.filter(|path| !path.is_empty()) {
             std::fs::write(path, frame.encode_png().unwrap()).unwrap();
         }
         assert_eq!(frame.size(), Size::new(800, 800));

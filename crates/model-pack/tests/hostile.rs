@@ -1,4 +1,4 @@
-//! Packs from strangers: what they must not make Livegate read.
+//! Hostile packs: files that they must not make Livegate read.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -10,7 +10,7 @@ use model_pack::{
     Digest, Home, InstallError, Installer, Manifest, Options, Pack, PackError, catalog,
 };
 
-/// A home with a pack called `mine` whose models are a few bytes: reading it asks nothing of them.
+/// A home with a pack `mine`. Its models are a few bytes, which is enough for reading.
 fn with_pack() -> (tempfile::TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     let path = add(home.path()).unwrap();
@@ -40,19 +40,19 @@ fn refused(pack: &Path) -> String {
 }
 
 #[test]
-fn a_pack_that_was_added_is_there_whole_and_is_not_overwritten() {
+fn an_added_pack_is_complete_and_is_not_overwritten() {
     let (home, path) = with_pack();
     let pack = Pack::open(&path).unwrap();
     assert_eq!((pack.detector_model(), pack.scorer_models().next()), (DETECTOR, Some(SCORER)));
     assert_eq!(Home::new(home.path().to_owned()).packs().unwrap(), ["mine"]);
     std::fs::remove_file(path.join("pack.toml")).unwrap();
-    // Whatever it is: it is somebody's.
+    // Also an incomplete pack is not overwritten.
     assert!(matches!(add(home.path()), Err(InstallError::Exists { .. })));
     assert_eq!(std::fs::read_dir(&path).unwrap().count(), 2);
 }
 
 #[test]
-fn a_pack_that_is_not_saved_yet_has_the_digest_that_it_will_have() {
+fn an_unsaved_pack_has_the_digest_of_the_saved_one() {
     let (_home, path) = with_pack();
     let saved = Pack::open(&path).unwrap();
     let manifest = Manifest::clone(&saved.manifest);
@@ -60,7 +60,7 @@ fn a_pack_that_is_not_saved_yet_has_the_digest_that_it_will_have() {
 }
 
 #[test]
-fn a_file_name_that_leaves_the_pack_is_refused() {
+fn a_file_name_that_leads_out_of_the_pack_is_refused() {
     let (_home, path) = with_pack();
     let manifest = path.join("pack.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
@@ -80,12 +80,12 @@ fn a_link_out_of_the_pack_is_refused_and_one_within_is_not() {
     let (home, path) = with_pack();
     let model = path.join("fr_liveness.onnx");
     let elsewhere = home.path().join("elsewhere.onnx");
-    // The very file, even; but who knows whose it is.
+    // It is the right file, but outside the pack.
     std::fs::rename(&model, &elsewhere).unwrap();
     for target in [elsewhere.clone(), "../../elsewhere.onnx".into(), "/etc/passwd".into()] {
         symlink(&target, &model).unwrap();
-        let said = refused(&path);
-        assert!(said.contains("leads out of the pack"), "{}: {said}", target.display());
+        let message = refused(&path);
+        assert!(message.contains("leads out of the pack"), "{}: {message}", target.display());
         std::fs::remove_file(&model).unwrap();
     }
     let manifest = path.join("pack.toml");
@@ -103,7 +103,7 @@ fn a_link_out_of_the_pack_is_refused_and_one_within_is_not() {
 }
 
 #[test]
-fn what_is_no_file_is_not_waited_for() {
+fn a_pipe_is_refused_without_waiting() {
     let (_home, path) = with_pack();
     let model = path.join("fr_liveness.onnx");
     std::fs::remove_file(&model).unwrap();
@@ -117,29 +117,32 @@ fn what_is_no_file_is_not_waited_for() {
 }
 
 #[test]
-fn a_manifest_of_gigabytes_is_not_read() {
+fn a_manifest_of_8_gib_is_not_read() {
     let (_home, path) = with_pack();
-    // It has no blocks on the disk, and would have 8 GiB in memory.
+    // The file is sparse: it takes no space on the disk, but would take 8 GiB in memory.
     let manifest = File::options().write(true).open(path.join("pack.toml")).unwrap();
     manifest.set_len(8 << 30).unwrap();
-    let said = refused(&path);
-    assert!(said.contains("pack.toml has more than 1048576 bytes"), "{said}");
+    let message = refused(&path);
+    assert!(message.contains("pack.toml has more than 1048576 bytes"), "{message}");
 }
 
 #[test]
-fn a_model_of_another_length_is_not_read() {
+fn a_model_with_another_length_is_not_read() {
     let (_home, path) = with_pack();
     let model = File::options().write(true).open(path.join("fr_liveness.onnx")).unwrap();
     for length in [10_000_000_000, 3] {
         model.set_len(length).unwrap();
-        let said = refused(&path);
-        assert!(said.contains(&format!("fr_liveness.onnx has {length} bytes")), "{said}");
-        assert!(said.contains("names 8") && said.contains("livegate packs install"), "{said}");
+        let message = refused(&path);
+        assert!(message.contains(&format!("fr_liveness.onnx has {length} bytes")), "{message}");
+        assert!(
+            message.contains("names 8") && message.contains("livegate packs install"),
+            "{message}"
+        );
     }
 }
 
 #[test]
-fn models_that_are_checked_in_pieces_are_the_same_to_the_byte() {
+fn checking_models_notices_a_changed_byte_and_a_changed_length() {
     let (_home, path) = with_pack();
     let (manifest, _) = Pack::manifest_in(&path).unwrap();
     assert!(Pack::check_models(&path, &manifest).is_ok());
@@ -154,10 +157,10 @@ fn models_that_are_checked_in_pieces_are_the_same_to_the_byte() {
 }
 
 #[test]
-fn a_changed_byte_is_told_with_its_file_and_what_to_do() {
+fn the_error_for_a_changed_model_names_the_file_and_the_remedy() {
     let (_home, path) = with_pack();
     std::fs::write(path.join("fr_liveness.onnx"), b"a scorar").unwrap();
-    let said = refused(&path);
+    let message = refused(&path);
     for part in [
         "fr_liveness.onnx",
         &Digest::of(b"a scorar").to_string(),
@@ -165,6 +168,6 @@ fn a_changed_byte_is_told_with_its_file_and_what_to_do() {
         "put that one back",
         "livegate packs install",
     ] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(message.contains(part), "{part}: {message}");
     }
 }

@@ -1,32 +1,38 @@
-//! What a model runs on.
+//! The devices that models run on.
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString};
 
-/// What a model runs on: an ONNX Runtime execution provider.
+/// The device that a model runs on, which is an execution provider of ONNX Runtime.
 ///
-/// Asking for anything else, or for a provider that the loaded library does not have, is refused by name,
-/// never answered by falling back in silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// A device that the loaded library lacks is refused by name. No model falls back in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumString)]
+#[strum(serialize_all = "lowercase")]
+#[strum(parse_err_ty = UnknownDevice, parse_err_fn = UnknownDevice::of)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
-    /// `CPUExecutionProvider`, one thread a session.
+    /// `CPUExecutionProvider`, one thread per session.
     #[default]
     Cpu,
-    /// `OpenVINOExecutionProvider` on the CPU, one thread a session, in 32-bit floats. Needs an ONNX Runtime
-    /// built with it, and the libraries of OpenVINO beside that.
+    /// `OpenVINOExecutionProvider` on the CPU, one thread per session, in 32-bit floats. Needs an
+    /// ONNX Runtime built with it, and OpenVINO's libraries.
     OpenVino,
-    /// `CUDAExecutionProvider`: an NVIDIA GPU, in 32-bit floats. Needs an ONNX Runtime built with it, the libraries of
-    /// CUDA 13 and cuDNN 9, and the driver.
+    /// `CUDAExecutionProvider`: an NVIDIA GPU, in 32-bit floats. Needs an ONNX Runtime built with
+    /// it, the libraries of CUDA 13 and cuDNN 9, and the driver.
     Cuda,
-    /// `TensorrtExecutionProvider`: the same, with each model compiled for the very GPU. Needs TensorRT 10 beside that.
+    /// `TensorrtExecutionProvider`: like `Cuda`, with each model compiled for the GPU. Needs
+    /// TensorRT 10 as well.
     TensorRt,
 }
 
 impl Device {
-    /// Every device of this build, as configuration spells it.
+    /// Every device of this build.
+    pub const ALL: [Self; 4] = [Self::Cpu, Self::OpenVino, Self::Cuda, Self::TensorRt];
+    /// Their names in the configuration, in the same order.
     pub const NAMES: [&str; 4] = ["cpu", "openvino", "cuda", "tensorrt"];
 
-    /// What ONNX Runtime calls the execution provider.
+    /// ONNX Runtime's name of the execution provider.
     #[must_use]
     pub fn provider(self) -> &'static str {
         match self {
@@ -37,52 +43,34 @@ impl Device {
         }
     }
 
-    /// Whether it is a card of its own, with its own memory, that many pictures at once make the most of.
+    /// Whether the device is a card with its own memory, which is fastest on many pictures at once.
     #[must_use]
     pub fn is_gpu(self) -> bool {
         matches!(self, Self::Cuda | Self::TensorRt)
     }
 }
 
-impl std::fmt::Display for Device {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "cpu",
-            Self::OpenVino => "openvino",
-            Self::Cuda => "cuda",
-            Self::TensorRt => "tensorrt",
-        })
-    }
-}
-
-impl std::str::FromStr for Device {
-    type Err = UnknownDevice;
-
-    fn from_str(name: &str) -> Result<Self, UnknownDevice> {
-        match name {
-            "cpu" => Ok(Self::Cpu),
-            "openvino" => Ok(Self::OpenVino),
-            "cuda" => Ok(Self::Cuda),
-            "tensorrt" => Ok(Self::TensorRt),
-            _ => Err(UnknownDevice),
-        }
-    }
-}
-
-/// A device that this build does not have was asked for.
+/// The name is no device of this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this build runs models on: {}", Device::NAMES.join(", "))]
 pub struct UnknownDevice;
+
+impl UnknownDevice {
+    fn of(_: &str) -> Self {
+        Self
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_device_is_called_the_same_everywhere() {
-        for name in Device::NAMES {
-            let device: Device = name.parse().unwrap();
+    fn a_device_has_one_name_in_texts_and_in_serde() {
+        for (device, name) in Device::ALL.into_iter().zip(Device::NAMES) {
+            assert_eq!(name.parse(), Ok(device));
             assert_eq!(device.to_string(), name);
+            assert_eq!(serde_json::to_value(device).unwrap(), name);
         }
         assert_eq!("gpu".parse::<Device>(), Err(UnknownDevice));
     }

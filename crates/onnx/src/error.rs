@@ -1,4 +1,4 @@
-//! Why there is no runtime, no model or no output.
+//! Errors of the runtime and of models.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use crate::signature::Shape;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
-    /// Not there, not a library for this machine, or older than this build needs.
-    #[error("ONNX Runtime at {} cannot be loaded: {why}", path.display())]
+    /// The file is missing, no library for this machine, or older than this build needs.
+    #[error("ONNX Runtime at {} cannot be loaded: {loader_message}", path.display())]
     Library {
-        /// Where it was looked for.
+        /// The path of the library.
         path: PathBuf,
-        /// What the system's loader says: it names a library that is missing.
-        why: String,
+        /// The message of the system's loader, which names a missing library.
+        loader_message: String,
     },
-    /// A library that it needs is not there, or cannot be loaded.
-    #[error("{} cannot be loaded: {why}", library.display())]
+    /// A library that ONNX Runtime needs is missing, or cannot be loaded.
+    #[error("{} cannot be loaded: {loader_message}", library.display())]
     Preload {
-        /// Its path, or the name that the system's loader was asked for.
+        /// The library's path or name.
         library: PathBuf,
-        /// What that says.
-        why: String,
+        /// The message of the system's loader.
+        loader_message: String,
     },
     /// The library was loaded and did not start.
     #[error("ONNX Runtime does not start")]
@@ -38,37 +38,38 @@ pub enum RuntimeError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The file is not handed to the runtime.
+    /// `inspect` refuses the file.
     #[error("the model file is refused")]
     Refused(#[from] InspectError),
-    /// The bytes are no model that this runtime can build a session from.
+    /// ONNX Runtime cannot build a session from the file.
     #[error("the model cannot be loaded")]
     Load(#[source] ort::Error),
-    /// The loaded library cannot run anything on this device.
+    /// The loaded library cannot use this device.
     #[error(
         "the loaded ONNX Runtime cannot use the device {device}: {}",
-        unusable(*device, library.as_deref())
+        repair_hint(*device, library.as_deref())
     )]
     Device {
-        /// Which.
+        /// The device that was asked for.
         device: Device,
-        /// Which library it could not load for it and why, where it was built for the device.
+        /// The library that could not be loaded, and why. `None` if ONNX Runtime was built without
+        /// the device.
         library: Option<String>,
-        /// What the runtime says.
+        /// ONNX Runtime's error.
         source: ort::Error,
     },
-    /// The device cannot run the model, or not all of it; nothing is left to another device.
+    /// The device cannot run all of the model. No part is left to another device.
     #[error("the model cannot be run whole on the device {device}; use --device cpu for it")]
     NotWhole {
-        /// Which.
+        /// The device that was asked for.
         device: Device,
-        /// What the runtime says.
+        /// ONNX Runtime's error.
         source: ort::Error,
     },
-    /// The model takes another number of inputs.
+    /// The model has not exactly one input.
     #[error("the model takes {found} inputs; one is expected")]
     InputCount {
-        /// Inputs of the graph.
+        /// Number of inputs of the graph.
         found: usize,
     },
     /// The model lacks an output.
@@ -76,109 +77,94 @@ pub enum ModelError {
     OutputMissing {
         /// Name or position.
         wanted: String,
-        /// Outputs of the graph.
+        /// Names of the graph's outputs.
         found: Vec<String>,
     },
-    /// An input or output is not what is expected.
+    /// An input or output differs from the signature.
     #[error("{name:?} of the model is {found}; expected is float32 {expected}")]
     Signature {
         /// Name in the graph.
         name: String,
-        /// What is expected.
+        /// The signature's shape.
         expected: Shape,
-        /// What the graph says.
+        /// The graph's type and shape.
         found: String,
     },
-    /// What ran it in the runs before the first request is not known.
+    /// The profile of the runs before the first request cannot be read.
     #[error("it cannot be shown what ran the model")]
     Profile(#[source] ProfileError),
-    /// The system gives no thread for it.
+    /// The system starts no thread for the model.
     #[error("a thread for the model could not be started")]
     Thread(#[source] std::io::Error),
-    /// A tensor to be run with others is of another length than its shape, or holds several pictures.
+    /// A tensor for a shared model has another length than its shape, or holds several pictures.
     #[error("a tensor of {found} numbers is not one picture of the shape {shape:?}")]
     TensorLength {
-        /// What it was said to be.
+        /// The shape that the caller gave.
         shape: [usize; 4],
-        /// Numbers in it.
+        /// Numbers in the tensor.
         found: usize,
     },
-    /// An output does not have one part for each picture of a run.
+    /// An output does not have one part for each picture of a run group.
     #[error("an output has shape {found:?}, for {size} pictures")]
-    NotBatched {
-        /// How many there were.
+    NotPerPicture {
+        /// Number of pictures in the run, padding included.
         size: usize,
-        /// What came.
+        /// The output's shape.
         found: Vec<usize>,
     },
     /// The threads that run the model have ended.
     #[error("the threads that run the model have ended")]
     NoLane,
-    /// A run failed that others may have been waiting for, too.
+    /// A run of a shared model failed. Every caller that waited gets the same error.
     #[error(transparent)]
     Shared(Arc<ModelError>),
-    /// A GPU cannot be used, or the model cannot be put there.
+    /// The GPU cannot be used, or cannot take the model.
     #[error("the model cannot be loaded on the device {device}: {fault}")]
     Gpu {
-        /// Which.
+        /// The device that was asked for.
         device: Device,
-        /// What ails it.
+        /// The fault of the GPU.
         fault: GpuFault,
-        /// What the runtime says.
+        /// ONNX Runtime's error.
         source: ort::Error,
     },
     /// The run failed.
-    #[error("the model cannot be run{}", ailing(.0))]
+    #[error(
+        "the model cannot be run{}",
+        GpuFault::of(.0).map_or_else(String::new, |fault| format!(": {fault}"))
+    )]
     Run(#[source] ort::Error),
-    /// An output has a shape that the graph did not announce.
+    /// An output has another shape than the signature.
     #[error("an output of the model has shape {found:?}; expected is {expected}")]
     OutputShape {
-        /// What was announced.
+        /// The signature's shape.
         expected: Shape,
-        /// What came.
+        /// The output's shape.
         found: Vec<usize>,
     },
 }
 
-impl ModelError {
-    /// What ails the GPU, where it is that.
-    #[must_use]
-    pub fn gpu_fault(&self) -> Option<GpuFault> {
-        match self {
-            Self::Gpu { fault, .. } => Some(*fault),
-            Self::Run(source) => GpuFault::of(&source.to_string()),
-            Self::Shared(error) => error.gpu_fault(),
-            _ => None,
-        }
-    }
-}
-
 /// An error and its causes in one line, for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What ails the GPU, where the failure of a run tells it.
-fn ailing(source: &ort::Error) -> String {
-    GpuFault::of(&source.to_string()).map_or_else(String::new, |fault| format!(": {fault}"))
-}
-
-/// Why a device cannot be used, and what to do.
-fn unusable(device: Device, library: Option<&str>) -> String {
+/// Why ONNX Runtime cannot use `device`, and what the operator can do.
+fn repair_hint(device: Device, library: Option<&str>) -> String {
+    let setup = format!("`livegate setup --device {device}`");
     match library {
-        None => format!(
-            "it was built without it (`livegate setup --device {device}` brings one that was built with it)"
-        ),
+        None => format!("it was built without it ({setup} brings one that was built with it)"),
         Some(library) if library.contains("libnvinfer") || library.contains("libnvonnxparser") => {
             format!(
-                "{library} (TensorRT 10 is not brought by `livegate setup`: it must be installed on the host, and its \
-                 directory be in LD_LIBRARY_PATH or known to ldconfig)"
+                "{library} (TensorRT 10 is not brought by `livegate setup`: it must be installed \
+                 on the host, and its directory be in LD_LIBRARY_PATH or known to ldconfig)"
             )
         }
-        Some(library) => format!(
-            "{library} (`livegate setup --device {device}` checks every library of it, and brings what is missing)"
-        ),
+        Some(library) => {
+            format!("{library} ({setup} checks every library of it, and brings what is missing)")
+        }
     }
 }
 
@@ -187,19 +173,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_library_that_setup_does_not_bring_is_told_from_those_that_it_does() {
+    fn the_hint_for_tensorrt_differs_from_that_for_libraries_of_livegate_setup() {
         let missing = |name| {
             format!(
                 "Failed to load library /l/libonnxruntime_providers_tensorrt.so with error: {name}: cannot open"
             )
         };
-        let said = unusable(Device::TensorRt, Some(&missing("libnvinfer.so.10")));
-        assert!(said.contains("libnvinfer.so.10") && said.contains("on the host"), "{said}");
-        let said = unusable(Device::TensorRt, Some(&missing("libcublas.so.13")));
+        let hint = repair_hint(Device::TensorRt, Some(&missing("libnvinfer.so.10")));
+        assert!(hint.contains("libnvinfer.so.10") && hint.contains("on the host"), "{hint}");
+        let hint = repair_hint(Device::TensorRt, Some(&missing("libcublas.so.13")));
         assert!(
-            said.contains("libcublas.so.13") && said.contains("brings what is missing"),
-            "{said}"
+            hint.contains("libcublas.so.13") && hint.contains("brings what is missing"),
+            "{hint}"
         );
-        assert!(unusable(Device::Cuda, None).contains("built without it"));
+        assert!(repair_hint(Device::Cuda, None).contains("built without it"));
     }
 }

@@ -1,64 +1,72 @@
-//! What ails an NVIDIA GPU, from what ONNX Runtime says of it.
+//! The fault of an NVIDIA GPU, read from ONNX Runtime's error texts.
 
-/// What ails a GPU, and what to do: told from the number that CUDA gives it.
-///
-/// The numbers are those of `cudaError` in `driver_types.h` of CUDA 13.
+/// A fault of a GPU. Its text says what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GpuFault {
-    /// 34, 35, 36, 222, 803, 804: none, an older one than CUDA 13 needs, or one of which only a part is new.
+    /// There is no driver, it is older than CUDA 13 needs, or only a part of it is new.
     #[error(
-        "the NVIDIA driver does not do: CUDA 13 needs version 580 or newer, and after an upgrade the machine must be \
-         started again (`nvidia-smi` shows the version)"
+        "the NVIDIA driver cannot be used: CUDA 13 needs version 580 or newer (`nvidia-smi` shows \
+         it); after an upgrade the machine must be started again"
     )]
     Driver,
-    /// 100
+    /// This process sees no GPU.
     #[error(
-        "there is no NVIDIA GPU that this process may use: see `nvidia-smi`, CUDA_VISIBLE_DEVICES, and that a container is \
-         given the card"
+        "this process sees no NVIDIA GPU: see `nvidia-smi` and CUDA_VISIBLE_DEVICES, and give the \
+         container the card"
     )]
     NoCard,
-    /// 101
+    /// This process sees GPUs, but none with this number.
     #[error(
-        "there is no NVIDIA GPU of that number here: `gpu.cards` counts from 0 those that CUDA_VISIBLE_DEVICES leaves; see \
-         `nvidia-smi`"
+        "there is no NVIDIA GPU of this number: `gpu.cards` counts from 0 the cards that \
+         CUDA_VISIBLE_DEVICES leaves; see `nvidia-smi`"
     )]
     NoSuchCard,
-    /// 200, 209, 218: no machine code for it is in the libraries.
+    /// The libraries contain no machine code for this GPU.
     #[error(
-        "the libraries have no code for this GPU: CUDA 13 needs one of compute capability 7.5 (Turing) or newer"
+        "the libraries have no code for this GPU: CUDA 13 needs compute capability 7.5 (Turing) \
+         or newer"
     )]
     Unsupported,
-    /// 3, 46, 216, 805 to 810: another process has it for itself, or it is being reset, or MPS does not take more.
+    /// Another process holds the GPU exclusively, it is being reset, or MPS takes no more clients.
     #[error(
-        "the GPU cannot be used now: another process may have it for itself (`nvidia-smi` shows processes and compute mode)"
+        "the GPU cannot be used now: another process may hold it alone (`nvidia-smi` shows \
+         processes and compute mode)"
     )]
     Busy,
-    /// 802, 919: the machine's links between cards are not up.
+    /// The machine's links between cards are not up.
     #[error(
-        "the GPU is not ready: on machines with NVSwitch the service nvidia-fabricmanager must run, in the driver's version"
+        "the GPU is not ready: on machines with NVSwitch the service nvidia-fabricmanager must \
+         run, in the driver's version"
     )]
     NotReady,
-    /// 2
+    /// The GPU's memory ran out, or the host's where the CPU runs the model.
     #[error(
-        "memory ran out, the GPU's where one runs the model: `nvidia-smi` shows who holds it; fewer models on one card or \
-         smaller batches need less"
+        "memory ran out, the GPU's if a GPU runs the model: `nvidia-smi` shows the processes that \
+         hold it; fewer models on one card or a smaller `batching.max_pictures` need less"
     )]
     OutOfMemory,
-    /// 214, 220, 226, 700, 702, 709, 710, 714 to 719, 721, 999: the GPU, or what this process had there, is lost. CUDA
-    /// gives every later call in this process the same answer.
+    /// The GPU, or this process's context there, is lost. CUDA fails every later call of this
+    /// process in the same way.
     #[error(
-        "the GPU is lost to this process, which must be started again: the kernel's log (`dmesg`, lines with Xid) says what \
-         befell it; where it comes again, the GPU, its memory or its power may be broken"
+        "the GPU is lost to this process, which must be started again: the kernel's log (`dmesg`, \
+         lines with Xid) says why; if it happens again, the GPU, its memory or its power may be \
+         broken"
     )]
     Lost,
 }
 
 impl GpuFault {
-    /// What `text`, which ONNX Runtime says of a failure, has as its cause; none where it names none of these.
+    /// The fault that the text of `error` or of one of its causes names, if any.
     #[must_use]
-    pub fn of(text: &str) -> Option<Self> {
-        // `CUDA failure 35: ...`. What comes before may be a model's own names.
+    pub fn of(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        causes.find_map(|cause| Self::in_text(&cause.to_string()))
+    }
+
+    /// The fault that `text` names, if any.
+    pub(crate) fn in_text(text: &str) -> Option<Self> {
+        // `CUDA failure 35: ...`. The text before it may contain a model's own names.
         let number = text.rsplit_once("CUDA failure ").and_then(|(_, rest)| {
             let digits = rest.split_once(':')?.0;
             digits.parse::<u32>().ok()
@@ -66,6 +74,7 @@ impl GpuFault {
         number.and_then(Self::of_number).or_else(|| Self::of_words(text))
     }
 
+    /// The fault of a `cudaError`, by its number in CUDA 13's `driver_types.h`.
     fn of_number(number: u32) -> Option<Self> {
         Some(match number {
             2 => Self::OutOfMemory,
@@ -80,7 +89,7 @@ impl GpuFault {
         })
     }
 
-    /// Of failures that ONNX Runtime finds itself, or that libraries beside CUDA's own call by another number.
+    /// Failures that ONNX Runtime finds itself, or that other libraries number in another way.
     fn of_words(text: &str) -> Option<Self> {
         const WORDS: [(&str, GpuFault); 8] = [
             // ONNX Runtime's arena.
@@ -98,7 +107,7 @@ impl GpuFault {
         WORDS.iter().find(|(words, _)| text.contains(words)).map(|(_, fault)| *fault)
     }
 
-    /// Whether nothing that this process does will mend it, and a new one may do better.
+    /// Whether only a new process can use the GPU again.
     #[must_use]
     pub fn is_for_good(self) -> bool {
         self == Self::Lost
@@ -109,7 +118,8 @@ impl GpuFault {
 mod tests {
     use super::*;
 
-    /// In the form of ONNX Runtime 1.31's own `%s failure %d: %s ; GPU=%d ; hostname=%s ; file=%s ; line=%d ; expr=%s; %s`.
+    /// ONNX Runtime 1.31's text: `%s failure %d: %s ; GPU=%d ; hostname=%s ; file=%s ; line=%d ;
+    /// expr=%s; %s`.
     fn cuda(number: u32, words: &str) -> String {
         format!(
             "/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:114 onnxruntime::CudaCall CUDA failure {number}: \
@@ -120,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cuda_says_through_onnx_runtime_has_its_cause() {
+    fn a_cuda_error_in_a_text_of_onnx_runtime_is_told_by_its_number() {
         for (number, words, fault) in [
             (35, "CUDA driver version is insufficient for CUDA runtime version", GpuFault::Driver),
             (
@@ -143,13 +153,13 @@ mod tests {
             (719, "unspecified launch failure", GpuFault::Lost),
             (999, "unknown error", GpuFault::Lost),
         ] {
-            assert_eq!(GpuFault::of(&cuda(number, words)), Some(fault), "{number}");
+            assert_eq!(GpuFault::in_text(&cuda(number, words)), Some(fault), "{number}");
         }
-        assert_eq!(GpuFault::of(&cuda(1, "invalid argument")), None);
+        assert_eq!(GpuFault::in_text(&cuda(1, "invalid argument")), None);
     }
 
     #[test]
-    fn memory_that_ran_out_is_told_whoever_asked_for_it() {
+    fn memory_that_ran_out_is_told_for_every_library() {
         for text in [
             "Non-zero status code returned while running Conv node. Name:'Conv_3' Status Message: \
              /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 void* \
@@ -162,21 +172,21 @@ mod tests {
             "CUDNN failure 4: CUDNN_STATUS_ALLOC_FAILED ; GPU=0",
             "CUDNN failure 4002: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0",
         ] {
-            assert_eq!(GpuFault::of(text), Some(GpuFault::OutOfMemory), "{text}");
+            assert_eq!(GpuFault::in_text(text), Some(GpuFault::OutOfMemory), "{text}");
         }
     }
 
     #[test]
-    fn what_a_model_calls_its_nodes_is_no_cause() {
+    fn a_node_of_a_model_named_like_an_error_is_no_fault() {
         let named = "running Conv node. Name:'CUDA failure 35: x' Status Message: ";
-        assert_eq!(GpuFault::of(&format!("{named}{}", cuda(700, "x"))), Some(GpuFault::Lost));
+        assert_eq!(GpuFault::in_text(&format!("{named}{}", cuda(700, "x"))), Some(GpuFault::Lost));
         for text in ["", "CUDA failure ", "CUDA failure x: y", "CUDA failure 99999999999: y"] {
-            assert_eq!(GpuFault::of(text), None, "{text}");
+            assert_eq!(GpuFault::in_text(text), None, "{text}");
         }
     }
 
     #[test]
-    fn only_what_a_new_process_may_mend_is_for_good() {
+    fn only_a_lost_gpu_needs_a_new_process() {
         assert!(GpuFault::Lost.is_for_good());
         for fault in [GpuFault::OutOfMemory, GpuFault::Busy, GpuFault::NotReady, GpuFault::NoCard] {
             assert!(!fault.is_for_good());

@@ -1,65 +1,52 @@
 //! Sessions on an NVIDIA GPU.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::ep::{CUDA, ExecutionProviderDispatch, TensorRT};
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
 
-use crate::cards::{Cards, DRIVER};
+use crate::cards::{Card, Cards, DRIVER};
 use crate::device::Device;
 use crate::engines::{key, with_engines};
 use crate::error::ModelError;
 use crate::fault::GpuFault;
 use crate::input_sizes::InputSizes;
-use crate::inspect::inspect;
-use crate::log::{listening, plainly};
-use crate::model::one_thread;
+use crate::inspect::Inspected;
+use crate::log::{missing_library, with_last_error};
 use crate::runtime::Runtime;
 use crate::signature::Dim;
 
-/// Which GPU, and how models are run there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Card {
-    /// Its number, from 0, as CUDA counts those that this process may see (`CUDA_VISIBLE_DEVICES`).
-    pub index: u32,
-    /// The directory that engines of TensorRT are kept in, which is made where needed; without one they are built
-    /// every time that a model is loaded.
-    pub engines: Option<PathBuf>,
-    /// Whether TensorRT may use 16-bit floats. Nothing else does.
-    pub fp16: bool,
-}
-
-/// A session on the runtime's card for the file in `bytes`, which is read through before. It takes tensors of `input`.
-pub(crate) fn build(
+/// Opens a session on the runtime's card for `model`, which takes tensors of the shape `input`.
+pub(crate) fn open(
     runtime: &Runtime,
-    bytes: &[u8],
+    model: Inspected<'_>,
     device: Device,
     input: &[Dim; 4],
 ) -> Result<Session, ModelError> {
-    inspect(bytes)?;
+    let card = &runtime.card;
     if device != Device::TensorRt {
-        return session(runtime, bytes, device, vec![cuda(&runtime.card, input)]);
+        return session(runtime, model, device, &[cuda(card, input)]);
     }
-    let most = runtime.batches.as_ref().map_or(1, |batches| batches.most());
-    let sizes = InputSizes::of(bytes, input, most);
-    let providers = |engines: Option<&Path>| {
-        vec![tensorrt(&runtime.card, engines, sizes.as_ref()), cuda(&runtime.card, input)]
-    };
-    let session = |engines: Option<&Path>| session(runtime, bytes, device, providers(engines));
-    let Some(parent) = &runtime.card.engines else { return session(None) };
-    // Whoever lacks a library hears of that, and of no engines.
-    builder(runtime, device, providers(None))?;
+    let models = runtime.shared_models.as_ref();
+    let max_pictures = models.map_or(1, |models| models.grouping.max_pictures.get());
+    let sizes = InputSizes::of(model.bytes(), input, max_pictures);
+    let providers =
+        |engines: Option<&Path>| [tensorrt(card, engines, sizes.as_ref()), cuda(card, input)];
+    let session = |engines: Option<&Path>| session(runtime, model, device, &providers(engines));
+    let Some(parent) = &card.engines else { return session(None) };
+    // Names a missing library before any engine is mentioned.
+    builder(runtime, device, &providers(None))?;
     let cards = Cards::read(Path::new(DRIVER));
-    let key = engines_key(&runtime.card, bytes, runtime.build_info(), sizes.as_ref(), &cards);
-    // What is not the card's, the driver's or memory's fault, and not that of libraries that are missing.
+    let key = engines_key(card, model.bytes(), runtime.build_info(), sizes.as_ref(), &cards);
+    // Faults of the card or the driver, full memory and missing libraries are other errors.
     let is_of_engines = |error: &ModelError| matches!(error, ModelError::Load(_));
     with_engines(parent, &key, session, is_of_engines)
 }
 
-/// All that an engine depends on and can be told beforehand. TensorRT's own version cannot: it refuses engines of
-/// another one, and they are built anew.
+/// A digest of everything that an engine depends on, except TensorRT's own version. TensorRT
+/// refuses engines of another version, and they are built anew.
 fn engines_key(
     card: &Card,
     bytes: &[u8],
@@ -78,54 +65,53 @@ fn engines_key(
 
 fn session(
     runtime: &Runtime,
-    bytes: &[u8],
+    model: Inspected<'_>,
     device: Device,
-    providers: Vec<ExecutionProviderDispatch>,
+    providers: &[ExecutionProviderDispatch],
 ) -> Result<Session, ModelError> {
-    let loaded = builder(runtime, device, providers)?.commit_from_memory(bytes);
-    loaded.map_err(|source| match GpuFault::of(&source.to_string()) {
+    let loaded = builder(runtime, device, providers)?.commit_from_memory(model.bytes());
+    loaded.map_err(|source| match GpuFault::of(&source) {
         Some(fault) => ModelError::Gpu { device, fault, source },
         None => ModelError::Load(source),
     })
 }
 
-/// What ONNX Runtime 1.31 returns, and does not log, of a provider whose libraries are not all there.
+/// The text that ONNX Runtime 1.31 returns, and does not log, for a provider that lacks a library.
 const NOT_LOADED: &str = "Failed to load library";
 
-/// What makes sessions with `providers`, whose libraries are loaded here.
+/// Prepares a session with `providers`. This loads their libraries.
 fn builder(
     runtime: &Runtime,
     device: Device,
-    providers: Vec<ExecutionProviderDispatch>,
+    providers: &[ExecutionProviderDispatch],
 ) -> Result<SessionBuilder, ModelError> {
-    let builder = one_thread(runtime).map_err(ModelError::Load)?;
-    let with_providers = || builder.with_execution_providers(providers).map_err(ort::Error::from);
-    let (builder, said) = listening(with_providers);
-    builder.map_err(|source| {
-        let fault = GpuFault::of(&source.to_string());
-        if let Some(fault) = fault.or_else(|| GpuFault::of(said.as_deref()?)) {
+    let builder = runtime.session_builder().map_err(ModelError::Load)?;
+    let (builder, last_error) =
+        with_last_error(|| Ok(builder.with_execution_providers(providers)?));
+    builder.map_err(|source: ort::Error| {
+        let fault = GpuFault::of(&source);
+        if let Some(fault) = fault.or_else(|| GpuFault::in_text(last_error.as_deref()?)) {
             return ModelError::Gpu { device, fault, source };
         }
         let text = source.to_string();
-        let said = said.or_else(|| text.contains(NOT_LOADED).then_some(text));
-        let library = said.map(|said| plainly(said.trim_end()));
+        let message = last_error.or_else(|| text.contains(NOT_LOADED).then_some(text));
+        let library = message.map(|message| missing_library(message.trim_end()));
         ModelError::Device { device, library, source }
     })
 }
 
-/// In 32-bit floats with all their bits: with TF32, the default, ten of the mantissa are left. Whatever it does not take is
-/// left to the CPU.
+/// CUDA in 32-bit floats with all 23 bits of their mantissa; TF32, the default, has ten. CUDA
+/// leaves nodes that it cannot run to the CPU.
 fn cuda(card: &Card, input: &[Dim; 4]) -> ExecutionProviderDispatch {
     let mut cuda = CUDA::default().with_device_id(card.index as i32).with_tf32(false);
     if input.contains(&Dim::Any) {
-        // Each size that a detector meets for the first time would have every kernel for it tried, the default, in the
-        // middle of a request.
+        // The default search tries every kernel at each new input size, in the middle of a request.
         cuda = cuda.with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
     }
     cuda.build().error_on_failure()
 }
 
-/// Before CUDA, which gets what it leaves.
+/// TensorRT. It stands before CUDA, which gets the nodes that TensorRT cannot run.
 fn tensorrt(
     card: &Card,
     engines: Option<&Path>,
@@ -155,15 +141,21 @@ mod tests {
     const INPUT: [Dim; 4] = [Dim::Is(1), Dim::Is(3), Dim::Any, Dim::Any];
 
     #[test]
-    fn engines_are_kept_apart_by_all_that_they_depend_on() {
+    fn the_key_of_engines_depends_on_model_precision_sizes_driver_and_card() {
         let opened = with_open_batch(DYNAMIC).unwrap();
-        let sizes = |most| InputSizes::of(&opened, &INPUT, most);
+        let sizes = |max_pictures| InputSizes::of(&opened, &INPUT, max_pictures);
         let h100 = driver("580.65.06", &["NVIDIA H100 80GB HBM3"]);
         let newer = driver("590.10", &["NVIDIA H100 80GB HBM3"]);
         let l4 = driver("580.65.06", &["NVIDIA L4"]);
-        let key = |bytes: &[u8], fp16, most, root: &tempfile::TempDir| {
+        let key = |bytes: &[u8], fp16, max_pictures, root: &tempfile::TempDir| {
             let card = Card { fp16, ..Card::default() };
-            engines_key(&card, bytes, "1.31.1", sizes(most).as_ref(), &Cards::read(root.path()))
+            engines_key(
+                &card,
+                bytes,
+                "1.31.1",
+                sizes(max_pictures).as_ref(),
+                &Cards::read(root.path()),
+            )
         };
         let keys = [
             key(b"model", false, 8, &h100),

@@ -1,12 +1,9 @@
-//! What a graph takes and gives, for whoever has to describe a model that nobody has described yet.
+//! The inputs and outputs of a graph, as ONNX Runtime reads them.
 
+use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, ValueType};
 
-use crate::error::ModelError;
-use crate::model::build;
-use crate::runtime::Runtime;
-
-/// What a graph takes and gives.
+/// The inputs and outputs of a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Graph {
     /// Its inputs, without those that have a default.
@@ -20,23 +17,17 @@ pub struct Graph {
 pub struct Port {
     /// Its name in the graph.
     pub name: String,
-    /// Its type and shape, for people.
+    /// Its type and shape, for error texts.
     pub declared: String,
-    /// The sides of a float32 tensor, `None` where the graph leaves one open; nothing at all for whatever
-    /// else it may be.
+    /// The sides of a float32 tensor; a side that the graph leaves open is `None`. `None` for any
+    /// other type.
     pub shape: Option<Vec<Option<usize>>>,
 }
 
 impl Graph {
-    /// What the model in `bytes` takes and gives.
-    ///
-    /// # Errors
-    /// When the bytes are no model that this runtime can build a session from, or are refused
-    /// ([`inspect()`](crate::inspect())).
-    pub fn read(runtime: &Runtime, bytes: &[u8]) -> Result<Self, ModelError> {
-        let session = build(runtime, bytes)?;
+    pub(crate) fn of(session: &Session) -> Self {
         let ports = |outlets: &[Outlet]| outlets.iter().map(port).collect();
-        Ok(Self { inputs: ports(session.inputs()), outputs: ports(session.outputs()) })
+        Self { inputs: ports(session.inputs()), outputs: ports(session.outputs()) }
     }
 }
 
@@ -47,7 +38,7 @@ fn port(outlet: &Outlet) -> Port {
         }
         _ => None,
     };
-    // It may have names in it that the graph gives its sides.
+    // The graph's own names of sides are in it.
     let declared = outlet.dtype().to_string().escape_debug().to_string();
     Port { name: outlet.name().to_owned(), declared, shape }
 }

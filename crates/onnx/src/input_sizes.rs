@@ -1,68 +1,48 @@
-//! The sizes that tensors come in, for TensorRT to compile a model for.
+//! The tensor sizes that TensorRT compiles a model for.
 
-use crate::fields::{Value, fields, messages};
+use crate::declared_input::DeclaredInput;
 use crate::signature::Dim;
 
-/// Sides in pixels that a model leaves open and its signature does too: the smallest, the usual, the largest. All are
-/// multiples of 32, as `YuNet` wants; our packs show it pictures of up to 640. TensorRT compiles anew, at a request, for
-/// a side that is larger.
+/// Pixels of a side that the model and its signature leave open: smallest, usual, largest. All are
+/// multiples of 32, as `YuNet` needs; our packs show it pictures of up to 640. TensorRT compiles
+/// the model during a request when a side is larger.
 const OPEN_SIDE_PX: [usize; 3] = [32, 320, 640];
 
-/// The smallest, the usual and the largest tensor for the one input of a model that leaves sides open. Without them
-/// TensorRT would compile it at the first request, and again for each size that it has not met.
+/// The smallest, the usual and the largest tensor for the one input of a model that leaves sides
+/// open. Without them TensorRT compiles the model at the first request of each new size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InputSizes {
     name: String,
-    sides: [[usize; 4]; 3],
+    tensors: [[usize; 4]; 3],
 }
 
 impl InputSizes {
-    /// For tensors of `input`, of up to `most` pictures where the graph leaves their number open; nothing where it leaves
-    /// nothing open, or is not understood.
-    pub(crate) fn of(model: &[u8], input: &[Dim; 4], most: usize) -> Option<Self> {
-        // ModelProto.graph, GraphProto.input; stored tensors (GraphProto.initializer) are listed there in old files.
-        let graph = *messages(model, 7).first()?;
-        let stored: Vec<&[u8]> =
-            messages(graph, 5).into_iter().flat_map(|tensor| messages(tensor, 8)).collect();
-        let is_fed =
-            |value: &&[u8]| messages(value, 1).first().is_some_and(|name| !stored.contains(name));
-        let value = messages(graph, 11).into_iter().find(is_fed)?;
-        let name = std::str::from_utf8(messages(value, 1).first()?).ok()?.to_owned();
-        // ValueInfoProto.type, TypeProto.tensor_type, TensorTypeProto.shape
-        let shape = [2, 1, 2]
-            .into_iter()
-            .try_fold(value, |message, number| messages(message, number).first().copied())?;
-        let declared = <[&[u8]; 4]>::try_from(messages(shape, 1)).ok()?;
-        // Dimension.dim_value
-        let is_open = declared.map(|side| !numbers(side, 1));
-        if !is_open.contains(&true) {
+    /// For tensors of the shape `input`, of up to `max_pictures` where the graph leaves the number
+    /// of pictures open. `None` if the graph leaves nothing open or is not understood.
+    pub(crate) fn of(model: &[u8], input: &[Dim; 4], max_pictures: usize) -> Option<Self> {
+        let declared = DeclaredInput::of(model)?;
+        if declared.sides.iter().all(|side| side.is_fixed) {
             return None;
         }
-        let mut sides = [[0; 4]; 3];
-        for (place, (wanted, is_open)) in input.iter().zip(is_open).enumerate() {
-            let of_side = match wanted {
-                Dim::Is(1) if place == 0 && is_open => [1, most, most],
+        let mut tensors = [[0; 4]; 3];
+        for (i, (wanted, side)) in input.iter().zip(&declared.sides).enumerate() {
+            let sizes = match wanted {
+                Dim::Is(1) if i == 0 && !side.is_fixed => [1, max_pictures, max_pictures],
                 Dim::Is(size) => [*size; 3],
                 Dim::Any => OPEN_SIDE_PX,
             };
-            for (sides, of_side) in sides.iter_mut().zip(of_side) {
-                sides[place] = of_side;
+            for (tensor, size) in tensors.iter_mut().zip(sizes) {
+                tensor[i] = size;
             }
         }
-        Some(Self { name, sides })
+        Some(Self { name: declared.name.to_owned(), tensors })
     }
 
     /// The smallest, the usual and the largest, as `name:1x3x80x80`.
     pub(crate) fn shapes(&self) -> [String; 3] {
-        self.sides
+        self.tensors
             .map(|sides| format!("{}:{}", self.name, sides.map(|it| it.to_string()).join("x")))
     }
-}
-
-/// Whether `message` has a number in a field `number`.
-fn numbers(message: &[u8], number: u32) -> bool {
-    let fields = fields(message).unwrap_or_default();
-    fields.iter().any(|field| field.number == number && matches!(field.value, Value::Number(_)))
 }
 
 #[cfg(test)]
@@ -75,13 +55,13 @@ mod tests {
     const PIXELS_OPEN: [Dim; 4] = [Dim::Is(1), Dim::Is(3), Dim::Any, Dim::Any];
 
     #[test]
-    fn a_model_that_leaves_nothing_open_needs_no_sizes() {
+    fn a_model_with_fixed_sides_needs_no_sizes() {
         assert_eq!(InputSizes::of(FIXED, &[1, 3, 2, 2].map(Dim::Is), 32), None);
         assert_eq!(InputSizes::of(b"no model", &PIXELS_OPEN, 32), None);
     }
 
     #[test]
-    fn sides_that_are_left_open_have_a_smallest_a_usual_and_a_largest() {
+    fn open_sides_have_a_smallest_a_usual_and_a_largest_size() {
         let sizes = InputSizes::of(OPEN, &PIXELS_OPEN, 1).unwrap();
         let expected = ["picture:1x3x32x32", "picture:1x3x320x320", "picture:1x3x640x640"];
         assert_eq!(sizes.shapes(), expected);
@@ -90,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_is_left_open_goes_up_to_the_most_that_are_run_together() {
+    fn an_open_number_of_pictures_goes_up_to_the_largest_run_group() {
         let opened = with_open_batch(FIXED).unwrap();
         let sizes = InputSizes::of(&opened, &[1, 3, 2, 2].map(Dim::Is), 32).unwrap();
         let expected = ["picture:1x3x2x2", "picture:32x3x2x2", "picture:32x3x2x2"];

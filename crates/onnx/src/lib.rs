@@ -1,15 +1,15 @@
 //! ONNX Runtime behind safe, checked types: the only crate that names `ort`.
 //!
-//! A [`Runtime`] is the shared library, loaded once by the program. A [`Model`] is one session on
-//! one [`Device`], owned by one worker thread; its graph's names, types and shapes are compared with
-//! a [`Signature`] when it is loaded, so that a wrong file is refused before the first request. The file's
-//! own claims are read before that ([`inspect()`]): one that names other files, or asks for more memory than
-//! a model may have, never reaches ONNX Runtime.
+//! A [`Runtime`] is the shared library, loaded once by the program. A [`Model`] is one model on one
+//! [`Device`], owned by one worker thread. Loading it compares the graph's names, types and shapes
+//! with a [`Signature`], so that a wrong file is refused before the first request. [`inspect()`]
+//! reads the file before that: ONNX Runtime never gets a file that names other files, or asks for
+//! more memory than a model may have.
 //!
-//! What it does not do: no picture, no meaning of an output, no download.
+//! This crate knows no picture, no meaning of an output, and downloads nothing.
 
-mod batch;
 mod cards;
+mod declared_input;
 mod device;
 mod engines;
 mod error;
@@ -25,18 +25,20 @@ mod open_batch;
 mod openvino;
 mod profile;
 mod rewrite;
+mod run_group;
 mod runtime;
+mod session;
 mod signature;
 
-pub use batch::{Batching, Tally};
+pub use cards::Card;
 pub use device::{Device, UnknownDevice};
-pub use error::{ModelError, RuntimeError};
+pub use error::{ModelError, RuntimeError, chain};
 pub use fault::GpuFault;
-pub use gpu::Card;
 pub use graph::{Graph, Port};
-pub use inspect::{InspectError, MOST_TENSOR_BYTES, inspect};
+pub use inspect::{InspectError, Inspected, MOST_TENSOR_BYTES, inspect};
 pub use model::{Model, Outputs};
 pub use profile::{ProfileError, Providers, Ran};
 pub use rewrite::prelu_as_max;
+pub use run_group::{Grouping, Tally};
 pub use runtime::{Runtime, preload};
 pub use signature::{Dim, OutputSignature, Shape, Signature};

@@ -1,16 +1,16 @@
-//! What ONNX Runtime says while it works: on to our log, and the last error for whoever asks why something failed.
+//! ONNX Runtime's messages: forwarded to the service's log, the last error kept for error texts.
 
 use std::cell::RefCell;
 
 use ort::logging::LogLevel;
 
 thread_local! {
-    /// The last error that was said in this thread.
+    /// The last error that ONNX Runtime logged in this thread.
     static LAST_ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Takes a message of ONNX Runtime's.
-pub(crate) fn say(level: LogLevel, message: &str) {
+/// Forwards a message of ONNX Runtime to `tracing`.
+pub(crate) fn forward(level: LogLevel, message: &str) {
     let message = message.trim_end();
     match level {
         LogLevel::Verbose => tracing::trace!(target: "ort", "{message}"),
@@ -23,19 +23,19 @@ pub(crate) fn say(level: LogLevel, message: &str) {
     }
 }
 
-/// What `work` gives, and the last error that ONNX Runtime logged meanwhile: it logs why a library cannot be
-/// loaded, and returns only that.
-pub(crate) fn listening<T>(work: impl FnOnce() -> T) -> (T, Option<String>) {
+/// The result of `work`, and the last error that ONNX Runtime logged meanwhile. ONNX Runtime logs
+/// why a library cannot be loaded, and does not return it.
+pub(crate) fn with_last_error<T>(work: impl FnOnce() -> T) -> (T, Option<String>) {
     LAST_ERROR.take();
-    let done = work();
-    (done, LAST_ERROR.take())
+    let result = work();
+    (result, LAST_ERROR.take())
 }
 
-/// What `message` says of a library that is missing.
-pub(crate) fn plainly(message: &str) -> String {
+/// The part of `message` that names the library that is missing.
+pub(crate) fn missing_library(message: &str) -> String {
+    // OpenVINO says nothing else of its plugins.
     if message.ends_with("Device CPU is not available") {
-        // It tells no more of its plugins.
         return "OpenVINO cannot load libopenvino_intel_cpu_plugin.so".to_owned();
     }
-    message.split_once(" : FAIL : ").map_or(message, |(_, said)| said).to_owned()
+    message.split_once(" : FAIL : ").map_or(message, |(_, reason)| reason).to_owned()
 }

@@ -1,27 +1,25 @@
-//! Models that are made for one picture at a time, opened for several: the first side of every input and output
-//! that the graph says is 1 becomes one that it leaves open.
+//! Models made for one picture, opened for several: where the graph says that the first side (the
+//! batch dimension) of an input or output is 1, the side becomes open.
 //!
-//! Whether the model then answers for each picture what it would answer for that picture alone is another
-//! question (a graph may reshape to a fixed batch inside): `batch.rs` asks the model itself.
+//! A graph may still reshape to one picture inside. `run_group.rs` therefore runs the opened model
+//! to see that it treats every picture alone.
 
-use crate::fields::{Value, fields, messages};
-use crate::rewrite::put_bytes;
+use crate::declared_input::stored_names;
+use crate::fields::{Value, fields, messages, number, put_bytes, replaced};
 
-/// What the open side is called.
+/// The name of the open side.
 const NAME: &[u8] = b"livegate_batch";
 
-/// The model in `bytes` with its batch left open; nothing where it cannot be, or is not understood. It should have been
-/// read through before ([`inspect()`](crate::inspect())).
+/// The model in `bytes` with an open batch dimension. `None` if the graph fixes another number than
+/// 1 or is not understood.
 pub(crate) fn with_open_batch(bytes: &[u8]) -> Option<Vec<u8>> {
     // ModelProto.graph
     replaced(bytes, 7, &|graph| {
-        // GraphProto.initializer, TensorProto.name: in old files stored tensors are listed among the inputs.
-        let stored: Vec<&[u8]> =
-            messages(graph, 5).into_iter().flat_map(|tensor| messages(tensor, 8)).collect();
+        let stored = stored_names(graph);
         let mut opened = Vec::with_capacity(graph.len());
         for field in fields(graph)? {
             match (field.number, field.value) {
-                // GraphProto.value_info: what was inferred from the old shapes.
+                // GraphProto.value_info: shapes inferred from the fixed side.
                 (13, _) => {}
                 // GraphProto.input and .output
                 (11 | 12, Value::Bytes(value)) if !stored.contains(messages(value, 1).first()?) => {
@@ -42,47 +40,28 @@ fn open(value: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// A `TensorShapeProto` whose first side is open; nothing where that is another number than 1.
+/// A `TensorShapeProto` whose first side is open. `None` if the side is fixed to another number
+/// than 1.
 fn with_open_first_side(shape: &[u8]) -> Option<Vec<u8>> {
     let mut opened = Vec::with_capacity(shape.len() + NAME.len());
     let mut is_first = true;
     for field in fields(shape)? {
-        match (field.number, field.value) {
-            (1, Value::Bytes(side)) if std::mem::take(&mut is_first) => {
-                // Dimension.dim_value
-                let number = fields(side)?.into_iter().find(|field| field.number == 1);
-                let number = number.map(|field| field.value);
-                match number {
-                    None => opened.extend_from_slice(field.whole),
-                    Some(Value::Number(1)) => {
-                        let mut side = Vec::new();
-                        // Dimension.dim_param
-                        put_bytes(&mut side, 2, NAME);
-                        put_bytes(&mut opened, 1, &side);
-                    }
-                    Some(_) => return None,
-                }
+        if let Value::Bytes(side) = field.value
+            && field.number == 1
+            && std::mem::take(&mut is_first)
+            // Dimension.dim_value
+            && let Some(size) = number(side, 1)
+        {
+            if size != 1 {
+                return None;
             }
-            _ => opened.extend_from_slice(field.whole),
+            let mut open_side = Vec::new();
+            // Dimension.dim_param
+            put_bytes(&mut open_side, 2, NAME);
+            put_bytes(&mut opened, 1, &open_side);
+        } else {
+            opened.extend_from_slice(field.whole);
         }
     }
     Some(opened)
-}
-
-/// `message` with the content of every field `number` replaced.
-fn replaced(
-    message: &[u8],
-    number: u8,
-    replace: &dyn Fn(&[u8]) -> Option<Vec<u8>>,
-) -> Option<Vec<u8>> {
-    let mut made = Vec::with_capacity(message.len() + 64);
-    for field in fields(message)? {
-        match field.value {
-            Value::Bytes(content) if field.number == u32::from(number) => {
-                put_bytes(&mut made, number, &replace(content)?);
-            }
-            _ => made.extend_from_slice(field.whole),
-        }
-    }
-    Some(made)
 }

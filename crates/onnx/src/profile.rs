@@ -1,31 +1,38 @@
-//! Which execution provider ran which nodes: not what a session was asked for, but what its runs show.
+//! The execution provider that ran each node, read from ONNX Runtime's profile of a session.
 //!
-//! ONNX Runtime writes what it ran to a file, one line a node and run, with names, types, shapes and times of
-//! nodes; no number of any tensor is in it. The file is made in a private directory, read, and removed.
+//! The profile is a file with one line per node and run: names, types, shapes and times of nodes,
+//! and no number of a tensor. It is written to a private directory, read, and removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ort::session::Session;
-use serde::Deserialize;
+use serde_json::Value;
 use tempfile::TempDir;
 
-/// Each node of a model that was run, and the execution provider that ran it.
+/// The nodes of a model that ran, each with its execution provider.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Providers(BTreeSet<Ran>);
 
-/// A node that was run.
+/// A node that ran.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ran {
     /// The execution provider that ran it.
     pub provider: String,
-    /// Its place in the graph as it was run, where the profile has it.
+    /// Its place in the graph that ran, if the profile has it.
     index: Option<usize>,
-    /// What it does: `Conv`, say. Several that a provider has made one of have a name of the provider's.
+    /// Its operator: `Conv`, say. Nodes that a provider has fused have a name of the provider's.
     pub operator: String,
-    /// Its name in the graph, or its operator and number where it has none.
+    /// Its name in the graph, or its operator and number if it has no name.
     pub name: String,
+}
+
+impl Ran {
+    fn new(provider: &str, index: Option<usize>, operator: &str, name: &str) -> Self {
+        let [provider, operator, name] = [provider, operator, name].map(str::to_owned);
+        Self { provider, index, operator, name }
+    }
 }
 
 impl Providers {
@@ -34,7 +41,7 @@ impl Providers {
         self.0.iter()
     }
 
-    /// How many nodes each execution provider ran, as in `{"CPUExecutionProvider": 31}`.
+    /// The number of nodes that each execution provider ran, as `{"CPUExecutionProvider": 31}`.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -45,21 +52,14 @@ impl Providers {
     }
 }
 
-/// As if of one graph, each behind the one before.
+/// Nodes of one graph in its order, for tests.
 impl<'a, const N: usize> From<[(&'a str, &'a str, &'a str); N]> for Providers {
     /// From provider, operator and name of each node.
     fn from(nodes: [(&'a str, &'a str, &'a str); N]) -> Self {
         let nodes = nodes.into_iter().enumerate();
-        Self(
-            nodes
-                .map(|(index, (provider, operator, name))| Ran {
-                    provider: provider.to_owned(),
-                    index: Some(index),
-                    operator: operator.to_owned(),
-                    name: name.to_owned(),
-                })
-                .collect(),
-        )
+        let ran = nodes
+            .map(|(i, (provider, operator, name))| Ran::new(provider, Some(i), operator, name));
+        Self(ran.collect())
     }
 }
 
@@ -67,21 +67,22 @@ impl<'a, const N: usize> From<[(&'a str, &'a str, &'a str); N]> for Providers {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProfileError {
-    /// Nothing can be written anywhere.
+    /// No directory can be written to.
     #[error(
-        "a profile cannot be written: {tried}; name a directory that can be written to with the variable TMPDIR"
+        "a profile cannot be written: {tried}; name a directory that can be written to with the \
+         variable TMPDIR"
     )]
     NoDirectory {
-        /// Each place and what the system says of it.
+        /// Each directory and the system's error.
         tried: String,
     },
-    /// The session was not loaded with a [watched](crate::Runtime::watched) runtime, or its profile has been read.
+    /// The session is not [watched](crate::Runtime::watched), or its profile has been read.
     #[error("the model is not being profiled")]
     NotWatched,
-    /// The runtime does not end it.
+    /// ONNX Runtime does not end the profile.
     #[error("ONNX Runtime gives no profile")]
     End(#[source] ort::Error),
-    /// The file is not there, or cannot be read.
+    /// The file is missing, or cannot be read.
     #[error("the profile cannot be read")]
     Read(#[source] std::io::Error),
     /// The file was cut short: its directory may be full.
@@ -92,8 +93,8 @@ pub enum ProfileError {
     Empty,
 }
 
-/// The directory for the profiles of the sessions that are watched together. Nobody else can read it; it is
-/// removed, with what is in it, when this is dropped.
+/// The directory for the profiles of all sessions of one watched runtime. Only this user can read
+/// it. Dropping it removes the directory with its files.
 #[derive(Debug)]
 pub(crate) struct Profiles {
     directory: TempDir,
@@ -101,11 +102,17 @@ pub(crate) struct Profiles {
 }
 
 impl Profiles {
-    /// In the first of `places` that can be written to.
-    pub(crate) fn make(places: &[PathBuf]) -> Result<Self, ProfileError> {
+    /// Makes the directory in the system's directory for temporary files. Containers may have a
+    /// read-only root: then in memory.
+    pub(crate) fn make() -> Result<Self, ProfileError> {
+        Self::make_in(&[std::env::temp_dir(), PathBuf::from("/dev/shm")])
+    }
+
+    /// Makes the directory in the first of `parents` that can be written to.
+    fn make_in(parents: &[PathBuf]) -> Result<Self, ProfileError> {
         let mut tried = Vec::new();
-        for place in places {
-            match private_directory(place) {
+        for parent in parents {
+            match private_directory(parent) {
                 Ok(directory) => return Ok(Self { directory, sessions: AtomicUsize::new(0) }),
                 Err(error) => tried.push(error.to_string()),
             }
@@ -113,19 +120,14 @@ impl Profiles {
         Err(ProfileError::NoDirectory { tried: tried.join("; ") })
     }
 
-    /// A path for the profile of another session; ONNX Runtime adds the time and its ending.
+    /// The path for the profile of the next session. ONNX Runtime appends the time and `.json`.
     pub(crate) fn next(&self) -> PathBuf {
         let session = self.sessions.fetch_add(1, Ordering::Relaxed);
         self.directory.path().join(format!("session-{session}"))
     }
 }
 
-/// Where temporary files belong; and memory, for containers whose root cannot be written to.
-pub(crate) fn places() -> Vec<PathBuf> {
-    vec![std::env::temp_dir(), PathBuf::from("/dev/shm")]
-}
-
-fn private_directory(place: &Path) -> std::io::Result<TempDir> {
+fn private_directory(parent: &Path) -> std::io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("livegate-");
     #[cfg(unix)]
@@ -133,51 +135,33 @@ fn private_directory(place: &Path) -> std::io::Result<TempDir> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o700));
     }
-    builder.tempdir_in(place)
+    builder.tempdir_in(parent)
 }
 
 /// Ends the profile of `session`, and reads and removes it.
 pub(crate) fn end(session: &mut Session) -> Result<Providers, ProfileError> {
     let path = session.end_profiling().map_err(ProfileError::End)?;
     let text = std::fs::read(&path).map_err(ProfileError::Read)?;
-    // Its directory goes, too; whatever is left is removed then.
+    // If this fails, the file goes with its directory.
     let _ = std::fs::remove_file(&path);
     providers(&text)
 }
 
-/// An event of a profile, as far as it is looked at.
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow)]
-    name: std::borrow::Cow<'a, str>,
-    cat: &'a str,
-    #[serde(default)]
-    args: Args<'a>,
-}
-
-#[derive(Default, Deserialize)]
-struct Args<'a> {
-    provider: Option<&'a str>,
-    node_index: Option<&'a str>,
-    op_name: Option<&'a str>,
-}
-
-/// What ONNX Runtime adds to the name of a node for the time that its kernel took.
+/// The suffix that ONNX Runtime adds to a node's name for the time of its kernel.
 const KERNEL: &str = "_kernel_time";
 
-/// Each node once, however often it ran.
+/// Reads the nodes from a profile. A node that ran several times is listed once.
 fn providers(profile: &[u8]) -> Result<Providers, ProfileError> {
-    let events: Vec<Event<'_>> = serde_json::from_slice(profile).map_err(ProfileError::Format)?;
-    let ran = |Event { name, args, .. }: &Event<'_>| {
-        Some(Ran {
-            provider: args.provider?.to_owned(),
-            index: args.node_index.and_then(|index| index.parse().ok()),
-            operator: args.op_name.unwrap_or_default().to_owned(),
-            name: name.strip_suffix(KERNEL).unwrap_or(name).to_owned(),
-        })
+    let events: Vec<Value> = serde_json::from_slice(profile).map_err(ProfileError::Format)?;
+    let ran = |event: &Value| {
+        let (name, args) = (event["name"].as_str()?, &event["args"]);
+        let index = args["node_index"].as_str().and_then(|index| index.parse().ok());
+        let operator = args["op_name"].as_str().unwrap_or_default();
+        let name = name.strip_suffix(KERNEL).unwrap_or(name);
+        Some(Ran::new(args["provider"].as_str()?, index, operator, name))
     };
     let nodes: BTreeSet<Ran> =
-        events.iter().filter(|event| event.cat == "Node").filter_map(ran).collect();
+        events.iter().filter(|event| event["cat"] == "Node").filter_map(ran).collect();
     if nodes.is_empty() { Err(ProfileError::Empty) } else { Ok(Providers(nodes)) }
 }
 
@@ -186,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_that_ran_twice_counts_once_and_each_provider_for_itself() {
+    fn a_node_that_ran_twice_counts_once_for_its_provider() {
         let text = r#"[
 {"cat" : "Session","pid" :7,"tid" :7,"dur" :1,"ts" :2,"ph" : "X","name" :"model_run","args" : {}},
 {"cat" : "Node","dur" :1,"name" :"a","args" : {"provider" : "CPUExecutionProvider","node_index" : "1"}},
@@ -207,11 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn profiles_go_where_something_can_be_written_and_nowhere_else() {
+    fn profiles_are_written_to_the_first_directory_that_allows_it() {
         let (whole, file) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
         let (gone, file) = (whole.path().join("gone"), file.path().to_owned());
-        let places = [gone.clone(), file.clone(), whole.path().to_owned()];
-        let profiles = Profiles::make(&places).unwrap();
+        let parents = [gone.clone(), file.clone(), whole.path().to_owned()];
+        let profiles = Profiles::make_in(&parents).unwrap();
         assert_ne!(profiles.next(), profiles.next());
         assert!(profiles.next().starts_with(whole.path()));
         #[cfg(unix)]
@@ -222,7 +206,10 @@ mod tests {
         }
         drop(profiles);
         assert_eq!(whole.path().read_dir().unwrap().count(), 0);
-        let said = Profiles::make(&[gone.clone(), file]).unwrap_err().to_string();
-        assert!(said.contains(gone.to_str().unwrap()) && said.contains("TMPDIR"), "{said}");
+        let message = Profiles::make_in(&[gone.clone(), file]).unwrap_err().to_string();
+        assert!(
+            message.contains(gone.to_str().unwrap()) && message.contains("TMPDIR"),
+            "{message}"
+        );
     }
 }

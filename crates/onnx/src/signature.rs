@@ -1,11 +1,11 @@
-//! What a model must take and give.
+//! The input and outputs that a model must have.
 
-/// One dimension of a shape.
+/// One side of a shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dim {
-    /// Exactly this many.
+    /// Exactly this size.
     Is(usize),
-    /// Whatever the input makes of it.
+    /// Any size.
     Any,
 }
 
@@ -24,22 +24,12 @@ impl std::fmt::Display for Shape {
 }
 
 impl Shape {
-    /// Whether a graph that declares `declared` (negative: decided at run time) can be fed or read
-    /// with this shape.
-    pub(crate) fn admits_declared(&self, declared: &[i64]) -> bool {
-        self.0.len() == declared.len()
-            && self.0.iter().zip(declared).all(|(wanted, &declared)| match wanted {
-                Dim::Is(n) => declared < 0 || declared == *n as i64,
-                Dim::Any => true,
-            })
-    }
-
-    /// Whether a tensor of exactly `found` fits.
-    pub(crate) fn admits(&self, found: &[usize]) -> bool {
-        self.0.len() == found.len()
-            && self.0.iter().zip(found).all(|(wanted, found)| match wanted {
-                Dim::Is(n) => n == found,
-                Dim::Any => true,
+    /// Whether a tensor with `sides` fits. A side that the graph leaves open is `None` and fits.
+    pub(crate) fn admits(&self, sides: &[Option<usize>]) -> bool {
+        self.0.len() == sides.len()
+            && self.0.iter().zip(sides).all(|(wanted, side)| match (wanted, side) {
+                (Dim::Is(wanted), Some(side)) => wanted == side,
+                _ => true,
             })
     }
 }
@@ -47,17 +37,17 @@ impl Shape {
 /// One output that is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSignature {
-    /// Its name in the graph; without one, its position among those asked for.
+    /// Its name in the graph. Without a name, its position in the signature counts.
     pub name: Option<&'static str>,
     /// Its shape.
     pub shape: Vec<Dim>,
 }
 
-/// What a model must take and give: one float32 input, and the outputs that are read. Outputs
-/// beyond those are allowed.
+/// The one float32 input of a model, and the outputs that are read. The model may have more
+/// outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// Batch, channels, height, width.
+    /// Pictures, channels, height, width.
     pub input: [Dim; 4],
     /// In the order in which [`Outputs::get`](crate::Outputs::get) counts them.
     pub outputs: Vec<OutputSignature>,

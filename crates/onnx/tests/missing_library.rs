@@ -1,4 +1,5 @@
-//! In a process of its own, as a process that has loaded the library has it for good.
+//! A library that cannot be loaded. In a process of its own, because a process that has loaded the
+//! library keeps it.
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ fn a_library_that_cannot_be_loaded_is_an_error_that_names_it() {
     assert!(matches!(error, RuntimeError::Library { .. }));
     assert!(error.to_string().contains("/nowhere/libonnxruntime.so"));
 
-    // This file is there, and is no library.
+    // This file exists and is no library.
     let error = Runtime::load(Path::new(file!())).expect_err("Rust source is no library");
     assert!(matches!(error, RuntimeError::Library { .. }));
 }

@@ -1,4 +1,4 @@
-//! The boundary to ONNX Runtime, on the real library and models of a few hundred bytes (made by
+//! Models on the CPU: the real library, and models of a few hundred bytes (made by
 //! `data/make.py`).
 
 use onnx::{Device, Dim, GpuFault, Model, ModelError, OutputSignature, ProfileError, Signature};
@@ -35,7 +35,7 @@ fn outputs_are_found_by_name_and_by_position() {
 }
 
 #[test]
-fn a_dynamic_model_takes_any_size_and_a_fixed_one_its_own() {
+fn an_open_model_takes_any_size_and_a_fixed_one_only_its_own() {
     let mut model = load(DYNAMIC, &signature(Dim::Any, &[None])).unwrap();
     for side in [1, 5] {
         let mut picture = vec![1.5; 3 * side * side];
@@ -45,20 +45,20 @@ fn a_dynamic_model_takes_any_size_and_a_fixed_one_its_own() {
     let mut model = load(TWICE, &signature(Dim::Is(2), &[None])).unwrap();
     assert!(matches!(model.run([1, 3, 3, 3], &mut vec![0.0; 27]), Err(ModelError::Run(_))));
     assert!(matches!(model.run([1, 3, 2, 2], &mut vec![0.0; 11]), Err(ModelError::Run(_))));
-    // The failed runs have not broken it.
+    // The failed runs have not broken the session.
     assert!(model.run([1, 3, 2, 2], &mut vec![0.0; 12]).is_ok());
 }
 
 #[test]
-fn an_output_of_another_shape_than_asked_for_is_an_error() {
-    // The graph promises nothing about its sides, so only a run can tell.
+fn an_output_of_another_shape_than_the_signature_is_an_error() {
+    // The graph leaves its sides open, so only a run can tell.
     let mut model = load(DYNAMIC, &signature(Dim::Is(2), &[None])).unwrap();
     let outputs = model.run([1, 3, 4, 4], &mut vec![0.0; 48]).unwrap();
     assert!(matches!(outputs.get(0), Err(ModelError::OutputShape { .. })));
 }
 
 #[test]
-fn a_model_that_is_not_what_is_expected_is_refused_by_name() {
+fn a_model_that_differs_from_the_signature_is_refused_by_name() {
     let refused = |model, signature: &Signature| load(model, signature).unwrap_err().to_string();
     let wanted = signature(Dim::Is(2), &[None]);
     assert_eq!(
@@ -76,7 +76,7 @@ fn a_model_that_is_not_what_is_expected_is_refused_by_name() {
 }
 
 #[test]
-fn a_device_that_the_library_does_not_have_is_refused_by_name_and_not_replaced() {
+fn a_device_that_the_library_lacks_is_refused_by_name() {
     let wanted = signature(Dim::Is(2), &[None]);
     let error = Model::load(testbed::runtime(), TWICE, Device::OpenVino, &wanted).unwrap_err();
     assert!(matches!(error, ModelError::Device { device: Device::OpenVino, .. }), "{error:?}");
@@ -84,7 +84,7 @@ fn a_device_that_the_library_does_not_have_is_refused_by_name_and_not_replaced()
 }
 
 #[test]
-fn what_ran_a_model_is_known_once_it_has_run() {
+fn the_providers_of_a_model_are_known_once_it_has_run() {
     let watched = testbed::runtime().watched().unwrap();
     let mut model =
         Model::load(&watched, TWICE, Device::Cpu, &signature(Dim::Is(2), &[None])).unwrap();
@@ -98,7 +98,7 @@ fn what_ran_a_model_is_known_once_it_has_run() {
     assert!(counts.values().all(|&nodes| (1..=3).contains(&nodes)), "{providers:?}");
     assert!(providers.nodes().any(|node| node.operator == "Add"), "{providers:?}");
     assert!(providers.nodes().all(|node| !node.name.is_empty()), "{providers:?}");
-    // It serves on, and is not profiled any more.
+    // The model still runs, and is not profiled any more.
     assert!(model.run([1, 3, 2, 2], &mut vec![0.25; 12]).is_ok());
     assert!(matches!(model.end_profile(), Err(ProfileError::NotWatched)));
 
@@ -110,15 +110,22 @@ fn what_ran_a_model_is_known_once_it_has_run() {
 }
 
 #[test]
-fn a_run_that_failed_on_a_gpu_says_what_ails_it() {
-    // Its errors are made by the library.
+fn a_failed_run_names_the_fault_of_the_gpu() {
+    // The library makes the errors.
     let _library = testbed::runtime();
-    let text = "CUDA failure 2: out of memory ; GPU=0 ; hostname=gpu-1 ; file=a.cc ; line=1 ; expr=cudaMalloc(p, n); ";
+    let text = "CUDA failure 2: out of memory ; GPU=0 ; hostname=gpu-1 ; file=a.cc ; line=1 ; \
+                expr=cudaMalloc(p, n); ";
     let error = ModelError::Run(ort::Error::new(text));
-    assert_eq!(error.gpu_fault(), Some(GpuFault::OutOfMemory));
+    assert_eq!(GpuFault::of(&error), Some(GpuFault::OutOfMemory));
     assert!(error.to_string().starts_with("the model cannot be run: memory ran out"), "{error}");
     let shared = ModelError::Shared(std::sync::Arc::new(error));
-    assert_eq!(shared.gpu_fault(), Some(GpuFault::OutOfMemory));
+    assert_eq!(GpuFault::of(&shared), Some(GpuFault::OutOfMemory));
+    let source = ort::Error::new(text);
+    let load = ModelError::Gpu { device: Device::Cuda, fault: GpuFault::OutOfMemory, source };
+    assert_eq!(GpuFault::of(&load), Some(GpuFault::OutOfMemory));
     let error = ModelError::Run(ort::Error::new("Got invalid dimensions for input"));
-    assert_eq!((error.to_string().as_str(), error.gpu_fault()), ("the model cannot be run", None));
+    assert_eq!(
+        (error.to_string().as_str(), GpuFault::of(&error)),
+        ("the model cannot be run", None)
+    );
 }

@@ -1,4 +1,4 @@
-//! Models on OpenVINO: in a process of its own, as one can only load one ONNX Runtime.
+//! Models on OpenVINO, in a process of their own, because a process can load one ONNX Runtime.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -45,10 +45,10 @@ fn pictures(length: usize) -> [Vec<f32>; 3] {
     [noise.take(length).collect(), vec![128.0; length], slope]
 }
 
-/// To 4e-5 in the logits and 4e-6 in the probabilities when this was written. With 16-bit floats in between, which OpenVINO takes by itself where the processor has them, logits would be off
-/// by 0.03 to 0.05.
+/// Logits differed by up to 4e-5 and probabilities by 4e-6 when this was measured. 16-bit floats,
+/// OpenVINO's default where the processor has them, would differ by 0.03 to 0.05 in the logits.
 #[test]
-fn scorers_answer_as_on_the_cpu() {
+fn scorers_give_the_same_logits_as_on_the_cpu() {
     let Some(runtime) = testbed::openvino_runtime() else { return };
     for &name in testbed::packs() {
         let pack = testbed::pack(name);
@@ -71,7 +71,7 @@ fn scorers_answer_as_on_the_cpu() {
 }
 
 #[test]
-fn a_model_of_which_a_part_would_run_elsewhere_is_refused_by_name() {
+fn a_model_that_openvino_cannot_run_whole_is_refused_by_name() {
     let Some(runtime) = testbed::openvino_runtime() else { return };
     let output = [Dim::Is(1), Dim::Is(3)];
     assert!(load(runtime, DETERMINANT, Device::Cpu, square(2), &output).is_ok());
@@ -81,7 +81,7 @@ fn a_model_of_which_a_part_would_run_elsewhere_is_refused_by_name() {
 }
 
 #[test]
-fn what_is_refused_on_the_cpu_is_refused_here() {
+fn openvino_refuses_the_same_files_as_the_cpu() {
     let Some(runtime) = testbed::openvino_runtime() else { return };
     let output = [Dim::Any; 4];
     let refused = |bytes: &[u8]| load(runtime, bytes, Device::OpenVino, square(2), &output);
@@ -91,7 +91,7 @@ fn what_is_refused_on_the_cpu_is_refused_here() {
 }
 
 #[test]
-fn a_model_of_open_size_runs_at_the_size_it_is_loaded_for() {
+fn an_open_model_runs_at_the_size_that_it_is_loaded_for() {
     let Some(runtime) = testbed::openvino_runtime() else { return };
     let output = [Dim::Is(1), Dim::Is(3), Dim::Is(4), Dim::Is(4)];
     let mut model = load(runtime, DYNAMIC, Device::OpenVino, square(4), &output).unwrap();

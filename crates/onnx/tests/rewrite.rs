@@ -1,5 +1,5 @@
-//! `PRelu` written as `Mul` and `Max` gives the same numbers to the bit, but for the sign of zero and where ONNX
-//! Runtime's own gives none; and whatever would not is left alone.
+//! `PRelu` written as `Mul` and `Max` gives the same numbers to the bit, except for the sign of
+//! zero and where ONNX Runtime's own gives NaN. A node that could give other numbers is left alone.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -14,13 +14,13 @@ const PRELU: &[u8] = include_bytes!("data/prelu.onnx");
 const FLOATS: &[u8] = include_bytes!("data/prelu_floats.onnx");
 /// The same, in ONNX's operator set 6.
 const OLD: &[u8] = include_bytes!("data/prelu_old.onnx");
-/// With a slope that is worked out.
+/// With a slope that the graph computes.
 const COMPUTED: &[u8] = include_bytes!("data/prelu_computed.onnx");
 
-/// A node's field that says what it does.
+/// A node's field `op_type`.
 const OPERATOR: &[u8] = b"\x22\x05PRelu";
 
-/// What a model gives for a picture, on the CPU.
+/// The output of a model for a picture, on the CPU.
 fn run(model: &mut Model, (height, width): (usize, usize), picture: &[f32]) -> Vec<f32> {
     let outputs = model.run([1, 3, height, width], &mut picture.to_vec()).unwrap();
     outputs.get(0).unwrap().iter().copied().collect()
@@ -41,7 +41,7 @@ fn load_any_size(bytes: &[u8]) -> Model {
 fn rewritten(bytes: &[u8]) -> Vec<u8> {
     match prelu_as_max(bytes) {
         Cow::Owned(bytes) => bytes,
-        Cow::Borrowed(_) => panic!("it is left as it is"),
+        Cow::Borrowed(_) => panic!("the model is left as it is"),
     }
 }
 
@@ -53,18 +53,18 @@ fn count(bytes: &[u8], name: &[u8]) -> usize {
     bytes.windows(name.len()).filter(|window| *window == name).count()
 }
 
-/// What ONNX says of slope `s`.
+/// ONNX's definition of `PReLU` with slope `s`.
 fn prelu(s: f32, x: f32) -> f32 {
     if x < 0.0 { s * x } else { x }
 }
 
-/// To the bit, but that a NaN is a NaN and a zero a zero.
+/// Whether two numbers are the same to the bit. All NaNs are the same, and both zeros.
 fn are_the_same(a: f32, b: f32) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()) || (a == 0.0 && b == 0.0)
 }
 
-/// Of the numbers that a graph and the rewritten one give. ONNX Runtime's `PRelu` multiplies what it then throws away
-/// by 0, so that infinities and overflows become NaN there.
+/// Compares the outputs of a graph and of the rewritten one. ONNX Runtime's `PRelu` also multiplies
+/// by 0, so infinities and overflows become NaN there.
 fn assert_same(original: &[f32], changed: &[f32]) {
     assert_eq!(original.len(), changed.len());
     for (&original, &changed) in original.iter().zip(changed) {
@@ -73,7 +73,8 @@ fn assert_same(original: &[f32], changed: &[f32]) {
     }
 }
 
-/// Of a graph like `PRELU` with another slope in the middle: what it gives, and what ONNX says it should.
+/// Compares the output of a graph like `PRELU`, with another slope in the middle, with ONNX's
+/// definition.
 fn assert_right(changed: &[f32], picture: &[f32], slope: f32) {
     assert_eq!(changed.len(), picture.len());
     let slopes = [-0.5, slope, 1.0];
@@ -83,7 +84,7 @@ fn assert_right(changed: &[f32], picture: &[f32], slope: f32) {
     }
 }
 
-/// Numbers at every end of what there is.
+/// Numbers at the limits of float32.
 const EXTREMES: [f32; 14] = [
     0.0,
     -0.0,
@@ -93,7 +94,7 @@ const EXTREMES: [f32; 14] = [
     f32::MIN,
     f32::MIN_POSITIVE,
     -f32::MIN_POSITIVE,
-    // The least there are.
+    // The smallest above and below zero.
     1e-45,
     -1e-45,
     1.0,
@@ -114,7 +115,7 @@ fn picture() -> impl Strategy<Value = ((usize, usize), Vec<f32>)> {
 }
 
 #[test]
-fn a_rewritten_graph_gives_the_same_bits_and_what_onnx_says_for_any_numbers() {
+fn a_rewritten_graph_gives_the_same_bits_and_the_defined_numbers() {
     for (bytes, prelus) in [(PRELU, 2), (FLOATS, 2)] {
         let changed = rewritten(bytes);
         assert_eq!((count(bytes, OPERATOR), count(&changed, OPERATOR)), (prelus, 0));
@@ -133,14 +134,14 @@ fn a_rewritten_graph_gives_the_same_bits_and_what_onnx_says_for_any_numbers() {
     }
 }
 
-/// `bytes` with `to` in the place of the stored number `from`.
+/// `bytes` with the stored number `from` replaced by `to`.
 fn with_slope(bytes: &[u8], from: f32, to: f32) -> Vec<u8> {
     let at = bytes.windows(4).position(|window| window == from.to_le_bytes()).unwrap();
     [&bytes[..at], &to.to_le_bytes(), &bytes[at + 4..]].concat()
 }
 
 #[test]
-fn any_slope_that_is_rewritten_gives_the_same() {
+fn every_rewritten_slope_gives_the_same_numbers() {
     let slopes = [1e-45, -1e-45, f32::MIN_POSITIVE, f32::MIN, -1.0, 1.0 - f32::EPSILON, 1.0, -3e4];
     let picture: Vec<f32> = EXTREMES.iter().cycle().take(3 * 14 * 3).copied().collect();
     for slope in slopes {
@@ -158,7 +159,7 @@ fn a_slope_that_would_give_other_numbers_is_left_alone() {
     for slope in [1.000_000_1, 2.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 0.0, -0.0] {
         for bytes in [PRELU, FLOATS] {
             let changed = rewritten(&with_slope(bytes, 0.25, slope));
-            // Only the other one is rewritten.
+            // Only the other node is rewritten.
             assert_eq!(count(&changed, OPERATOR), 1, "{slope}");
             let both = with_slope(&with_slope(bytes, 0.25, slope), 0.75, slope);
             assert!(is_left_alone(&both), "{slope}");
@@ -167,7 +168,7 @@ fn a_slope_that_would_give_other_numbers_is_left_alone() {
 }
 
 #[test]
-fn what_is_not_certain_is_left_alone() {
+fn a_graph_that_is_not_understood_is_left_alone() {
     let taken = [PRELU, &b"livegate/scaled/"[..]].concat();
     for bytes in [OLD, COMPUTED, &taken, include_bytes!("data/twice.onnx"), b"no model", b""] {
         assert!(is_left_alone(bytes));
@@ -178,7 +179,7 @@ fn what_is_not_certain_is_left_alone() {
     // Another domain's `PRelu` is another operator.
     let foreign = replaced(PRELU, OPERATOR, b"\x3a\x05PRelu");
     assert!(is_left_alone(&foreign));
-    // Twice is enough: nothing is left to do.
+    // A rewritten model has nothing left to rewrite.
     assert!(is_left_alone(&rewritten(PRELU)));
 }
 
@@ -217,7 +218,7 @@ fn the_scorers_of_the_packs_give_the_same_bits() {
                 let picture: Vec<f32> = std::iter::repeat_with(&mut byte).take(length).collect();
                 let (original, changed) =
                     compare(&picture.iter().map(|v| v * scale).collect::<Vec<_>>());
-                // No zeros and no NaNs: the same in every respect.
+                // Without zeros and NaNs all bits are the same.
                 assert_eq!(
                     original.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
                     changed.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
@@ -226,7 +227,7 @@ fn the_scorers_of_the_packs_give_the_same_bits() {
             for number in EXTREMES {
                 compare(&vec![number; length]);
             }
-            // What is no number does not become one.
+            // A NaN stays a NaN.
             let (_, changed) = compare(&vec![f32::NAN; length]);
             assert!(changed.iter().all(|v| v.is_nan()));
         }

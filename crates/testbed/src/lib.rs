@@ -1,11 +1,15 @@
-//! The real parts that tests and benches stand on: the ONNX Runtime library, model packs, pictures.
+//! What tests and benches share: the ONNX Runtime library, model packs, pictures, the running
+//! service.
 //!
-//! Everything is brought once by the same installer that users run, into `target/testbed` (or
-//! `$LIVEGATE_TEST_HOME`): the library and the portrait through pip, the starter pack through npm. The
-//! other packs and more pictures come from `../shared` where that is; where it is not, a test that
-//! would use them says what it leaves out.
+//! The installer that users run fetches everything once into `target/testbed` (or into
+//! `$LIVEGATE_TEST_HOME`): the library and the portrait through pip, the starter pack through npm.
+//! The other packs and more pictures come from `../shared`. Where that directory is missing, a test
+//! that would use it says what it leaves out.
 
+pub mod client;
 pub mod pictures;
+pub mod process;
+pub mod service;
 pub mod valkey;
 
 use std::io::Write;
@@ -31,41 +35,39 @@ pub fn shared() -> Option<PathBuf> {
     shared.join("reference/golden.json").is_file().then_some(shared)
 }
 
-/// Says on standard error what a test leaves out for want of `../shared`, past the test runner, which
-/// keeps to itself what passing tests print.
+/// Says which test is left out because `../shared` is missing.
 pub fn left_out(what: &str) {
-    say_left_out("../shared", what);
+    left_out_for_want_of("../shared", what);
 }
 
-/// The same for want of a program. CI has every one.
+/// Says which test is left out because a program is missing. CI installs every program.
 ///
 /// # Panics
 /// In CI.
 pub fn left_out_without(program: &str, what: &str) {
-    assert!(std::env::var_os("CI").is_none(), "CI installs {program}, for: {what}");
-    say_left_out(program, what);
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    assert!(!is_ci, "CI installs {program}, for: {what}");
+    left_out_for_want_of(program, what);
 }
 
-/// The same for want of something that no program brings.
+/// Says which test is left out because something else is missing, such as a right.
 pub fn left_out_for_want_of(missing: &str, what: &str) {
-    say_left_out(missing, what);
-}
-
-fn say_left_out(missing: &str, what: &str) {
-    // With standard error closed there is nobody to tell.
+    // Written to the stream itself: the test runner hides what passing tests print through
+    // `eprint`. A closed stream is no reason to fail.
     let _ = writeln!(std::io::stderr(), "LEFT OUT, because {missing} is not here: {what}");
 }
 
 /// A home with the library, the portrait and every pack in [`packs`].
 ///
 /// # Panics
-/// When they cannot be had: no test means anything then.
+/// When they cannot be fetched.
 pub fn home() -> &'static Home {
     static HOME: OnceLock<Home> = OnceLock::new();
     HOME.get_or_init(|| {
-        let root = std::env::var_os("LIVEGATE_TEST_HOME")
-            .map_or_else(|| workspace().join("target/testbed"), PathBuf::from);
-        let home = Home::new(root);
+        // An empty variable is an unset one.
+        let root = std::env::var_os("LIVEGATE_TEST_HOME").filter(|root| !root.is_empty());
+        let home =
+            Home::new(root.map_or_else(|| workspace().join("target/testbed"), PathBuf::from));
         let options = options();
         let installer = Installer::open(&home, &options, &|_| ()).expect("the home can be used");
         installer.install_runtime(Library::Cpu).expect("pip brings the ONNX Runtime library");
@@ -84,38 +86,40 @@ fn options() -> Options {
     Options { from: shared().map(|s| s.join("models")), ..Options::default() }
 }
 
-/// The ONNX Runtime library with OpenVINO, in the same home; says so where there is none for this platform.
+/// The file of ONNX Runtime with OpenVINO, in the same home. Where this platform has none it says
+/// so and gives back nothing.
 ///
 /// # Panics
-/// When it cannot be had.
+/// When it cannot be fetched.
 pub fn openvino_library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let library = LIBRARY.get_or_init(|| brought(Library::OpenVino));
+    let library = LIBRARY.get_or_init(|| fetched(Library::OpenVino));
     if library.is_none() {
-        say_left_out("OpenVINO for this platform", "everything on it");
+        left_out_for_want_of("OpenVINO for this platform", "everything on it");
     }
     library.as_deref()
 }
 
-/// The ONNX Runtime library with CUDA, in the same home, without what it needs of NVIDIA's, which is 1.3 GB; says so where there is
-/// none for this platform.
+/// The file of ONNX Runtime with CUDA, in the same home, without NVIDIA's libraries (1.3 GB). Where
+/// this platform has none it says so and gives back nothing.
 ///
 /// # Panics
-/// When it cannot be had.
+/// When it cannot be fetched.
 pub fn gpu_library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let library = LIBRARY.get_or_init(|| brought(Library::Gpu));
+    let library = LIBRARY.get_or_init(|| fetched(Library::Gpu));
     if library.is_none() {
-        say_left_out("ONNX Runtime with CUDA for this platform", "everything on it");
+        left_out_for_want_of("ONNX Runtime with CUDA for this platform", "everything on it");
     }
     library.as_deref()
 }
 
-/// The file of `library` to load, which is brought where it is not there; nothing where it is not for this platform.
-fn brought(library: Library) -> Option<PathBuf> {
+/// The file of `library` to load, fetched where it is missing; nothing where this platform has
+/// none.
+fn fetched(library: Library) -> Option<PathBuf> {
     model_pack::runtime_library(library)?;
     let home = home();
-    // A receipt saves hashing it for every test binary.
+    // A receipt stands for its hash, so that not every test binary hashes it.
     if let Some(file) = home.runtime_library(library) {
         return Some(file);
     }
@@ -125,7 +129,7 @@ fn brought(library: Library) -> Option<PathBuf> {
     Some(home.runtime_library(library).expect("it was just installed"))
 }
 
-/// The packs that tests run on here: all where `../shared` is, the starter pack everywhere.
+/// The packs that tests run on: all of them where `../shared` is, otherwise the starter pack.
 #[must_use]
 pub fn packs() -> &'static [&'static str] {
     if shared().is_some() {
@@ -157,14 +161,14 @@ pub fn runtime() -> &'static Runtime {
 /// The file that [`runtime`] loads.
 ///
 /// # Panics
-/// When it cannot be had.
+/// When it cannot be fetched.
 #[must_use]
 pub fn library() -> PathBuf {
     home().runtime_library(Library::Cpu).expect("the library is installed")
 }
 
-/// The process's ONNX Runtime where all tests in it use the one with OpenVINO; none where there is none. Not
-/// for a process that also asks for [`runtime`]: it can only have one.
+/// The process's ONNX Runtime, with OpenVINO; nothing where this platform has none. A process can
+/// load only one library, so none of its tests may call [`runtime`].
 ///
 /// # Panics
 /// When the library cannot be loaded.
@@ -173,18 +177,21 @@ pub fn openvino_runtime() -> Option<&'static Runtime> {
     openvino_library().map(|library| load_once(|| library.to_owned()))
 }
 
-/// The process's ONNX Runtime where all tests in it use a GPU, with what that needs loaded before it: NVIDIA's libraries of the same
-/// home, or the host's own. None, and it says so, without a driver and all of them. Not for a process that also asks for
-/// [`runtime`].
+/// The process's ONNX Runtime, on a GPU. NVIDIA's libraries, of the same home or the host's own,
+/// are loaded before it. Where the driver or a library is missing it says so and gives back
+/// nothing. None of the process's tests may call [`runtime`].
 ///
 /// # Panics
-/// When all of it is there and cannot be loaded.
+/// When everything is there and cannot be loaded.
 #[must_use]
 pub fn gpu_runtime() -> Option<&'static Runtime> {
     let has_driver = onnx::preload(Path::new(nvidia::DRIVER.file)).is_ok();
     let libraries = has_driver.then(|| nvidia::cuda_and_cudnn(home()).ok()).flatten();
     let Some(libraries) = libraries else {
-        say_left_out("an NVIDIA GPU with its driver, CUDA 13 and cuDNN 9", "everything on it");
+        left_out_for_want_of(
+            "an NVIDIA GPU with its driver, CUDA 13 and cuDNN 9",
+            "everything on it",
+        );
         return None;
     };
     for library in libraries {
@@ -207,7 +214,8 @@ pub fn portrait() -> PathBuf {
     home().sample_portrait().expect("the portrait is installed")
 }
 
-/// The bytes of `../shared/selfies/NAME`; says so where that is not here.
+/// The bytes of `../shared/selfies/NAME`. Where `../shared` is missing it says so and gives back
+/// nothing.
 ///
 /// # Panics
 /// When the file is missing while `../shared` is there.

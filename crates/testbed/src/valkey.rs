@@ -1,12 +1,15 @@
 //! A real Valkey or Redis server on loopback, from the system's packages (Debian: `redis-server`).
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A server with a directory and a port of its own; both end with it.
+use crate::process::{self, awaited, free_port};
+
+/// A server with a directory and a port of its own. Dropping it ends the server and removes the
+/// directory.
 #[derive(Debug)]
 pub struct ValkeyServer {
     child: Child,
@@ -16,17 +19,15 @@ pub struct ValkeyServer {
 }
 
 impl ValkeyServer {
-    /// Starts one with `arguments` after ours. Where no server is installed, nothing, and that is said;
-    /// in CI it is an error.
+    /// Starts a server with these arguments after ours. Where none is installed it says so and
+    /// gives back nothing.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// When the server does not come up; in CI also when none is installed.
     #[must_use]
     pub fn start(arguments: &[&str]) -> Option<Self> {
-        let directory = tempfile::tempdir().expect("there is room for a directory");
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-        let port = free.local_addr().expect("it has an address").port();
-        drop(free);
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let port = free_port();
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let Some(child) = spawn(directory.path(), port, &arguments) else {
             crate::left_out_without("valkey-server or redis-server", "shared accounts");
@@ -37,7 +38,7 @@ impl ValkeyServer {
         Some(server)
     }
 
-    /// Where it is.
+    /// Its URL, with database 0.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
@@ -53,26 +54,20 @@ impl ValkeyServer {
         self.child.wait().expect("it was started here");
     }
 
-    /// Has it hang: it keeps its connections and answers nothing.
+    /// Stops its process: it keeps its connections and answers nothing.
     ///
     /// # Panics
-    /// When there is no `kill`.
+    /// When it is not running.
     pub fn freeze(&self) {
-        self.signal("STOP");
+        process::signal(&self.child, "STOP");
     }
 
-    /// Has it go on, with all that it was asked meanwhile.
+    /// Lets a frozen server go on. It carries out all that it was sent meanwhile.
     ///
     /// # Panics
-    /// When there is no `kill`.
+    /// When it is not running.
     pub fn thaw(&self) {
-        self.signal("CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status();
-        assert!(sent.expect("there is a kill").success());
+        process::signal(&self.child, "CONT");
     }
 
     /// Starts it again, on the same port and with what it has on disk.
@@ -81,26 +76,21 @@ impl ValkeyServer {
     /// When it does not come up.
     pub fn start_again(&mut self) {
         self.child = spawn(self.directory.path(), self.port, &self.arguments)
-            .expect("it could be started before");
+            .expect("the server is installed: it has run already");
         self.wait_until_up();
     }
 
-    /// Any answer means that it is up: one that asks for a password too.
+    /// Any response means that it is up, also one that asks for a password.
     fn wait_until_up(&self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let answers = || {
+        awaited("the accounts server responds", || {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
             stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
             stream.write_all(b"PING\r\n").ok()?;
-            let mut answer = [0; 8];
-            let read = stream.read(&mut answer).ok()?;
-            // While it reads its log it answers `-LOADING`.
-            (read > 0 && !answer.starts_with(b"-LOAD")).then_some(())
-        };
-        while answers().is_none() {
-            assert!(Instant::now() < deadline, "the server does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            let mut response = [0; 8];
+            let read = stream.read(&mut response).ok()?;
+            // `-LOADING` while it reads its log.
+            (read > 0 && !response.starts_with(b"-LOAD")).then_some(())
+        });
     }
 }
 

@@ -1,7 +1,7 @@
-//! Writes the files that fuzzing starts from: `seeds DIRECTORY` fills a directory in it for every target.
+//! Writes the seeds of fuzzing: `seeds DIRECTORY` fills a directory in it for every target.
 //!
-//! They are small, so that a change hits something: pictures of 8 to 40 pixels, drawn here; models of the
-//! tests of `onnx`; bodies as the contract has them.
+//! The seeds are small, so that most changes have an effect: pictures with sides of 1 to 40 pixels,
+//! models from the tests of `onnx`, and bodies from the contract.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,8 @@ fn main() {
     let out = PathBuf::from(std::env::args_os().nth(1).expect("a directory to write to"));
     let jpegs = jpegs();
     for (name, jpeg) in &jpegs {
-        // The target puts the first three bytes before it, and takes the reduction from another one.
+        // The target adds the first three bytes itself, and reads the reduction from a leading
+        // byte.
         for choice in 0..4 {
             let input = [&[choice], &jpeg[3..]].concat();
             write(&out, "jpeg", &format!("{name}-{choice}"), &input);
@@ -55,7 +56,7 @@ fn scene(width: u32, height: u32) -> RgbImage {
     })
 }
 
-/// JPEGs of every kind that is read, and of some that are not.
+/// JPEGs of every supported kind, and of some others.
 fn jpegs() -> Vec<(String, Vec<u8>)> {
     let (width, height) = (37, 21);
     let scene = scene(width, height);
@@ -64,14 +65,15 @@ fn jpegs() -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for progressive in [false, true] {
         let name = if progressive { "progressive" } else { "baseline" };
-        let how = Jpeg { progressive, ..Jpeg::default() };
+        let jpeg_kind = Jpeg { progressive, ..Jpeg::default() };
         let size = (width, height);
-        files.push((name.to_owned(), how.of(&scene)));
+        files.push((name.to_owned(), jpeg_kind.of(&scene)));
         files.push((
             format!("{name}-gray"),
-            how.of_samples(gray.as_raw(), size, ColorSpace::JCS_GRAYSCALE),
+            jpeg_kind.of_samples(gray.as_raw(), size, ColorSpace::JCS_GRAYSCALE),
         ));
-        files.push((format!("{name}-cmyk"), how.of_samples(&ink, size, ColorSpace::JCS_CMYK)));
+        files
+            .push((format!("{name}-cmyk"), jpeg_kind.of_samples(&ink, size, ColorSpace::JCS_CMYK)));
         files.push((
             format!("{name}-ycck"),
             jpeg(&ink, ColorSpace::JCS_CMYK, ColorSpace::JCS_YCCK, (1, 1), progressive),
@@ -84,8 +86,8 @@ fn jpegs() -> Vec<(String, Vec<u8>)> {
         }
     }
     for orientation in [3, 6] {
-        let how = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
-        files.push((format!("exif-{orientation}"), how.of(&scene)));
+        let jpeg_kind = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
+        files.push((format!("exif-{orientation}"), jpeg_kind.of(&scene)));
     }
     let baseline = Jpeg::default().of(&scene);
     files.push(("arithmetic".to_owned(), with_frame_kind(&baseline, 0xC9)));
@@ -96,7 +98,8 @@ fn jpegs() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// A JPEG whose samples are kept in another colour space, and its chroma with fewer of them.
+/// A JPEG that stores samples of the colour space `given` in the colour space `kept`. `chroma` is
+/// the size of its chroma samples, pixels.
 fn jpeg(
     samples: &[u8],
     given: ColorSpace,
@@ -129,14 +132,15 @@ fn with_frame_kind(baseline: &[u8], kind: u8) -> Vec<u8> {
     file
 }
 
-/// A gray JPEG with a restart marker behind every block.
+/// A gray JPEG with a restart marker between blocks.
 fn with_restarts() -> Vec<u8> {
     let file = Jpeg::default().of_samples(&[128; 24 * 16], (24, 16), ColorSpace::JCS_GRAYSCALE);
     let scan = file.windows(2).position(|pair| pair == [0xFF, 0xDA]).expect("a scan");
     let (head, scan_head) = (&file[..scan], &file[scan..scan + 10]);
     let mut restarted = [head, &[0xFF, 0xDD, 0, 4, 0, 1], scan_head].concat();
     for block in 0..6 {
-        // In the standard tables: as light as the one before it (00), and nothing else (1010).
+        // In the standard tables: no difference from the previous block (00), and end of block
+        // (1010).
         restarted.push(0b0010_1011);
         if block < 5 {
             restarted.extend([0xFF, 0xD0 + block]);
@@ -146,7 +150,7 @@ fn with_restarts() -> Vec<u8> {
     restarted
 }
 
-/// The formats that `image` reads.
+/// Pictures of the formats that the `image` crate decodes.
 fn others() -> Vec<(String, Vec<u8>)> {
     let rgb = DynamicImage::ImageRgb8(scene(20, 12));
     let mut rgba = rgb.to_rgba8();
@@ -169,7 +173,7 @@ fn others() -> Vec<(String, Vec<u8>)> {
     files.push(("tiff-gray".to_owned(), encoded(&rgb.to_luma8().into(), ImageFormat::Tiff)));
     files.push(("tiff-deep".to_owned(), encoded(&rgb.to_rgb16().into(), ImageFormat::Tiff)));
     files.push(("tiff-float".to_owned(), encoded(&rgb.to_rgb32f().into(), ImageFormat::Tiff)));
-    // Lossy and of one colour: none of the encoders here writes it. A key frame of 16x16 whose data are zeros.
+    // A lossy key frame of 16x16 whose data are zeros. No encoder here writes lossy WebP.
     let vp8 = [&[0x50, 0x02, 0, 0x9D, 0x01, 0x2A, 16, 0, 16, 0][..], &[0; 40]].concat();
     let riff = |chunks: &[u8]| chunk(b"RIFF", &[&b"WEBP"[..], chunks].concat());
     files.push(("webp-lossy".to_owned(), riff(&chunk(b"VP8 ", &vp8))));
@@ -187,15 +191,15 @@ fn others() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// A part of a RIFF file.
+/// A chunk of a RIFF file.
 fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let padding = &[0][..data.len() % 2];
     [&name[..], &(data.len() as u32).to_le_bytes(), data, padding].concat()
 }
 
-/// 2 bits a pixel, in Adam7 order.
+/// A PNG of 2 bits a pixel in Adam7 order.
 fn interlaced_png() -> Vec<u8> {
-    // The encoder writes rows from the top; of an 1x1 picture that is Adam7 order too.
+    // The encoder writes rows from the top. For a 1x1 picture Adam7 order is the same.
     let mut file = Vec::new();
     let mut writer = png::Encoder::new(&mut file, 1, 1);
     writer.set_color(png::ColorType::Grayscale);
@@ -203,14 +207,15 @@ fn interlaced_png() -> Vec<u8> {
     let mut writer = writer.write_header().expect("memory can be written to");
     writer.write_image_data(&[0b0100_0000]).expect("memory can be written to");
     drop(writer);
-    // The last byte of the header's data, and the checksum behind it.
+    // The interlace method is the last byte of the header's data; the checksum follows.
     file[28] = 1;
     let checksum = pictures::crc32(&file[12..29]);
     file[29..33].copy_from_slice(&checksum.to_be_bytes());
     file
 }
 
-/// What callers send; the first byte picks the type, the second how it is cut into chunks.
+/// Bodies as callers send them. The first byte chooses the media type, the second the size of
+/// chunks.
 fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let part = |name: &str, value: &[u8]| {
         let head = format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");

@@ -1,4 +1,4 @@
--- Times are seconds since 1970 (UTC), if their name says nothing else.
+-- Times are seconds since 1970 (UTC), unless their name says otherwise.
 
 CREATE TABLE apps (
     id TEXT PRIMARY KEY,
@@ -21,7 +21,7 @@ CREATE TABLE keys (
     PRIMARY KEY (app_id, place)
 ) STRICT, WITHOUT ROWID;
 
--- Without a reference to apps: what a deleted app used stays on record.
+-- Without a reference to apps: the usage of a deleted app stays on record.
 CREATE TABLE usage (
     app_id TEXT NOT NULL,
     -- 2026-11-23
@@ -30,7 +30,7 @@ CREATE TABLE usage (
     PRIMARY KEY (app_id, day)
 ) STRICT, WITHOUT ROWID;
 
--- Requests that were let in and are not over.
+-- Requests for which quota is held.
 CREATE TABLE holds (
     app_id TEXT NOT NULL,
     id BLOB NOT NULL,
@@ -46,13 +46,14 @@ CREATE TABLE buckets (
     full_at_us INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The last settlement of each process that was made, and when: handed in again, it is not made again.
+-- The last settlement of each process, and its time. A settlement that is posted twice is made
+-- once.
 CREATE TABLE outboxes (
     process BLOB PRIMARY KEY,
     sequence INTEGER NOT NULL,
     settled_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Goes up whenever an app changes.
+-- Grows whenever an app changes.
 CREATE TABLE version (number INTEGER NOT NULL) STRICT;
 INSERT INTO version VALUES (0);

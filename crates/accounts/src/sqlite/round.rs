@@ -1,4 +1,4 @@
-//! One round: settling what is over, and letting in who may be let in. Runs inside one transaction.
+//! One round inside one transaction: a settlement, then the holds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use super::rows::{count, run};
 use crate::limits::Rate;
 use crate::store::{Entry, LimitReached, Settlement, StoreError, day_text, month_start};
 
-/// How long the last settlement of a process is remembered: one that was cut off for longer will not be
-/// back. `valkey/settle.lua` has the same.
+/// Time for which the last settlement of a process is remembered. A process that was cut off for
+/// longer is lost. `valkey/settle.lua` has the same time.
 const OUTBOX_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
-/// Forgets what processes settled that will not be back.
+/// Forgets the settlements of lost processes.
 pub(super) fn forget_lost_processes(connection: &Connection) -> Result<(), StoreError> {
     let since = OffsetDateTime::now_utc() - OUTBOX_LIFETIME;
     let sql = "DELETE FROM outboxes WHERE settled_at < ?1";
@@ -22,7 +22,7 @@ pub(super) fn forget_lost_processes(connection: &Connection) -> Result<(), Store
     Ok(())
 }
 
-/// Settles what is over, if that has not been done yet, and ends the holds whose lease has.
+/// Makes a settlement unless it was made before, and removes the holds whose lease has ended.
 pub(super) fn settle(
     transaction: &Transaction<'_>,
     settlement: &Settlement,
@@ -35,7 +35,7 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Whether a settlement has not been made yet; from now on it has.
+/// Notes that a settlement is made. Returns whether it is the first time.
 fn is_new(
     transaction: &Transaction<'_>,
     settlement: &Settlement,
@@ -76,8 +76,8 @@ fn write(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<(), S
     Ok(())
 }
 
-/// Lets one request in or not.
-pub(super) fn enter(
+/// Holds quota for one request, or returns the limit that refuses it.
+pub(super) fn hold(
     transaction: &Transaction<'_>,
     entry: &Entry,
 ) -> Result<Result<(), LimitReached>, StoreError> {
@@ -87,15 +87,15 @@ pub(super) fn enter(
         let mut query = transaction.prepare_cached(sql)?;
         let held = query.query_row([app_id], |row| count(row, 0))?;
         let today = at.date();
-        if let Some(quota) = limits.quota_per_day
-            && used(transaction, app_id, today, today)? + held >= quota
-        {
-            return Ok(Err(LimitReached::DayQuotaSpent));
-        }
-        if let Some(quota) = limits.quota_per_month
-            && used(transaction, app_id, month_start(today), today)? + held >= quota
-        {
-            return Ok(Err(LimitReached::MonthQuotaSpent));
+        for (quota, first_day, limit) in [
+            (limits.quota_per_day, today, LimitReached::DayQuotaSpent),
+            (limits.quota_per_month, month_start(today), LimitReached::MonthQuotaSpent),
+        ] {
+            if let Some(quota) = quota
+                && used(transaction, app_id, first_day, today)? + held >= quota
+            {
+                return Ok(Err(limit));
+            }
         }
     }
     if let Some(rate) = limits.rate
@@ -108,7 +108,7 @@ pub(super) fn enter(
     Ok(Ok(()))
 }
 
-/// What was counted from day to day, both included.
+/// Counted requests from one day to another, both included.
 fn used(
     transaction: &Transaction<'_>,
     app_id: &Arc<str>,
@@ -121,7 +121,7 @@ fn used(
     Ok(query.query_row(params![app_id, day_text(from), day_text(to)], |row| count(row, 0))?)
 }
 
-/// Takes a token, or tells how long until there is one, microseconds.
+/// Takes a token, or returns the wait for one as an error, microseconds.
 fn take_token(
     transaction: &Transaction<'_>,
     app_id: &Arc<str>,

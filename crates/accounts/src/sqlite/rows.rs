@@ -1,4 +1,4 @@
-//! Rows and what they stand for.
+//! Apps as rows.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use crate::key::KeyDigest;
 use crate::limits::{Limits, Rate};
 use crate::store::StoreError;
 
-/// Runs one statement of those that are kept prepared.
+/// Runs one statement, which stays prepared.
 pub(super) fn run(
     transaction: &Transaction<'_>,
     sql: &str,
@@ -19,17 +19,17 @@ pub(super) fn run(
     transaction.prepare_cached(sql)?.execute(params).map(drop)
 }
 
-/// A row's number that is never below 0.
+/// A column that holds a number of 0 or more.
 pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
 }
 
-/// The app called `app_id`.
+/// The app with the id `app_id`.
 pub(super) fn find(transaction: &Transaction<'_>, app_id: &str) -> Result<Option<App>, StoreError> {
     Ok(read_apps(transaction, "WHERE id = ?1", [app_id])?.pop())
 }
 
-/// Every app for which `condition` holds, by id.
+/// Every app that meets `condition`, ordered by id.
 pub(super) fn read_apps(
     transaction: &Transaction<'_>,
     condition: &str,

@@ -1,21 +1,20 @@
-//! One round: settling what is over, and letting in who may be let in. Each is a script, which the server
-//! runs whole.
+//! One round: a settlement, then the holds. Each is a script, which the server runs atomically.
 
 use redis::{Pipeline, RedisError};
 use serde_json::json;
 use time::Date;
 
-use super::Keys;
+use super::keys::Keys;
 use crate::limits::Rate;
 use crate::store::{Entry, LimitReached, Settlement, StoreError, day_text, month_start};
 
-const ENTER: &str = include_str!("enter.lua");
+const HOLD: &str = include_str!("hold.lua");
 const SETTLE: &str = include_str!("settle.lua");
 
-/// A script's answer: a word, and a number where the word has one.
-pub(super) type Answer = (String, Option<i64>);
+/// A script's reply: a word, and a number if the word has one.
+pub(super) type Reply = (String, Option<i64>);
 
-/// A settlement, and then its round's entries, each of which gets an answer.
+/// A settlement without a reply, then a script with a reply for each entry.
 pub(super) fn pipeline(keys: &Keys, settlement: &Settlement, entries: &[Entry]) -> Pipeline {
     let mut pipeline = redis::pipe();
     add_settlement(&mut pipeline, keys, settlement);
@@ -25,20 +24,20 @@ pub(super) fn pipeline(keys: &Keys, settlement: &Settlement, entries: &[Entry]) 
     pipeline
 }
 
-pub(super) fn read(answer: &[redis::Value]) -> Result<Answer, RedisError> {
-    let word = answer.first().unwrap_or(&redis::Value::Nil);
-    let number = answer.get(1).map(redis::from_redis_value_ref).transpose()?;
+pub(super) fn read(reply: &[redis::Value]) -> Result<Reply, RedisError> {
+    let word = reply.first().unwrap_or(&redis::Value::Nil);
+    let number = reply.get(1).map(redis::from_redis_value_ref).transpose()?;
     Ok((redis::from_redis_value_ref(word)?, number))
 }
 
-/// What an answer means.
-pub(super) fn understand((word, wait_us): Answer) -> Result<Result<(), LimitReached>, StoreError> {
+/// The outcome that a reply stands for.
+pub(super) fn outcome((word, wait_us): Reply) -> Result<Result<(), LimitReached>, StoreError> {
     match (word.as_str(), wait_us) {
         ("in", _) => Ok(Ok(())),
         ("day", _) => Ok(Err(LimitReached::DayQuotaSpent)),
         ("month", _) => Ok(Err(LimitReached::MonthQuotaSpent)),
         ("wait", Some(wait_us)) => Ok(Err(LimitReached::TooFast { wait_us })),
-        _ => Err(StoreError::Damaged("a script gave an unknown answer")),
+        _ => Err(StoreError::Damaged("a script gave an unknown reply")),
     }
 }
 
@@ -47,7 +46,7 @@ fn add_entry(pipeline: &mut Pipeline, keys: &Keys, entry: &Entry, round: &Settle
     let lease = *lease_ends_at - *at;
     pipeline
         .cmd("EVAL")
-        .arg(ENTER)
+        .arg(HOLD)
         .arg(4)
         .arg(keys.of_app("usage", app_id))
         .arg(keys.of_app("holds", app_id))
@@ -57,15 +56,15 @@ fn add_entry(pipeline: &mut Pipeline, keys: &Keys, entry: &Entry, round: &Settle
         .arg(day_text(at.date()))
         .arg(month_text(at.date()))
         .arg(lease.whole_microseconds() as i64)
-        .arg(or_nothing(limits.quota_per_day))
-        .arg(or_nothing(limits.quota_per_month))
-        .arg(or_nothing(limits.rate.map(Rate::token_us)))
-        .arg(or_nothing(limits.rate.map(Rate::bucket_us)))
+        .arg(or_empty(limits.quota_per_day))
+        .arg(or_empty(limits.quota_per_month))
+        .arg(or_empty(limits.rate.map(Rate::token_us)))
+        .arg(or_empty(limits.rate.map(Rate::bucket_us)))
         .arg(round.sequence);
 }
 
-/// A number, or an empty text, which is no number to a script.
-fn or_nothing(number: Option<impl ToString>) -> String {
+/// A number as text, or an empty text, which a script reads as no number.
+fn or_empty(number: Option<impl ToString>) -> String {
     number.map_or_else(String::new, |number| number.to_string())
 }
 
@@ -94,7 +93,7 @@ fn add_settlement(pipeline: &mut Pipeline, keys: &Keys, settlement: &Settlement)
         .ignore();
 }
 
-/// A month, `2026-11`.
+/// The month of `day`, `2026-11`.
 fn month_text(day: Date) -> String {
     day_text(month_start(day))[..7].to_owned()
 }

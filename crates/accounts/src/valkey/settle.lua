@@ -1,4 +1,4 @@
--- Settles what is over, once, however often it is asked to.
+-- Makes a settlement. A settlement that is posted twice is made once.
 --
 -- KEYS: the process's last sequence number
 -- ARGV: sequence number, prefix of all keys, the settlement as JSON:
@@ -7,7 +7,7 @@ local sequence, prefix = tonumber(ARGV[1]), ARGV[2]
 if sequence <= (tonumber(redis.call('GET', KEYS[1])) or 0) then
   return 0
 end
--- A process that was cut off for longer than a week will not be back.
+-- A process that was cut off for longer than a week is lost.
 redis.call('SET', KEYS[1], ARGV[1], 'EX', 7 * 24 * 3600)
 
 local settlement = cjson.decode(ARGV[3])
@@ -23,7 +23,7 @@ end
 for _, use in ipairs(settlement.used_keys) do
   local app, digest, seconds = unpack(use)
   local field = app .. ' ' .. digest
-  -- A key that was dropped meanwhile is not remembered.
+  -- The use of a key that was removed meanwhile is not stored.
   local record = redis.call('HGET', prefix .. 'apps', app)
   local is_active = record and string.find(record, digest, 1, true)
   if is_active and seconds > (tonumber(redis.call('HGET', prefix .. 'key_used', field)) or 0) then

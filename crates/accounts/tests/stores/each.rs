@@ -1,4 +1,4 @@
-//! What every store must do, asked of each: the file, and a real server.
+//! The behaviour of every store, tested on a file and on a real server.
 
 use std::sync::Arc;
 
@@ -9,39 +9,39 @@ use time::macros::date;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::{app, enter, entry, nothing, on_each_store, rate, settlement};
+use crate::{app, empty_settlement, entry, hold, on_each_store, rate, settlement};
 
 #[test]
-fn apps_are_kept_as_they_were_put() {
+fn apps_read_as_they_were_written() {
     on_each_store(|open| {
         let mut store = open();
         assert_eq!(store.apps().unwrap(), []);
-        let mut one = app("one");
-        one.limits =
+        let mut first = app("one");
+        first.limits =
             Limits { quota_per_day: Some(0), quota_per_month: None, rate: Some(rate(7, 3)) };
-        one.rotate(&Key::generate()).unwrap();
-        let mut two = app("two");
-        two.enabled = false;
-        two.label = "Caf\u{e9} \u{2615} 'quoted' \"twice\"".into();
-        store.create(&two).unwrap();
-        store.create(&one).unwrap();
-        assert_eq!(store.apps().unwrap(), [one.clone(), two.clone()]);
-        // By whoever opens it.
-        assert_eq!(open().apps().unwrap(), [one.clone(), two]);
-        let again = store.create(&app("two"));
-        assert!(matches!(again, Err(StoreError::AppExists(id)) if id == "two"));
+        first.rotate(&Key::generate()).unwrap();
+        let mut second = app("two");
+        second.enabled = false;
+        second.label = "Caf\u{e9} \u{2615} 'quoted' \"twice\"".into();
+        store.create(&second).unwrap();
+        store.create(&first).unwrap();
+        assert_eq!(store.apps().unwrap(), [first.clone(), second.clone()]);
+        // Another connection reads the same.
+        assert_eq!(open().apps().unwrap(), [first.clone(), second]);
+        let duplicate = store.create(&app("two"));
+        assert!(matches!(duplicate, Err(StoreError::AppExists(id)) if id == "two"));
 
         let edited = store.edit("one", &mut |app| {
             app.enabled = false;
             app.finish_rotation()
         });
-        one.enabled = false;
-        one.finish_rotation().unwrap();
-        assert_eq!(edited.unwrap(), one);
-        assert_eq!(store.apps().unwrap()[0], one);
+        first.enabled = false;
+        first.finish_rotation().unwrap();
+        assert_eq!(edited.unwrap(), first);
+        assert_eq!(store.apps().unwrap()[0], first);
 
         store.delete("two").unwrap();
-        assert_eq!(store.apps().unwrap(), [one]);
+        assert_eq!(store.apps().unwrap(), [first]);
         for outcome in [store.delete("two"), store.edit("two", &mut |_| Ok(())).map(drop)] {
             assert!(matches!(outcome, Err(StoreError::UnknownApp(id)) if id == "two"));
         }
@@ -52,21 +52,21 @@ fn apps_are_kept_as_they_were_put() {
 fn an_edit_that_fails_changes_nothing() {
     on_each_store(|open| {
         let mut store = open();
-        let one = app("one");
-        store.create(&one).unwrap();
+        let unchanged = app("one");
+        store.create(&unchanged).unwrap();
         let version = store.version().unwrap();
         let failed = store.edit("one", &mut |app| {
             app.enabled = false;
             app.finish_rotation()
         });
         assert!(matches!(failed, Err(StoreError::Edit(EditError::NoRotation))));
-        assert_eq!(store.apps().unwrap(), [one]);
+        assert_eq!(store.apps().unwrap(), [unchanged]);
         assert_eq!(store.version().unwrap(), version);
     });
 }
 
 #[test]
-fn every_change_to_apps_is_seen_by_its_number_and_counting_is_not() {
+fn the_version_grows_with_every_change_to_apps_and_not_with_counts() {
     on_each_store(|open| {
         let (mut store, mut other) = (open(), open());
         let mut seen = vec![other.version().unwrap()];
@@ -77,13 +77,13 @@ fn every_change_to_apps_is_seen_by_its_number_and_counting_is_not() {
         store.delete("one").unwrap();
         seen.push(other.version().unwrap());
         assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
-        enter(&mut *store, &entry("one", Limits::default(), OffsetDateTime::now_utc())).unwrap();
+        hold(&mut *store, &entry("one", Limits::default(), OffsetDateTime::now_utc())).unwrap();
         assert_eq!(Some(&other.version().unwrap()), seen.last());
     });
 }
 
 #[test]
-fn changes_by_several_at_once_are_all_made() {
+fn concurrent_changes_are_all_made() {
     on_each_store(|open| {
         open().create(&app("one")).unwrap();
         std::thread::scope(|scope| {
@@ -110,29 +110,29 @@ fn a_quota_counts_what_was_answered_and_what_is_held() {
         let mut store = open();
         let now = OffsetDateTime::now_utc();
         let limits = Limits { quota_per_day: Some(3), ..Limits::default() };
-        let ask = |store: &mut dyn Store| {
+        let hold_one = |store: &mut dyn Store| {
             let entry = entry("one", limits, now);
-            enter(store, &entry).map(|()| entry.hold)
+            hold(store, &entry).map(|()| entry.hold)
         };
-        let holds: Vec<Uuid> = (0..3).map(|_| ask(&mut *store).unwrap()).collect();
-        assert_eq!(ask(&mut *store), Err(LimitReached::DayQuotaSpent));
-        // Others have quotas of their own.
-        assert_eq!(enter(&mut *store, &entry("two", limits, now)), Ok(()));
-        // One is answered, one is given back.
-        let one: Arc<str> = "one".into();
+        let holds: Vec<Uuid> = (0..3).map(|_| hold_one(&mut *store).unwrap()).collect();
+        assert_eq!(hold_one(&mut *store), Err(LimitReached::DayQuotaSpent));
+        // Other apps have quotas of their own.
+        assert_eq!(hold(&mut *store, &entry("two", limits, now)), Ok(()));
+        // One request is counted, one is given back.
+        let app_id: Arc<str> = "one".into();
         let over = Settlement {
-            counts: vec![(Arc::clone(&one), now.date(), 1)],
-            released: holds[..2].iter().map(|hold| (Arc::clone(&one), *hold)).collect(),
+            counts: vec![(Arc::clone(&app_id), now.date(), 1)],
+            released: holds[..2].iter().map(|hold| (Arc::clone(&app_id), *hold)).collect(),
             ..settlement(1)
         };
         store.post(&over, &[]).unwrap();
-        ask(&mut *store).unwrap();
-        assert_eq!(ask(&mut *store), Err(LimitReached::DayQuotaSpent));
-        // What is asked with a settlement comes after it, all in one.
-        let asked = [entry("one", limits, now), entry("one", limits, now)];
-        let over = Settlement { released: vec![(one, holds[2])], ..settlement(2) };
-        let answers = store.post(&over, &asked).unwrap();
-        assert_eq!(answers, [Ok(()), Err(LimitReached::DayQuotaSpent)]);
+        hold_one(&mut *store).unwrap();
+        assert_eq!(hold_one(&mut *store), Err(LimitReached::DayQuotaSpent));
+        // Entries come after the settlement of the same round.
+        let entries = [entry("one", limits, now), entry("one", limits, now)];
+        let over = Settlement { released: vec![(app_id, holds[2])], ..settlement(2) };
+        let outcomes = store.post(&over, &entries).unwrap();
+        assert_eq!(outcomes, [Ok(()), Err(LimitReached::DayQuotaSpent)]);
     });
 }
 
@@ -155,14 +155,14 @@ fn days_and_months_have_quotas_of_their_own() {
             store.post(&over, &[]).unwrap();
         }
         let mut at = |day: time::Date| {
-            let asked = entry("one", limits, day.midnight().assume_utc());
-            let answer = enter(&mut *store, &asked);
+            let entry = entry("one", limits, day.midnight().assume_utc());
+            let outcome = hold(&mut *store, &entry);
             let over = Settlement {
-                released: vec![(asked.app_id, asked.hold)],
-                ..settlement(asked.at.unix_timestamp().unsigned_abs())
+                released: vec![(entry.app_id, entry.hold)],
+                ..settlement(entry.at.unix_timestamp().unsigned_abs())
             };
             store.post(&over, &[]).unwrap();
-            answer
+            outcome
         };
         assert_eq!(at(date!(2026 - 10 - 31)), Err(LimitReached::DayQuotaSpent));
         assert_eq!(at(date!(2026 - 11 - 30)), Err(LimitReached::MonthQuotaSpent));
@@ -172,46 +172,46 @@ fn days_and_months_have_quotas_of_their_own() {
 }
 
 #[test]
-fn what_a_lost_process_held_is_given_back_when_its_lease_ends() {
+fn the_hold_of_a_lost_process_ends_with_its_lease() {
     on_each_store(|open| {
         let mut store = open();
         let limits = Limits { quota_per_day: Some(1), ..Limits::default() };
         let now = OffsetDateTime::now_utc();
         let lost = Entry { lease_ends_at: now + Duration::seconds(2), ..entry("one", limits, now) };
-        enter(&mut *store, &lost).unwrap();
-        let again = entry("one", limits, now);
-        assert_eq!(enter(&mut *store, &again), Err(LimitReached::DayQuotaSpent));
+        hold(&mut *store, &lost).unwrap();
+        let next = entry("one", limits, now);
+        assert_eq!(hold(&mut *store, &next), Err(LimitReached::DayQuotaSpent));
         std::thread::sleep(std::time::Duration::from_millis(3100));
-        assert_eq!(enter(&mut *store, &again), Ok(()));
+        assert_eq!(hold(&mut *store, &next), Ok(()));
     });
 }
 
 #[test]
-fn bursts_pass_and_then_tokens_as_they_come_back() {
+fn a_burst_passes_and_then_one_request_for_each_token() {
     on_each_store(|open| {
         let mut store = open();
-        let ask = |store: &mut dyn Store, rate| {
+        let hold_at = |store: &mut dyn Store, rate| {
             let limits = Limits { rate: Some(rate), ..Limits::default() };
-            enter(store, &entry("one", limits, OffsetDateTime::now_utc()))
+            hold(store, &entry("one", limits, OffsetDateTime::now_utc()))
         };
-        // One a minute: nothing comes back while this runs.
+        // One a minute: no token comes back while this runs.
         let slow = rate(1, 3);
         for _ in 0..3 {
-            assert_eq!(ask(&mut *store, slow), Ok(()));
+            assert_eq!(hold_at(&mut *store, slow), Ok(()));
         }
-        let Err(LimitReached::TooFast { wait_us }) = ask(&mut *store, slow) else { panic!() };
+        let Err(LimitReached::TooFast { wait_us }) = hold_at(&mut *store, slow) else { panic!() };
         assert!((50_000_000..=60_000_000).contains(&wait_us), "{wait_us}");
-        // A refusal takes nothing, and a faster rate acts at once.
+        // A refusal takes no token, and a faster rate acts at once.
         let fast = rate(1200, 1);
-        let Err(LimitReached::TooFast { wait_us }) = ask(&mut *store, fast) else { panic!() };
+        let Err(LimitReached::TooFast { wait_us }) = hold_at(&mut *store, fast) else { panic!() };
         assert!((1..=50_000).contains(&wait_us), "{wait_us}");
         std::thread::sleep(std::time::Duration::from_micros(wait_us.unsigned_abs()));
-        assert_eq!(ask(&mut *store, fast), Ok(()));
+        assert_eq!(hold_at(&mut *store, fast), Ok(()));
     });
 }
 
 #[test]
-fn usage_is_told_by_day_and_app_and_outlives_the_app() {
+fn usage_is_reported_by_day_and_app_and_outlives_the_app() {
     on_each_store(|open| {
         let mut store = open();
         store.create(&app("one")).unwrap();
@@ -239,9 +239,9 @@ fn the_last_use_of_a_key_is_kept_and_never_goes_back() {
     on_each_store(|open| {
         let mut store = open();
         let (old, new) = (Key::generate(), Key::generate());
-        let mut one = App::new("one", "", Limits::default(), &old).unwrap();
-        one.rotate(&new).unwrap();
-        store.create(&one).unwrap();
+        let mut rotating = App::new("one", "", Limits::default(), &old).unwrap();
+        rotating.rotate(&new).unwrap();
+        store.create(&rotating).unwrap();
         let late = date!(2026 - 11 - 23).midnight().assume_utc();
         for (sequence, at) in [(1, late), (2, late - Duration::hours(1))] {
             let used_keys = vec![("one".into(), new.digest(), at)];
@@ -251,7 +251,7 @@ fn the_last_use_of_a_key_is_kept_and_never_goes_back() {
         assert_eq!(kept.keys[0].last_used_at, None);
         assert_eq!(kept.keys[1].last_used_at, Some(late));
         assert_eq!(kept.last_used_at(), Some(late));
-        // A change to the app leaves it alone, the end of the key ends it, and so it stays.
+        // A change to the app keeps the last use. Removing the key removes it for good.
         store.edit("one", &mut |app| app.relabel("other")).unwrap();
         assert_eq!(store.apps().unwrap()[0].last_used_at(), Some(late));
         store.edit("one", &mut App::cancel_rotation).unwrap();
@@ -263,9 +263,9 @@ fn the_last_use_of_a_key_is_kept_and_never_goes_back() {
     });
 }
 
-/// The answer to a settlement may be lost after it was made. It is then handed in again.
+/// The store's reply may be lost after the settlement was made. Then the process posts it again.
 #[test]
-fn a_settlement_that_is_handed_in_again_is_made_once() {
+fn a_settlement_that_is_posted_twice_is_made_once() {
     on_each_store(|open| {
         let mut store = open();
         let today = OffsetDateTime::now_utc().date();
@@ -274,7 +274,7 @@ fn a_settlement_that_is_handed_in_again_is_made_once() {
             let over = Settlement { counts: counts(requests), ..settlement(sequence) };
             store.post(&over, &[]).unwrap();
         }
-        let other = Settlement { counts: counts(2), ..nothing() };
+        let other = Settlement { counts: counts(2), ..empty_settlement() };
         store.post(&other, &[]).unwrap();
         assert_eq!(open().usage(today, today).unwrap()[0].requests, 4 + 3 + 2);
     });

@@ -1,4 +1,4 @@
-//! What is said of a file alone.
+//! The behaviour of the file alone.
 
 use accounts::{Config, Store, StoreError};
 
@@ -6,7 +6,7 @@ use crate::app;
 
 #[cfg(unix)]
 #[test]
-fn the_file_is_its_owners_alone() {
+fn only_the_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("accounts.db");
@@ -23,14 +23,14 @@ fn the_file_is_its_owners_alone() {
 }
 
 #[test]
-fn what_is_no_accounts_file_is_refused() {
+fn another_kind_of_file_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("accounts.db");
     let config = Config { database: database.clone(), ..Config::default() };
-    std::fs::write(&database, "what somebody wrote".repeat(100)).unwrap();
+    std::fs::write(&database, "some other text here".repeat(100)).unwrap();
     assert!(matches!(accounts::open(&config).err(), Some(StoreError::Sqlite(_))));
     std::fs::remove_file(&database).unwrap();
-    // One of a later version.
+    // A file of a later version.
     drop(accounts::open(&config).unwrap());
     let connection = rusqlite::Connection::open(&database).unwrap();
     connection.pragma_update(None, "user_version", 1000).unwrap();
@@ -42,7 +42,7 @@ fn what_is_no_accounts_file_is_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_is_moved_removed_or_exchanged_is_not_used_any_more() {
+fn a_file_that_was_moved_or_exchanged_is_not_used_any_more() {
     let directory = tempfile::tempdir().unwrap();
     let config = |name: &str| Config { database: directory.path().join(name), ..Config::default() };
     let mut store = accounts::open(&config("accounts.db")).unwrap();
@@ -57,14 +57,14 @@ fn a_file_that_is_moved_removed_or_exchanged_is_not_used_any_more() {
     assert!(is_moved(&mut *store));
     std::fs::rename(config("other.db").database, &place).unwrap();
     assert!(is_moved(&mut *store));
-    // Put back, it is the one that is open.
+    // The file that is open is put back.
     std::fs::rename(&kept, &place).unwrap();
     assert_eq!(store.apps().unwrap()[0].id, "one");
     assert!(!is_moved(&mut *store));
 }
 
 #[test]
-fn several_may_open_a_new_file_at_once() {
+fn several_processes_may_open_a_new_file_at_once() {
     for _ in 0..20 {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("accounts.db");

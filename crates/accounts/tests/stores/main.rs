@@ -1,4 +1,4 @@
-//! The places where accounts are kept.
+//! The accounts stores.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -15,7 +15,8 @@ use testbed::valkey::ValkeyServer;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-/// Runs `test` on every kind of store; what it gets opens the same one each time.
+/// Runs `test` on every kind of store. The function that `test` gets opens the same store each
+/// time.
 fn on_each_store(test: impl Fn(&dyn Fn() -> Box<dyn Store>)) {
     let directory = tempfile::tempdir().unwrap();
     let file = Config { database: directory.path().join("new/accounts.db"), ..Config::default() };
@@ -51,12 +52,12 @@ fn settlement(sequence: u64) -> Settlement {
     }
 }
 
-/// Of a process that has nothing to settle.
-fn nothing() -> Settlement {
+/// The settlement of a process that has nothing to settle.
+fn empty_settlement() -> Settlement {
     Settlement { process: Uuid::new_v4(), ..settlement(1) }
 }
 
-/// Lets one request in, or says why not.
-fn enter(store: &mut dyn Store, entry: &Entry) -> Result<(), LimitReached> {
-    store.post(&nothing(), std::slice::from_ref(entry)).unwrap()[0]
+/// Holds quota for one request, or returns the limit that refuses it.
+fn hold(store: &mut dyn Store, entry: &Entry) -> Result<(), LimitReached> {
+    store.post(&empty_settlement(), std::slice::from_ref(entry)).unwrap()[0]
 }

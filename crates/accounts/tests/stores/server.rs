@@ -1,4 +1,4 @@
-//! What is said of a server alone.
+//! The behaviour of a server alone.
 
 use accounts::{
     App, Backend, Config, Key, LimitReached, Limits, Settlement, Store, StoreError, ValkeyConfig,
@@ -6,7 +6,7 @@ use accounts::{
 use testbed::valkey::ValkeyServer;
 use time::OffsetDateTime;
 
-use crate::{app, enter, entry, nothing, rate, settlement};
+use crate::{app, empty_settlement, entry, hold, rate, settlement};
 
 fn config(server: &ValkeyServer) -> Config {
     let valkey = ValkeyConfig { url: server.url(), ..ValkeyConfig::default() };
@@ -17,9 +17,9 @@ fn open(server: &ValkeyServer) -> Box<dyn Store> {
     accounts::open(&config(server)).unwrap()
 }
 
-/// Services may report the use of keys that have been dropped; nothing of them is kept for ever.
+/// Services may report the use of keys that were removed meanwhile.
 #[test]
-fn a_server_forgets_keys_that_are_gone() {
+fn a_server_forgets_removed_keys() {
     let Some(server) = ValkeyServer::start(&[]) else { return };
     let mut store = open(&server);
     let keys = [(); 3].map(|()| Key::generate());
@@ -27,7 +27,7 @@ fn a_server_forgets_keys_that_are_gone() {
     let use_all = |store: &mut dyn Store| {
         let now = OffsetDateTime::now_utc();
         let used_keys = keys.iter().map(|key| ("one".into(), key.digest(), now)).collect();
-        store.post(&Settlement { used_keys, ..nothing() }, &[]).unwrap();
+        store.post(&Settlement { used_keys, ..empty_settlement() }, &[]).unwrap();
     };
     let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     let mut remembered =
@@ -46,9 +46,9 @@ fn a_server_forgets_keys_that_are_gone() {
     assert_eq!(remembered(), 0);
 }
 
-/// What was sent over a connection that was given up may arrive later than what came after it.
+/// A command on a connection that was given up may arrive after later ones.
 #[test]
-fn a_server_lets_nobody_in_who_was_given_up() {
+fn a_server_holds_no_quota_for_a_round_that_was_given_up() {
     let Some(server) = ValkeyServer::start(&[]) else { return };
     let mut store = open(&server);
     let limits = Limits { quota_per_day: Some(1), ..Limits::default() };
@@ -59,24 +59,24 @@ fn a_server_lets_nobody_in_who_was_given_up() {
     assert_eq!(store.post(&settlement(3), &[next]).unwrap(), [Ok(())]);
 }
 
-/// A question is asked again on a new connection, where a server may have answered the first.
+/// A round is repeated on a new connection, though the server may have carried out the first.
 #[test]
-fn a_server_lets_a_request_in_once() {
+fn a_server_holds_a_repeated_entry_once() {
     let Some(server) = ValkeyServer::start(&[]) else { return };
     let mut store = open(&server);
     let now = OffsetDateTime::now_utc();
     let limits = Limits { quota_per_day: Some(2), rate: Some(rate(1, 2)), ..Limits::default() };
-    let asked = entry("one", limits, now);
+    let entry_of_one = entry("one", limits, now);
     for _ in 0..3 {
-        assert_eq!(enter(&mut *store, &asked), Ok(()));
+        assert_eq!(hold(&mut *store, &entry_of_one), Ok(()));
     }
-    assert_eq!(enter(&mut *store, &entry("one", limits, now)), Ok(()));
-    let spent = enter(&mut *store, &entry("one", limits, now));
+    assert_eq!(hold(&mut *store, &entry("one", limits, now)), Ok(()));
+    let spent = hold(&mut *store, &entry("one", limits, now));
     assert_eq!(spent, Err(LimitReached::DayQuotaSpent));
 }
 
 #[test]
-fn a_closed_connection_is_made_anew_without_anyone_noticing() {
+fn a_closed_connection_is_opened_anew_without_an_error() {
     let Some(mut server) = ValkeyServer::start(&["--appendonly", "yes"]) else { return };
     let mut store = open(&server);
     store.create(&app("one")).unwrap();
@@ -84,16 +84,16 @@ fn a_closed_connection_is_made_anew_without_anyone_noticing() {
     assert!(matches!(store.version(), Err(StoreError::Valkey(_))));
     server.start_again();
     let now = OffsetDateTime::now_utc();
-    enter(&mut *store, &entry("one", Limits::default(), now)).unwrap();
+    hold(&mut *store, &entry("one", Limits::default(), now)).unwrap();
     server.kill();
     server.start_again();
-    // The first thing that is asked after a restart is answered, and the app is still there.
-    assert_eq!(enter(&mut *store, &entry("one", Limits::default(), now)), Ok(()));
+    // The first command after a restart succeeds, and the app is still there.
+    assert_eq!(hold(&mut *store, &entry("one", Limits::default(), now)), Ok(()));
     assert_eq!(store.apps().unwrap().len(), 1);
 }
 
 #[test]
-fn a_server_that_may_forget_is_warned_of() {
+fn a_server_that_may_lose_accounts_gives_warnings() {
     let warnings = |arguments: &[&str]| {
         let server = ValkeyServer::start(arguments)?;
         Some(open(&server).warnings().join(" "))
@@ -110,7 +110,7 @@ fn a_server_that_may_forget_is_warned_of() {
 }
 
 #[test]
-fn a_server_may_ask_for_a_password_and_it_is_told_nobody_else() {
+fn a_password_is_sent_to_the_server_and_shown_nowhere() {
     let Some(server) = ValkeyServer::start(&["--requirepass", "a long secret"]) else { return };
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("password");
@@ -138,7 +138,6 @@ fn a_server_may_ask_for_a_password_and_it_is_told_nobody_else() {
     let as_parameter = format!("{}?password=secret", server.url());
     assert!(refused(&|v| v.url.clone_from(&as_parameter)).contains("redis://HOST:PORT/DB"));
     assert!(refused(&|v| v.url = "secret".into()).contains("redis://HOST:PORT/DB"));
-    assert!(refused(&|v| v.timeout_ms = 0).contains("timeout_ms"));
     assert!(refused(&|v| v.password_file = Some("/nowhere".into())).contains("password_file"));
     let both = |v: &mut ValkeyConfig| {
         v.password = Some("secret".into());
@@ -147,7 +146,7 @@ fn a_server_may_ask_for_a_password_and_it_is_told_nobody_else() {
     assert!(refused(&both).contains("not both"));
 }
 
-/// The rights that docs/OPERATIONS.md names are enough, and the keys they name are the only ones used.
+/// The rights that docs/OPERATIONS.md names are enough, and no other keys are used.
 #[test]
 fn a_user_with_the_documented_rights_can_do_everything() {
     let documentation = include_str!("../../../../docs/OPERATIONS.md");
@@ -166,11 +165,11 @@ fn a_user_with_the_documented_rights_can_do_everything() {
     store.edit("one", &mut |app| app.relabel("other")).unwrap();
     let now = OffsetDateTime::now_utc();
     let limits = Limits { quota_per_day: Some(5), rate: Some(rate(60, 60)), ..Limits::default() };
-    let asked = entry("one", limits, now);
-    assert_eq!(enter(&mut *store, &asked), Ok(()));
+    let entry_of_one = entry("one", limits, now);
+    assert_eq!(hold(&mut *store, &entry_of_one), Ok(()));
     let over = Settlement {
         counts: vec![("one".into(), now.date(), 1)],
-        released: vec![("one".into(), asked.hold)],
+        released: vec![("one".into(), entry_of_one.hold)],
         used_keys: vec![("one".into(), Key::generate().digest(), now)],
         ..settlement(1)
     };

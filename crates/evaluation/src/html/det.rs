@@ -3,18 +3,18 @@
 use maud::{Markup, html};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::figure::{Axis, Plot, px};
+use super::figure::{Axis, Plot, px, segment};
 use super::format;
 use crate::report::Report;
 
-/// Shares that can be ticks, from the finest.
+/// Possible ticks.
 const TICKS: [f64; 9] = [0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6];
 
-/// The share at the far end of both axes: what is worse than that is no trade any more.
+/// The share at the far end of both axes. Worse thresholds are of no interest.
 const WORST: f64 = 0.8;
 
-/// BPCER over APCER on normal deviates (Martin and others, "The DET curve in assessment of detection task
-/// performance", Eurospeech 1997).
+/// BPCER over APCER on normal deviates (Martin and others, "The DET curve in assessment of
+/// detection task performance", Eurospeech 1997).
 pub(super) fn figure(report: &Report) -> Markup {
     let evaluation = &report.evaluation;
     let points = &evaluation.curves.det;
@@ -23,7 +23,7 @@ pub(super) fn figure(report: &Report) -> Markup {
     }
     let normal = Normal::standard();
     let fewest = evaluation.live.scored.min(evaluation.attacks.scored).max(1) as f64;
-    // Finer than one of the pictures there is nothing to see.
+    // One picture is the finest share.
     let best = TICKS.into_iter().rev().find(|tick| *tick <= 0.5 / fewest).unwrap_or(TICKS[0]);
     let deviate = |share: f64| normal.inverse_cdf(share.clamp(best, WORST));
     let axis = |title: &str| Axis {
@@ -37,16 +37,16 @@ pub(super) fn figure(report: &Report) -> Markup {
             .collect(),
     };
     let plot = Plot { x: axis("APCER"), y: axis("BPCER") };
-    // What lies beyond the far end would be drawn along the edge.
+    // Points beyond the far end would lie on the edge.
     let shown = |apcer: f64, bpcer: f64| {
         (apcer <= WORST && bpcer <= WORST).then(|| (deviate(apcer), deviate(bpcer)))
     };
     let worst = plot.line(points.iter().filter_map(|point| shown(point.apcer, point.bpcer)));
     let all = plot.line(points.iter().filter_map(|point| shown(point.apcer_of_all, point.bpcer)));
     let used = evaluation.apcer.share.zip(evaluation.bpcer.share).and_then(|(a, b)| shown(a, b));
+    let corner = |share: f64| (plot.x(deviate(share)), plot.y(deviate(share)));
     let drawing = html! {
-        line class="diagonal" x1=(px(plot.x(deviate(best)))) y1=(px(plot.y(deviate(best))))
-            x2=(px(plot.x(deviate(WORST)))) y2=(px(plot.y(deviate(WORST)))) {}
+        (segment("diagonal", corner(best), corner(WORST)))
         polyline class="line live dashed" points=(all) {}
         polyline class="line attack" points=(worst) {}
         @if let Some((x, y)) = used {
@@ -54,9 +54,9 @@ pub(super) fn figure(report: &Report) -> Markup {
         }
     };
     let words = html! {
-        "Each point is a threshold; nearer to the lower left is better. Errors below " (format::percent(best))
-        " (0 among them) lie on the edge. The ring is the threshold used; where a curve meets the dotted diagonal, "
-        "both errors are equal."
+        "Each point is a threshold; points nearer to the lower left are better. Errors below "
+        (format::percent(best)) " (0 among them) lie on the edge. The ring is the threshold used. "
+        "Both errors are equal where a curve meets the dotted diagonal."
     };
     let legend = [("attack", "worst type of attack"), ("live dashed", "all attacks together")];
     plot.figure("Detection error trade-off (DET)", &drawing, &legend, &words)

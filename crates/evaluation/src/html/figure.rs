@@ -1,8 +1,8 @@
-//! The frame that the plots share: axes, ticks, a title and words that say the same.
+//! The frame of all plots: axes, ticks, a title and a caption.
 
 use maud::{Markup, html};
 
-/// Size of a plot in its own units; the page scales it to the width there is.
+/// Size of a plot in its own units; the page scales it.
 pub(super) const WIDTH: f64 = 480.0;
 pub(super) const HEIGHT: f64 = 330.0;
 pub(super) const LEFT: f64 = 52.0;
@@ -10,16 +10,16 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
 
-/// Where a value is: the ends of an axis, in values that grow evenly along it, and its ticks.
+/// A linear axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// What it shows.
+    /// The quantity and its unit.
     pub title: String,
     /// The value at its beginning.
     pub from: f64,
     /// The value at its end.
     pub to: f64,
-    /// (where, what is written there).
+    /// Values, each with its label.
     pub ticks: Vec<(f64, String)>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Plot {
 }
 
 impl Plot {
-    /// Where `value` is on the page; what is beyond an axis is at its end, so that drawing cannot run away.
+    /// The place of `value` on the page. Values beyond an axis are at its end.
     pub(super) fn x(&self, value: f64) -> f64 {
         on_axis(&self.x, value) * (WIDTH - LEFT - RIGHT) + LEFT
     }
@@ -42,14 +42,14 @@ impl Plot {
         HEIGHT - BOTTOM - on_axis(&self.y, value) * (HEIGHT - TOP - BOTTOM)
     }
 
-    /// The points of a line.
+    /// The `points` attribute of a polyline.
     pub(super) fn line(&self, points: impl IntoIterator<Item = (f64, f64)>) -> String {
         let points = points.into_iter().map(|(x, y)| format!("{:.1},{:.1}", self.x(x), self.y(y)));
         points.collect::<Vec<_>>().join(" ")
     }
 
-    /// An upright line with a name above it, on its left side if `leftwards`; `row` is how far down, so that names
-    /// do not cover each other.
+    /// An upright line with a name above it, on its left side if `leftwards`. Names in different
+    /// rows do not cover each other.
     pub(super) fn upright(
         &self,
         class: &str,
@@ -59,14 +59,15 @@ impl Plot {
     ) -> Markup {
         let x = self.x(value);
         let leftwards = x > WIDTH * 0.8 || (leftwards && x > WIDTH * 0.3);
+        let top = TOP - 10.0 + 12.0 * row as f64;
         let (anchor, beside) = if leftwards { ("end", -3.0) } else { ("start", 3.0) };
         html! {
-            line class=(class) x1=(px(x)) x2=(px(x)) y1=(px(TOP - 18.0 + 12.0 * row as f64)) y2=(px(HEIGHT - BOTTOM)) {}
-            text class="mark" x=(px(x + beside)) y=(px(TOP - 10.0 + 12.0 * row as f64)) text-anchor=(anchor) { (name) }
+            (segment(class, (x, top - 8.0), (x, HEIGHT - BOTTOM)))
+            text class="mark" x=(px(x + beside)) y=(px(top)) text-anchor=(anchor) { (name) }
         }
     }
 
-    /// The whole figure: axes, `drawing` on them, and under it `legend` and `words`.
+    /// The whole figure: `drawing` on the axes, with `legend` and the caption `words` below.
     pub(super) fn figure(
         &self,
         title: &str,
@@ -89,25 +90,26 @@ impl Plot {
         }
     }
 
-    /// Both axes, with their ticks and what they show.
+    /// Both axes with their ticks and titles.
     pub(super) fn axes(&self) -> Markup {
         let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
+        let (middle_x, middle_y) = (px(f64::midpoint(LEFT, right)), px(f64::midpoint(TOP, bottom)));
         html! {
             @for (value, label) in &self.x.ticks {
-                @let x = px(self.x(*value));
-                line class="grid" x1=(x) x2=(x) y1=(px(TOP)) y2=(px(bottom)) {}
-                text x=(x) y=(px(bottom + 16.0)) text-anchor="middle" { (label) }
+                @let x = self.x(*value);
+                (segment("grid", (x, TOP), (x, bottom)))
+                text x=(px(x)) y=(px(bottom + 16.0)) text-anchor="middle" { (label) }
             }
             @for (value, label) in &self.y.ticks {
                 @let y = self.y(*value);
-                line class="grid" x1=(px(LEFT)) x2=(px(right)) y1=(px(y)) y2=(px(y)) {}
+                (segment("grid", (LEFT, y), (right, y)))
                 text x=(px(LEFT - 6.0)) y=(px(y + 4.0)) text-anchor="end" { (label) }
             }
-            line class="axis" x1=(px(LEFT)) x2=(px(right)) y1=(px(bottom)) y2=(px(bottom)) {}
-            line class="axis" x1=(px(LEFT)) x2=(px(LEFT)) y1=(px(TOP)) y2=(px(bottom)) {}
-            text x=(px(f64::midpoint(LEFT, right))) y=(px(HEIGHT - 10.0)) text-anchor="middle" { (self.x.title) }
-            text x="13" y=(px(f64::midpoint(TOP, bottom))) text-anchor="middle"
-                transform={ "rotate(-90 13 " (px(f64::midpoint(TOP, bottom))) ")" } { (self.y.title) }
+            (segment("axis", (LEFT, bottom), (right, bottom)))
+            (segment("axis", (LEFT, TOP), (LEFT, bottom)))
+            text x=(middle_x) y=(px(HEIGHT - 10.0)) text-anchor="middle" { (self.x.title) }
+            text x="13" y=(middle_y) text-anchor="middle"
+                transform={ "rotate(-90 13 " (middle_y) ")" } { (self.y.title) }
         }
     }
 }
@@ -117,12 +119,17 @@ fn on_axis(axis: &Axis, value: f64) -> f64 {
     if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 }
 }
 
+/// A straight line between two points on the page.
+pub(super) fn segment(class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Markup {
+    html! { line class=(class) x1=(px(x1)) x2=(px(x2)) y1=(px(y1)) y2=(px(y2)) {} }
+}
+
 /// A length on the page.
 pub(super) fn px(value: f64) -> String {
     format!("{value:.1}")
 }
 
-/// Scores and thresholds from 0 to 1.
+/// An axis of scores or thresholds from 0 to 1.
 pub(super) fn score_axis(title: &str) -> Axis {
     let ticks = (0..=5).map(|tick| f64::from(tick) / 5.0).map(|at| (at, format!("{at:.1}")));
     Axis { title: title.to_owned(), from: 0.0, to: 1.0, ticks: ticks.collect() }

@@ -1,11 +1,13 @@
-//! Numbers as people read them.
+//! Numbers and tables for readers.
+
+use maud::{Markup, html};
 
 use crate::share::Share;
 
-/// What stands where there is no number.
+/// Stands for a missing number.
 pub(super) const NONE: &str = "\u{2013}";
 
-/// `3.1%`; two decimals below 1%.
+/// `3.1%`; two decimals below 1% and above 99%.
 pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent {
@@ -16,9 +18,14 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// The same of what may be missing.
+/// A share that may be missing.
 pub(super) fn share(share: Option<f64>) -> String {
     share.map_or_else(|| NONE.to_owned(), percent)
+}
+
+/// `3.1% (5 of 160)`.
+pub(super) fn counted(share: Share) -> String {
+    format!("{} ({} of {})", self::share(share.share), share.count, share.of)
 }
 
 /// `1.2% to 5.0%`.
@@ -26,7 +33,7 @@ pub(super) fn interval(share: Share) -> String {
     ends(share.low, share.high)
 }
 
-/// The same of two ends.
+/// An interval by its two ends.
 pub(super) fn ends(low: f64, high: f64) -> String {
     format!("{} to {}", percent(low), percent(high))
 }
@@ -38,12 +45,17 @@ pub(super) fn score(value: f64) -> String {
     text.to_owned()
 }
 
-/// A threshold that may not be there.
+/// A score that may be missing.
+pub(super) fn optional_score(value: Option<f64>) -> String {
+    value.map_or_else(|| NONE.to_owned(), score)
+}
+
+/// A threshold; `None` is above 1.
 pub(super) fn threshold(value: Option<f64>) -> String {
     value.map_or_else(|| "above 1".to_owned(), score)
 }
 
-/// At most `most` characters; the rest becomes an ellipsis.
+/// The first `most` characters, the last one an ellipsis if there are more.
 pub(super) fn short(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
@@ -51,12 +63,22 @@ pub(super) fn short(text: &str, most: usize) -> String {
     text.chars().take(most - 1).chain(['\u{2026}']).collect()
 }
 
+/// A table that scrolls sideways on narrow pages. ` | ` separates the headings after the first.
+pub(super) fn table(first: &str, headings: &str, rows: &Markup) -> Markup {
+    html! {
+        div class="scroll" { table {
+            thead { tr { th { (first) } @for heading in headings.split(" | ") { th { (heading) } } } }
+            tbody { (rows) }
+        } }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_as_many_decimals_as_matter() {
+    fn small_percentages_and_scores_keep_decimals() {
         assert_eq!(
             [0.0, 1.0, 0.123_4, 0.001_2, 0.999_6].map(percent),
             ["0%", "100%", "12.3%", "0.12%", "99.96%"]

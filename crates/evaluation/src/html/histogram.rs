@@ -1,13 +1,13 @@
-//! Where the scores of either class are.
+//! The histogram of scores.
 
 use maud::{Markup, html};
 
-use super::figure::{Axis, Plot, px, score_axis};
+use super::figure::{Axis, Plot, px, score_axis, segment};
 use super::format;
 use crate::curves::Bin;
 use crate::report::Report;
 
-/// Bona fide presentations upwards and attacks downwards, each as shares of their own class.
+/// Bona fide presentations upwards and attacks downwards, each as shares of its class.
 pub(super) fn figure(report: &Report) -> Markup {
     let evaluation = &report.evaluation;
     let bins = &evaluation.curves.histogram;
@@ -43,13 +43,12 @@ pub(super) fn figure(report: &Report) -> Markup {
     };
     let drawing = html! {
         @for bin in bins { (bar("live", bin, up(bin))) (bar("attack", bin, -down(bin))) }
-        line class="axis" x1=(px(plot.x(0.0))) x2=(px(plot.x(1.0))) y1=(px(plot.y(0.0))) y2=(px(plot.y(0.0))) {}
+        (segment("axis", (plot.x(0.0), plot.y(0.0)), (plot.x(1.0), plot.y(0.0))))
         (plot.upright("threshold", evaluation.threshold, "threshold", (false, 0)))
     };
     let words = html! {
-        (live) " scored living people upwards, " (attacks) " scored attacks downwards. What is upwards and left of the "
-        "threshold (" (format::score(evaluation.threshold)) ") was refused though living, what is downwards and right "
-        "of it got in."
+        (live) " scored living people upwards, " (attacks) " scored attacks downwards. Living people left of "
+        "the threshold (" (format::score(evaluation.threshold)) ") were refused. Attacks right of it were accepted."
     };
     plot.figure(
         "Scores of both classes",

@@ -1,16 +1,17 @@
-//! Lines between two axes, as a file of its own.
+//! A line plot as a file of its own.
 
 use maud::{Markup, PreEscaped, html};
 
 use super::figure::{Axis, HEIGHT, LEFT, Plot, WIDTH, px};
 
-/// Room above the axes for the title, and for each line of the legend below them.
+/// Height of the title above the axes, and of each row of the legend below them.
 const TITLE_ROOM: f64 = 26.0;
 const LEGEND_ROW: f64 = 17.0;
-/// Room around the legend.
+/// Space around the legend.
 const LEGEND_MARGIN: f64 = 10.0;
 
-/// Colours that people of every colour vision tell apart (Okabe and Ito, "Color Universal Design", 2008).
+/// Colours that people with any colour vision can distinguish (Okabe and Ito, "Color Universal
+/// Design", 2008).
 const COLOURS: [&str; 7] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"];
 
@@ -19,18 +20,18 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#5a606b}text.title
     .grid{stroke:#dcdfe4}.axis{stroke:#5a606b}.line{fill:none;stroke-width:2;stroke-linejoin:round}\
     .dashed{stroke-dasharray:6 3}";
 
-/// Lines between two axes, with all that is needed to read them: title, units, legend.
+/// Lines between two axes, with a title, units and a legend.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinePlot {
-    /// What it shows.
+    /// The heading.
     pub title: String,
-    /// Of what, in smaller letters.
+    /// The setup, in smaller letters.
     pub subtitle: String,
     /// From left to right.
     pub x: Axis,
     /// From bottom to top.
     pub y: Axis,
-    /// What is drawn, in the order of the legend.
+    /// The lines, in the order of the legend.
     pub lines: Vec<Line>,
 }
 
@@ -39,27 +40,27 @@ pub struct LinePlot {
 pub struct Line {
     /// Its name in the legend.
     pub name: String,
-    /// Lines of one number have one colour.
+    /// Number of its colour.
     pub colour: usize,
-    /// Whether it is a broken line.
+    /// True for a dashed line.
     pub is_dashed: bool,
-    /// Where it goes, in the order of drawing.
+    /// Its points, in the order of drawing.
     pub points: Vec<Point>,
 }
 
 /// One point of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// From left to right, as the axis has it.
+    /// In values of the horizontal axis.
     pub x: f64,
-    /// From bottom to top, as the axis has it.
+    /// In values of the vertical axis.
     pub y: f64,
-    /// What is written beside it; may be empty.
+    /// Text beside the point; may be empty.
     pub mark: String,
 }
 
 impl LinePlot {
-    /// The plot as an SVG file that loads nothing; every text is escaped.
+    /// The plot as an SVG file. It loads nothing, and every text is escaped.
     #[must_use]
     pub fn svg(&self) -> String {
         let plot = Plot { x: self.x.clone(), y: self.y.clone() };
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_is_there_and_escaped() {
+    fn every_text_is_drawn_and_escaped() {
         let axis = |title: &str| Axis {
             title: title.to_owned(),
             from: 0.0,
@@ -125,7 +126,7 @@ mod tests {
         let point = |x: f64, y: f64| Point { x, y, mark: "<8>".to_owned() };
         let line = |is_dashed| Line {
             name: "a & b".to_owned(),
-            // There are fewer colours than that.
+            // There are fewer colours.
             colour: 100,
             is_dashed,
             points: vec![point(0.0, 0.0), point(1.0, f64::NAN)],

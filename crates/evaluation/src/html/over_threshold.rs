@@ -1,11 +1,11 @@
-//! Both errors over the threshold.
+//! Both errors at each threshold.
 
 use maud::{Markup, html};
 
 use super::figure::{Axis, Plot, score_axis};
 use crate::report::{NamedThreshold, Report};
 
-/// APCER falling and BPCER rising, with the threshold used and the named ones.
+/// APCER and BPCER, with the threshold used and the named ones.
 pub(super) fn figure(report: &Report) -> Markup {
     let points = &report.evaluation.curves.over_threshold;
     if points.is_empty() {
@@ -28,22 +28,19 @@ pub(super) fn figure(report: &Report) -> Markup {
         (plot.upright("threshold", run.threshold, &used, (false, 0)))
     };
     let words = html! {
-        "A higher threshold accepts fewer attacks and refuses more people. APCER is that of the worst type at each "
-        "threshold."
+        "A higher threshold accepts fewer attacks and refuses more people. APCER is the one of the worst type at "
+        "each threshold."
     };
     let legend = [("attack", "APCER, worst type"), ("live dashed", "BPCER")];
     plot.figure("Errors over the threshold", &drawing, &legend, &words)
 }
 
-/// Each threshold once, with the names of all that share it: one label would cover the other.
+/// Each threshold once, with all its names: one label would cover the other.
 fn named(levels: &[NamedThreshold]) -> Vec<(f64, String)> {
     let mut labels: Vec<(f64, String)> = Vec::new();
     for level in levels {
         match labels.iter_mut().find(|(threshold, _)| *threshold == level.threshold) {
-            Some((_, names)) => {
-                names.push_str(", ");
-                names.push_str(&level.name);
-            }
+            Some((_, names)) => names.extend([", ", &level.name]),
             None => labels.push((level.threshold, level.name.clone())),
         }
     }
@@ -55,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_of_one_threshold_share_a_label() {
+    fn levels_with_one_threshold_share_a_label() {
         let level = |name: &str, threshold| NamedThreshold { name: name.to_owned(), threshold };
         let levels = [level("convenience", 0.5), level("standard", 0.5), level("hardened", 0.7)];
         let expected = [(0.5, "convenience, standard".to_owned()), (0.7, "hardened".to_owned())];

@@ -1,43 +1,43 @@
-//! Non-responses, groups and spoiled pictures.
+//! Non-responses, groups and altered pictures.
 
 use maud::{Markup, html};
 
 use super::format;
+use crate::group::GroupColumn;
 use crate::reasons::Occurrence;
 use crate::report::Report;
 use crate::responses::Responses;
 use crate::share::Share;
 
-/// How many got an answer, and why the others did not.
+/// Numbers of presentations by outcome, with reasons and errors.
 pub(super) fn responses(report: &Report) -> Markup {
     let evaluation = &report.evaluation;
-    let row = |name: &str, responses: Responses| {
-        html! { tr {
-            td { (name) } td { (responses.presented) } td { (responses.scored) } td { (responses.not_assessed) }
-            td { (responses.failed) }
+    let classes = [("living people", evaluation.live), ("attacks", evaluation.attacks)];
+    let rows = html! {
+        @for (name, Responses { presented, scored, not_assessed, failed }) in classes { tr {
+            td { (name) } td { (presented) } td { (scored) } td { (not_assessed) } td { (failed) }
         } }
     };
     html! {
         section {
             h2 { "Answers and refusals to answer" }
-            div class="scroll" { table {
-                thead { tr { th { "Class" } th { "Presented" } th { "Scored" } th { "Not assessed" } th { "Failed" } } }
-                tbody { (row("living people", evaluation.live)) (row("attacks", evaluation.attacks)) }
-            } }
-            (occurrences("Why they were not assessed", "Reason", &report.reasons))
-            (occurrences("Why they failed", "Error", &report.failures))
+            (format::table("Class", "Presented | Scored | Not assessed | Failed", &rows))
+            (occurrences("Reasons of presentations not assessed", "Reason", &report.reasons))
+            (occurrences("Errors of presentations that failed", "Error", &report.failures))
         }
     }
 }
 
 fn occurrences(title: &str, what: &str, occurrences: &[Occurrence]) -> Markup {
+    let rows = html! {
+        @for each in occurrences { tr {
+            td { (each.what) } td { (each.live) } td { (each.attacks) }
+        } }
+    };
     html! {
         @if !occurrences.is_empty() {
             h3 { (title) }
-            div class="scroll" { table {
-                thead { tr { th { (what) } th { "Living people" } th { "Attacks" } } }
-                tbody { @for each in occurrences { tr { td { (each.what) } td { (each.live) } td { (each.attacks) } } } }
-            } }
+            (format::table(what, "Living people | Attacks", &rows))
         }
     }
 }
@@ -48,30 +48,17 @@ pub(super) fn groups(report: &Report) -> Markup {
         @if !report.groups.is_empty() {
             section {
                 h2 { "Groups" }
-                p { "The same threshold for everybody. Groups whose intervals do not overlap are treated "
-                    "differently; where they are wide, there are too few pictures to say that they are not." }
+                p {
+                    "All groups have the same threshold. The error rates of two groups differ if their intervals do "
+                    "not overlap. Wide intervals come from few pictures, and may hide a difference."
+                }
                 @for column in &report.groups {
                     h3 { (column.column) }
-                    div class="scroll" { table {
-                        thead { tr {
-                            th { (column.column) } th { "BPCER" } th { "95% interval" } th { "Not let in, of all" }
-                            th { "APCER (worst type)" } th { "95% interval" } th { "EER" }
-                        } }
-                        tbody { @for group in &column.values {
-                            @let of = &group.evaluation;
-                            tr {
-                                td { (group.value) }
-                                (counted(of.bpcer))
-                                td { (format::interval(of.bpcer)) }
-                                (counted(of.live_not_let_in))
-                                (counted(of.apcer))
-                                td { (format::interval(of.apcer)) }
-                                td { (format::share(of.eer.map(|eer| eer.eer))) }
-                            }
-                        } }
-                    } }
+                    (group_table(column))
                     @if column.values_left_out > 0 {
-                        p class="small" { (column.values_left_out) " more values with fewer presentations are left out." }
+                        p class="small" {
+                            (column.values_left_out) " more values with fewer presentations are left out."
+                        }
                     }
                 }
             }
@@ -79,41 +66,56 @@ pub(super) fn groups(report: &Report) -> Markup {
     }
 }
 
-fn counted(share: Share) -> Markup {
-    html! { td class="value" { (format::share(share.share)) " (" (share.count) " of " (share.of) ")" } }
+fn group_table(column: &GroupColumn) -> Markup {
+    let headings =
+        "BPCER | 95% interval | Not let in, of all | APCER (worst type) | 95% interval | EER";
+    let rows = html! {
+        @for group in &column.values {
+            @let of = &group.evaluation;
+            tr {
+                td { (group.value) }
+                td class="value" { (format::counted(of.bpcer)) }
+                td { (format::interval(of.bpcer)) }
+                td class="value" { (format::counted(of.live_not_let_in)) }
+                td class="value" { (format::counted(of.apcer)) }
+                td { (format::interval(of.apcer)) }
+                td { (format::share(of.eer.map(|eer| eer.eer))) }
+            }
+        }
+    };
+    format::table(&column.column, headings, &rows)
 }
 
-/// One row for each way of spoiling the pictures.
+/// One row for each alteration.
 pub(super) fn robustness(report: &Report) -> Markup {
+    let headings = "Alteration | Decisions changed | APCER | BPCER | No score | \
+                    Score change: median | 95 of 100 | greatest";
+    let rows = html! {
+        @for variant in &report.robustness {
+            @let of = &variant.evaluation;
+            @let without_score = of.live.not_assessed + of.attacks.not_assessed;
+            @let presented = of.live.presented + of.attacks.presented;
+            tr {
+                td { (variant.name) }
+                td { (variant.description) }
+                td class="value" { (format::counted(variant.decisions_changed)) }
+                td { (format::share(of.apcer.share)) }
+                td { (format::share(of.bpcer.share)) }
+                td { (format::share(Share::of(without_score, presented).share)) }
+                @if let Some(change) = variant.score_change {
+                    td { (format::score(change.median)) }
+                    td { (format::score(change.percentile_95)) }
+                    td { (format::score(change.greatest)) }
+                } @else { td colspan="3" { (format::NONE) } }
+            }
+        }
+    };
     html! {
         @if !report.robustness.is_empty() {
             section {
                 h2 { "Spoiled pictures" }
-                p { "The same presentations, changed in one way each, at the same threshold." }
-                div class="scroll" { table {
-                    thead { tr {
-                        th { "Change" } th { "What was done" } th { "Answers that changed" } th { "APCER" } th { "BPCER" }
-                        th { "No answer" } th { "Score moved: median" } th { "95 of 100" } th { "most" }
-                    } }
-                    tbody { @for variant in &report.robustness {
-                        @let of = &variant.evaluation;
-                        @let silent = of.live.not_assessed + of.attacks.not_assessed;
-                        @let presented = of.live.presented + of.attacks.presented;
-                        tr {
-                            td { (variant.name) }
-                            td { (variant.description) }
-                            (counted(variant.decisions_changed))
-                            td { (format::share(of.apcer.share)) }
-                            td { (format::share(of.bpcer.share)) }
-                            td { (format::share(Share::of(silent, presented).share)) }
-                            @if let Some(change) = variant.score_change {
-                                td { (format::score(change.median)) }
-                                td { (format::score(change.percentile_95)) }
-                                td { (format::score(change.greatest)) }
-                            } @else { td colspan="3" { (format::NONE) } }
-                        }
-                    } }
-                } }
+                p { "The same presentations at the same threshold, with pictures altered in one way each." }
+                (format::table("Change", headings, &rows))
             }
         }
     }

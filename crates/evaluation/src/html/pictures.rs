@@ -1,4 +1,4 @@
-//! Single pictures: the worst, and those with problems.
+//! Single pictures: the worst scores, and problems.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -7,32 +7,30 @@ use maud::{Markup, html};
 use super::format;
 use crate::presentation::Label;
 use crate::report::Report;
-use crate::worst::Worst;
 
-/// Problems that are listed; beyond, only their number is told.
+/// Maximum number of problems listed; the rest is counted.
 const MOST_PROBLEMS: usize = 300;
 
 /// Living people with the lowest scores and attacks with the highest.
 pub(super) fn worst(report: &Report) -> Markup {
-    let of =
-        |label| report.worst.iter().filter(move |each| each.label == label).collect::<Vec<_>>();
     html! {
         @if !report.worst.is_empty() {
             section {
                 h2 { "Where to look first" }
-                (list("Living people with the lowest scores", &of(Label::Live), report.run.threshold))
-                (list("Attacks with the highest scores", &of(Label::Spoof), report.run.threshold))
+                (list("Living people with the lowest scores", report, Label::Live))
+                (list("Attacks with the highest scores", report, Label::Spoof))
             }
         }
     }
 }
 
-fn list(title: &str, worst: &[&Worst], threshold: f64) -> Markup {
+fn list(title: &str, report: &Report, label: Label) -> Markup {
+    let mut worst = report.worst.iter().filter(|each| each.label == label).peekable();
     html! {
-        @if !worst.is_empty() {
+        @if worst.peek().is_some() {
             h3 { (title) }
             ol class="worst" { @for each in worst {
-                @let accepted = each.score >= threshold;
+                @let accepted = each.score >= report.run.threshold;
                 li {
                     @if let Some(png) = &each.thumbnail_png {
                         img alt="" src={ "data:image/png;base64," (BASE64_STANDARD.encode(png)) };
@@ -50,23 +48,25 @@ fn list(title: &str, worst: &[&Worst], threshold: f64) -> Markup {
     }
 }
 
-/// What was listed and not evaluated as it was meant.
+/// Entries that could not be evaluated as listed.
 pub(super) fn problems(report: &Report) -> Markup {
     let problems = &report.problems;
+    let rows = html! {
+        @for problem in problems.iter().take(MOST_PROBLEMS) {
+            tr { td class="file" { (problem.file) } td { (problem.what) } }
+        }
+    };
     html! {
         section {
             h2 { "Problems: " (problems.len()) }
             @if problems.is_empty() {
-                p { "Everything that was listed was there and could be used." }
+                p { "Every listed picture was found and used." }
             } @else {
-                p { "Listed, and not evaluated as it was meant. They are in none of the numbers unless they are "
-                    "counted as failed above." }
-                div class="scroll" { table {
-                    thead { tr { th { "File" } th { "What is wrong" } } }
-                    tbody { @for problem in problems.iter().take(MOST_PROBLEMS) {
-                        tr { td class="file" { (problem.file) } td { (problem.what) } }
-                    } }
-                } }
+                p {
+                    "These entries could not be evaluated as listed. No number includes them, except those that are "
+                    "counted as failed above."
+                }
+                (format::table("File", "Fault", &rows))
                 @if problems.len() > MOST_PROBLEMS {
                     p { "And " (problems.len() - MOST_PROBLEMS) " more." }
                 }

@@ -1,4 +1,4 @@
-//! What was run.
+//! The setup of the run.
 
 use maud::{Markup, html};
 use time::format_description::well_known::Rfc3339;
@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use super::format;
 use crate::report::Report;
 
-/// Everything that it takes to run it again.
+/// Everything that it takes to repeat the run.
 pub(super) fn section(report: &Report) -> Markup {
     let run = &report.run;
     let at = run.at.format(&Rfc3339).unwrap_or_else(|_| run.at.to_string());
@@ -24,7 +24,7 @@ pub(super) fn section(report: &Report) -> Markup {
                 (entry("Presentations", &run.source))
                 (entry("Device", &run.device))
                 (entry("ONNX Runtime", &run.onnxruntime))
-                (entry("Exact mode", if run.exact { "yes: no shortcut for speed" } else { "no: as it serves" }))
+                (entry("Exact mode", if run.exact { "yes: no shortcuts for speed" } else { "no: as the service" }))
                 @for (name, value) in &run.settings { (entry(name, value)) }
                 (entry("Threshold", &format::score(run.threshold)))
                 (entry("Security level", run.security_level.as_deref().unwrap_or("none named")))

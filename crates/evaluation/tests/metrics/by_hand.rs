@@ -1,11 +1,11 @@
-//! Cases small enough to be computed on paper.
+//! Cases that are computed on paper.
 
 use evaluation::{Evaluation, GroupColumn, Label, Presentation, Worst, failure_codes, reasons};
 
 use crate::support::{attacks, failed, live, near, refused, scored};
 
-/// 5 living people: 0.9, 0.8, 0.6, 0.4 and one without a face. 4 prints: 0.1, 0.2, 0.3, 0.7. 2 masks: 0.2, 0.6; a
-/// third one failed.
+/// 5 living people: 0.9, 0.8, 0.6, 0.4 and one without a face. 4 prints: 0.1, 0.2, 0.3, 0.7. 2
+/// masks: 0.2, 0.6; a third one failed.
 fn mixed() -> Vec<Presentation> {
     let mut all = live(&[0.9, 0.8, 0.6, 0.4]);
     all.push(refused("live/none.jpg", Label::Live, "no_face"));
@@ -41,7 +41,7 @@ fn a_score_at_the_threshold_is_accepted() {
 }
 
 #[test]
-fn refusing_to_answer_wins_nothing_in_the_shares_of_all() {
+fn a_refusal_to_score_does_not_improve_the_shares_of_all() {
     let evaluation = Evaluation::of(&mixed(), 0.5);
     // 1 of 5 people got no answer, 0 of 7 attacks; 1 of 7 failed.
     assert_eq!((evaluation.bpnrr.count, evaluation.bpnrr.of), (1, 5));
@@ -56,7 +56,8 @@ fn refusing_to_answer_wins_nothing_in_the_shares_of_all() {
 
 #[test]
 fn the_area_counts_ties_half() {
-    // Pairs won, of 4 * 6. 0.9 and 0.8: 6 each. 0.6: over 0.1 0.2 0.3 0.2, half of 0.6, none of 0.7: 4.5. 0.4: 4.
+    // Pairs won, of 4 * 6. 0.9 and 0.8: 6 each. 0.6: over 0.1 0.2 0.3 0.2, half of 0.6, none of
+    // 0.7: 4.5. 0.4: 4.
     let auc = Evaluation::of(&mixed(), 0.5).auc.unwrap();
     assert!(near(auc.auc, 20.5 / 24.0), "{auc:?}");
     assert!(auc.low < auc.auc && auc.auc < auc.high && auc.high < 1.0, "{auc:?}");
@@ -64,9 +65,9 @@ fn the_area_counts_ties_half() {
 
 #[test]
 fn the_equal_error_rate_lies_between_the_points_of_the_curve() {
-    // Refused and accepted as the threshold rises past the scores:
-    // past 0.3: 0 of 4, 2 of 6; past 0.4: 1/4, 2/6; past 0.6: 2/4, 1/6. Between the last two the line from
-    // (1/4, 1/3) to (1/2, 1/6) is cut where both are equal: a part (1/12) / (1/12 + 1/3) = 1/5 of the way, 0.3.
+    // Refused and accepted as the threshold rises past the scores: past 0.3: 0 of 4, 2 of 6; past
+    // 0.4: 1/4, 2/6; past 0.6: 2/4, 1/6. Between the last two the line from (1/4, 1/3) to (1/2,
+    // 1/6) is cut where both are equal: a part (1/12) / (1/12 + 1/3) = 1/5 of the way, 0.3.
     let eer = Evaluation::of(&mixed(), 0.5).eer.unwrap();
     assert!(near(eer.eer, 0.3), "{eer:?}");
     // Nearest to equal is above 0.4 and up to 0.6.
@@ -75,9 +76,9 @@ fn the_equal_error_rate_lies_between_the_points_of_the_curve() {
 }
 
 #[test]
-fn operating_points_hold_every_type_down() {
-    // No attack may pass, as one of 2 masks is 50% already: the lowest threshold is above 0.7, where 0.6 and 0.4 of
-    // the living are refused.
+fn operating_points_limit_every_type() {
+    // No attack may pass, as one of 2 masks is 50% already: the lowest threshold is above 0.7,
+    // where 0.6 and 0.4 of the living are refused.
     let points = Evaluation::of(&mixed(), 0.5).operating_points;
     let seen: Vec<_> =
         points.iter().map(|p| (p.name, p.bpcer.count, p.bpcer.of, p.threshold)).collect();
@@ -97,7 +98,7 @@ fn an_attack_with_the_highest_score_leaves_no_threshold() {
 }
 
 #[test]
-fn groups_are_measured_each_by_itself() {
+fn each_group_is_measured_by_itself() {
     let mut all = mixed();
     for (at, presentation) in all.iter_mut().enumerate().filter(|(at, _)| at % 2 == 0) {
         let camera = if at < 5 { "phone" } else { "webcam" };
@@ -111,7 +112,8 @@ fn groups_are_measured_each_by_itself() {
             (each.value.as_str(), each.evaluation.live.presented, each.evaluation.attacks.presented)
         })
         .collect();
-    // The even ones: 0.9, 0.6 and the one without a face; then 0.2 and 0.7 of the prints and 0.6 of the masks.
+    // The even ones: 0.9, 0.6 and the one without a face; then 0.2 and 0.7 of the prints and 0.6 of
+    // the masks.
     assert_eq!(values, [("not given", 2, 4), ("phone", 3, 0), ("webcam", 0, 3)]);
     assert_eq!(column.values[1].evaluation.bpcer.share, Some(0.0));
     // One print of two passes, and the only mask.
@@ -152,7 +154,7 @@ fn reasons_and_errors_are_counted_by_class() {
 }
 
 #[test]
-fn what_is_too_few_is_said() {
+fn notes_name_rates_of_too_few_pictures() {
     let mut all = attacks("print", &[0.1; 20]);
     all.extend(live(&[0.9; 50]));
     all.push(scored("live/low.jpg", Label::Live, 0.2));
@@ -168,7 +170,7 @@ fn what_is_too_few_is_said() {
 }
 
 #[test]
-fn of_many_types_with_too_few_the_smallest_are_named() {
+fn notes_name_the_smallest_of_many_small_types() {
     let mut all = live(&[0.9; 5]);
     for kind in 0..7 {
         all.extend(attacks(&format!("kind {kind}"), &vec![0.1; 10 + kind]));
@@ -182,7 +184,7 @@ fn of_many_types_with_too_few_the_smallest_are_named() {
 }
 
 #[test]
-fn the_interval_of_the_eer_claims_no_more_than_so_few_pictures_can() {
+fn the_interval_of_the_eer_of_few_pictures_is_wide() {
     let eer = |people: &[f64], prints: &[f64]| {
         Evaluation::of(&[live(people), attacks("print", prints)].concat(), 0.5).eer.unwrap()
     };

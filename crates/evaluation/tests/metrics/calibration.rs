@@ -1,4 +1,4 @@
-//! What calibration promises.
+//! The promises of a calibration.
 
 use evaluation::{CalibrateError, Calibrated, Evaluation, Label, Presentation, Targets, calibrate};
 use proptest::prelude::*;
@@ -30,7 +30,8 @@ fn the_equal_error_rate_lands_at_one_half() {
     let eer = after.eer.unwrap();
     assert!(calibrated.slope > 0.0);
     assert!(near(eer.eer, calibrated.eer.eer) && calibrated.eer.threshold == Some(0.5));
-    // All attacks together; 70 attacks and 60 people, so neither error is further off than one of them.
+    // All attacks together; 70 attacks and 60 people, so neither error is further off than one of
+    // them.
     let accepted = after.attacks_accepted.share.unwrap();
     assert!((accepted - eer.eer).abs() <= 1.0 / 60.0, "{accepted} {}", eer.eer);
     assert!((after.bpcer.share.unwrap() - eer.eer).abs() <= 1.0 / 60.0);
@@ -81,7 +82,7 @@ fn classes_that_are_fully_apart_have_a_finite_slope() {
 }
 
 #[test]
-fn figures_on_the_same_pictures_are_called_flattering_and_checked() {
+fn notes_call_rates_on_the_same_pictures_flattering() {
     let mut all = overlapping();
     all.push(refused("x.jpg", Label::Live, "no_face"));
     let calibrated = done(&all);
@@ -89,7 +90,7 @@ fn figures_on_the_same_pictures_are_called_flattering_and_checked() {
     assert!(calibrated.notes.iter().any(|note| note.contains("1 pictures got no score")));
     let held_back = calibrated.cross_validated.unwrap();
     assert_eq!(
-        (held_back.folds, held_back.standard.bpcer.of, held_back.standard.apcer.of),
+        (held_back.folds, held_back.rates.standard.bpcer.of, held_back.rates.standard.apcer.of),
         (5, 60, 30)
     );
     assert!((held_back.eer - calibrated.eer.eer).abs() < 0.1);
@@ -111,7 +112,7 @@ fn too_few_or_one_class_is_an_error_in_words() {
 }
 
 #[test]
-fn turned_labels_and_equal_scores_are_refused() {
+fn swapped_labels_and_equal_scores_are_refused() {
     let mut turned = live(&spread(20, 0.0, 0.5));
     turned.extend(attacks("print", &spread(20, 0.4, 1.0)));
     let error = calibrate(&turned, Targets::default()).unwrap_err().to_string();
@@ -136,7 +137,7 @@ fn targets_are_shares() {
 }
 
 #[test]
-fn an_attack_that_no_threshold_stops_is_told() {
+fn notes_name_an_attack_that_no_threshold_stops() {
     let mut all = live(&spread(400, 0.9, 0.999));
     all.extend(attacks("print", &spread(400, 0.001, 0.1)));
     all.extend(attacks("screen", &[1.0]));
@@ -155,7 +156,7 @@ fn an_attack_that_no_threshold_stops_is_told() {
 }
 
 #[test]
-fn a_level_that_turns_half_of_all_people_away_or_lets_half_of_all_attacks_in_is_of_no_use() {
+fn a_level_with_half_of_an_error_is_useless() {
     let mut all = live(&spread(100, 0.1, 0.9));
     all.extend(attacks("print", &spread(100, 0.02, 0.8)));
     let calibrated = done(&all);
@@ -174,7 +175,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_order_of_rows_means_nothing(shuffled in Just(overlapping()).prop_shuffle()) {
+    fn the_order_of_rows_does_not_matter(shuffled in Just(overlapping()).prop_shuffle()) {
         prop_assert_eq!(done(&shuffled), done(&overlapping()));
     }
 
@@ -190,7 +191,8 @@ proptest! {
         prop_assert!(levels.convenience.threshold <= 0.5 && 0.5 <= levels.hardened.threshold);
         prop_assert!(levels.hardened.threshold <= 1.0 && levels.convenience.threshold >= 0.0);
         prop_assert!(levels.convenience.rates.bpcer.share.unwrap() <= 0.05);
-        // One half is a point next to the crossing: as far from equal as one picture of each class at most.
+        // One half is a point next to the crossing: as far from equal as one picture of each class
+        // at most.
         let (apcer, bpcer) = (levels.standard.rates.apcer.share, levels.standard.rates.bpcer.share);
         let apart = (apcer.unwrap() - bpcer.unwrap()).abs();
         prop_assert!(apart <= 1.0 / people.len() as f64 + 1.0 / prints.len() as f64 + 1e-9, "{apart}");

@@ -1,4 +1,4 @@
-//! What holds whatever the scores are.
+//! Laws that hold for all scores.
 
 use evaluation::{Evaluation, Label, MOST_POINTS, Presentation};
 use proptest::prelude::*;
@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn the_order_of_rows_means_nothing(
+    fn the_order_of_rows_does_not_matter(
         (all, shuffled) in presentations().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
     ) {
         prop_assert_eq!(Evaluation::of(&all, 0.5), Evaluation::of(&shuffled, 0.5));
@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn named_thresholds_do_what_they_are_named_for(all in presentations()) {
+    fn operating_points_hold_at_their_thresholds(all in presentations()) {
         for point in Evaluation::of(&all, 0.5).operating_points {
             let Some(threshold) = point.threshold else { continue };
             let there = Evaluation::of(&all, threshold);
@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn both_curves_tell_what_the_evaluation_tells(all in presentations(), at in 0_usize..MOST_POINTS) {
+    fn both_curves_agree_with_the_evaluation(all in presentations(), at in 0_usize..MOST_POINTS) {
         let curves = Evaluation::of(&all, 0.5).curves;
         if let Some(point) = curves.over_threshold.get(at) {
             let there = Evaluation::of(&all, point.threshold);
@@ -111,7 +111,7 @@ proptest! {
 }
 
 #[test]
-fn curves_stay_small_however_many_pictures_there_are() {
+fn curves_of_many_pictures_stay_small() {
     let score = |at: u32| f64::from(at * 7919 % 10_007) / 10_007.0;
     let label = |at: u32| if at.is_multiple_of(3) { Label::Live } else { Label::Spoof };
     let all: Vec<_> = (0..9000).map(|at| scored(&at.to_string(), label(at), score(at))).collect();

@@ -1,5 +1,5 @@
-//! The crate from outside: metrics by hand, against recorded results of others, and as laws; the table of scores,
-//! calibration and the page.
+//! The crate from outside: metrics by hand, against recorded results of others, and as laws; the
+//! table of scores, calibration and the page.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

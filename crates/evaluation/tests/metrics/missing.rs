@@ -1,4 +1,4 @@
-//! What cannot be measured is missing and said, and nothing panics.
+//! Metrics without data are missing and noted, and nothing panics.
 
 use evaluation::{Evaluation, Label, Outcome, Report, html};
 
@@ -6,7 +6,7 @@ use crate::page::run;
 use crate::support::{attacks, failed, live, presentation, refused, scored};
 
 #[test]
-fn nothing_at_all_gives_nulls_and_a_note() {
+fn an_empty_set_gives_nulls_and_a_note() {
     let evaluation = Evaluation::of(&[], 0.5);
     assert_eq!(
         (evaluation.apcer.share, evaluation.bpcer.share, evaluation.acer),
@@ -19,7 +19,7 @@ fn nothing_at_all_gives_nulls_and_a_note() {
 }
 
 #[test]
-fn one_class_alone_is_measured_and_the_other_missed() {
+fn one_class_alone_is_measured_and_the_other_noted() {
     let people = Evaluation::of(&live(&[0.9, 0.4]), 0.5);
     assert_eq!((people.bpcer.share, people.apcer.share, people.acer), (Some(0.5), None, None));
     assert!(people.notes[0].contains("bona fide presentations only"), "{:?}", people.notes);
@@ -30,7 +30,7 @@ fn one_class_alone_is_measured_and_the_other_missed() {
 }
 
 #[test]
-fn a_system_that_never_answers_lets_nobody_in() {
+fn a_system_that_never_scores_accepts_no_presentation() {
     let all =
         [refused("a", Label::Live, "no_face"), failed("b", Label::Spoof, "unsupported_image")];
     let evaluation = Evaluation::of(&all, 0.5);
@@ -50,7 +50,7 @@ fn attacks_without_a_type_are_one_type_and_noted() {
 }
 
 #[test]
-fn scores_and_thresholds_that_are_no_numbers_break_nothing() {
+fn scores_and_thresholds_that_are_not_finite_break_nothing() {
     let odd = |score| Outcome::Scored { score, fused: score };
     let mut all = vec![
         presentation("a", Label::Live, odd(f64::NAN)),
@@ -70,7 +70,7 @@ fn scores_and_thresholds_that_are_no_numbers_break_nothing() {
 }
 
 #[test]
-fn pages_of_next_to_nothing_are_whole_pages() {
+fn pages_of_very_few_presentations_are_whole_pages() {
     for all in
         [vec![], live(&[0.5]), attacks("print", &[0.5]), vec![refused("a", Label::Live, "no_face")]]
     {

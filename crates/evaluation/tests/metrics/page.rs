@@ -1,4 +1,4 @@
-//! The page as somebody else's browser gets it.
+//! The page as a browser gets it.
 
 use evaluation::{Label, NamedThreshold, Presentation, Problem, Report, Run, Variant, Worst, html};
 use time::macros::datetime;
@@ -23,7 +23,8 @@ pub(crate) fn run() -> Run {
     }
 }
 
-/// Scores that look like those of a model: a sum of some multiples of an irrational number, wrapped, around `middle`.
+/// Scores that look like those of a model: a sum of some multiples of an irrational number,
+/// wrapped, around `middle`.
 fn around(n: u32, middle: f64, seed: f64) -> Vec<f64> {
     let wrapped = |at: u32, step: f64| (f64::from(at) * step + seed).fract() - 0.5;
     let score = |at| {
@@ -70,7 +71,7 @@ fn report() -> Report {
     report
 }
 
-/// Left beside the other outputs of tests, so that it can be looked at.
+/// Also writes the page to the tests' directory, for a look at it.
 #[test]
 fn the_page_is_whole_and_loads_nothing() {
     let page = html(&report());
@@ -162,7 +163,7 @@ fn thumbnails_are_embedded_only_if_given() {
 }
 
 #[test]
-fn of_very_many_problems_some_hundreds_are_listed_and_all_counted() {
+fn of_1000_problems_300_are_listed_and_all_are_counted() {
     let mut report = report();
     let problem = |at| Problem {
         file: format!("missing-{at}.jpg"),

@@ -1,10 +1,10 @@
-//! Presentations made short.
+//! Short constructors of presentations.
 
 use std::collections::BTreeMap;
 
 use evaluation::{Label, Outcome, Presentation};
 
-/// With this outcome and nothing else.
+/// A presentation with this outcome and no further labels.
 pub(crate) fn presentation(file: &str, label: Label, outcome: Outcome) -> Presentation {
     Presentation {
         file: file.to_owned(),
@@ -16,7 +16,7 @@ pub(crate) fn presentation(file: &str, label: Label, outcome: Outcome) -> Presen
     }
 }
 
-/// Scored, and the fused probability the same.
+/// A scored presentation. The fused probability equals the score.
 pub(crate) fn scored(file: &str, label: Label, score: f64) -> Presentation {
     presentation(file, label, Outcome::Scored { score, fused: score })
 }
@@ -37,18 +37,18 @@ pub(crate) fn attacks(of: &str, scores: &[f64]) -> Vec<Presentation> {
     scores.iter().enumerate().map(attack).collect()
 }
 
-/// Not assessed for this reason.
+/// A presentation that is not assessed for this reason.
 pub(crate) fn refused(file: &str, label: Label, reason: &str) -> Presentation {
     presentation(file, label, Outcome::NotAssessed { reasons: vec![reason.to_owned()] })
 }
 
-/// Failed with this code.
+/// A presentation that failed with this code.
 pub(crate) fn failed(file: &str, label: Label, code: &str) -> Presentation {
     let message = format!("it is {code}");
     presentation(file, label, Outcome::Failed { code: code.to_owned(), message })
 }
 
-/// Equal but for the last bits.
+/// Compares up to rounding.
 pub(crate) fn near(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-9
 }

@@ -1,4 +1,4 @@
-//! `scores.csv`, there and back.
+//! `scores.csv`, written and read.
 
 use std::error::Error as _;
 
@@ -80,8 +80,8 @@ fn errors_name_the_line_and_the_column() {
         ("c,live\n", "line: 4"),
     ];
     for (bad, expected) in cases {
-        let said = refusal(&format!("{header}{good}{bad}"));
-        assert!(said.contains(expected), "{said}");
+        let message = refusal(&format!("{header}{good}{bad}"));
+        assert!(message.contains(expected), "{message}");
     }
 }
 
@@ -97,7 +97,7 @@ fn columns_that_are_missing_unknown_or_double_are_named() {
 }
 
 #[test]
-fn what_could_not_be_read_again_is_not_written() {
+fn a_presentation_that_could_not_be_read_again_is_not_written() {
     let beyond = scored("a.jpg", Label::Live, f64::NAN);
     let joined = refused("a.jpg", Label::Live, "one;two");
     for bad in [beyond, joined] {

@@ -6,8 +6,8 @@ use crate::geometry::Size;
 /// A source position and the share of the output pixel that it covers.
 type Tap = (usize, f32);
 
-/// For each output position, the source positions under it; shares add up to 1. Slivers under a
-/// thousandth of a pixel are dropped, as OpenCV drops them.
+/// For each output position, the source positions under it, with shares that add up to 1. Slivers
+/// of less than a thousandth of a pixel are dropped, as OpenCV drops them.
 fn taps(from: usize, to: usize) -> Vec<Vec<Tap>> {
     const SLIVER: f64 = 1e-3;
     let scale = from as f64 / to as f64;

@@ -3,17 +3,18 @@
 use std::collections::VecDeque;
 use std::f64::consts::PI;
 
+use super::{inside, source_position};
 use crate::frame::View;
 use crate::geometry::Size;
 
-/// Taps a side: the kernel reaches 4 pixels each way.
+/// Taps a side: the kernel reaches 4 pixels in each direction.
 const REACH: usize = 8;
 /// 1.0 in 11-bit fixed point (`INTER_RESIZE_COEF_BITS`).
 const ONE: f64 = 2048.0;
-/// Both passes together scale by `ONE` twice.
+/// The two passes scale by `ONE` each.
 const BOTH_PASSES_BITS: u32 = 22;
 
-/// Eight source positions, the picture's edge repeated outside it, and their weights.
+/// Eight source positions and their weights.
 type Taps = [(usize, i64); REACH];
 
 /// Lanczos' windowed sinc with a window of 4.
@@ -25,14 +26,12 @@ fn kernel(t: f64) -> f64 {
 }
 
 fn taps(i: usize, from: usize, to: usize) -> Taps {
-    let scale = 1.0 / (to as f64 / from as f64);
-    let position = ((i as f64 + 0.5) * scale - 0.5) as f32;
-    let near = position.floor();
-    let fraction = f64::from(position - near);
-    let weights: [f64; REACH] = std::array::from_fn(|k| kernel(fraction + 3.0 - k as f64));
+    let (near, fraction) = source_position(i, from, to);
+    let weights: [f64; REACH] =
+        std::array::from_fn(|k| kernel(f64::from(fraction) + 3.0 - k as f64));
     let sum: f64 = weights.iter().sum();
     std::array::from_fn(|k| {
-        let source = (near as i64 + k as i64 - 3).clamp(0, from as i64 - 1) as usize;
+        let source = inside(near + k as i64 - 3, from);
         (source, (weights[k] / sum * ONE).round_ties_even() as i64)
     })
 }
@@ -40,7 +39,7 @@ fn taps(i: usize, from: usize, to: usize) -> Taps {
 pub(super) fn resample(source: View<'_>, to: Size, out: &mut [u8]) {
     let from = source.size();
     let columns: Vec<Taps> = (0..to.width).map(|x| taps(x, from.width, to.width)).collect();
-    // Only the rows under the kernel are kept: a large picture's would fill gigabytes.
+    // Only the rows under the kernel are kept; all rows of a large picture would fill gigabytes.
     let mut widened = VecDeque::<Vec<i64>>::new();
     let mut first = 0;
     for (y, out) in out.chunks_exact_mut(3 * to.width).enumerate() {

@@ -1,9 +1,10 @@
 //! Two taps a side in 11-bit fixed point, rounded where OpenCV rounds.
 //!
-//! Source of every constant: OpenCV's `resize` for 8-bit pictures (`INTER_RESIZE_COEF_BITS` = 11;
-//! the vertical pass drops 4 bits of each row, multiplies, keeps the upper half, and rounds the sum
-//! of both rows by 2 bits).
+//! Source of every constant: OpenCV's `resize` for 8-bit pictures. `INTER_RESIZE_COEF_BITS` is 11.
+//! The vertical pass drops 4 bits of each row, multiplies, keeps the upper half, and rounds the sum
+//! of both rows by 2 bits.
 
+use super::{inside, source_position};
 use crate::frame::View;
 use crate::geometry::Size;
 use crate::kept::fit;
@@ -11,7 +12,7 @@ use crate::kept::fit;
 /// 1.0 in 11-bit fixed point.
 const ONE: f64 = 2048.0;
 
-/// Two neighbours and what each contributes.
+/// Two neighbours and their weights.
 #[derive(Clone, Copy)]
 struct Taps {
     near: usize,
@@ -21,7 +22,8 @@ struct Taps {
 }
 
 impl Taps {
-    /// The same sum over two neighbours that follow each other, where an edge is repeated; `from` is at least 2.
+    /// The same sum over two different neighbours, if both are the same edge pixel. `from` is at
+    /// least 2.
     fn side_by_side(self, from: usize) -> Self {
         let Self { near, far, near_weight, far_weight } = self;
         let both = near_weight + far_weight;
@@ -44,14 +46,14 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Overwrites what is left of pictures.
+    /// Overwrites the buffers.
     pub(super) fn clear(&mut self) {
         self.rows.iter_mut().flat_map(|row| &mut row.channels).for_each(|channel| channel.fill(0));
         self.line.fill(0);
     }
 }
 
-/// One source row after the horizontal pass, a channel after the other: values times 2048, less the 4 bits that
+/// One source row after the horizontal pass, by channel: values times 2048, without the 4 bits that
 /// the vertical pass drops. They fit in 15 bits.
 #[derive(Default)]
 struct Row {
@@ -59,25 +61,20 @@ struct Row {
     channels: [Vec<i16>; 3],
 }
 
-/// The taps of output position `i` when `from` pixels become `to`. Outside the picture its edge is
-/// repeated.
+/// The taps of output position `i` when `from` pixels become `to`.
 fn taps(i: usize, from: usize, to: usize) -> Taps {
-    // As OpenCV computes it: the ratio in double precision, the position in single.
-    let scale = 1.0 / (to as f64 / from as f64);
-    let position = ((i as f64 + 0.5) * scale - 0.5) as f32;
-    let near = position.floor();
-    let fraction = position - near;
-    let inside = |place: i64| place.clamp(0, from as i64 - 1) as usize;
+    let (near, fraction) = source_position(i, from, to);
     let fixed = |weight: f32| (f64::from(weight) * ONE).round_ties_even() as i32;
     Taps {
-        near: inside(near as i64),
-        far: inside(near as i64 + 1),
+        near: inside(near, from),
+        far: inside(near + 1, from),
         near_weight: fixed(1.0 - fraction),
         far_weight: fixed(fraction),
     }
 }
 
-/// Hands each row of the result to `put`, a channel at a time: row, channel, its values from left to right.
+/// Gives each row of the result to `put`, one channel at a time: row, channel, values from left to
+/// right.
 pub(super) fn resample(
     source: View<'_>,
     to: Size,
@@ -98,7 +95,7 @@ pub(super) fn resample(
     }
     for y in 0..to.height {
         let taps = taps(y, from.height, to.height);
-        // Going down, the far row of one output row is often the near row of the next.
+        // The far row of one output row is often the near row of the next.
         if rows[0].source != Some(taps.near) && rows[1].source == Some(taps.near) {
             rows.swap(0, 1);
         }
@@ -109,8 +106,8 @@ pub(super) fn resample(
             }
         }
         let [near, far] = &*rows;
-        // From 0 to 2048, like values 16-bit numbers, of whose product the upper half is taken: what processors
-        // have an instruction for.
+        // Processors have an instruction for the upper half of the product of two 16-bit numbers.
+        // Weights go from 0 to 2048, so they fit as the values do.
         let (near_weight, far_weight) = (taps.near_weight as i16, taps.far_weight as i16);
         let share = |weight: i16, value: i16| ((i32::from(weight) * i32::from(value)) >> 16) as i16;
         for (channel, (near, far)) in near.channels.iter().zip(&far.channels).enumerate() {
@@ -124,7 +121,7 @@ pub(super) fn resample(
 
 fn blend_columns(row: &[u8], columns: &[Taps], channels: &mut [Vec<i16>; 3]) {
     let doubled: [u8; 6];
-    // A single pixel is its own neighbour.
+    // A picture of one column: the pixel is its own neighbour.
     let row = if let [red, green, blue] = *row {
         doubled = [red, green, blue, red, green, blue];
         &doubled

@@ -1,4 +1,5 @@
-"""Records what libjpeg-turbo makes of JPEG files in full and reduced: files and checksums of their pixels.
+"""Writes JPEG files, and records checksums of the pixels that libjpeg-turbo decodes from them, in full
+and reduced.
 
     pip install numpy pillow
     python record_jpeg.py > jpeg.txt
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image, features
 
 HERE = Path(__file__).parent
-# Neither side a multiple of a block, so that every edge is padded.
+# Neither side is a multiple of a block, so every edge is padded.
 WIDTH, HEIGHT = 203, 149
 
 y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
@@ -32,16 +33,17 @@ KINDS = {
     "gray": dict(),
 }
 print(f"# Pillow {Image.__version__}, libjpeg-turbo {features.version_feature('libjpeg_turbo')}")
-for name, how in KINDS.items():
+for name, options in KINDS.items():
     path = HERE / f"{name}.jpg"
     picture = Image.fromarray(scene)
     if name == "gray":
         picture = picture.convert("L")
-    picture.save(path, quality=85, optimize=False, **how)
+    picture.save(path, quality=85, optimize=False, **options)
     for reduction in (1, 2, 4, 8):
         with Image.open(path) as file:
             mode = file.mode
-            # Rounded down: Pillow takes the largest reduction that is not smaller than what is asked for.
+            # Rounded down: Pillow takes the largest reduction whose result is not smaller than this
+            # size.
             file.draft(mode, (WIDTH // reduction, HEIGHT // reduction))
             pixels = np.asarray(file.convert("RGB"))
         assert pixels.shape[:2] == (-(-HEIGHT // reduction), -(-WIDTH // reduction)), pixels.shape

@@ -1,12 +1,13 @@
-// Asks the service about a picture, and makes of whatever happens an answer or a `Problem`.
+// Sends a picture to the service. The outcome is an answer or a `Problem`.
 
-/** How long an answer is waited for, milliseconds. The service itself gives up after 10 s. */
+/** Time-out of a request, milliseconds. The service itself gives up after 10 s. */
 const LONGEST = 30_000;
 
 const V1 = 'v1/liveness';
 const KAIROS = 'v0.2/liveness-verification';
 
-/** Why there is no answer. `code` is the service's, or one of ours: `gone`, `offline`, `timeout`, `no_json`. */
+/** The reason for a missing answer. `code` is the service's error code, or one of the page's own:
+ * `gone`, `offline`, `timeout`, `no_json`. */
 export class Problem extends Error {
   constructor(code, { message = '', status = null, requestId = null, retryAfter = null } = {}) {
     super(message || code);
@@ -18,17 +19,17 @@ export class Problem extends Error {
   }
 }
 
-/** Everything that the service can say about `picture`. */
+/** Asks for the whole report on `picture`. */
 export function askAll(picture, terms, who, signal) {
   return ask(address(terms), form(picture, terms), who, signal);
 }
 
-/** What a Kairos client would be told about it. */
+/** Asks as a Kairos client does. */
 export function askKairos(picture, threshold, who, signal) {
   return ask(KAIROS, form(picture, { threshold }), who, signal);
 }
 
-/** The path, without its first slash: the console may lie behind a proxy's prefix. */
+/** The path without its leading slash, as the console may be behind a proxy's prefix. */
 export function address(terms) {
   return terms.everyFace ? `${V1}?faces=all` : V1;
 }
@@ -74,7 +75,7 @@ async function ask(path, body, who, signal) {
   }
 }
 
-/** An answer as `{ answer, text, roundTrip }`. */
+/** The response as `{ answer, text, roundTrip }`; throws a `Problem` otherwise. */
 function read(response, text, roundTrip) {
   const status = response.status;
   const requestId = response.headers.get('x-request-id');
@@ -87,7 +88,7 @@ function read(response, text, roundTrip) {
   throw new Problem(code, { message, status, requestId, retryAfter });
 }
 
-/** The object that `text` stands for, or null. */
+/** `text` parsed as a JSON object; null if it is not one. */
 function parsed(text) {
   try {
     const body = JSON.parse(text);
@@ -97,7 +98,7 @@ function parsed(text) {
   }
 }
 
-/** `Retry-After` in seconds, of both kinds that HTTP has. */
+/** `Retry-After` in seconds. HTTP allows seconds or a date. */
 function seconds(text) {
   if (text === null) return null;
   const wait = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;

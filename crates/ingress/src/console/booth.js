@@ -1,4 +1,4 @@
-// The page while the camera runs: its buttons, the preview with its marks, and the one sentence for the person.
+// The page while the camera runs: buttons, preview with marks, and one sentence of guidance.
 
 import { start } from './camera.js';
 import { drawMarks } from './draw.js';
@@ -8,10 +8,10 @@ import { share } from './format.js';
 import { steady, watch } from './live.js';
 import { told } from './problems.js';
 
-/** After so many failures one after the other it gives up. */
+/** The number of failures in a row after which the camera stops. */
 const MOST_FAILURES = 5;
 
-/** Errors after which the next frame will fare no better. */
+/** Errors that the next frame would meet again. */
 const FINAL = ['invalid_credentials', 'usage_limit_reached', 'no_credentials', 'not_found', 'invalid_security_level'];
 
 let camera = null;
@@ -19,10 +19,11 @@ let endWatch = null;
 let isStarting = false;
 
 export const live = { isOn: () => camera !== null, stop: () => stop() };
-/** What the page does at the beginning and the end. */
+/** The functions that the page passed to `setUpCamera`. */
 let page = null;
 
-/** Ties the buttons to the camera. `asked` has what the page brings: terms, caller, fail, began, ended, taken. */
+/** Connects the buttons to the camera. `asked` holds the page's functions: terms, caller, fail,
+ * began, ended, taken. */
 export function setUpCamera(asked) {
   page = asked;
   byId('camera-start').addEventListener('click', begin);
@@ -31,7 +32,7 @@ export function setUpCamera(asked) {
     byId('camera-start').focus();
   });
   byId('camera-take').addEventListener('click', takeOne);
-  // A page that is left or put aside keeps no camera.
+  // A hidden or closed page must not keep the camera.
   window.addEventListener('pagehide', () => stop());
 }
 
@@ -115,7 +116,7 @@ function showButtons() {
   appear(byId('camera-start'), !isOn);
 }
 
-/** The verdict on the last frame, and its marks over the mirrored preview. */
+/** Shows the verdict on the last frame, and its marks over the mirrored preview. */
 function showLive(answer) {
   const video = byId('preview');
   drawMarks(byId('overlay'), answer, video.clientWidth, video.clientHeight, true);

@@ -1,9 +1,9 @@
-// The camera: starts it, takes frames, lets it go.
+// Starts the camera, takes frames, and stops it.
 
 import { Problem } from './ask.js';
 import { cameraCode } from './problems.js';
 
-/** How well frames are kept as JPEG. */
+/** JPEG quality of frames. */
 const QUALITY = 0.9;
 
 const WANTED = {
@@ -11,7 +11,7 @@ const WANTED = {
   video: { facingMode: 'user', width: { ideal: 1280 }, height: { ideal: 960 } },
 };
 
-/** Starts the camera and shows it in `video`. `lost` is told when it goes away by itself. */
+/** Starts the camera and shows it in `video`. Calls `lost` if the camera disappears. */
 export async function start(video, lost) {
   const devices = navigator.mediaDevices;
   if (!devices?.getUserMedia) throw new Problem('camera_insecure');
@@ -36,7 +36,7 @@ export async function start(video, lost) {
   return { stop, frame: () => frame(video) };
 }
 
-/** What `video` shows now, not mirrored, as a JPEG in memory. */
+/** The present frame of `video`, not mirrored, as a JPEG in memory. */
 async function frame(video) {
   const { videoWidth: width, videoHeight: height } = video;
   if (!(width > 0 && height > 0)) throw new Problem('camera_busy');

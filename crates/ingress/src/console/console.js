@@ -1,4 +1,4 @@
-// The console: what is pressed, dropped or typed goes from here to the parts, and what comes of it back to the page.
+// The console: passes input to the other modules, and shows their results on the page.
 
 import { Problem, askAll, askKairos } from './ask.js';
 import { live, setUpCamera } from './booth.js';
@@ -15,18 +15,19 @@ import { tabs } from './tabs.js';
 
 /** The picture on the page, `{ blob, name, bitmap }`. */
 let picture = null;
-/** What was last answered about it, `{ answer, text, roundTrip, terms, kairos }`. */
+/** The last answer about it, `{ answer, text, roundTrip, terms, kairos }`. */
 let last = null;
-/** Ends what is being asked. */
+/** Aborts the request under way. */
 let asking = null;
-/** Does again what failed. */
+/** Repeats the failed action. */
 let retry = null;
-/** Does it again for whoever asks then. */
+/** Repeats the failed action with new credentials. */
 let asOther = null;
-/** How many files were chosen: the last one counts, however long each takes to read. */
+/** The number of files chosen so far. Only the last one is shown, even if an earlier one is read
+ * later. */
 let chosen = 0;
 
-// Who asks.
+// Credentials.
 
 function showWho() {
   const known = who.credentials();
@@ -35,7 +36,7 @@ function showWho() {
   appear(byId('credentials'), known === null);
 }
 
-/** Lets the person say who asks. */
+/** Shows the form for credentials. */
 function askWho() {
   appear(byId('credentials'), true);
   const id = byId('app-id');
@@ -44,7 +45,7 @@ function askWho() {
   byId('credentials').scrollIntoView({ block: 'nearest' });
 }
 
-/** Who asks; a problem where nobody does. */
+/** The credentials; throws a problem if there are none. */
 function caller() {
   const known = who.credentials();
   if (known === null) throw new Problem('no_credentials');
@@ -77,9 +78,9 @@ window.addEventListener('hashchange', () => {
   showWho();
 });
 
-// What goes wrong.
+// Problems.
 
-/** Tells the person of `problem`, and what to do. `again` is what a second try does. */
+/** Shows `problem` and the next step. `again` repeats the failed action. */
 function fail(problem, again = null, next = null) {
   const { what, next: usual, canRetry, asksWho, small } = told(problem);
   const box = byId('problem');
@@ -114,7 +115,7 @@ function clearProblem() {
   appear(byId('problem'), false);
 }
 
-/** Runs `act`; what goes wrong in it is told. */
+/** Runs `act`, and shows its problem if it fails. */
 async function trying(act) {
   try {
     await act();
@@ -149,7 +150,8 @@ async function take(file) {
 async function adopt(taken) {
   giveBack(picture);
   [picture, last] = [taken, null];
-  // Nobody may take the last verdict for this picture's. It keeps its place, so that the page does not jump.
+  // Greyed out, so that the last verdict is not taken for this picture's. Hiding it would make the
+  // page jump.
   for (const id of ['result', 'details']) byId(id).classList.add('is-stale');
   for (const id of ['result', 'verdict']) delete byId(id).dataset.verdict;
   byId('again').disabled = false;
@@ -171,7 +173,7 @@ function redraw() {
 const stage = byId('stage');
 byId('file').addEventListener('change', ({ target }) => {
   const [file] = target.files;
-  // The same file may be chosen again, changed.
+  // Reset, so that choosing the same file again fires the event.
   if (file) take(file).finally(() => (target.value = ''));
 });
 byId('drop').addEventListener('click', ({ target }) => {
@@ -183,7 +185,7 @@ document.addEventListener('paste', (event) => {
   event.preventDefault();
   take(file);
 });
-// A file that misses its place must not take the page's.
+// A file dropped beside the stage must not replace the page.
 document.addEventListener('dragover', (event) => {
   if (!bringsFiles(event.dataTransfer)) return;
   event.preventDefault();
@@ -205,9 +207,9 @@ new ResizeObserver(([{ contentRect }]) => {
   requestAnimationFrame(redraw);
 }).observe(stage.parentElement);
 
-// The question.
+// The request.
 
-/** What the picture is held against. */
+/** The terms that the picture is judged by. */
 function terms() {
   return {
     threshold: Number(byId('threshold').value),
@@ -234,7 +236,7 @@ function askAgain() {
   });
 }
 
-/** There is no answer about this picture. */
+/** Shows that this picture has no answer. */
 function showNothing() {
   appear(byId('result'), false);
   appear(byId('details'), false);
@@ -254,7 +256,7 @@ function answered(result) {
   showWho();
   showAnswer(answer, roundTrip, picture);
   appear(byId('picture-note'), picture.bitmap === null);
-  // The slider goes to what the level stands for, so that moving it starts from there.
+  // The slider moves to the level's threshold, so that it continues from there.
   if (result.terms.level !== '') byId('threshold').value = String(answer.threshold);
   showWouldBe();
   byId('full').textContent = indented(text);
@@ -268,7 +270,7 @@ function answered(result) {
   if (verdict.top > window.innerHeight * 0.8) byId('result').scrollIntoView({ block: 'start' });
 }
 
-/** Has it read out. */
+/** Has a screen reader say `text`. */
 function say(text) {
   byId('said').textContent = text;
 }
@@ -289,7 +291,7 @@ function showWouldBe() {
 }
 
 byId('threshold').addEventListener('input', () => {
-  // One or the other.
+  // A request has a threshold or a level.
   byId('level').value = '';
   showWouldBe();
 });
@@ -341,7 +343,7 @@ document.addEventListener('click', async ({ target }) => {
     say('Copied.');
     button.textContent = 'Copied';
   } catch {
-    // Not allowed, or no safe page: then it is at least selected.
+    // Copying is not allowed, or the page is not secure: select the text instead.
     getSelection().selectAllChildren(text);
     say('Selected; copy it with the keyboard.');
     button.textContent = 'Selected';
@@ -365,7 +367,7 @@ byId('theme').addEventListener('click', () => {
   try {
     localStorage.setItem('livegate-theme', root.dataset.theme);
   } catch {
-    // Then it lasts until the page is left.
+    // Without storage the theme lasts until the page is left.
   }
   showTheme();
 });

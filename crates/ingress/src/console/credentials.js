@@ -1,4 +1,4 @@
-// Who asks. Kept in this tab alone, and nowhere once it is closed.
+// The caller's credentials. They are kept in this tab only, until it is closed.
 
 const PLACE = 'livegate-credentials';
 
@@ -9,26 +9,26 @@ export function credentials() {
   return held;
 }
 
-/** Takes what a link or an earlier page of this tab left; says whether that changed anything. */
+/** Takes credentials from the link or from an earlier page of this tab. True if they changed. */
 export function find() {
   const before = held;
   fromAddress() || fromTab();
   return held !== before;
 }
 
-/** Uses these from now on. */
+/** Uses these credentials from now on. */
 export function use(id, key) {
   held = { id, key };
   store(() => sessionStorage.setItem(PLACE, JSON.stringify(held)));
 }
 
-/** They are no good: forgets the key. */
+/** Forgets the credentials, which the service refused. */
 export function forget() {
   held = null;
   store(() => sessionStorage.removeItem(PLACE));
 }
 
-/** Why these cannot be anybody's, as a sentence; nothing where they can. */
+/** A sentence on why these credentials cannot be valid; null if they can. */
 export function objection(id, key) {
   if (id === '' || key === '') return 'Both are needed: the app’s id and its key.';
   if (!/^[\x21-\x7e]+$/.test(id + key)) {
@@ -37,7 +37,8 @@ export function objection(id, key) {
   return null;
 }
 
-/** Out of the address's fragment, which no server is ever sent; it is then removed from the address and the history. */
+/** Takes credentials from the address's fragment, which browsers never send, and removes it from
+ * the address and the history. */
 function fromAddress() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const [id, key] = [fragment.get('app_id'), fragment.get('app_key')];
@@ -56,11 +57,12 @@ function fromTab() {
   });
 }
 
-/** A browser may keep nothing; then they are in memory alone. */
+/** Runs `act` on the tab's storage. A browser may refuse it; then credentials stay in memory only.
+ * */
 function store(act) {
   try {
     act();
   } catch {
-    // They have to be given again after a reload.
+    // After a reload the person enters them again.
   }
 }

@@ -1,8 +1,8 @@
-// The same question as a command for a shell.
+// The same request as a shell command.
 
 import { address } from './ask.js';
 
-/** `curl` with what was asked: the key itself only where `showsKey`. */
+/** The `curl` command of the last request. It has the key only if `showsKey`. */
 export function command(name, terms, who, showsKey) {
   const url = new URL(address(terms), document.baseURI).href;
   const against = terms.level ? `security_level=${terms.level}` : `threshold=${terms.threshold}`;
@@ -15,12 +15,12 @@ export function command(name, terms, who, showsKey) {
   ].join(' \\\n  ');
 }
 
-/** A word that a POSIX shell takes as it is. */
+/** `text` quoted for a POSIX shell. */
 export function quoted(text) {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** A file name as `-F` takes it: some signs mean something to it. */
+/** A file name quoted for curl's `-F`. */
 function file(name) {
   const escaped = name.replace(/[\\"]/g, String.raw`\$&`);
   return /[",;\\]/.test(name) ? `"${escaped}"` : name;

@@ -1,24 +1,25 @@
-// Draws the picture, what was found in it, and what the nets were shown.
+// Draws the picture, its faces, and the models' crops.
 
 import { VERDICTS } from './explain.js';
 import { share } from './format.js';
 
-/** Bright enough for any picture, in both themes; names stand beside them. */
+/** Readable on any picture in both themes. Each colour comes with a text. */
 const COLOURS = { live: '#4be08f', spoof: '#ff8278', not_assessed: '#ffcf5c', other: '#d5dee8' };
 const INK = '#0b1016';
 const SHADE = 'rgba(11, 16, 22, 0.6)';
 
-/** Never drawn larger than so many times its size, so that a small picture is seen to be one. */
+/** The largest magnification, so that a small picture looks small. */
 const LARGEST_SCALE = 3;
 
-/** The size of `picture` as a person sees it: the answer's where there is one. Places in the answer are in its pixels. */
+/** The size of `picture` after its orientation: the answer's if there is one. Places in the answer
+ * are in its pixels. */
 function sizeOf(picture, answer) {
   const told = answer?.picture;
   if (told?.width > 0 && told?.height > 0) return [told.width, told.height];
   return picture.bitmap ? [picture.bitmap.width, picture.bitmap.height] : null;
 }
 
-/** Draws `picture` as wide as there is room, with marks for what `answer` says. */
+/** Draws `picture` as wide as its parent allows, with marks for the faces in `answer`. */
 export function draw(canvas, picture, answer, hasMarks) {
   const size = sizeOf(picture, answer);
   canvas.hidden = size === null;
@@ -39,14 +40,15 @@ export function draw(canvas, picture, answer, hasMarks) {
   canvas.setAttribute('aria-label', described(picture, answer));
 }
 
-/** Draws only the marks, over a preview that is `width` wide and may be mirrored. */
+/** Draws only the marks, over a preview of this size that may be mirrored. */
 export function drawMarks(canvas, answer, width, height, isMirrored) {
   const context = sized(canvas, width, height);
   const scale = answer?.picture?.width > 0 ? width / answer.picture.width : 0;
   if (scale > 0) mark(context, answer, scale, { width, isMirrored });
 }
 
-/** What `answer.crops[id]` is of the picture, turned upright as the net had it. Says whether there is anything to see. */
+/** Draws a crop of `answer.crops`, turned upright as the model saw it. False if no part is in the
+ * picture. */
 export function drawCrop(canvas, picture, answer, { top_left: corner, delta }, side) {
   const size = sizeOf(picture, answer);
   if (!picture.bitmap || size === null) return false;
@@ -66,7 +68,7 @@ export function drawCrop(canvas, picture, answer, { top_left: corner, delta }, s
   return true;
 }
 
-/** Makes `canvas` so large, in pixels of the page, and as sharp as the screen. */
+/** Sizes `canvas` in CSS pixels, at the resolution of the screen. */
 function sized(canvas, width, height) {
   const ratio = Math.min(window.devicePixelRatio || 1, 3);
   canvas.width = Math.round(width * ratio);
@@ -81,7 +83,7 @@ function sized(canvas, width, height) {
 function mark(context, answer, scale, { width, isMirrored = false }) {
   const faces = answer.faces ?? [];
   const place = (x, wide = 0) => (isMirrored ? width - x * scale - wide * scale : x * scale);
-  // The judged one comes last, over the others.
+  // The judged face is drawn last, above the others.
   for (const [i, face] of [...faces.entries()].reverse()) {
     const own = face.assessment ?? (i === 0 ? answer : null);
     const isMeant = i === 0;
@@ -124,7 +126,7 @@ function dot(context, x, y, colour) {
   }
 }
 
-/** A name on the box: above it, or inside where there is no room. */
+/** Writes a label above the box, or inside it at the picture's top. */
 function tag(context, box, text, colour, width) {
   if (text === '') return;
   const high = 20;

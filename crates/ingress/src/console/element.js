@@ -1,4 +1,4 @@
-// Makes elements. Texts go in as texts and never as HTML: this page lets nothing make HTML of them.
+// Makes elements. Texts are inserted as text nodes: the page's policy forbids making HTML of them.
 
 /** The element that has this id. */
 export function byId(id) {
@@ -13,7 +13,7 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A copy of the icon `name`, which the page brings. */
+/** A copy of the page's icon `name`. */
 export function icon(name) {
   const copy = document.querySelector('svg.badge').cloneNode(true);
   copy.querySelector('use').removeAttribute('id');

@@ -1,4 +1,4 @@
-// What the answer's words and numbers mean.
+// The meanings of the answer's words and numbers.
 
 import { number, percent } from './format.js';
 
@@ -17,7 +17,7 @@ export const VERDICTS = {
   },
 };
 
-/** The verdict that `score` has against `threshold`, as the service decides it. */
+/** The verdict for `score` at `threshold`, by the service's rule. */
 export function verdictAt(score, threshold) {
   if (score === null || score === undefined) return 'not_assessed';
   return score >= threshold ? 'live' : 'spoof';
@@ -28,7 +28,8 @@ const times = (value) => `${number(value)} times`;
 const degrees = (value) => `${number(value)}°`;
 const luma = (value) => `${number(value)} of 255`;
 
-/** By code: in plain words, what was measured, its unit, which way the limit goes, and what is said before a camera. */
+/** By code: the reason in words, the quantity measured, its unit, the limit's direction, and the
+ * guidance at the camera. */
 const REASONS = {
   IMAGE_TOO_SMALL: ['The picture is too small', 'Shorter side', pixels, 'least', 'This camera’s picture is too small'],
   FACE_NOT_FOUND: ['There is no face in it', 'Faces found', number, 'least', 'Bring your face into the picture'],
@@ -43,10 +44,11 @@ const REASONS = {
   IMAGE_TOO_BLURRY: ['The face is blurred', 'Sharpness', number, 'least', 'Hold still'],
 };
 
-/** Reasons that a person before a camera is told of first: what hides the others comes before them. */
+/** The order in which guidance names reasons: a reason that hides others comes before them. */
 const ORDER = Object.keys(REASONS);
 
-/** A reason for people: `{ what, figures, hint }`. One that this page does not know yet is told by its code. */
+/** A reason for people: `{ what, figures, hint }`. A reason unknown to this page is named by its
+ * code. */
 export function reason({ code, measured, limit, hint }) {
   const [what, measure, unit, side] = REASONS[code] ?? [plain(code), 'Measured', number, 'limit'];
   const bound = side === 'limit' ? 'limit' : `at ${side}`;
@@ -54,7 +56,7 @@ export function reason({ code, measured, limit, hint }) {
   return { what, figures: isFigure ? `${measure}: ${unit(measured)}, ${bound} ${unit(limit)}` : '', hint: hint ?? '' };
 }
 
-/** What could not be looked at, in words. */
+/** The unchecked reasons in words. */
 export function unchecked(codes) {
   const words = codes.map((code) => (REASONS[code]?.[0] ?? plain(code)).toLowerCase());
   return words.length === 0 ? '' : `Could not be checked: whether ${words.join('; whether ')}.`;
@@ -66,7 +68,7 @@ function plain(code) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** The one sentence for the person before the camera. */
+/** The sentence for the person at the camera. */
 export function guidance(answer) {
   const weight = ({ severity, code }) => {
     const rank = ORDER.indexOf(code);
@@ -84,7 +86,7 @@ export function guidance(answer) {
 
 const DEVICES = { cpu: 'CPU', openvino: 'OpenVINO' };
 
-/** What the models ran on. */
+/** The device in words. */
 export function device(name) {
   return DEVICES[name] ?? String(name ?? '–');
 }

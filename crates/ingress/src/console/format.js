@@ -1,6 +1,6 @@
 // Numbers and texts as people read them.
 
-/** A number with as many digits as tell something: three of them, or all before the point. */
+/** A number with three digits, or with all digits before the point. */
 export function number(value) {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
@@ -8,18 +8,18 @@ export function number(value) {
   return value.toFixed(digits);
 }
 
-/** A score, threshold or probability. One that is nearly 0 or 1 is not shown as that. */
+/** A score, threshold or probability. A value near 0 or 1 is not shown as 0 or 1. */
 export function share(value) {
   if (!Number.isFinite(value)) return '–';
   if (value > 0.999 && value < 1) return '>0.999';
   if (value < 0.001 && value > 0) return '<0.001';
   const isPlain = Math.abs(value * 100 - Math.round(value * 100)) < 1e-9;
   const isNearEnd = (value > 0.99 || value < 0.01) && !isPlain;
-  // Not rounded up to the end.
+  // Rounded down, as 1.000 would be wrong.
   return isNearEnd ? (Math.floor(value * 1000) / 1000).toFixed(3) : value.toFixed(2);
 }
 
-/** A share as so many per cent. */
+/** A share in per cent. */
 export function percent(value) {
   return `${number(value * 100)} %`;
 }
@@ -35,7 +35,8 @@ export function bytes(value) {
   return value < 1 << 20 ? `${(value / 1024).toFixed(0)} KiB` : `${(value / (1 << 20)).toFixed(1)} MiB`;
 }
 
-/** `text`, which is JSON, with a line for each value and not a digit changed; short lists and objects stay on one line. */
+/** JSON with one value a line, and every digit as received. Short lists and objects stay on one
+ * line. */
 export function indented(text, width = 76) {
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g) ?? [];
   let at = 0;

@@ -1,4 +1,4 @@
-// The score on half a circle, with marks where thresholds are.
+// The score on half a circle, with marks at thresholds.
 
 import { byId } from './element.js';
 import { share } from './format.js';
@@ -12,7 +12,7 @@ export function showScore({ score, threshold, verdict }, word) {
   byId('gauge-number').textContent = hasScore ? share(score) : '–';
   turn(byId('gauge-mark'), threshold);
   byId('gauge-text').textContent = hasScore ? `Threshold ${share(threshold)}` : 'No score';
-  // A meter without a value is none.
+  // Without a value it must not be announced as a meter.
   const meter = {
     'aria-valuemin': '0',
     'aria-valuemax': '1',
@@ -27,14 +27,14 @@ export function showScore({ score, threshold, verdict }, word) {
   gauge.setAttribute('aria-label', hasScore ? 'Score' : 'No score');
 }
 
-/** Shows where another threshold would be, or nothing where it is null. */
+/** Marks another threshold; null removes the mark. */
 export function showOther(threshold) {
   const mark = byId('gauge-other');
   mark.toggleAttribute('hidden', threshold === null);
   if (threshold !== null) turn(mark, threshold);
 }
 
-/** The mark is drawn at 0; from there it goes to the right in half a circle. */
+/** Turns a mark from 0 at the left to `value`. */
 function turn(mark, value) {
   mark.setAttribute('transform', `rotate(${value * 180} 100 100)`);
 }

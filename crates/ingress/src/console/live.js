@@ -1,16 +1,18 @@
-// Asks about a frame a second for as long as the camera runs: never about two at a time, and not while nobody looks.
+// Sends a frame each second while the camera runs: one request at a time, and none while the page
+// is hidden.
 
 import { Problem, askAll } from './ask.js';
 
-/** From one question to the next, milliseconds. */
+/** From one request to the next, milliseconds. */
 const EVERY = 1000;
-/** Longest wait after a failure for which the service says no time, milliseconds. */
+/** Longest wait after a failure without `Retry-After`, milliseconds. */
 const LONGEST_WAIT = 10_000;
-/** A sentence stays for so long, milliseconds, or nobody could read it. */
+/** Shortest time for which a sentence is shown, milliseconds, so that it can be read. */
 const LEAST = 1500;
 
-/** Watches `camera`: `heard(result)` is told of each answer, and `failed(problem, seconds)` of what came instead and how
- * long it waits; where that returns false, it ends. Gives back what ends it. */
+/** Watches `camera`. Calls `heard(result)` with each answer, and `failed(problem, seconds)` with
+ * each failure and the wait after it; false from `failed` ends the watch. Returns a function that
+ * ends it. */
 export function watch(camera, { terms, who, heard, failed }) {
   const end = new AbortController();
   const { signal } = end;
@@ -42,7 +44,7 @@ export function watch(camera, { terms, who, heard, failed }) {
   return () => end.abort();
 }
 
-/** Shows one sentence at a time, each for long enough to be read, and none again that is there already. */
+/** Wraps `show`: each sentence stays at least `LEAST`, and the shown one is not shown again. */
 export function steady(show) {
   let shown = null;
   let since = -Infinity;
@@ -54,7 +56,7 @@ export function steady(show) {
   };
 }
 
-/** Comes back once the page can be seen. */
+/** Waits until the page is visible. */
 function inSight(signal) {
   if (!document.hidden || signal.aborted) return Promise.resolve();
   return new Promise((done) => {

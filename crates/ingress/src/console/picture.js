@@ -1,13 +1,13 @@
-// A picture in memory, from a file, a drop, the clipboard or the camera. It leaves this page only as a question to the
-// service.
+// A picture in memory, from a file, a drop, the clipboard or the camera. It leaves this page only
+// as a request to the service.
 
 import { Problem } from './ask.js';
 
-/** Far above anything that the service takes: more is not even read. */
+/** Far above any body that the service takes. A larger file is not read. */
 const LARGEST = 64 << 20;
 
-/** Reads `file` whole, so that what is asked about later is what was chosen: `{ blob, name, bitmap }`. `bitmap` is null
- * where the browser cannot show this kind. */
+/** Reads `file` whole, so that a later change on disk has no effect: `{ blob, name, bitmap }`.
+ * `bitmap` is null if the browser cannot show this kind. */
 export async function read(file, name = file.name || 'selfie') {
   if (file.size === 0) throw new Problem('empty_file');
   if (file.size > LARGEST) throw new Problem('huge_file');
@@ -20,23 +20,23 @@ export async function read(file, name = file.name || 'selfie') {
   return { blob, name, bitmap: await shown(blob) };
 }
 
-/** Gives back the memory that `picture` takes. */
+/** Frees the memory of `picture`. */
 export function drop(picture) {
   picture?.bitmap?.close?.();
 }
 
-/** The file in what was dropped or pasted. */
+/** The file that was dropped or pasted. */
 export function fileIn(transfer) {
   const files = [...(transfer?.files ?? [])];
   return files.find((file) => file.type.startsWith('image/')) ?? files[0] ?? null;
 }
 
-/** Whether a drag brings files. */
+/** True if a drag has files. */
 export function bringsFiles(transfer) {
   return [...(transfer?.types ?? [])].includes('Files');
 }
 
-/** The picture as a person sees it, its orientation applied. */
+/** The picture with its orientation applied. */
 async function shown(blob) {
   try {
     return await createImageBitmap(blob, { imageOrientation: 'from-image' });
@@ -45,7 +45,7 @@ async function shown(blob) {
   }
 }
 
-/** Some browsers show kinds that they make no bitmap of. */
+/** Some browsers show formats of which they make no bitmap. */
 async function decoded(blob) {
   const url = URL.createObjectURL(blob);
   try {

@@ -1,4 +1,4 @@
-// Puts an answer into the page.
+// Shows an answer on the page.
 
 import { drawCrop } from './draw.js';
 import { appear, byId, element, icon } from './element.js';
@@ -9,7 +9,7 @@ import { showOther, showScore } from './gauge.js';
 /** Longer side of a crop on the page, pixels. */
 const CROP_SIDE = 128;
 
-/** Shows all of `answer`, which came after `roundTrip` milliseconds. */
+/** Shows all of `answer`, received after `roundTrip` milliseconds. */
 export function showAnswer(answer, roundTrip, picture) {
   const { word, meaning } = VERDICTS[answer.verdict] ?? { word: String(answer.verdict), meaning: '' };
   byId('result').dataset.verdict = answer.verdict;
@@ -29,7 +29,7 @@ export function showAnswer(answer, roundTrip, picture) {
   appear(byId('result'), true);
 }
 
-/** What is read out when an answer has come. */
+/** The sentence for screen readers about an answer. */
 export function spoken({ verdict, score, reasons }) {
   const parts = [VERDICTS[verdict]?.word ?? verdict];
   if (Number.isFinite(score)) parts.push(`score ${share(score)}`);
@@ -38,7 +38,8 @@ export function spoken({ verdict, score, reasons }) {
   return `${parts.join(', ')}.`;
 }
 
-/** What `answer` would be with `threshold`, as `{ verdict, text }`; nothing where that is what it was asked with. */
+/** The verdict of `answer` at another threshold, as `{ verdict, text }`; null at the requested one.
+ * */
 export function otherwise(answer, threshold, level) {
   if (level !== '' && level !== answer.security_level) {
     return { verdict: null, text: `Ask again to hear what it is at the level “${level}”.` };
@@ -72,7 +73,7 @@ function showReasons(answer) {
   appear(byId('reasons'), items.length > 0);
 }
 
-/** Only where every face was asked for. */
+/** Shows the verdicts on all faces; only after a request for every face. */
 function showFaces({ faces = [] }) {
   const isAsked = faces.some((face) => face.assessment);
   const items = faces.map(({ assessment, confidence }, i) => {

@@ -1,6 +1,7 @@
-// Tabs as ARIA has them: one is in the tab order, arrow keys go from one to the next.
+// Tabs by the ARIA pattern: one tab is in the tab order, arrow keys move between tabs.
 
-/** Makes tabs of `list`. `shown(tab, isMeant)` is told; passing by with an arrow key is not meant. */
+/** Makes tabs of `list`. Calls `shown(tab, isMeant)`; `isMeant` is false for a move by arrow key.
+ * */
 export function tabs(list, shown) {
   const all = [...list.querySelectorAll('[role=tab]')];
   const select = (tab) => {

@@ -1,9 +1,9 @@
-// Before anything is drawn: the theme that was chosen here before. Without one, the system's.
+// Sets the stored theme before the first paint. Without one the system's theme applies.
 (() => {
   try {
     const chosen = localStorage.getItem('livegate-theme');
     if (chosen === 'dark' || chosen === 'light') document.documentElement.dataset.theme = chosen;
   } catch {
-    // A browser that keeps nothing.
+    // The browser has no storage.
   }
 })();

@@ -1,26 +1,26 @@
-//! A schema as the rows of a table: one for each field, with what it is and what it means.
+//! A schema as the rows of a table: one row for each field.
 
 use serde_json::Value;
 
-/// A field.
+/// The row of a field.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    /// From the root, as in `faces[].top_left`.
+    /// The path from the root, as in `faces[].top_left`.
     pub path: String,
     pub kind: String,
     pub is_required: bool,
     pub words: String,
-    /// The values that it can have, where they are few, and what each means.
+    /// The field's values and their meanings, if the schema lists them.
     pub choices: Vec<(String, String)>,
 }
 
-/// What `schema` refers to, if it does; otherwise itself.
+/// The target of a reference; any other schema itself.
 pub(super) fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     let target = schema["$ref"].as_str().and_then(|target| target.strip_prefix('#'));
     target.and_then(|target| document.pointer(target)).unwrap_or(schema)
 }
 
-/// The fields of the object that `schema` describes, and of those in it.
+/// The fields of the object that `schema` describes, and of nested objects.
 pub(super) fn rows(document: &Value, schema: &Value) -> Vec<Row> {
     let mut rows = Vec::new();
     walk(document, schema, "", &mut rows);
@@ -33,7 +33,7 @@ fn walk(document: &Value, schema: &Value, prefix: &str, rows: &mut Vec<Row>) {
         walk(document, option, prefix, rows);
     }
     let Some(properties) = schema["properties"].as_object() else { return };
-    // Required keys are listed in the order in which they come.
+    // `required` lists keys in the order of the response.
     let required: Vec<&str> = strings(&schema["required"]).collect();
     let others = properties.keys().map(String::as_str).filter(|key| !required.contains(key));
     for key in required.iter().copied().chain(others) {
@@ -65,7 +65,7 @@ fn walk(document: &Value, schema: &Value, prefix: &str, rows: &mut Vec<Row>) {
     }
 }
 
-/// What `schema` is where it is not null, and whether it can be.
+/// The schema without null, and true if null is allowed.
 fn without_null<'a>(document: &'a Value, schema: &'a Value) -> (&'a Value, bool) {
     let is_null = |option: &Value| option["type"] == "null";
     match schema["anyOf"].as_array().map(Vec::as_slice) {
@@ -77,7 +77,7 @@ fn without_null<'a>(document: &'a Value, schema: &'a Value) -> (&'a Value, bool)
     }
 }
 
-/// The names of a pair of numbers, which needs no rows of its own.
+/// The field names of an object of two numbers. Such a pair needs no rows of its own.
 fn place(document: &Value, schema: &Value) -> Option<String> {
     let properties = resolved(document, schema)["properties"].as_object()?;
     let is_plain = properties.len() == 2 && properties.values().all(|it| it["type"] == "number");
@@ -137,7 +137,7 @@ fn choices(document: &Value, schema: &Value) -> Vec<(String, String)> {
     strings(&schema["enum"]).map(|value| (value.to_owned(), String::new())).collect()
 }
 
-/// The strings of a list, or the one that there is without one.
+/// The strings of a list; a string by itself is a list of one.
 fn strings(value: &Value) -> impl Iterator<Item = &str> {
     let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
     value.as_str().into_iter().chain(list.iter().filter_map(Value::as_str))

@@ -1,19 +1,17 @@
-//! What can be asked, path by path.
+//! The operations, path by path.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::examples::{self, Example};
 use super::requests;
 use super::responses::{checked, errors, json_answer};
 use super::schemas::Schemas;
-use super::{DOCS, OPENAPI};
 use crate::batch::BatchAnswer;
-use crate::body::Takes;
 use crate::config::Config;
 use crate::documented::Of;
 use crate::health;
 use crate::kairos::KairosAnswer;
-use crate::router::{LIVEZ, READYZ, V0_1, V0_2, V1, V1_BATCH, VERSION};
+use crate::routes::{DOCS, LIVEZ, OPENAPI, READYZ, V0_1, V0_2, V1, V1_BATCH, VERSION};
+use crate::takes::Takes;
 use crate::v1::V1Answer;
 use crate::version::Version;
 
@@ -21,29 +19,53 @@ const KAIROS: &str = "Kairos";
 const LIVENESS: &str = "Livegate";
 const OPERATION: &str = "Operation";
 
-/// What operations are grouped by.
+/// The groups of operations.
 pub(super) const TAGS: [(&str, &str); 3] = [
     (KAIROS, "The contract that Kairos documents."),
-    (LIVENESS, "Everything there is to say about a selfie."),
-    (
-        OPERATION,
-        "For those who run the service, and for programs that want to know what it can do.",
-    ),
+    (LIVENESS, "The whole report on a selfie."),
+    (OPERATION, "For the operator, and for programs that read this description."),
 ];
 
-/// Every path that is answered on the main listener.
+/// Every documented path of the main listener.
 pub(super) fn paths(schemas: &mut Schemas) -> Value {
     let [v0_1, v0_2] = ["v0.1", "v0.2"].map(|version| kairos(schemas, version));
+    let (health, version) = (schemas.of::<health::Body>(), schemas.of::<Version>());
+    let alive = json_answer("The service is alive.", &health, &["livez"]);
+    let dead = json_answer("The service is dead, for these reasons.", &health, &[]);
+    let ready = json_answer("The service is ready.", &health, &["readyz"]);
+    let not_ready = json_answer("The service is not ready, for these reasons.", &health, &[]);
+    let version = json_answer("The build, the models and the device.", &version, &["version"]);
+    let openapi = json!({"type": "object", "required": ["openapi", "info", "paths", "components"]});
+    let openapi = json_answer("This document.", &openapi, &[]);
+    let mut docs = json_answer("The page.", &json!({"type": "string"}), &[]);
+    let page = docs["content"]["application/json"].take();
+    docs["content"] = json!({"text/html": page});
     json!({
         (V0_2): {"post": v0_2},
         (V0_1): {"post": v0_1},
         (V1): {"post": v1(schemas)},
         (V1_BATCH): {"post": batch(schemas)},
-        (LIVEZ): {"get": livez(schemas)},
-        (READYZ): {"get": readyz(schemas)},
-        (VERSION): {"get": version(schemas)},
-        (OPENAPI): {"get": openapi()},
-        (DOCS): {"get": docs()},
+        (LIVEZ): aside(
+            "livez",
+            "Whether the service lives: 503 says that only a new start helps.",
+            &json!({"200": alive, "503": dead}),
+        ),
+        (READYZ): aside(
+            "readyz",
+            "Whether the service should be sent requests. A load balancer asks this.",
+            &json!({"200": ready, "503": not_ready}),
+        ),
+        (VERSION): aside(
+            "version",
+            "Which build answers, with which models, on what",
+            &json!({"200": version}),
+        ),
+        (OPENAPI): aside("openapi", "This document: OpenAPI 3.1", &json!({"200": openapi})),
+        (DOCS): aside(
+            "docs",
+            "This document as a page, which needs nothing from anywhere else",
+            &json!({"200": docs}),
+        ),
     })
 }
 
@@ -53,143 +75,95 @@ fn kairos(schemas: &mut Schemas, version: &str) -> Value {
         _ => "",
     };
     let answer = schemas.of::<KairosAnswer>();
-    let examples = [&examples::KAIROS_LIVE, &examples::KAIROS_BLANK];
-    let mut responses = errors(schemas, |of| matches!(of, Of::Check | Of::Picture));
-    let description = "It was checked; `response_code` says with what result.";
-    responses.insert("200".to_owned(), checked(description, &answer, &examples));
-    json!({
+    let examples = ["kairos_live", "kairos_blank"];
+    let description = "The selfie was checked; `response_code` tells the result.";
+    let operation = json!({
         "operationId": format!("livenessVerification{}", version.replace(['v', '.'], "")),
         "tags": [KAIROS],
         "summary": "Check a selfie, as Kairos documents it",
         "description": format!(
-            "One picture in, one score out. Both versions answer alike.{smallest} Numbers have four decimals at most, and \
-             keys come in the order of Kairos."
+            "One picture in, one score out. Both versions respond alike.{smallest} Numbers have \
+             four decimals at most, and keys come in the order of Kairos."
         ),
-        "security": credentials(),
-        "requestBody": requests::body(Takes::Selfie),
-        "responses": responses,
+        "responses": {"200": checked(description, &answer, &examples)},
         "x-codeSamples": curl(&format!("/{version}/liveness-verification"), "-F threshold=0.6"),
-    })
+    });
+    check(schemas, operation, Takes::Selfie)
 }
 
 fn v1(schemas: &mut Schemas) -> Value {
     let answer = schemas.of::<V1Answer<'_>>();
-    let examples = [&examples::V1_LIVE, &examples::V1_BLANK, &examples::V1_EVERY_FACE];
-    let mut responses = errors(schemas, |of| matches!(of, Of::Check | Of::Picture | Of::V1));
-    responses.insert("200".to_owned(), checked("It was checked.", &answer, &examples));
-    json!({
+    let examples = ["v1_live", "v1_blank", "v1_every_face"];
+    let operation = json!({
         "operationId": "liveness",
         "tags": [LIVENESS],
         "summary": "Check a selfie, and say everything there is to say",
-        "description": "The same request, with the same limits. What stood in the way of a verdict, or nearly, is in \
-            `reasons`, with what was measured, the limit, and a hint for the person holding the camera.",
-        "security": credentials(),
-        "parameters": [faces()],
-        "requestBody": requests::body(Takes::SelfieAndLevel),
-        "responses": responses,
+        "description": "The same request, with the same limits. `reasons` tell why the selfie was \
+            not assessed, or warn: each has the value measured, the limit, and a hint for the \
+            person with the camera.",
+        "responses": {"200": checked("The selfie was checked.", &answer, &examples)},
         "x-codeSamples": curl(V1, "-F security_level=standard"),
-    })
+    });
+    check(schemas, operation, Takes::SelfieAndLevel)
 }
 
 fn batch(schemas: &mut Schemas) -> Value {
     let answer = schemas.of::<BatchAnswer<'_>>();
-    let mut responses = errors(schemas, |of| matches!(of, Of::Check | Of::V1 | Of::Batch));
     let description = "Every picture has its result, in the order sent.";
-    responses.insert("200".to_owned(), json_answer(description, &answer, &[&examples::BATCH]));
-    json!({
+    let operation = json!({
         "operationId": "livenessBatch",
         "tags": [LIVENESS],
         "summary": "Check several selfies",
-        "description": "One result for each picture; a bad one does not spoil the rest. They are judged one after the other, \
-            and share one deadline. Each takes a token of the rate and one of the quota when it is its turn, and counts if it \
-            got a report. If nothing is left for the first, the whole is refused.",
-        "security": credentials(),
-        "parameters": [faces()],
-        "requestBody": requests::body(Takes::Selfies(Config::default().max_batch)),
-        "responses": responses,
+        "description": "One result for each picture; a bad picture fails alone. Pictures are \
+            judged one after the other, and share one deadline. Each takes a token of the rate and \
+            one of the quota when its turn comes, and counts if it got a report. If none is left \
+            for the first picture, the whole request is refused.",
+        "responses": {"200": json_answer(description, &answer, &["batch"])},
         "x-codeSamples": curl(V1_BATCH, "-F selfie=@another.jpg"),
-    })
+    });
+    check(schemas, operation, Takes::Selfies(Config::default().max_batch))
 }
 
-/// Which faces are judged.
-fn faces() -> Value {
+/// Adds to `operation` the parts that follow from the pictures and terms that a check takes.
+fn check(schemas: &mut Schemas, mut operation: Value, takes: Takes) -> Value {
+    let errors = errors(schemas, |of| match of {
+        Of::Check => true,
+        Of::Picture => !matches!(takes, Takes::Selfies(_)),
+        Of::V1 => takes.level(),
+        Of::Batch => matches!(takes, Takes::Selfies(_)),
+        Of::Route => false,
+    });
+    for (status, error) in errors {
+        operation["responses"][status] = error;
+    }
+    operation["security"] = json!([{"app_id": [], "app_key": []}]);
+    operation["requestBody"] = requests::body(takes);
+    if takes.level() {
+        operation["parameters"] = json!([{
+            "name": "faces",
+            "in": "query",
+            "description": "`all`: each of `faces` (the first 16) has an `assessment` of its own. \
+                The rest of the response is the same as with `one`.",
+            "schema": {"type": "string", "enum": ["one", "all"], "default": "one"},
+        }]);
+    }
+    operation
+}
+
+/// A path that is read without credentials and permit.
+fn aside(id: &str, summary: &str, responses: &Value) -> Value {
     json!({
-        "name": "faces",
-        "in": "query",
-        "description": "`all`: each of `faces` (the first 16) has an `assessment` of its own. Everything else stays as it is \
-            with `one`.",
-        "schema": {"type": "string", "enum": ["one", "all"], "default": "one"},
+        "get": {
+            "operationId": id,
+            "tags": [OPERATION],
+            "summary": summary,
+            "security": [],
+            "responses": responses,
+        },
     })
 }
 
-fn livez(schemas: &mut Schemas) -> Value {
-    let text = "Whether the service lives: 503 says that only a new start helps.";
-    health(schemas, "livez", text, "It lives.", "It does not, for these reasons.", &examples::LIVEZ)
-}
-
-fn readyz(schemas: &mut Schemas) -> Value {
-    let text = "Whether the service should be sent requests. A load balancer asks this.";
-    let bad = "Better not, for these reasons.";
-    health(schemas, "readyz", text, "It should.", bad, &examples::READYZ)
-}
-
-fn health(
-    schemas: &mut Schemas,
-    id: &str,
-    summary: &str,
-    good: &str,
-    bad: &str,
-    example: &Example,
-) -> Value {
-    let body = schemas.of::<health::Body>();
-    let responses = [
-        ("200".to_owned(), json_answer(good, &body, &[example])),
-        ("503".to_owned(), json_answer(bad, &body, &[])),
-    ];
-    aside(id, summary, responses)
-}
-
-fn version(schemas: &mut Schemas) -> Value {
-    let body = schemas.of::<Version>();
-    let answer = json_answer("What is running.", &body, &[&examples::VERSION]);
-    let summary = "Which build answers, with which models, on what";
-    aside("version", summary, [("200".to_owned(), answer)])
-}
-
-fn openapi() -> Value {
-    let document =
-        json!({"type": "object", "required": ["openapi", "info", "paths", "components"]});
-    let answer = json_answer("This document.", &document, &[]);
-    aside("openapi", "This document: OpenAPI 3.1", [("200".to_owned(), answer)])
-}
-
-fn docs() -> Value {
-    let mut answer = json_answer("The page.", &json!({"type": "string"}), &[]);
-    let content = answer["content"]["application/json"].take();
-    answer["content"] = json!({"text/html": content});
-    aside(
-        "docs",
-        "This document as a page, which needs nothing from anywhere else",
-        [("200".to_owned(), answer)],
-    )
-}
-
-/// What is answered without credentials, also where no more requests can be held.
-fn aside(id: &str, summary: &str, responses: impl IntoIterator<Item = (String, Value)>) -> Value {
-    json!({
-        "operationId": id,
-        "tags": [OPERATION],
-        "summary": summary,
-        "security": [],
-        "responses": responses.into_iter().collect::<Map<_, _>>(),
-    })
-}
-
-fn credentials() -> Value {
-    json!([{"app_id": [], "app_key": []}])
-}
-
-/// The request as a line for a shell.
+/// The request as a shell command.
 fn curl(path: &str, more: &str) -> Value {
     let source = format!(
         "curl \"$LIVENESS_URL{path}\" \\\n  \

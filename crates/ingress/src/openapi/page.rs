@@ -1,18 +1,19 @@
-//! The document as a page: no script, and nothing loaded but its own style.
+//! The document as a page without scripts, which loads its own style only.
 
 use maud::{DOCTYPE, Markup, html};
-use serde_json::Value;
+use serde_json::{Deserializer, Map, Value, json};
+use serde_transcode::Transcoder;
 
+use super::examples::example;
 use super::fields::{Row, resolved, rows};
-use super::{DOCS_ICON, DOCS_STYLE, OPENAPI, examples};
 use crate::documented::{ERRORS, Of};
+use crate::routes::{DOCS_ICON, DOCS_STYLE, OPENAPI};
 
-/// An operation, and where it is.
+/// An operation with its method and path.
 struct Operation<'a> {
     method: &'a str,
     path: &'a str,
-    id: &'a str,
-    it: &'a Value,
+    spec: &'a Value,
 }
 
 /// The page.
@@ -40,7 +41,7 @@ pub(super) fn html(document: &Value) -> String {
                 nav aria-label="Operations" {
                     ul {
                         @for operation in &operations {
-                            li { a href={ "#" (operation.id) } { (line(operation)) } }
+                            li { a href={ "#" (text(&operation.spec["operationId"])) } { (line(operation)) } }
                         }
                         li { a href="#errors" { "Errors" } }
                         li { a href=(OPENAPI) { "OpenAPI 3.1 document" } }
@@ -52,8 +53,10 @@ pub(super) fn html(document: &Value) -> String {
                         section {
                             h2 { (text(&tag["name"])) }
                             p { (text(&tag["description"])) }
-                            @for operation in operations.iter().filter(|it| it.it["tags"][0] == tag["name"]) {
-                                (section(document, operation))
+                            @for operation in &operations {
+                                @if operation.spec["tags"][0] == tag["name"] {
+                                    (section(document, operation))
+                                }
                             }
                         }
                     }
@@ -66,19 +69,13 @@ pub(super) fn html(document: &Value) -> String {
 }
 
 fn operations(document: &Value) -> Vec<Operation<'_>> {
-    let paths = document["paths"].as_object().into_iter().flatten();
-    let operations = paths.flat_map(|(path, item)| {
-        let methods = item.as_object().into_iter().flatten();
-        methods.map(move |(method, it)| Operation {
-            method,
-            path,
-            id: text(&it["operationId"]),
-            it,
-        })
+    let operations = fields(&document["paths"]).flat_map(|(path, item)| {
+        fields(item).map(move |(method, spec)| Operation { method, path, spec })
     });
     let mut operations: Vec<_> = operations.collect();
     let tags = list(&document["tags"]);
-    operations.sort_by_key(|it| tags.iter().position(|tag| tag["name"] == it.it["tags"][0]));
+    let group = |it: &Operation<'_>| tags.iter().position(|tag| tag["name"] == it.spec["tags"][0]);
+    operations.sort_by_key(group);
     operations
 }
 
@@ -90,26 +87,26 @@ fn line(operation: &Operation<'_>) -> Markup {
 }
 
 fn section(document: &Value, operation: &Operation<'_>) -> Markup {
-    let Operation { id, it, .. } = operation;
-    let parameters = list(&it["parameters"]);
+    let Operation { path, spec, .. } = operation;
+    let id = text(&spec["operationId"]);
     html! {
         article id=(id) aria-labelledby={ (id) "-title" } {
             h3 id={ (id) "-title" } { (line(operation)) }
-            p class="summary" { (text(&it["summary"])) "." }
-            (paragraphs(text(&it["description"])))
-            @if it["security"].as_array().is_some_and(|needed| !needed.is_empty()) {
+            p class="summary" { (text(&spec["summary"])) "." }
+            (paragraphs(text(&spec["description"])))
+            @if spec["security"].as_array().is_some_and(|needed| !needed.is_empty()) {
                 p { "Needs the headers " code { "app_id" } " and " code { "app_key" } "." }
             }
-            @if !parameters.is_empty() {
+            @if !list(&spec["parameters"]).is_empty() {
                 h4 { "Parameters" }
-                (parameter_table(parameters, operation))
+                (parameter_table(document, operation))
             }
-            @for (media_type, content) in it["requestBody"]["content"].as_object().into_iter().flatten() {
+            @for (media_type, content) in fields(&spec["requestBody"]["content"]) {
                 h4 { "Body: " code { (media_type) } }
-                (table(&rows(document, &content["schema"]), &format!("Body of {} as {media_type}", operation.path)))
+                (table(&rows(document, &content["schema"]), &format!("Body of {path} as {media_type}")))
                 (shown_examples(content))
             }
-            @for sample in list(&it["x-codeSamples"]) {
+            @for sample in list(&spec["x-codeSamples"]) {
                 h4 { (text(&sample["label"])) }
                 pre { code { (text(&sample["source"])) } }
             }
@@ -118,25 +115,20 @@ fn section(document: &Value, operation: &Operation<'_>) -> Markup {
     }
 }
 
-fn parameter_table(parameters: &[Value], operation: &Operation<'_>) -> Markup {
-    let row = |parameter: &Value| {
-        let choices = list(&parameter["schema"]["enum"]).iter();
-        Row {
-            path: format!("?{}=", text(&parameter["name"])),
-            kind: text(&parameter["schema"]["type"]).to_owned(),
-            is_required: parameter["required"] == true,
-            words: text(&parameter["description"]).to_owned(),
-            choices: choices.map(|choice| (text(choice).to_owned(), String::new())).collect(),
-        }
-    };
-    let rows: Vec<Row> = parameters.iter().map(row).collect();
-    table(&rows, &format!("Parameters of {}", operation.path))
+fn parameter_table(document: &Value, operation: &Operation<'_>) -> Markup {
+    let properties = list(&operation.spec["parameters"]).iter().map(|parameter| {
+        let mut schema = parameter["schema"].clone();
+        schema["description"] = parameter["description"].clone();
+        (format!("?{}=", text(&parameter["name"])), schema)
+    });
+    let schema = json!({"properties": properties.collect::<Map<_, _>>()});
+    table(&rows(document, &schema), &format!("Parameters of {}", operation.path))
 }
 
-/// What it answers: where all is well in full, errors as a table.
+/// The operation's responses: successes in full, errors as a list of codes.
 fn answers(document: &Value, operation: &Operation<'_>) -> Markup {
-    let responses = operation.it["responses"].as_object().into_iter().flatten();
-    let responses = responses.map(|(status, response)| (status, resolved(document, response)));
+    let responses = fields(&operation.spec["responses"])
+        .map(|(status, response)| (status, resolved(document, response)));
     let (errors, answers): (Vec<_>, Vec<_>) =
         responses.partition(|(_, response)| !codes(response).is_empty());
     let errors = errors.into_iter().flat_map(|(status, response)| {
@@ -147,7 +139,7 @@ fn answers(document: &Value, operation: &Operation<'_>) -> Markup {
         @for (status, response) in answers {
             h4 { "Answer " (status) }
             p { (inline(text(&response["description"]))) }
-            @for (media_type, content) in response["content"].as_object().into_iter().flatten() {
+            @for (media_type, content) in fields(&response["content"]) {
                 @let rows = rows(document, &content["schema"]);
                 @if rows.is_empty() { p { code { (media_type) } } }
                 @else { (table(&rows, &format!("Answer {status} of {}", operation.path))) }
@@ -173,30 +165,27 @@ fn codes(response: &Value) -> &[Value] {
 }
 
 fn all_errors() -> Markup {
+    let rows = html! {
+        @for error in ERRORS {
+            tr id={ "error-" (error.code) } {
+                td { (error.status) }
+                th scope="row" { code { (error.code) } }
+                td { (inline(error.when)) @if error.of == Of::Route { " (any path)" } }
+            }
+        }
+    };
     html! {
         section {
             h2 id="errors" { "Errors" }
             p {
-                "Codes stay as they are; messages are for people and may change. They are checked in the order of the \
-                 request: whether there is room, the route, credentials, limits, the body, the picture."
+                "Codes stay the same in later versions; messages are for people and may change. The \
+                 service checks in this order: room for the request, the route, credentials, limits, \
+                 the body, the picture."
             }
-            div class="scroll" role="group" aria-label="Errors" tabindex="0" {
-                table {
-                    thead { tr { th scope="col" { "Status" } th scope="col" { "Code" } th scope="col" { "When" } } }
-                    tbody {
-                        @for error in ERRORS {
-                            tr id={ "error-" (error.code) } {
-                                td { (error.status) }
-                                th scope="row" { code { (error.code) } }
-                                td { (inline(error.when)) @if error.of == Of::Route { " (any path)" } }
-                            }
-                        }
-                    }
-                }
-            }
+            (scroll("Errors", ["Status", "Code", "When"], &rows))
             @for error in ERRORS {
-                @if let Some(example) = examples::of_error(error.code) {
-                    (shown(example.summary, example.text))
+                @if let Some(recorded) = example(error.code) {
+                    (shown(recorded.summary, recorded.text))
                 }
             }
         }
@@ -205,22 +194,28 @@ fn all_errors() -> Markup {
 
 /// A table of fields.
 fn table(rows: &[Row], label: &str) -> Markup {
+    let rows = html! {
+        @for row in rows {
+            tr {
+                th scope="row" { code { (row.path) } }
+                td { (row.kind) @if !row.is_required { span class="optional" { ", optional" } } }
+                td {
+                    (inline(&row.words))
+                    @if !row.choices.is_empty() { (choices(&row.choices)) }
+                }
+            }
+        }
+    };
+    scroll(label, ["Field", "Type", "Meaning"], &rows)
+}
+
+/// A table that scrolls sideways.
+fn scroll(label: &str, heads: [&str; 3], rows: &Markup) -> Markup {
     html! {
         div class="scroll" role="group" aria-label=(label) tabindex="0" {
             table {
-                thead { tr { th scope="col" { "Field" } th scope="col" { "Type" } th scope="col" { "Meaning" } } }
-                tbody {
-                    @for row in rows {
-                        tr {
-                            th scope="row" { code { (row.path) } }
-                            td { (row.kind) @if !row.is_required { span class="optional" { ", optional" } } }
-                            td {
-                                (inline(&row.words))
-                                @if !row.choices.is_empty() { (choices(&row.choices)) }
-                            }
-                        }
-                    }
-                }
+                thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                tbody { (rows) }
             }
         }
     }
@@ -238,11 +233,11 @@ fn choices(choices: &[(String, String)]) -> Markup {
 
 fn shown_examples(content: &Value) -> Markup {
     html! {
-        @for (name, example) in content["examples"].as_object().into_iter().flatten() {
-            @match examples::text(name) {
-                // As it came, with its keys in order.
-                Some(recorded) => (shown(text(&example["summary"]), recorded)),
-                None => (shown(text(&example["summary"]), &format!("{:#}", example["value"]))),
+        @for (name, described) in fields(&content["examples"]) {
+            @match example(name) {
+                // As received, with its keys in order.
+                Some(recorded) => (shown(recorded.summary, recorded.text)),
+                None => (shown(text(&described["summary"]), &described["value"].to_string())),
             }
         }
     }
@@ -252,54 +247,22 @@ fn shown(summary: &str, json: &str) -> Markup {
     html! {
         details {
             summary { "Example: " (summary) }
-            pre { code { (indented(json.trim_end())) } }
+            pre { code { (indented(json)) } }
         }
     }
 }
 
-/// JSON with a line for each key and item, in the order in which they are.
+/// JSON with a line for each key and item, in their order.
 fn indented(json: &str) -> String {
-    let mut lines = String::new();
-    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
-    for (i, character) in json.char_indices() {
-        let is_empty = json[i + character.len_utf8()..].starts_with(['}', ']']);
-        match character {
-            _ if is_text => lines.push(character),
-            '{' | '[' => {
-                depth += 1;
-                lines.push(character);
-                if !is_empty {
-                    lines.push('\n');
-                    lines.push_str(&"  ".repeat(depth));
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                if !lines.ends_with(['{', '[']) {
-                    lines.push('\n');
-                    lines.push_str(&"  ".repeat(depth));
-                }
-                lines.push(character);
-            }
-            ',' => {
-                lines.push_str(",\n");
-                lines.push_str(&"  ".repeat(depth));
-            }
-            ':' => lines.push_str(": "),
-            character if character.is_ascii_whitespace() => {}
-            character => lines.push(character),
-        }
-        is_text ^= character == '"' && !is_escaped;
-        is_escaped = is_text && character == '\\' && !is_escaped;
-    }
-    lines
+    let pretty = serde_json::to_string_pretty(&Transcoder::new(&mut Deserializer::from_str(json)));
+    pretty.expect("recorded responses are JSON")
 }
 
 fn paragraphs(text: &str) -> Markup {
     html! { @for paragraph in text.split("\n\n").filter(|it| !it.is_empty()) { p { (inline(paragraph)) } } }
 }
 
-/// Text with what stands between backticks as code.
+/// Text, with the parts between backticks as code.
 fn inline(text: &str) -> Markup {
     html! {
         @for (i, part) in text.split('`').enumerate() {
@@ -312,6 +275,10 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
 fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
@@ -321,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_indented_with_its_keys_in_order_and_its_texts_as_they_are() {
+    fn json_is_indented_with_its_keys_in_order_and_its_texts_unchanged() {
         let json = r#"{"z":"a, \"b\": {c}\\","a":[1,2.0],"e":{},"l":[],"n":null}"#;
         let lines = indented(json);
         assert_eq!(

@@ -1,29 +1,30 @@
-//! What a check can be answered with: by status, from the list of errors.
+//! The responses of checks by status, from the table of errors.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::examples::{Example, of_error};
+use super::examples;
 use super::schemas::Schemas;
 use crate::documented::{Documented, ERRORS, OTHER_RATE_LIMITED, Of, RATE_LIMITED};
 use crate::problem;
 
-/// Headers that answers have, to be referred to.
+/// Headers of responses, for references.
 pub(super) fn headers() -> Value {
     json!({
         "X-Request-ID": {
-            "description": "The request's name: quote it when you ask the operator.",
+            "description": "The request's id: quote it when you ask the operator.",
             "required": true,
             "schema": {"type": "string", "format": "uuid"},
         },
         "Retry-After": {
-            "description": "Come again after so many seconds.",
+            "description": "Seconds after which to retry.",
             "required": true,
             "schema": {"type": "integer", "minimum": 1},
         },
         "Server-Timing": {
-            "description": "How long each step took, milliseconds; where the operator has switched it on.",
+            "description": "The time of each step, milliseconds; only if the operator switched it \
+                on.",
             "schema": {"type": "string"},
         },
     })
@@ -34,12 +35,12 @@ fn header(name: &str) -> Value {
     json!({"$ref": format!("#/components/headers/{name}")})
 }
 
-/// An answer with a JSON body of `schema`.
-pub(super) fn json_answer(description: &str, schema: &Value, examples: &[&Example]) -> Value {
+/// A response with a JSON body of `schema`, and with the recorded `examples` that exist.
+pub(super) fn json_answer(description: &str, schema: &Value, examples: &[&str]) -> Value {
     let mut content = json!({"schema": schema});
+    let examples = examples::described(examples);
     if !examples.is_empty() {
-        content["examples"] =
-            examples.iter().map(|example| example.described()).collect::<Map<_, _>>().into();
+        content["examples"] = examples.into();
     }
     json!({
         "description": description,
@@ -48,15 +49,18 @@ pub(super) fn json_answer(description: &str, schema: &Value, examples: &[&Exampl
     })
 }
 
-/// An answer 200 to a check, which may say how long its steps took.
-pub(super) fn checked(description: &str, schema: &Value, examples: &[&Example]) -> Value {
+/// The response 200 of a check, which may have `Server-Timing`.
+pub(super) fn checked(description: &str, schema: &Value, examples: &[&str]) -> Value {
     let mut answer = json_answer(description, schema, examples);
     answer["headers"]["Server-Timing"] = header("Server-Timing");
     answer
 }
 
-/// The errors that `is_one` picks, by status. What all checks share is referred to.
-pub(super) fn errors(schemas: &mut Schemas, is_one: impl Fn(Of) -> bool) -> Map<String, Value> {
+/// The errors that `is_included` picks, by status. Those that all checks share are references.
+pub(super) fn errors(
+    schemas: &mut Schemas,
+    is_included: impl Fn(Of) -> bool,
+) -> Map<String, Value> {
     let shared = by_status(is_shared);
     let of_status = |(status, errors)| {
         let answer = if shared.get(&status) == Some(&errors) {
@@ -66,10 +70,10 @@ pub(super) fn errors(schemas: &mut Schemas, is_one: impl Fn(Of) -> bool) -> Map<
         };
         (status.to_string(), answer)
     };
-    by_status(is_one).into_iter().map(of_status).collect()
+    by_status(is_included).into_iter().map(of_status).collect()
 }
 
-/// The errors that every check can end in, to be referred to.
+/// The errors that every check shares, for references.
 pub(super) fn shared(schemas: &mut Schemas) -> Value {
     let shared = by_status(is_shared).into_iter();
     shared
@@ -86,18 +90,18 @@ fn name(status: u16) -> String {
     format!("Error{status}")
 }
 
-fn by_status(is_one: impl Fn(Of) -> bool) -> BTreeMap<u16, Vec<&'static Documented>> {
+fn by_status(is_included: impl Fn(Of) -> bool) -> BTreeMap<u16, Vec<&'static Documented>> {
     let mut found: BTreeMap<u16, Vec<&Documented>> = BTreeMap::new();
-    for error in ERRORS.iter().filter(|error| is_one(error.of)) {
+    for error in ERRORS.iter().filter(|error| is_included(error.of)) {
         found.entry(error.status).or_default().push(error);
-        if error.code == RATE_LIMITED {
+        if *error == RATE_LIMITED {
             found.entry(OTHER_RATE_LIMITED).or_default().push(error);
         }
     }
     found
 }
 
-/// The answer whose code is one of those of `errors`.
+/// A response with one of `errors`, which all have the same status.
 fn error(schemas: &mut Schemas, errors: &[&Documented]) -> Value {
     let codes: Vec<&str> = errors.iter().map(|error| error.code).collect();
     let lines = errors.iter().map(|error| format!("- `{}`: {}", error.code, error.when));
@@ -106,12 +110,11 @@ fn error(schemas: &mut Schemas, errors: &[&Documented]) -> Value {
         "allOf": [schemas.of::<problem::Body>()],
         "properties": {"error": {"properties": {"code": {"enum": codes}}}},
     });
-    let examples: Vec<_> = codes.iter().filter_map(|code| of_error(code)).collect();
-    let mut answer = json_answer(&description, &schema, &examples);
+    let mut answer = json_answer(&description, &schema, &codes);
     if errors.iter().all(|error| error.retry_after) {
         answer["headers"]["Retry-After"] = header("Retry-After");
     } else if errors.iter().any(|error| error.retry_after) {
-        // The operator's choice: its other codes come without.
+        // The status is configurable for one code; the other codes have no such header.
         let mut optional = headers()["Retry-After"].take();
         optional["required"] = false.into();
         answer["headers"]["Retry-After"] = optional;

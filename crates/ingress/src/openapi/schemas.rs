@@ -1,10 +1,10 @@
-//! JSON Schemas of what is answered, from the types themselves.
+//! JSON Schemas of responses, from their types.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-/// Collects the schema of every type that is referred to.
+/// Collects the schema of every referenced type.
 pub(super) struct Schemas(SchemaGenerator);
 
 impl Schemas {
@@ -21,7 +21,7 @@ impl Schemas {
         self.0.subschema_for::<T>().to_value()
     }
 
-    /// Everything that was referred to, by name.
+    /// The schema of every referenced type, by name.
     pub(super) fn into_components(mut self) -> Value {
         let mut components = Value::Object(self.0.take_definitions(true));
         tidy(&mut components);
@@ -29,8 +29,7 @@ impl Schemas {
     }
 }
 
-/// Makes objects have the described keys and no others, and takes away how wide Rust's numbers are, which no reader of
-/// JSON needs to know.
+/// Closes objects to undescribed keys, and removes the widths of Rust's numbers.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -43,7 +42,7 @@ fn tidy(schema: &mut Value) {
                 fields.remove("format");
             }
             if let Some(Value::String(text)) = fields.get_mut("description") {
-                // Lines of a comment, which end where it suits the code.
+                // Line breaks of doc comments mean nothing to readers of the document.
                 *text = text.replace('\n', " ");
             }
             if fields.contains_key("properties") {

@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use liveness::{ReasonCode, SecurityLevel, Severity, Verdict};
 
 use super::*;
-use crate::router;
+use crate::routes;
 
-/// Every string that is the value of `key` somewhere in `value`.
+/// Collects every string value of `key` in `value`.
 fn strings<'a>(value: &'a Value, key: &str, found: &mut BTreeSet<&'a str>) {
     match value {
         Value::Object(fields) => {
@@ -18,29 +18,29 @@ fn strings<'a>(value: &'a Value, key: &str, found: &mut BTreeSet<&'a str>) {
 }
 
 #[test]
-fn the_document_is_the_one_that_was_reviewed() {
+fn the_document_equals_the_reviewed_one() {
     let reviewed = include_str!("../../../../docs/openapi.json");
     let now = format!("{:#}\n", document());
     let line = now.lines().zip(reviewed.lines()).find(|(now, reviewed)| now != reviewed);
     assert!(
         now == reviewed,
-        "the API is another than docs/openapi.json says: run `just openapi` and review the diff; \
-         the first line that differs: {line:?}"
+        "the API differs from docs/openapi.json: run `just openapi` and review the diff; the first \
+         line that differs: {line:?}"
     );
 }
 
 #[test]
-fn the_paths_are_those_of_the_router() {
+fn the_paths_are_those_of_the_routes() {
     let document = document();
     let documented: BTreeSet<&str> =
         document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    let health = [router::LIVEZ, router::READYZ, router::VERSION];
-    let real = router::PATHS.into_iter().chain(health).chain([OPENAPI, DOCS]);
+    let health = [routes::LIVEZ, routes::READYZ, routes::VERSION];
+    let real = routes::CHECKS.into_iter().chain(health).chain([OPENAPI, DOCS]);
     assert_eq!(documented, real.collect());
 }
 
 #[test]
-fn everything_that_is_referred_to_is_there_and_everything_there_is_referred_to() {
+fn every_reference_has_a_target_and_every_component_is_referenced() {
     let document = document();
     let mut references = BTreeSet::new();
     strings(&document, "$ref", &mut references);
@@ -57,7 +57,7 @@ fn everything_that_is_referred_to_is_there_and_everything_there_is_referred_to()
 }
 
 #[test]
-fn names_in_schemas_are_those_that_are_written() {
+fn values_in_schemas_are_those_in_responses() {
     let document = document();
     let mut constants = BTreeSet::new();
     let mut of = |schema: &str| {
@@ -76,7 +76,7 @@ fn names_in_schemas_are_those_that_are_written() {
 }
 
 #[test]
-fn every_field_and_every_answer_says_what_it_is() {
+fn every_field_and_every_response_has_a_description() {
     let document = document();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         for (key, property) in schema["properties"].as_object().into_iter().flatten() {
@@ -97,7 +97,7 @@ fn every_field_and_every_answer_says_what_it_is() {
 }
 
 #[test]
-fn the_page_shows_every_operation_and_every_error_and_has_neither_script_nor_style_in_it() {
+fn the_page_shows_every_operation_and_error_without_inline_script_or_style() {
     let page = page::html(&document());
     for operation in ["/v0.2/liveness-verification", "/v1/liveness", "/readyz"] {
         assert!(page.contains(&format!("<span class=\"path\">{operation}</span>")), "{operation}");

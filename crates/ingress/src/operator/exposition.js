@@ -1,5 +1,5 @@
-// Reads Prometheus' text format 0.0.4. What it cannot read is an error, never left out: a figure that is missing
-// must not look like one that is zero.
+// Reads Prometheus' text format 0.0.4. An unreadable line is an error, so that a missing figure
+// never looks like zero.
 
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)(?: -?\d+)?$/;
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\[\\"n])*)"(,|$)/y;
@@ -38,7 +38,7 @@ export class Exposition {
     return found[0].value;
   }
 
-  /** All samples of this name added up, by the value of one label. */
+  /** The sums of all samples of this name, by the value of one label. */
   sums(name, label) {
     const sums = new Map();
     for (const { labels, value } of this.samples(name)) {

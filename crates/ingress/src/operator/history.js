@@ -1,8 +1,8 @@
-// What lies between two readings of counters: rates, shares and quantiles.
+// Rates, counts and quantiles between two readings of counters.
 
 const OTHER = 'other';
 
-/** Readings of the service over the last minutes. Times are milliseconds of a clock that only goes forward. */
+/** Readings of the last minutes. Times are milliseconds of a monotonic clock. */
 export class History {
   #readings = [];
 
@@ -10,17 +10,17 @@ export class History {
     this.keptMs = keptMs;
   }
 
-  /** One more. A service that was started again begins anew. */
+  /** Adds a reading. A restart of the service drops the earlier ones. */
   add(at, exposition) {
     const reading = { at, ...counters(exposition) };
     const before = this.#readings.at(-1);
     if (before && isRestarted(before, reading)) this.#readings = [];
     this.#readings.push(reading);
-    // One that is older is kept, so that there is a rate at the far end too.
+    // One older reading is kept, for the rate at the far end.
     while (this.#readings.length > 2 && this.#readings[1].at <= at - this.keptMs) this.#readings.shift();
   }
 
-  /** Requests a second between each two readings, and when the second of them was. */
+  /** Requests a second between each two readings, with the time of the second one. */
   rates() {
     return this.#readings.slice(1).map((reading, i) => {
       const before = this.#readings[i];
@@ -28,8 +28,8 @@ export class History {
     });
   }
 
-  /** What was counted in the last so many milliseconds, or as long as it has been looked at; null before the second
-   *  reading. */
+  /** The counts of the last `ms` milliseconds, or since the first reading; null before the second
+   * reading. */
   over(ms) {
     const last = this.#readings.at(-1);
     const first = this.#readings.findLast(({ at }) => at <= last.at - ms) ?? this.#readings[0];
@@ -53,7 +53,7 @@ function counters(exposition) {
   }
   const buckets = new Map();
   for (const { labels, value } of exposition.samples('livegate_request_duration_seconds_bucket')) {
-    // Paths that nobody answers would make the service look faster than it is.
+    // Unknown paths would make the service look faster than it is.
     if (labels.get('route') === OTHER) continue;
     const bound = labels.get('le') === '+Inf' ? Infinity : Number(labels.get('le'));
     buckets.set(bound, (buckets.get(bound) ?? 0) + value);
@@ -74,8 +74,8 @@ function differences(before, after) {
   return new Map([...after].map(([key, count]) => [key, count - (before.get(key) ?? 0)]));
 }
 
-/** The bound under which the share `q` lies, within its bucket as if it were filled evenly, as Prometheus has it;
- *  Infinity above the highest bound, null where nothing was counted. Buckets are `[upper bound, how many up to it]`. */
+/** The quantile `q`, interpolated within its bucket as Prometheus does; Infinity above the highest
+ * bound, null without any count. Buckets are `[upper bound, cumulative count]`. */
 export function quantile(q, buckets) {
   buckets.sort(([a], [b]) => a - b);
   const all = buckets.at(-1)?.[1] ?? 0;

@@ -5,13 +5,13 @@ const POLL_MS = 2_000;
 const PATIENCE_MS = 5_000;
 const SHOWN_MS = 300_000;
 const LATENCY_MS = 60_000;
-/** "Now" is so long that a single request does not make it jump. */
+/** The span of "now": long enough that a single request does not make the figure jump. */
 const NOW_MS = 10_000;
 
 const history = new History(SHOWN_MS);
 const byId = (id) => document.getElementById(id);
 
-/** Sets a text only where it changes, so that what is selected stays so and nothing is read out twice. */
+/** Sets a text only if it changes, so that selections stay and screen readers do not repeat it. */
 function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -22,7 +22,7 @@ function element(name, text, properties = {}) {
   return Object.assign(made, properties);
 }
 
-/** Puts rows into the body of a table, unless they stand there already. */
+/** Puts rows into the body of a table, unless they are there already. */
 function fill(body, rows, none) {
   const text = JSON.stringify(rows);
   if (body.dataset.rows === text) return;
@@ -146,7 +146,7 @@ function showVersion({ version, commit, pack, device, fallback, onnxruntime }) {
   list.replaceChildren(...facts.flatMap(([name, fact]) => [element('dt', name), element('dd', fact)]));
 }
 
-/** What people are told where a look failed. */
+/** Shows that the figures could not be fetched. */
 function complain(error) {
   byId('state').dataset.state = 'silent';
   say(byId('state'), 'No answer');
@@ -155,7 +155,7 @@ function complain(error) {
   say(byId('notice'), `${what}. It is asked again every two seconds; the figures are those of its last answer.`);
 }
 
-/** Looks every two seconds for as long as anybody looks at the page. */
+/** Fetches the figures every two seconds while the page is visible. */
 async function watch() {
   for (;;) {
     if (document.hidden) await new Promise((seen) => document.addEventListener('visibilitychange', seen, { once: true }));

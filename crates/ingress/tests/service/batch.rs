@@ -1,4 +1,4 @@
-//! `POST /v1/liveness/batch`: an answer for each picture, and a bad one does not spoil the rest.
+//! `POST /v1/liveness/batch`: a result for each picture; a bad picture fails alone.
 
 use std::num::NonZeroU32;
 
@@ -30,7 +30,7 @@ fn outcomes(server: &Server, parts: &[Part<'_>]) -> Vec<String> {
 }
 
 #[test]
-fn each_picture_has_the_answer_that_it_would_have_alone_in_the_order_sent() {
+fn each_picture_gets_the_result_that_it_would_get_alone_in_the_order_sent() {
     let server = &server();
     let pictures =
         [LIVE, b"\0no picture", SPOOF, RICH, NO_FACE, FAILING, PANICKING, b"text!", LIVE];
@@ -54,7 +54,7 @@ fn each_picture_has_the_answer_that_it_would_have_alone_in_the_order_sent() {
 }
 
 #[test]
-fn json_brings_a_list_and_text_that_is_no_picture_spoils_itself_alone() {
+fn json_has_a_list_and_text_that_is_not_base64_fails_alone() {
     let json = "{\"selfies\":[\"AGxpdmU=\",\"!\",\"data:image/jpeg;base64,AHNwb29m\"],\"threshold\":\"0.5\"}";
     let answer = server().send(&Request::json(json).to(BATCH).bytes());
     let body: Value = serde_json::from_str(&answer.body).unwrap();
@@ -64,7 +64,7 @@ fn json_brings_a_list_and_text_that_is_no_picture_spoils_itself_alone() {
 }
 
 #[test]
-fn what_is_wrong_with_the_batch_itself_is_a_refusal() {
+fn a_malformed_batch_is_refused_as_a_whole() {
     let server = Server::start(|config| config.max_batch = 2);
     let refusal = |request: &Request| server.send(&request.bytes()).refusal();
     let three = [selfie(LIVE), selfie(LIVE), selfie(LIVE)];
@@ -85,14 +85,14 @@ fn what_is_wrong_with_the_batch_itself_is_a_refusal() {
 }
 
 #[test]
-fn each_picture_that_gets_a_report_counts_and_one_over_the_quota_is_refused_alone() {
+fn each_picture_with_a_report_counts_and_one_over_the_quota_is_refused_alone() {
     let server = Server::with_app(
         |app: &mut App| {
             app.limits = Limits { quota_per_day: Some(3), quota_per_month: None, rate: None };
         },
         |_| (),
     );
-    // What cannot be read counts for nothing.
+    // An unreadable picture does not count.
     let parts = [selfie(b"\0no picture"), selfie(LIVE), selfie(NO_FACE)];
     assert_eq!(
         outcomes(&server, &parts),
@@ -119,7 +119,7 @@ fn each_picture_takes_a_token_of_the_rate() {
 }
 
 #[test]
-fn what_is_not_answered_in_time_does_not_take_the_rest_with_it() {
+fn pictures_judged_before_the_deadline_keep_their_results() {
     let server = Server::start(|config| config.deadline_ms = 400);
     let outcomes = outcomes(&server, &[selfie(LIVE), selfie(SLOW), selfie(LIVE)]);
     assert_eq!(outcomes, ["200 live", "504 deadline_exceeded", "504 deadline_exceeded"]);
@@ -127,7 +127,7 @@ fn what_is_not_answered_in_time_does_not_take_the_rest_with_it() {
 }
 
 #[test]
-fn pictures_of_batches_are_counted_by_what_became_of_them() {
+fn pictures_of_batches_are_counted_by_their_codes() {
     let server = Server::start(|_| ());
     outcomes(&server, &[selfie(LIVE), selfie(b"\0no picture"), selfie(LIVE)]);
     let page = server.metrics.render(server.accounts.health());

@@ -1,10 +1,10 @@
-//! What callers send.
+//! The bodies that callers send.
 
 use crate::server;
 use crate::support::{LIVE, Part, Request, selfie, threshold};
 
 #[test]
-fn every_shape_of_body_is_taken() {
+fn every_documented_form_of_body_is_accepted() {
     let server = server();
     let base64 = "AGxpdmU="; // "\0live"
     let url = format!("data:image/jpeg;base64,{base64}");
@@ -39,7 +39,7 @@ fn every_shape_of_body_is_taken() {
 }
 
 #[test]
-fn a_body_that_makes_no_sense_is_refused_by_name() {
+fn a_malformed_body_is_refused_with_its_code() {
     let server = server();
     let cases: [(&str, Request); 20] = [
         ("400 missing_selfie", Request::form(&[])),

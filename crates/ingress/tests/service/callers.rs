@@ -1,4 +1,4 @@
-//! Who may call, and how much.
+//! Credentials, quotas and rates.
 
 use std::io::Write;
 use std::num::NonZeroU32;
@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[test]
-fn credentials_come_in_any_spelling_and_are_refused_alike() {
+fn credentials_are_accepted_in_any_spelling_and_all_refusals_are_alike() {
     let server = server();
     let with = |headers: &[(&str, &str)]| {
         let request = Request::form(&[selfie(LIVE)]).without("app_id").without("app_key");
@@ -45,8 +45,8 @@ fn credentials_come_in_any_spelling_and_are_refused_alike() {
 }
 
 #[test]
-fn nothing_is_read_for_a_caller_who_has_not_been_let_in() {
-    // A body that is missing altogether, announced as huge: the credentials are what is answered.
+fn no_body_is_read_before_the_credentials_are_checked() {
+    // The body is announced as huge and never sent: the response is about the credentials.
     let server = server();
     let head = Request::form(&[]).without("app_key").head();
     let answer = server.send(format!("{head}Content-Length: 900000000\r\n\r\n").as_bytes());
@@ -77,13 +77,13 @@ fn a_spent_quota_and_a_disabled_app_are_refused_before_the_body_is_read() {
     let answer = server.send(&unread);
     assert_eq!(answer.refusal(), "403 usage_limit_reached");
     assert!(answer.body.contains("disabled"), "{}", answer.body);
-    // Which apps there are is not told to those without the key.
+    // A caller without the key does not learn which apps exist.
     let stranger = Request::form(&[]).without("app_key").with("app_key", "not-the-key-of-it");
     assert_eq!(server.send(&stranger.bytes()).refusal(), "401 invalid_credentials");
 }
 
 #[test]
-fn what_is_not_answered_200_costs_no_quota() {
+fn only_a_response_200_uses_quota() {
     let one_a_day = |app: &mut App| app.limits.quota_per_day = Some(1);
     let server = Server::with_app(one_a_day, |config| config.deadline_ms = 2000);
     for (status, parts) in [
@@ -97,17 +97,17 @@ fn what_is_not_answered_200_costs_no_quota() {
         assert_eq!(server.post(parts).status, status);
     }
     server.let_go();
-    // Nor does one whose caller goes away while it is checked.
+    // A request whose caller leaves during the check uses none either.
     let mut gone = server.connect();
     gone.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
     server.wait_until_begun();
     server.wait_until_begun();
     drop(gone);
     let deadline = Instant::now() + Duration::from_secs(30);
-    // While the only worker is still at it: would it be done before the server has seen that the caller is gone, the
-    // answer would count. Whoever comes in now is let in, and waits for the worker in vain.
+    // The only worker is still busy: if it finished before the server noticed that the caller left,
+    // the response would count. A request that gets a hold now waits for the worker in vain.
     while server.post(&[selfie(LIVE)]).status != 504 {
-        assert!(Instant::now() < deadline, "what the one who went away held is given back");
+        assert!(Instant::now() < deadline, "the hold of the caller who left is given back");
     }
     server.let_go();
     assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
@@ -115,7 +115,7 @@ fn what_is_not_answered_200_costs_no_quota() {
 }
 
 #[test]
-fn who_comes_too_fast_is_told_when_to_come_again() {
+fn a_caller_over_the_rate_learns_when_to_retry() {
     let slow = |app: &mut App| {
         let number = |n| NonZeroU32::new(n).unwrap();
         app.limits.rate = Some(Rate { per_minute: number(2), burst: number(3) });
@@ -125,7 +125,7 @@ fn who_comes_too_fast_is_told_when_to_come_again() {
         (RateLimitedStatus::Forbidden, "403 rate_limited"),
     ] {
         let server = Server::with_app(slow, |config| config.rate_limited_status = status);
-        // Refused ones take a token too: guessing what is wrong costs as much as being right.
+        // Refused requests take a token too, so that guessing costs as much as a valid request.
         for (status, parts) in [(200, &[selfie(LIVE)][..]), (400, &[]), (200, &[selfie(SPOOF)])] {
             assert_eq!(server.post(parts).status, status);
         }

@@ -7,14 +7,14 @@ use crate::server;
 use crate::support::{Answer, LIVE, Request, SLOW, SPOOF, Server, selfie};
 
 #[test]
-fn a_body_over_the_limit_is_refused_and_the_caller_hears_it() {
+fn a_body_over_the_limit_is_refused_and_the_caller_receives_the_refusal() {
     let server = Server::start(|config| config.max_body_bytes = 1 << 20);
     let big = Request::form(&[selfie(&vec![0; 30 << 20])]);
-    // All of it is sent before the answer is read, as many clients do.
+    // Many clients send the whole body before they read the response.
     let answer = server.send(&big.bytes());
     assert_eq!(answer.refusal(), "413 body_too_large");
     assert_eq!(server.send(&big.chunked(1 << 16)).refusal(), "413 body_too_large");
-    // None of it is sent: the announcement is enough.
+    // The announced length is enough.
     let head = format!("{}Content-Length: 31457280\r\n\r\n", big.head());
     assert_eq!(server.send(head.as_bytes()).refusal(), "413 body_too_large");
     let json = Request::json(&format!("{{\"selfie\":\"{}\"}}", "A".repeat(2 << 20)));
@@ -23,7 +23,7 @@ fn a_body_over_the_limit_is_refused_and_the_caller_hears_it() {
 }
 
 #[test]
-fn a_caller_who_asks_first_is_told_before_sending() {
+fn a_caller_who_expects_100_continue_gets_it_before_sending() {
     let server = server();
     let ask = |request: &Request| {
         let mut stream = server.connect();
@@ -41,7 +41,8 @@ fn a_caller_who_asks_first_is_told_before_sending() {
     stream.write_all(&request.body).unwrap();
     assert_eq!(Answer::read(&mut stream).status, 200);
 
-    // Refused unread: what it would send next cannot be told from a request, so it is told to go.
+    // Refused unread: the body that follows could not be told from a request, so the connection
+    // closes.
     let mut stream = ask(&Request::form(&[selfie(LIVE)]).without("app_id"));
     let answer = Answer::read(&mut stream);
     assert_eq!(answer.refusal(), "401 invalid_credentials");
@@ -49,7 +50,7 @@ fn a_caller_who_asks_first_is_told_before_sending() {
 }
 
 #[test]
-fn a_caller_with_far_too_much_to_say_hears_that_the_connection_ends() {
+fn a_caller_with_a_huge_body_receives_the_refusal_and_connection_close() {
     let server = server();
     let head = Request::form(&[]).without("app_key").head();
     let mut stream = server.connect();
@@ -57,7 +58,7 @@ fn a_caller_with_far_too_much_to_say_hears_that_the_connection_ends() {
     let sender = std::thread::spawn(move || {
         let length = 200 << 20;
         let _ = sending.write_all(format!("{head}Content-Length: {length}\r\n\r\n").as_bytes());
-        // It ends when nobody listens any more.
+        // Fails once the server has closed the connection.
         let piece = vec![0; 1 << 16];
         while sending.write_all(&piece).is_ok() {}
     });
@@ -68,9 +69,8 @@ fn a_caller_with_far_too_much_to_say_hears_that_the_connection_ends() {
     sender.join().unwrap();
 }
 
-/// Too slow to be waited for: it hears the answer, and that the connection ends.
 #[test]
-fn a_slow_caller_hears_a_refusal_and_that_the_connection_ends() {
+fn a_slow_caller_receives_the_refusal_and_connection_close() {
     let server = server();
     let body = vec![0; 2 << 20];
     let head = Request::form(&[]).without("app_key").head();
@@ -107,7 +107,7 @@ fn a_connection_can_be_used_again_after_a_refusal() {
             assert_eq!(Answer::read(&mut stream).status, 200, "after {status}");
         }
     }
-    // A caller who was told to go on, and then that it was too much.
+    // A caller who got `100 Continue`, and then the refusal.
     let text = format!("{{\"selfie\":\"{}\"}}", "A".repeat(2 << 20));
     let request = Request::json(&text).with("Expect", "100-continue");
     let mut stream = server.connect();
@@ -136,7 +136,7 @@ fn more_requests_than_can_be_held_are_refused_at_once() {
     let mut held = server.connect();
     held.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
     server.wait_until_begun();
-    // Its body is not waited for.
+    // The server does not wait for its body.
     let announced = format!("{}Content-Length: 1000\r\n\r\n", Request::form(&[]).head());
     let answer = server.send(announced.as_bytes());
     assert_eq!(answer.refusal(), "503 overloaded");
@@ -147,11 +147,11 @@ fn more_requests_than_can_be_held_are_refused_at_once() {
 }
 
 #[test]
-fn what_takes_too_long_is_answered_and_not_waited_for() {
+fn a_request_over_the_deadline_gets_504() {
     let server = Server::start(|config| config.deadline_ms = 2000);
     let slow = server.post(&[selfie(SLOW)]);
     assert_eq!(slow.refusal(), "504 deadline_exceeded");
-    // A caller who stops sending holds nothing for longer either.
+    // So does a caller who stops sending.
     let request = Request::form(&[selfie(LIVE)]);
     let half = &request.bytes()[..request.bytes().len() - 10];
     assert_eq!(server.send(half).refusal(), "504 deadline_exceeded");
@@ -160,7 +160,7 @@ fn what_takes_too_long_is_answered_and_not_waited_for() {
 }
 
 #[test]
-fn a_caller_who_goes_away_costs_nothing_and_harms_nobody() {
+fn callers_who_leave_do_not_block_others() {
     let server = server();
     for _ in 0..20 {
         let request = Request::form(&[selfie(LIVE)]);
@@ -179,7 +179,8 @@ fn held_requests_are_finished_at_the_end_and_new_ones_refused() {
     late.write_all(&Request::form(&[selfie(LIVE)]).bytes()[..50]).unwrap();
     server.wait_until_begun();
     server.ask_to_end();
-    // What comes within a second is still answered; nothing tells from outside when that is over.
+    // Requests within a second are still answered. From outside nothing shows when that second is
+    // over.
     std::thread::sleep(Duration::from_millis(1500));
     late.write_all(&Request::form(&[selfie(LIVE)]).bytes()[50..]).unwrap();
     assert_eq!(Answer::read(&mut late).refusal(), "503 shutting_down");
@@ -189,7 +190,7 @@ fn held_requests_are_finished_at_the_end_and_new_ones_refused() {
 }
 
 #[test]
-fn the_end_does_not_wait_for_ever() {
+fn shutdown_ends_after_the_grace() {
     let mut server = Server::start(|config| config.shutdown_grace_ms = 200);
     let mut stuck = server.connect();
     stuck

@@ -1,15 +1,11 @@
-//! The console: files that browsers take as they are, and that ask nobody else for anything.
+//! The console: static files that load from this origin only.
 
 use std::path::PathBuf;
 
 use liveness::ReasonCode;
 
 use crate::server;
-use crate::support::{LIVE, Request, Server, selfie};
-
-fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
-}
+use crate::support::{LIVE, Request, Server, get, selfie};
 
 fn with_console() -> Server {
     Server::start(|config| config.console = true)
@@ -29,7 +25,7 @@ fn files() -> Vec<(String, PathBuf)> {
 }
 
 #[test]
-fn every_file_of_it_is_served_as_what_it_is_and_may_load_from_here_alone() {
+fn every_file_has_its_media_type_and_a_policy_of_this_origin_only() {
     let server = with_console();
     let files = files();
     assert!(files.len() > 5);
@@ -62,7 +58,7 @@ fn every_file_of_it_is_served_as_what_it_is_and_may_load_from_here_alone() {
 }
 
 #[test]
-fn it_is_there_only_where_it_is_switched_on() {
+fn the_console_is_served_only_if_it_is_switched_on() {
     let server = server();
     for (path, _) in files() {
         assert_eq!(server.send(&get(&path)).refusal(), "404 not_found", "{path}");
@@ -70,7 +66,7 @@ fn it_is_there_only_where_it_is_switched_on() {
 }
 
 #[test]
-fn it_is_for_looking_at_and_takes_nothing() {
+fn the_console_takes_get_only() {
     let server = with_console();
     for path in ["/console", "/console/console.js"] {
         let posted = server.send(&Request::form(&[selfie(LIVE)]).to(path).bytes());
@@ -82,7 +78,7 @@ fn it_is_for_looking_at_and_takes_nothing() {
 }
 
 #[test]
-fn browsers_of_other_origins_are_told_what_it_takes() {
+fn preflights_of_the_console_get_405_with_its_methods() {
     let server = Server::start(|config| {
         config.console = true;
         config.cors_allowed_origins = vec!["https://app.example".into()];
@@ -95,7 +91,7 @@ fn browsers_of_other_origins_are_told_what_it_takes() {
 }
 
 #[test]
-fn whoever_looks_at_it_is_not_counted() {
+fn visits_of_the_console_are_not_counted() {
     let server = with_console();
     assert_eq!(server.send(&get("/console")).status, 200);
     assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
@@ -105,10 +101,10 @@ fn whoever_looks_at_it_is_not_counted() {
 }
 
 #[test]
-fn the_page_has_no_script_or_style_in_it_and_no_address_of_others() {
+fn the_console_has_no_inline_script_or_style_and_no_other_origin() {
     for (path, file) in files() {
         let text = std::fs::read_to_string(file).unwrap();
-        // What an SVG file is told by; nobody loads it.
+        // The namespace of SVG files, which no browser loads.
         let text = text.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
         for address in ["http:", "https:", "src=\"//", "href=\"//", "@import", " url("] {
             assert!(!text.contains(address), "{path} has {address}");
@@ -126,7 +122,7 @@ fn the_page_has_no_script_or_style_in_it_and_no_address_of_others() {
     }
 }
 
-/// docs/API.md has every code, which the service's own tests see to.
+/// docs/API.md has every code: `documented.rs` tests that.
 #[test]
 fn every_error_and_every_reason_has_a_sentence() {
     let problems = include_str!("../../src/console/problems.js");

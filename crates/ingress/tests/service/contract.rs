@@ -1,4 +1,4 @@
-//! What every answer is like.
+//! The contract that every response keeps.
 
 use crate::server;
 use crate::support::{
@@ -7,7 +7,7 @@ use crate::support::{
 };
 
 #[test]
-fn an_answer_is_the_documented_one_to_the_letter() {
+fn a_response_is_the_documented_one_to_the_letter() {
     let server = server();
     let answer = server.post(&[selfie(LIVE), threshold("0.6")]);
     assert_eq!(answer.status, 200);
@@ -30,9 +30,9 @@ fn an_answer_is_the_documented_one_to_the_letter() {
     );
 }
 
-/// The examples of docs/API.md are this service's answers, their line breaks apart.
+/// The examples of docs/API.md are responses of this service, except for line breaks.
 #[test]
-fn the_documented_examples_are_answers() {
+fn the_documented_examples_are_real_responses() {
     let page = include_str!("../../../../docs/API.md");
     let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
     let blocks: Vec<String> =
@@ -64,7 +64,7 @@ fn an_error_is_the_documented_one_to_the_letter() {
 }
 
 #[test]
-fn every_answer_carries_the_same_headers() {
+fn every_response_has_the_same_headers() {
     let server = server();
     let answers = [
         (200, server.post(&[selfie(LIVE)])),
@@ -101,7 +101,7 @@ fn every_answer_carries_the_same_headers() {
 }
 
 #[test]
-fn both_paths_answer_to_post_alone() {
+fn both_kairos_paths_take_post_only() {
     let server = server();
     for path in ["/v0.1/liveness-verification", "/v0.2/liveness-verification"] {
         let request = |method: &str| {
@@ -123,7 +123,7 @@ fn both_paths_answer_to_post_alone() {
 }
 
 #[test]
-fn our_own_faults_are_one_fixed_text_and_the_next_request_is_answered() {
+fn faults_of_the_service_have_one_fixed_text_and_the_next_request_is_answered() {
     let server = server();
     let fault = server.post(&[selfie(FAILING)]);
     assert_eq!(fault.refusal(), "500 internal");
@@ -174,7 +174,7 @@ fn pages_of_listed_origins_may_call_and_read_errors_and_others_may_not() {
     }
     let any = Server::start(|config| config.cors_allowed_origins = vec!["*".into()]);
     assert_eq!(preflight(&any, page).header("access-control-allow-origin"), Some("*"));
-    // What is no preflight is a method like any other.
+    // An `OPTIONS` that is no preflight is refused as any other method.
     let no_preflight = Request::form(&[]).line("OPTIONS /v0.2/liveness-verification HTTP/1.1");
     let answer = any.send(&no_preflight.with("Origin", page).bytes());
     assert_eq!(answer.refusal(), "405 method_not_allowed");
@@ -182,7 +182,7 @@ fn pages_of_listed_origins_may_call_and_read_errors_and_others_may_not() {
     let nowhere = Request::form(&[]).line("OPTIONS /nowhere HTTP/1.1").with("Origin", page);
     let nowhere = nowhere.with("Access-Control-Request-Method", "POST");
     assert_eq!(any.send(&nowhere.bytes()).refusal(), "404 not_found");
-    // Unless it is configured there is nothing for browsers.
+    // Without configured origins no page of another origin may call.
     let none = Server::start(|_| ());
     assert_eq!(preflight(&none, page).refusal(), "405 method_not_allowed");
     let answer = none.send(&Request::form(&[selfie(LIVE)]).with("Origin", page).bytes());

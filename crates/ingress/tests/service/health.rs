@@ -1,15 +1,11 @@
-//! Health, and the stages of the service's end.
+//! Health, and the stages of shutdown.
 
 use std::io::Write;
 use std::time::Duration;
 
 use ingress::{AdminConfig, Signal};
 
-use crate::support::{Address, Answer, LIVE, PANICKING, Request, SLOW, Server, selfie};
-
-fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
-}
+use crate::support::{Address, Answer, LIVE, PANICKING, Request, SLOW, Server, get, selfie};
 
 fn with_admin(change: impl FnOnce(&mut ingress::Config)) -> Server {
     let listen = Some((std::net::Ipv4Addr::LOCALHOST, 0).into());
@@ -17,7 +13,7 @@ fn with_admin(change: impl FnOnce(&mut ingress::Config)) -> Server {
 }
 
 #[test]
-fn both_listeners_say_whether_it_lives_and_is_ready() {
+fn both_listeners_report_liveness_readiness_and_version() {
     let server = with_admin(|_| ());
     for address in [server.address, server.admin.unwrap()] {
         let server = Address(address);
@@ -49,7 +45,7 @@ fn both_listeners_say_whether_it_lives_and_is_ready() {
     ] {
         assert!(metrics.body.contains(series), "{series} in {}", metrics.body);
     }
-    // Those who ask how it is are no callers.
+    // Probes are not counted.
     assert!(!metrics.body.contains("route=\"other\""), "{}", metrics.body);
     assert_eq!(server.send(&get("/metrics")).refusal(), "404 not_found");
     assert_eq!(admin.send(&get("/nowhere")).refusal(), "404 not_found");
@@ -57,7 +53,7 @@ fn both_listeners_say_whether_it_lives_and_is_ready() {
 }
 
 #[test]
-fn health_is_told_while_no_request_can_be_held() {
+fn health_is_reported_while_no_request_can_be_held() {
     let server = Server::start(|config| config.max_in_flight = 1);
     let mut held = server.connect();
     held.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
@@ -79,7 +75,7 @@ fn a_worker_that_panicked_is_rebuilt_and_the_service_stays_ready() {
 }
 
 #[test]
-fn readiness_goes_first_and_requests_are_taken_until_the_delay_is_over() {
+fn readiness_ends_first_and_requests_are_answered_until_the_delay_is_over() {
     let server = with_admin(|config| config.shutdown_delay_ms = 60_000);
     let request = Request::form(&[selfie(LIVE)]).bytes();
     let mut kept = server.connect();
@@ -97,7 +93,7 @@ fn readiness_goes_first_and_requests_are_taken_until_the_delay_is_over() {
     assert_eq!(not_ready.body, r#"{"status":"not_ready","reasons":["shutting down"]}"#);
     assert_eq!(admin.send(&get("/livez")).status, 200);
     server.let_go();
-    // Held, kept and new connections are answered, and told to come back over another one.
+    // Requests on held, kept and new connections are answered with `Connection: close`.
     assert_eq!(Answer::read(&mut held).status, 200);
     kept.write_all(&request).unwrap();
     let answer = Answer::read(&mut kept);
@@ -105,7 +101,7 @@ fn readiness_goes_first_and_requests_are_taken_until_the_delay_is_over() {
     let answer = server.post(&[selfie(LIVE)]);
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
 
-    // Asked again, it does not wait for load balancers any longer.
+    // A second signal skips the delay for load balancers.
     let mut late = server.connect();
     late.write_all(&request[..50]).unwrap();
     server.tell(Signal::End);
@@ -114,7 +110,7 @@ fn readiness_goes_first_and_requests_are_taken_until_the_delay_is_over() {
         std::net::TcpStream::connect(server.address)
     });
     assert!(refused.take(500).any(|connected| connected.is_err()));
-    // What was on its way is answered, over a new connection and over one that was kept.
+    // A request on its way is answered.
     late.write_all(&request[50..]).unwrap();
     let answer = Answer::read(&mut late);
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
@@ -122,11 +118,11 @@ fn readiness_goes_first_and_requests_are_taken_until_the_delay_is_over() {
 }
 
 #[test]
-fn nobody_who_was_let_in_is_cut_off_at_the_end() {
+fn no_accepted_connection_is_cut_at_the_end() {
     for _ in 0..5 {
         let server = Server::start(|config| config.shutdown_delay_ms = 0);
         let request = Request::form(&[selfie(LIVE)]).bytes();
-        // Connected, and with the whole request on its way, when the end comes.
+        // Connected, with the whole request on its way, when the signal comes.
         let mut streams: Vec<_> = (0..50).map(|_| server.connect()).collect();
         for stream in &mut streams {
             stream.write_all(&request).unwrap();

@@ -1,18 +1,18 @@
-//! Bounds on what callers may hold, and on how long they may take.
+//! Bounds on bytes, connections and times.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use ingress::AdminConfig;
 
-use crate::support::{Address, Answer, LIVE, Request, SLOW, Server, selfie};
+use crate::support::{Address, Answer, LIVE, Request, SLOW, Server, get, selfie};
 
-/// Whether the server has closed the connection, without a word.
+/// True if the server closed the connection without a response.
 fn is_closed(stream: &mut std::net::TcpStream) -> bool {
     matches!(stream.read(&mut [0]), Ok(0))
 }
 
-/// A picture that takes until it is let go, and as many bytes as are asked for.
+/// A slow picture in a body with `length` further bytes.
 fn slow_and_long(length: usize) -> Request {
     let mut parts = vec![selfie(SLOW)];
     let filling = vec![b'x'; length];
@@ -21,7 +21,7 @@ fn slow_and_long(length: usize) -> Request {
 }
 
 #[test]
-fn more_bytes_than_can_be_held_are_refused_before_they_come() {
+fn bodies_over_the_bytes_in_flight_are_refused() {
     let server = Server::start(|config| {
         config.max_body_bytes = 1 << 20;
         config.max_bytes_in_flight = Some(1 << 20);
@@ -30,14 +30,14 @@ fn more_bytes_than_can_be_held_are_refused_before_they_come() {
     held.write_all(&slow_and_long(700 << 10).bytes()).unwrap();
     server.wait_until_begun();
     let second = slow_and_long(700 << 10);
-    // The announcement is enough.
+    // The announced length is enough.
     let announced = format!("{}Content-Length: {}\r\n\r\n", second.head(), second.body.len());
     let answer = server.send(announced.as_bytes());
     assert_eq!(answer.refusal(), "503 overloaded");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    // Without one it is seen as it comes.
+    // Without a length the server notices while it reads.
     assert_eq!(server.send(&second.chunked(1 << 14)).refusal(), "503 overloaded");
-    // What fits is taken, however it comes.
+    // A body that fits is read, with a length or in chunks.
     let small = Request::form(&[selfie(LIVE)]);
     server.let_go();
     assert_eq!(Answer::read(&mut held).status, 200);
@@ -47,12 +47,12 @@ fn more_bytes_than_can_be_held_are_refused_before_they_come() {
         held.write_all(&slow_and_long(700 << 10).chunked(1 << 14)).unwrap();
         server.wait_until_begun();
         server.let_go();
-        assert_eq!(Answer::read(&mut held).status, 200, "all of the room is given back");
+        assert_eq!(Answer::read(&mut held).status, 200, "all bytes are given back");
     }
 }
 
 #[test]
-fn a_body_that_stops_coming_is_not_waited_for() {
+fn a_body_that_pauses_too_long_gets_408() {
     let server = Server::start(|config| config.body_timeout_ms = 1500);
     let request = Request::form(&[selfie(LIVE)]);
     for bytes in [request.bytes(), request.chunked(16)] {
@@ -62,7 +62,7 @@ fn a_body_that_stops_coming_is_not_waited_for() {
         assert_eq!(answer.refusal(), "408 request_timeout");
         assert_eq!(answer.header("connection"), Some("close"));
     }
-    // A slow one that goes on coming is.
+    // A slow body without a long pause is read.
     let mut stream = server.connect();
     for piece in request.bytes().chunks(request.bytes().len() / 8) {
         stream.write_all(piece).unwrap();
@@ -72,9 +72,9 @@ fn a_body_that_stops_coming_is_not_waited_for() {
 }
 
 #[test]
-fn a_head_that_does_not_come_ends_the_connection() {
+fn a_connection_without_a_whole_head_is_closed() {
     let server = Server::start(|config| config.header_timeout_ms = 400);
-    // Nothing at all, the beginning of either protocol, and a head that comes letter by letter.
+    // No byte at all, the beginning of either protocol, and a head that arrives letter by letter.
     for beginning in ["", "P", "POST /v0.2/liveness-verification HTTP/1.1\r\nHost:", "PRI * HT"] {
         let mut stream = server.connect();
         stream.write_all(beginning.as_bytes()).unwrap();
@@ -94,7 +94,7 @@ fn a_head_that_does_not_come_ends_the_connection() {
 }
 
 #[test]
-fn a_connection_is_kept_between_requests_for_as_long_as_is_set_and_longer_than_for_heads() {
+fn a_connection_is_kept_between_requests_for_the_idle_timeout() {
     let server = Server::start(|config| {
         config.header_timeout_ms = 1000;
         config.idle_timeout_ms = 5000;
@@ -106,7 +106,7 @@ fn a_connection_is_kept_between_requests_for_as_long_as_is_set_and_longer_than_f
     std::thread::sleep(Duration::from_secs(2));
     stream.write_all(&request).unwrap();
     assert_eq!(Answer::read(&mut stream).status, 200);
-    // A second head must hurry as the first one had to.
+    // The second head has the same time-out as the first.
     stream.write_all(&request[..20]).unwrap();
     assert!(is_closed(&mut stream));
     let mut idle = server.connect();
@@ -116,7 +116,7 @@ fn a_connection_is_kept_between_requests_for_as_long_as_is_set_and_longer_than_f
 }
 
 #[test]
-fn a_request_that_takes_long_does_not_count_as_an_idle_connection() {
+fn a_connection_with_a_slow_request_is_not_idle() {
     let server = Server::start(|config| {
         config.header_timeout_ms = 1000;
         config.idle_timeout_ms = 1000;
@@ -130,7 +130,7 @@ fn a_request_that_takes_long_does_not_count_as_an_idle_connection() {
 }
 
 #[test]
-fn one_connection_too_many_waits_until_another_ends() {
+fn a_connection_over_the_limit_waits_until_another_ends() {
     let server = Server::start(|config| config.max_connections = 2);
     let request = Request::form(&[selfie(LIVE)]).bytes();
     let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
@@ -155,15 +155,15 @@ fn a_head_that_is_too_large_is_refused() {
     let _ = stream.write_all(b"POST /v0.2/liveness-verification HTTP/1.1\r\nX-Long: ");
     let _ = stream.write_all(&vec![b'a'; 1 << 20]);
     let mut answer = Vec::new();
-    // The server may be gone before all of it was sent.
+    // The server may close the connection before all of it is sent.
     let _ = stream.take(64).read_to_end(&mut answer);
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431 "), "{answer:?}");
     assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
 }
 
-/// It would be looked through from its beginning with every piece.
+/// The parser would scan it from the beginning with every piece.
 #[test]
-fn a_head_of_a_part_that_does_not_end_is_refused() {
+fn an_endless_head_of_a_part_is_refused() {
     let server = Server::start(|_| ());
     let request = Request::new("multipart/form-data; boundary=B", &[]);
     let mut stream = server.connect();
@@ -184,7 +184,7 @@ fn a_head_of_a_part_that_does_not_end_is_refused() {
     assert!(answer.body.contains("The head of a part does not end."), "{}", answer.body);
     drop(stream);
     sender.join().unwrap();
-    // One that does, and comes byte by byte, is taken.
+    // A normal form that arrives byte by byte is read.
     let mut stream = server.connect();
     stream.set_nodelay(true).unwrap();
     let request = Request::form(&[selfie(LIVE)]);
@@ -195,14 +195,14 @@ fn a_head_of_a_part_that_does_not_end_is_refused() {
 }
 
 #[test]
-fn a_caller_who_leaves_is_told_of_and_keeps_nobody_out() {
+fn a_caller_who_leaves_is_counted_and_frees_the_place() {
     let listen = Some((std::net::Ipv4Addr::LOCALHOST, 0).into());
     let admin = AdminConfig { listen, ..AdminConfig::default() };
     let server = Server::with_admin(|_| (), |config| config.max_in_flight = 2, &admin);
     let admin = Address(server.admin.unwrap());
     let wait_until = |told: &str| {
         let began = Instant::now();
-        while !admin.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").body.contains(told) {
+        while !admin.send(&get("/metrics")).body.contains(told) {
             assert!(began.elapsed() < Duration::from_secs(20), "{told}");
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -1,4 +1,4 @@
-//! The HTTP layer alone: real server, real sockets, and a checker that does as it is told.
+//! The HTTP layer alone: a real server on real sockets, and a checker that obeys the picture.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 

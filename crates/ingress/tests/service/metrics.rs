@@ -1,4 +1,4 @@
-//! What is counted and measured, as whoever collects it sees it.
+//! Metrics, as Prometheus sees them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::support::{
     FAILING, KEY, LIVE, NO_FACE, PANICKING, RICH, Request, SPOOF, Server, selfie,
 };
 
-/// The page, read.
+/// A scrape.
 struct Page(String);
 
 impl Page {
@@ -73,7 +73,7 @@ const V0_2: &str = "/v0.2/liveness-verification";
 const V1: &str = "/v1/liveness";
 
 #[test]
-fn every_request_is_counted_and_timed_where_it_belongs() {
+fn every_request_is_counted_and_timed_by_route() {
     let server = Server::start(|_| ());
     let send =
         |path: &str, picture| server.send(&Request::form(&[selfie(picture)]).to(path).bytes());
@@ -100,7 +100,7 @@ fn every_request_is_counted_and_timed_where_it_belongs() {
     assert_eq!(page.requests(V1, "405", "method_not_allowed"), 1.0);
     assert_eq!(page.requests(V0_2, "401", "invalid_credentials"), 1.0);
     assert_eq!(page.requests("other", "404", "not_found"), 2.0);
-    assert!(!page.0.contains("thought-up"), "paths are the caller's");
+    assert!(!page.0.contains("thought-up"), "no label has a caller's path");
     let count =
         |name: &str, label, value| page.value(&format!("livegate_{name}"), &[(label, value)]);
     for (route, requests) in [(V0_1, 1.0), (V0_2, 3.0), (V1, 6.0), ("other", 2.0)] {
@@ -157,7 +157,7 @@ fn a_refusal_is_counted_by_the_limit_that_was_reached() {
 }
 
 #[test]
-fn apps_are_told_apart_only_if_so_configured_and_keys_are_nowhere() {
+fn app_ids_are_labels_only_if_configured_and_keys_never() {
     let ask = |server: &Server| {
         server.post(&[selfie(LIVE)]);
         server.post(&[selfie(b"\0junk")]);
@@ -185,14 +185,14 @@ fn apps_are_told_apart_only_if_so_configured_and_keys_are_nowhere() {
 }
 
 #[test]
-fn the_page_says_whether_accounts_can_be_used() {
+fn metrics_tell_if_accounts_can_be_used() {
     let server = Server::start(|_| ());
     assert_eq!(Page::of(&server).value("livegate_accounts_up", &[]), 1.0);
     server.accounts.close();
     let page = Page::of(&server);
     assert_eq!(page.value("livegate_accounts_up", &[]), 0.0);
     assert_eq!(page.value("livegate_accounts_errors_total", &[]), 0.0);
-    // Absolute, however often it is asked.
+    // The number is absolute: a second scrape does not add to it.
     let health = accounts::Health { is_alive: true, is_up: false, errors: 3 };
     for _ in 0..2 {
         let page = Page(server.metrics.render(health));
@@ -202,9 +202,9 @@ fn the_page_says_whether_accounts_can_be_used() {
 
 /// Each row of the table: name, kind, labels, meaning.
 #[test]
-fn the_documented_metrics_are_those_that_there_are() {
-    let operations = include_str!("../../../../docs/OPERATIONS.md");
-    let section = operations.split("\n## Metrics\n").nth(1).unwrap();
+fn the_documented_metrics_are_the_existing_ones() {
+    let manual = include_str!("../../../../docs/MONITORING.md");
+    let section = manual.split("\n## Metrics\n").nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
     let ticked = |cell: &str| -> BTreeSet<String> {
         cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
@@ -221,7 +221,7 @@ fn the_documented_metrics_are_those_that_there_are() {
     let server = Server::measured(|_| (), |_| (), true);
     server.post(&[selfie(LIVE)]);
     server.send(&Request::form(&[selfie(LIVE)]).to("/v1/liveness/batch").bytes());
-    // Those that have no series until there is a certificate, or a picture was checked.
+    // These families have no series before there is a certificate, or a picture was checked.
     server.metrics.set_tls_not_after(ListenerName::Admin, 2e9);
     server.metrics.count_tls_reload_error(ListenerName::Main);
     server.metrics.set_last_inference(0, 1e9);
@@ -234,11 +234,11 @@ fn the_documented_metrics_are_those_that_there_are() {
 }
 
 #[test]
-fn what_the_service_gave_up_and_how_it_is_can_be_told() {
+fn closed_connections_and_the_state_of_the_service_are_measured() {
     let server = Server::start(|_| ());
-    let Metrics { in_flight, workers, ready, .. } = &*server.metrics;
-    in_flight.body_bytes_limit.set(1 << 40);
-    workers.rebuilding.set(1);
+    let Metrics { body_bytes_limit, workers, ready, .. } = &*server.metrics;
+    body_bytes_limit.set(1 << 40);
+    workers.with_label_values(&["rebuilding"]).set(1);
     ready.set(1);
     for closed in Closed::ALL {
         server.metrics.count_closed(closed);

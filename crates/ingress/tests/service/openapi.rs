@@ -1,26 +1,24 @@
-//! The document and its page, as they are served, and the routes that the document tells of.
+//! The OpenAPI document and its page as served, and the routes that the document names.
 
 use crate::server;
-use crate::support::{Request, Server};
+use crate::support::{Answer, Request, Server, get};
 
-fn asked(server: &Server, method: &str, path: &str) -> crate::support::Answer {
+fn asked(server: &Server, method: &str, path: &str) -> Answer {
     let line = format!("{method} {path} HTTP/1.1");
     server.send(&Request::form(&[]).line(&line).bytes())
 }
 
 #[test]
-fn the_document_and_its_page_are_served_to_anybody() {
+fn the_document_and_its_page_need_no_credentials() {
     let server = server();
-    let get =
-        |path: &str| server.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
-    let document = get("/openapi.json");
+    let document = server.send(&get("/openapi.json"));
     assert_eq!((document.status, document.header("content-type")), (200, Some("application/json")));
     let document_there: serde_json::Value = serde_json::from_str(&document.body).unwrap();
     assert_eq!(document_there, ingress::openapi());
     for (path, media_type) in
         [("/docs", "text/html; charset=utf-8"), ("/docs.css", "text/css; charset=utf-8")]
     {
-        let answer = get(path);
+        let answer = server.send(&get(path));
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)));
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");

@@ -1,13 +1,9 @@
-//! The operator's page and what it shows of refusals.
+//! The operator's page and the refusals on it.
 
 use ingress::AdminConfig;
 use serde_json::Value;
 
-use crate::support::{Address, LIVE, Request, Server, selfie};
-
-fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
-}
+use crate::support::{Address, LIVE, Request, Server, get, selfie};
 
 fn server() -> (Server, Address) {
     let listen = Some((std::net::Ipv4Addr::LOCALHOST, 0).into());
@@ -26,7 +22,7 @@ fn refusals(admin: Address) -> Vec<Value> {
 }
 
 #[test]
-fn the_last_refusals_are_told_the_newest_first() {
+fn the_last_refusals_are_listed_the_newest_first() {
     let (server, admin) = server();
     assert!(refusals(admin).is_empty());
     assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
@@ -57,13 +53,13 @@ fn the_last_refusals_are_told_the_newest_first() {
 }
 
 #[test]
-fn nothing_that_a_caller_chose_is_told_of_a_refusal() {
+fn refusals_contain_nothing_that_the_caller_chose() {
     let (server, admin) = server();
-    let request = Request::form(&[selfie(b"\0a-picture-of-somebody")])
+    let request = Request::form(&[selfie(b"\0a-picture-of-a-person")])
         .without("app_id")
         .with("app_id", "an-app-that-is-none")
-        .with("user-agent", "an-agent-of-somebody")
-        .to("/v1/liveness/a-path-that-somebody-thought-up?with=a-query");
+        .with("user-agent", "an-agent-of-a-caller")
+        .to("/v1/liveness/a-path-of-a-caller?with=a-query");
     server.send(&request.bytes());
     server.send(&request.to("/v1/liveness?with=a-query").bytes());
     let told = refusals(admin);
@@ -78,7 +74,7 @@ fn nothing_that_a_caller_chose_is_told_of_a_refusal() {
 }
 
 #[test]
-fn fifty_refusals_are_kept_and_the_oldest_go() {
+fn the_last_fifty_refusals_are_kept() {
     let (server, admin) = server();
     let mut sent: Vec<String> = (0..60)
         .map(|_| server.send(&get("/nowhere")).header("x-request-id").unwrap().to_owned())
@@ -89,7 +85,7 @@ fn fifty_refusals_are_kept_and_the_oldest_go() {
 }
 
 #[test]
-fn asking_for_the_page_and_for_health_is_no_refusal_whatever_is_said() {
+fn responses_to_probes_and_on_the_admin_listener_are_no_refusals() {
     let (server, admin) = server();
     admin.send(&get("/nowhere"));
     for path in ["/livez", "/readyz", "/version"] {
@@ -99,7 +95,7 @@ fn asking_for_the_page_and_for_health_is_no_refusal_whatever_is_said() {
 }
 
 #[test]
-fn the_page_and_every_file_that_it_names_are_on_the_admin_listener_alone() {
+fn the_page_and_its_files_are_on_the_admin_listener_only() {
     let (server, admin) = server();
     let page = admin.send(&get("/"));
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));

@@ -1,4 +1,4 @@
-//! A real server on a free port, with a checker that does as the picture says; `wire` is its client, which
+//! A real server on a free port, with a checker that obeys the picture. `wire` is its client, which
 //! sends exactly the bytes it is given.
 
 mod wire;
@@ -11,28 +11,29 @@ use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
 use liveness::{
-    Bar, Check, CheckError, DecodeError, DetectError, Device, Face, Format, Judgement,
-    ModelProviders, ModelScore, PackIdentity, ProofError, Reason, ReasonCode, Rect, Report, Score,
-    SecurityLevel, Severity, Size, Terms, Threshold, Timings, Turn, Verdict,
+    Assessment, Bar, Check, CheckError, DecodeError, DetectError, Device, Face, Format, JudgedFace,
+    Judgement, ModelProviders, ModelScore, PackIdentity, ProofError, Reason, ReasonCode, Rect,
+    Report, Score, SecurityLevel, Severity, Size, Terms, Threshold, Timings, Turn, Verdict,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
-pub(crate) use wire::{Address, Answer, Part, Request, security_level, selfie, threshold};
+pub(crate) use wire::{Address, Answer, Part, Request, get, security_level, selfie, threshold};
 
 /// The key of the caller `id`.
 pub(crate) const KEY: &str = "the-key-of-the-caller";
 
-/// Selfies that the checker obeys. None of them looks like text, so none is taken for base64.
+/// Pictures that the checker obeys. None is valid base64.
 pub(crate) const LIVE: &[u8] = b"\0live";
 pub(crate) const SPOOF: &[u8] = b"\0spoof";
 pub(crate) const NO_FACE: &[u8] = b"\0no face";
 pub(crate) const SLOW: &[u8] = b"\0slow";
 pub(crate) const FAILING: &[u8] = b"\0failing";
 pub(crate) const PANICKING: &[u8] = b"\0panicking";
-/// Live, and there is something to be said about it.
+/// Live, with a warning and a model's result.
 pub(crate) const RICH: &[u8] = b"\0rich";
 
-/// Checks as the picture says. A slow one says that it has begun, and takes until it is let go.
+/// Checks as the picture says. A slow picture reports its start, and takes until the test releases
+/// it.
 struct Obedient {
     begun: Sender<()>,
     let_go: Receiver<()>,
@@ -80,33 +81,25 @@ impl Check for Obedient {
             let crop = Rect::new(12.0, 0.0, 51.0, 67.5);
             models.push(ModelScore { id: "fr_liveness".into(), live, crop_scale: 2.7, crop });
         }
-        let judgement = Judgement {
-            verdict,
-            score: score.map(|score| Score::new(score).unwrap()),
-            fused: None,
-            reasons: reasons.clone(),
-            unchecked: unchecked.clone(),
-            models: models.clone(),
-        };
-        let is_judged = terms.every_face && score.is_some();
-        let judgements = if is_judged { vec![judgement] } else { Vec::new() };
+        let assessment = score.map(|score| {
+            let score = Score::new(score).unwrap();
+            Assessment { score, fused: score, models }
+        });
+        let judgement = Judgement { verdict, assessment, reasons, unchecked };
+        let judgement = Arc::new(judgement);
+        let own = terms.every_face.then(|| Arc::clone(&judgement));
+        let faces = score.map(|_| JudgedFace { face, judgement: own });
         Ok(Report {
-            verdict,
-            score: score.map(|score| Score::new(score).unwrap()),
-            fused: None,
+            judgement,
             threshold,
             level: terms.bar.level(),
-            reasons,
-            unchecked,
             turn: Turn::None,
             format: Format::Jpeg,
             bytes: selfie.len(),
             picture: Size::new(95, 71),
             exif_orientation: 1,
             reduction: 1,
-            faces: if score.is_some() { vec![face] } else { Vec::new() },
-            judgements,
-            models,
+            faces: faces.into_iter().collect(),
             pack: Arc::new(obedient()),
             device: Device::Cpu,
             timings: Timings::default(),
@@ -122,7 +115,7 @@ fn obedient() -> PackIdentity {
     PackIdentity { name: "obedient".into(), digest: liveness::Digest::of(b"") }
 }
 
-/// A running server; its end is asked for when this is dropped.
+/// A running server. Dropping it asks the server to end.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) accounts: Arc<Accounts>,
@@ -135,17 +128,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// With one worker and the caller `id` / [`KEY`], who may call without limit.
+    /// With one worker and the app `id` / [`KEY`], which has no limits.
     pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
         Self::with_app(|_| (), change)
     }
 
-    /// The same with a caller who is changed by `edit`.
+    /// The same with an app that `edit` changes.
     pub(crate) fn with_app(edit: impl FnOnce(&mut App), change: impl FnOnce(&mut Config)) -> Self {
         Self::with_admin(edit, change, &AdminConfig::default())
     }
 
-    /// The same with metrics that tell apps apart, or not.
+    /// The same with metrics that may tell apps apart.
     pub(crate) fn measured(
         edit: impl FnOnce(&mut App),
         change: impl FnOnce(&mut Config),
@@ -162,7 +155,7 @@ impl Server {
         admin: &AdminConfig,
     ) -> Self {
         let (admin, tells_apps_apart) = (admin.clone(), admin.app_ids);
-        // Nothing here has a load balancer in front.
+        // No load balancer needs time to notice the end.
         let mut config = Config { shutdown_delay_ms: 0, ..Config::default() };
         change(&mut config);
         let mut app = App::new("id", "", Limits::default(), &Key::take_over(KEY).unwrap()).unwrap();
@@ -214,22 +207,22 @@ impl Server {
         Self { address, accounts, metrics, begun, let_go, admin, signals, thread }
     }
 
-    /// Comes back when a slow picture is being checked.
+    /// Waits until a slow picture is being checked.
     pub(crate) fn wait_until_begun(&self) {
         self.begun.recv_timeout(Duration::from_mins(1)).unwrap();
     }
 
-    /// Lets a slow picture be finished.
+    /// Releases a slow picture.
     pub(crate) fn let_go(&self) {
         self.let_go.send(()).unwrap();
     }
 
-    /// Asks the server to end; comes back at once.
+    /// Asks the server to end, and returns at once.
     pub(crate) fn ask_to_end(&mut self) {
         drop(self.signals.take());
     }
 
-    /// Tells the server something.
+    /// Sends a signal to the server.
     pub(crate) fn tell(&self, signal: Signal) {
         self.signals.as_ref().unwrap().send(signal).unwrap();
     }

@@ -11,9 +11,9 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::support::{Answer, LIVE, Request, SPOOF, Server, selfie};
+use crate::support::{Answer, LIVE, Request, SPOOF, Server, get, selfie};
 
-/// An authority of the test's own.
+/// A certificate authority of the test.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -31,7 +31,7 @@ impl Authority {
     }
 }
 
-/// Puts a certificate and its key into `directory`.
+/// Writes a certificate and its key into `directory`.
 fn put(directory: &Path, (certificate, key): &(String, String)) -> Tls {
     let tls =
         Tls { certificate: Some(directory.join("tls.crt")), key: Some(directory.join("tls.key")) };
@@ -40,7 +40,7 @@ fn put(directory: &Path, (certificate, key): &(String, String)) -> Tls {
     tls
 }
 
-/// Who a client trusts, and what it shows.
+/// A client that trusts `authority` and may present a certificate.
 fn client(
     authority: &Authority,
     shows: Option<&(String, String)>,
@@ -66,7 +66,7 @@ fn client(
     config
 }
 
-/// Sends `bytes` over TLS and reads the answer.
+/// Sends `bytes` over TLS and reads the response.
 fn send(
     address: SocketAddr,
     config: ClientConfig,
@@ -78,13 +78,13 @@ fn send(
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let mut stream = StreamOwned::new(connection, stream);
     stream.write_all(bytes)?;
-    // What the server says of the certificate comes with the first read.
+    // The server's verdict on the certificate arrives with the first read.
     std::io::Read::read(&mut stream, &mut [])?;
     Ok(Answer::read(&mut stream))
 }
 
 #[test]
-fn callers_are_answered_over_tls_and_a_new_certificate_is_shown_without_a_new_start() {
+fn callers_are_answered_over_tls_and_a_new_certificate_needs_no_restart() {
     let authority = Authority::new();
     let directory = tempfile::tempdir().unwrap();
     let tls = put(directory.path(), &authority.issue("one.example"));
@@ -93,7 +93,7 @@ fn callers_are_answered_over_tls_and_a_new_certificate_is_shown_without_a_new_st
     let ask = |name| send(server.address, client(&authority, None, &[]), name, &request);
     assert_eq!(ask("one.example").unwrap().status, 200);
     ask("two.example").unwrap_err();
-    // In the clear there is nothing for anybody.
+    // Requests without TLS get no response.
     let mut clear = server.connect();
     clear.write_all(&request).unwrap();
     let mut answer = Vec::new();
@@ -109,15 +109,15 @@ fn callers_are_answered_over_tls_and_a_new_certificate_is_shown_without_a_new_st
         .take_while(|_| began.elapsed() < Duration::from_mins(1))
         .any(|is_ok| is_ok)
     };
-    // When asked to...
+    // On the signal...
     put(directory.path(), &authority.issue("two.example"));
     server.tell(Signal::Reload);
     assert!(is_shown("two.example"));
     ask("one.example").unwrap_err();
-    // ...and by itself.
+    // ...and without it.
     put(directory.path(), &authority.issue("three.example"));
     assert!(is_shown("three.example"));
-    // What cannot be used changes nothing: half a pair, and no certificate at all.
+    // Unusable files change nothing: a key of another certificate, and no certificate at all.
     std::fs::write(directory.path().join("tls.key"), authority.issue("four.example").1).unwrap();
     server.tell(Signal::Reload);
     std::fs::write(directory.path().join("tls.crt"), "nothing").unwrap();
@@ -129,7 +129,7 @@ fn callers_are_answered_over_tls_and_a_new_certificate_is_shown_without_a_new_st
 }
 
 #[test]
-fn the_admin_listener_can_ask_for_certificates() {
+fn the_admin_listener_can_require_client_certificates() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let directory = tempfile::tempdir().unwrap();
     let tls = put(directory.path(), &authority.issue("admin.example"));
@@ -142,20 +142,20 @@ fn the_admin_listener_can_ask_for_certificates() {
         ..AdminConfig::default()
     };
     let server = Server::with_admin(|_| (), |_| (), &admin);
-    let request = b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n";
+    let request = get("/readyz");
     let ask = |shows: Option<&(String, String)>| {
         let config = client(&authority, shows, &[]);
-        send(server.admin.unwrap(), config, "admin.example", request)
+        send(server.admin.unwrap(), config, "admin.example", &request)
     };
     assert_eq!(ask(Some(&authority.issue("operator"))).unwrap().status, 200);
     ask(None).unwrap_err();
     ask(Some(&stranger.issue("operator"))).unwrap_err();
-    // Callers are another matter.
+    // The main listener requires none.
     assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
 }
 
 #[test]
-fn what_cannot_be_shown_is_refused_at_the_start_by_file() {
+fn an_unusable_certificate_is_refused_at_the_start_with_its_file() {
     let authority = Authority::new();
     let directory = tempfile::tempdir().unwrap();
     let said = |change: &dyn Fn(&Path)| {
@@ -177,9 +177,9 @@ fn what_cannot_be_shown_is_refused_at_the_start_by_file() {
     assert!(pair.contains("tls.crt and its key cannot be used"), "{pair}");
 }
 
-/// Over one connection of HTTP/2, many requests at a time.
+/// Many requests at a time over one HTTP/2 connection.
 #[test]
-fn http_2_is_spoken_where_the_caller_does() {
+fn http_2_is_negotiated_over_tls() {
     let authority = Authority::new();
     let directory = tempfile::tempdir().unwrap();
     let tls = put(directory.path(), &authority.issue("one.example"));

@@ -1,4 +1,4 @@
-//! `POST /v1/liveness`: the richer answer, and security levels.
+//! `POST /v1/liveness`: the whole report, and security levels.
 
 use liveness::{ReasonCode, SecurityLevel};
 
@@ -15,7 +15,7 @@ fn a_picture_that_is_not_assessed_has_no_score() {
 }
 
 #[test]
-fn how_long_each_step_took_is_told_where_it_is_asked_for_and_only_of_answers() {
+fn server_timing_is_sent_only_if_configured_and_only_with_reports() {
     let timed = Server::start(|config| config.server_timing = true);
     for path in [V1, "/v0.2/liveness-verification", "/v0.1/liveness-verification"] {
         let request = Request::form(&[selfie(LIVE)]).to(path);
@@ -36,7 +36,7 @@ fn how_long_each_step_took_is_told_where_it_is_asked_for_and_only_of_answers() {
 }
 
 #[test]
-fn a_level_takes_the_place_of_a_threshold() {
+fn a_level_replaces_the_threshold() {
     let server = server();
     let with_level =
         server.send(&Request::form(&[selfie(RICH), security_level(" standard ")]).to(V1).bytes());
@@ -49,7 +49,7 @@ fn a_level_takes_the_place_of_a_threshold() {
 }
 
 #[test]
-fn a_level_that_cannot_be_had_is_refused() {
+fn an_unknown_or_unmeasured_level_is_refused() {
     let server = server();
     for (parts, why) in [
         (
@@ -58,7 +58,7 @@ fn a_level_that_cannot_be_had_is_refused() {
         ),
         (&[selfie(LIVE), security_level("")][..], "must be convenience"),
         (&[selfie(LIVE), security_level("standard"), threshold("0.5")][..], "not both"),
-        // This pack has no threshold for it.
+        // The pack has no threshold for this level.
         (&[selfie(LIVE), security_level("hardened")][..], "has no threshold"),
     ] {
         let answer = server.send(&Request::form(parts).to(V1).bytes());
@@ -73,7 +73,7 @@ fn a_level_that_cannot_be_had_is_refused() {
 }
 
 #[test]
-fn a_level_is_sent_once() {
+fn a_repeated_level_is_refused() {
     let server = server();
     let twice = [selfie(LIVE), security_level("hardened"), security_level("standard")];
     let answer = server.send(&Request::form(&twice).to(V1).bytes());
@@ -82,7 +82,7 @@ fn a_level_is_sent_once() {
 }
 
 #[test]
-fn a_level_means_nothing_to_kairos() {
+fn kairos_endpoints_ignore_a_level() {
     let server = server();
     let parts = [selfie(LIVE), security_level("paranoid"), security_level(""), threshold("0.6")];
     let json = "{\"selfie\":\"AGxpdmU=\",\"security_level\":5,\"security_level\":6}";
@@ -94,7 +94,7 @@ fn a_level_means_nothing_to_kairos() {
 }
 
 #[test]
-fn a_configured_level_counts_where_a_request_says_nothing() {
+fn the_configured_level_applies_to_requests_without_terms() {
     let server = Server::start(|config| config.security_level = Some(SecurityLevel::Standard));
     let answer = |parts: &[_]| server.send(&Request::form(parts).to(V1).bytes()).text();
     assert!(answer(&[selfie(LIVE)]).contains("\"security_level\":\"standard\""));
@@ -102,7 +102,7 @@ fn a_configured_level_counts_where_a_request_says_nothing() {
 }
 
 #[test]
-fn every_face_is_judged_by_itself_where_that_is_asked_for() {
+fn faces_all_judges_every_face_by_itself() {
     let server = server();
     let answer = |query: &str| {
         let path = format!("{V1}{query}");
@@ -117,16 +117,15 @@ fn every_face_is_judged_by_itself_where_that_is_asked_for() {
     for wrong in ["?faces=", "?faces=ALL", "?faces=2", "?faces=one&faces=all"] {
         assert_eq!(answer(wrong).refusal(), "400 invalid_faces", "{wrong}");
     }
-    // To Kairos it means nothing, and credentials are looked at first.
+    // Kairos' endpoints ignore it, and credentials are checked first.
     let kairos = Request::form(&[selfie(LIVE)]).to("/v0.2/liveness-verification?faces=none");
     assert_eq!(server.send(&kairos.bytes()).status, 200);
-    let nobody = Request::form(&[selfie(LIVE)]).to("/v1/liveness?faces=none").without("app_key");
-    assert_eq!(server.send(&nobody.bytes()).refusal(), "401 invalid_credentials");
+    let unknown = Request::form(&[selfie(LIVE)]).to("/v1/liveness?faces=none").without("app_key");
+    assert_eq!(server.send(&unknown.bytes()).refusal(), "401 invalid_credentials");
 }
 
-/// The table of reasons in docs/API.md is the code's.
 #[test]
-fn the_documented_reasons_are_those_that_there_are() {
+fn the_table_of_reasons_in_the_manual_is_the_one_in_the_code() {
     let page = include_str!("../../../../docs/API.md");
     let rows = page.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.strip_suffix(" |")?.split(" | ");

@@ -1,16 +1,17 @@
-//! Who may call, and what they are shown.
+//! The accounts and the certificates.
 
+use engine::config::Config;
 use time::OffsetDateTime;
 
-use super::finding::Findings;
-use crate::config::Config;
+use super::finding::Status::{Problem, Warning};
+use super::finding::{Findings, Status};
 
-/// Whether accounts can be read, and whether anybody may call.
+/// Reads the accounts, and compares their server's clock.
 pub(super) fn accounts(place: &accounts::Config, findings: &mut Findings) {
     let is_file = place.backend == accounts::Backend::Sqlite;
     if is_file && !place.database.exists() {
-        let says = format!("there is no {} yet: nobody may call", place.database.display());
-        return findings.warning("accounts", says, "`livegate keys create` adds an app");
+        let says = format!("there is no {} yet: no app may call", place.database.display());
+        return findings.add(Warning, "accounts", says, "`livegate keys create` adds an app");
     }
     let known = accounts::open(place).and_then(|mut store| {
         let (apps, now) = (store.apps()?, store.now()?);
@@ -26,36 +27,33 @@ pub(super) fn accounts(place: &accounts::Config, findings: &mut Findings) {
                 "the service does not start without it; see that the server runs, and what `accounts.valkey` says \
                  of it"
             };
-            return findings.problem("accounts", crate::chain(&error), advice);
+            return findings.add(Problem, "accounts", liveness::chain(&error), advice);
         }
     };
     if apps == 0 {
         let advice = "`livegate keys create` adds an app";
-        findings.warning("accounts", "reachable; nobody may call", advice);
+        findings.add(Warning, "accounts", "reachable; no app may call", advice);
     } else {
         findings.ok("accounts", format!("reachable; apps: {apps}"));
     }
     for warning in warnings {
-        findings.warning("accounts", warning, "see docs/OPERATIONS.md, \"Where it is kept\"");
+        findings.add(Warning, "accounts", warning, "see docs/OPERATIONS.md, \"Where it is kept\"");
     }
     let Some(now) = now else { return };
     let apart = (OffsetDateTime::now_utc() - now).abs();
     let says = format!("{:.1} s from that of the accounts server", apart.as_seconds_f64());
-    if apart > MOST_APART {
-        let advice = "quotas of a day end by these clocks: keep both right (NTP)";
-        findings.warning("clock", says, advice);
-    } else {
-        findings.ok("clock", says);
-    }
+    let status = if apart > MOST_APART { Warning } else { Status::Ok };
+    let advice = "quotas of a day end by these clocks: keep both right (NTP)";
+    findings.add(status, "clock", says, advice);
 }
 
-/// More than a slow answer explains.
+/// A larger difference of clocks is more than a slow response explains.
 const MOST_APART: time::Duration = time::Duration::seconds(5);
 
-/// A certificate that ends sooner is spoken of.
+/// A certificate that ends sooner gets a warning.
 const SOON: time::Duration = time::Duration::days(14);
 
-/// Whether certificates can be shown, and until when.
+/// Reads the certificates, and the day on which each ends.
 pub(super) fn tls(config: &Config, findings: &mut Findings) {
     let (main, admin) = (&config.ingress.tls, &config.admin.tls);
     if main.certificate.is_none() && admin.certificate.is_none() {
@@ -70,23 +68,21 @@ pub(super) fn tls(config: &Config, findings: &mut Findings) {
             Err(error) => {
                 let advice = "the service does not start with it; name PEM files that this user can read and that \
                               belong together";
-                findings.problem("tls", format!("{name}: {}", crate::chain(&error)), advice);
+                let says = format!("{name}: {}", liveness::chain(&error));
+                findings.add(Problem, "tls", says, advice);
             }
             Ok(None) => {}
             Ok(Some(not_after)) => {
                 let left = not_after - OffsetDateTime::now_utc();
                 let says = format!("{shown}: good until {not_after}");
-                if left > SOON {
-                    findings.ok("tls", says);
-                } else {
-                    let advice = "renew it; the service takes a new one without a new start";
-                    findings.warning("tls", says, advice);
-                }
+                let status = if left > SOON { Status::Ok } else { Warning };
+                let advice = "renew it; the service takes a new one without a new start";
+                findings.add(status, "tls", says, advice);
             }
         }
         let key = tls.key.as_deref();
-        if let Some(warning) = key.and_then(crate::config::exposure) {
-            findings.warning("tls", warning, "make it readable by its owner alone");
+        if let Some(warning) = key.and_then(engine::config::exposure) {
+            findings.add(Warning, "tls", warning, "make it readable by its owner alone");
         }
     }
 }

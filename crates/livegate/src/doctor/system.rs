@@ -1,34 +1,35 @@
-//! What the system gives: room, time, files.
+//! The host: home directory, cores, memory, clock, files.
 
 use std::path::PathBuf;
 
+use engine::config::Config;
 use liveness::Device;
 use model_pack::Home;
 use time::OffsetDateTime;
 
-use super::finding::Findings;
-use crate::config::Config;
+use super::finding::Status::{Problem, Warning};
+use super::finding::{Findings, Status};
 use crate::host::{Host, needed_bytes};
 
-/// Whether the home is there, and can be written to.
+/// Tries to write to the home.
 pub(super) fn home(home: &Home, findings: &mut Findings) {
     let root = home.root();
     let shown = root.display();
     if !root.is_dir() {
         let advice = "`livegate setup` makes it; --home or LIVEGATE_HOME names another";
-        return findings.problem("home", format!("{shown} is not there"), advice);
+        return findings.add(Problem, "home", format!("{shown} is not there"), advice);
     }
     match tempfile::tempfile_in(root) {
         Ok(_) => findings.ok("home", format!("{shown} can be written to")),
         Err(error) => {
             let advice =
                 "nothing to do where it is read-only on purpose, and accounts are elsewhere";
-            findings.warning("home", format!("{shown} cannot be written to: {error}"), advice);
+            findings.add(Warning, "home", format!("{shown} cannot be written to: {error}"), advice);
         }
     }
 }
 
-/// What this process may use, and the workers that follow from it.
+/// The cores and the memory of this process, and the workers that follow from them.
 pub(super) fn host(
     host: &Host,
     config: &Config,
@@ -41,7 +42,8 @@ pub(super) fn host(
         Some(memory) => {
             findings.ok("memory", format!("{} MiB ({})", memory.bytes >> 20, memory.from));
         }
-        None => findings.warning(
+        None => findings.add(
+            Warning,
             "memory",
             "the system does not tell how much there is",
             "set `workers` and `ingress.max_bytes_in_flight`",
@@ -53,7 +55,8 @@ pub(super) fn host(
     let needed = needed_bytes(workers, in_flight);
     let most = config.batching.workers_per_core(device) * host.cores.count;
     match host.memory.as_ref().filter(|memory| memory.bytes < needed) {
-        Some(memory) => findings.warning(
+        Some(memory) => findings.add(
+            Warning,
             "workers",
             format!(
                 "{says}; they may need {} MiB with large pictures, and there are {}",
@@ -62,7 +65,8 @@ pub(super) fn host(
             ),
             "fewer `workers`, a smaller `ingress.max_bytes_in_flight`, or more memory",
         ),
-        None if workers > most => findings.warning(
+        None if workers > most => findings.add(
+            Warning,
             "workers",
             format!("{says}; there are {} cores", host.cores.count),
             "leave `workers` out, or give as many as there are cores",
@@ -71,24 +75,23 @@ pub(super) fn host(
     }
 }
 
-/// Whether it can be the time that it is said to be.
+/// Checks that the year is possible.
 pub(super) fn clock(findings: &mut Findings) {
     let now = OffsetDateTime::now_utc();
     let says = format!("{} UTC", now.date());
-    if (2026..2100).contains(&now.year()) {
-        findings.ok("clock", says);
-    } else {
-        findings.problem("clock", says, "set the clock: quotas and certificates go by it");
-    }
+    let is_possible = (2026..2100).contains(&now.year());
+    let status = if is_possible { Status::Ok } else { Problem };
+    findings.add(status, "clock", says, "set the clock: quotas and certificates go by it");
 }
 
-/// Whether there is a place for the profile of the golden run.
+/// Finds a directory for the profile of the golden run.
 pub(super) fn temporary_files(findings: &mut Findings) {
     let places = [std::env::temp_dir(), PathBuf::from("/dev/shm")];
     let writable = |place: &&PathBuf| tempfile::tempfile_in(place).is_ok();
     match places.iter().find(writable) {
         Some(place) => findings.ok("temporary", format!("{} can be written to", place.display())),
-        None => findings.warning(
+        None => findings.add(
+            Warning,
             "temporary",
             format!("{} and /dev/shm cannot be written to", places[0].display()),
             "name a directory with TMPDIR: without one it is not known what runs the models, and openvino is refused",
@@ -96,10 +99,10 @@ pub(super) fn temporary_files(findings: &mut Findings) {
     }
 }
 
-/// Files that are open beside connections: libraries, listeners, accounts, and what the async runtime needs.
+/// Open files beside connections: libraries, listeners, accounts, the async runtime.
 const OTHER_FILES: u64 = 64;
 
-/// Whether as many files may be open as connections are held.
+/// Compares the limit of open files with the connections.
 #[cfg(unix)]
 pub(super) fn open_files(max_connections: usize, findings: &mut Findings) {
     use rustix::process::{Resource, getrlimit};
@@ -107,27 +110,23 @@ pub(super) fn open_files(max_connections: usize, findings: &mut Findings) {
     let needed = max_connections as u64 + OTHER_FILES;
     let shown = most.map_or_else(|| "without limit".to_owned(), |most| most.to_string());
     let says = format!("{shown}; `ingress.max_connections` needs {needed}");
-    if most.is_none_or(|most| most >= needed) {
-        findings.ok("open files", says);
-    } else {
-        let advice =
-            format!("`ulimit -n {needed}`, LimitNOFILE= of the unit, or fewer connections");
-        findings.warning("open files", says, advice);
-    }
+    let is_enough = most.is_none_or(|most| most >= needed);
+    let status = if is_enough { Status::Ok } else { Warning };
+    let advice = format!("`ulimit -n {needed}`, LimitNOFILE= of the unit, or fewer connections");
+    findings.add(status, "open files", says, advice);
 }
 
-/// Whether a crash would write memory to a file, and the pictures that are in it: what `serve` does against it, done
-/// to this process.
+/// Refuses core files for this process, as `serve` does.
 pub(super) fn core_dumps(findings: &mut Findings) {
-    let faults = crate::core_files::refused();
+    let faults = engine::core_files::try_refuse();
     if faults.is_empty() {
         findings.ok("core dumps", "off, as for every process that has pictures");
     } else {
         let says = format!("on, a crash would write pictures: {}", faults.join(", "));
-        findings.warning("core dumps", says, "`ulimit -c 0`, or LimitCORE=0 of the unit");
+        findings.add(Warning, "core dumps", says, "`ulimit -c 0`, or LimitCORE=0 of the unit");
     }
 }
 
-/// There are no such limits elsewhere.
+/// Other systems have no such limit.
 #[cfg(not(unix))]
 pub(super) fn open_files(_: usize, _: &mut Findings) {}

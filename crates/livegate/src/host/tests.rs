@@ -1,4 +1,4 @@
-//! Control groups as trees of files.
+//! Tests with control groups as trees of files.
 
 use super::*;
 
@@ -34,7 +34,7 @@ const V2: (&str, &str) = (
 );
 
 #[test]
-fn without_a_limit_there_is_the_whole_machine() {
+fn without_a_limit_the_whole_machine_is_usable() {
     let host = of(&[]);
     assert_eq!(memory(&host), (16 * GIB, "the machine"));
     assert_eq!(host.cores.count, 8);
@@ -52,7 +52,7 @@ fn without_a_limit_there_is_the_whole_machine() {
 }
 
 #[test]
-fn of_version_2_the_least_limit_on_the_way_to_the_root_holds() {
+fn in_version_2_the_lowest_limit_up_to_the_root_holds() {
     let group = ("proc/self/cgroup", "0::/slice/service\n");
     let host = of(&[
         V2,
@@ -77,7 +77,7 @@ fn of_version_2_the_least_limit_on_the_way_to_the_root_holds() {
 }
 
 #[test]
-fn of_version_1_each_controller_has_a_path_of_its_own() {
+fn in_version_1_each_controller_has_its_own_path() {
     let host = of(&[
         (
             "proc/self/mountinfo",
@@ -98,9 +98,9 @@ fn of_version_1_each_controller_has_a_path_of_its_own() {
     assert_eq!(host.cores.count, 3);
 }
 
-/// Docker with version 1 mounts a container's own group, and shows it the path that it has outside.
+/// With version 1, Docker mounts the container's own group, and shows its path on the host.
 #[test]
-fn a_container_finds_its_group_at_the_mount_point_whatever_path_it_is_shown() {
+fn a_container_finds_its_group_at_the_mount_point() {
     for (of_mount, path) in
         [("/docker/4f2", "/docker/4f2"), ("/", "/../other"), ("/docker/4f2", "/elsewhere")]
     {

@@ -1,14 +1,15 @@
-//! `livegate packs show`: all that is to be known about a pack.
+//! `livegate packs show`: every fact about a pack.
 
 use anyhow::anyhow;
+use engine::terminal::{percent, print, print_json};
+use liveness::chain;
 use model_pack::{Artifact, Manifest, OperatingPoint, SecurityLevel, inline_toml};
 use serde_json::json;
 
-use super::{Known, State, counted, percent};
-use crate::{print, print_json};
+use super::known::Known;
 
-pub(crate) fn run(pack: &Known, json: bool) -> anyhow::Result<()> {
-    let manifest = pack.manifest.as_ref().map_err(|error| anyhow!(super::chain(error)))?;
+pub(super) fn run(pack: &Known, json: bool) -> anyhow::Result<()> {
+    let manifest = pack.manifest.as_ref().map_err(|error| anyhow!(chain(error)))?;
     if json {
         return print_json(&as_json(pack, manifest));
     }
@@ -18,8 +19,8 @@ pub(crate) fn run(pack: &Known, json: bool) -> anyhow::Result<()> {
         lines.fact("CAVEAT", caveat);
     }
     let serves = if pack.serves_by_default { "; serves by default" } else { "" };
-    lines.fact("state", format!("{}{serves}", pack.state.as_str()));
-    if let State::Changed(problem) = &pack.state {
+    lines.fact("state", format!("{}{serves}", pack.state()));
+    if let Some(problem) = &pack.problem {
         lines.fact("", problem);
     }
     if let Some(digest) = &pack.digest {
@@ -32,19 +33,18 @@ pub(crate) fn run(pack: &Known, json: bool) -> anyhow::Result<()> {
 fn as_json(pack: &Known, manifest: &Manifest) -> serde_json::Value {
     json!({
         "name": pack.name,
-        "installed": pack.state != State::NotInstalled,
-        "state": pack.state.as_str(),
-        "problem": match &pack.state { State::Changed(problem) => Some(problem), _ => None },
+        "installed": pack.is_installed,
+        "state": pack.state(),
+        "problem": pack.problem,
         "serves_by_default": pack.serves_by_default,
         "in_catalogue": pack.is_in_catalogue,
         "digest": pack.digest,
         "landmarks": manifest.gives_landmarks(),
-        // As pack.toml has it.
         "manifest": manifest,
     })
 }
 
-/// Lines of a name and what it stands for.
+/// Lines of a name and a fact.
 #[derive(Default)]
 struct Lines(Vec<String>);
 
@@ -117,8 +117,9 @@ fn describe(manifest: &Manifest, lines: &mut Lines) {
     let (slope, offset) = (manifest.calibration.slope, manifest.calibration.offset);
     lines.fact("calibration", format!("log-odds * {slope} + {offset}"));
     for level in SecurityLevel::ALL {
-        let said = manifest.levels.get(level).map_or_else(|| "not measured".to_owned(), level_line);
-        lines.fact(level.as_str(), said);
+        let figures =
+            manifest.levels.get(level).map_or_else(|| "not measured".to_owned(), level_line);
+        lines.fact(level.as_str(), figures);
     }
     match &manifest.evaluation {
         None => lines.fact("evaluation", "not measured"),
@@ -129,10 +130,18 @@ fn describe(manifest: &Manifest, lines: &mut Lines) {
             lines.fact("", format!("at a score of 0.5: APCER {apcer}, BPCER {bpcer}"));
         }
     }
-    lines.fact("held to", counted(&manifest.golden));
+    lines.fact("held to", counted(manifest));
 }
 
-/// A value as `pack.toml` has it, without the quotes where it is one word.
+/// The number of golden vectors.
+pub(super) fn counted(manifest: &Manifest) -> String {
+    match manifest.golden.len() {
+        1 => "1 golden vector".to_owned(),
+        count => format!("{count} golden vectors"),
+    }
+}
+
+/// A value as in `pack.toml`, without the quotes of a text.
 fn word(value: &impl serde::Serialize) -> String {
     inline_toml(value).trim_matches('"').to_owned()
 }

@@ -1,10 +1,11 @@
-//! Spans on their way to a collector, by OTLP over HTTP (protobuf). One thread of its own does it, so that no
-//! request ever waits: spans queue up for it, and are dropped where 2048 do.
+//! The export of spans to a collector, by OTLP over HTTP (protobuf), on a thread of its own. No
+//! request waits for it: above 2048 queued spans, spans are dropped.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use engine::config::ConfigError;
 use liveness::InvalidSetting;
 use opentelemetry::KeyValue;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
@@ -14,19 +15,17 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter};
 
-use crate::config::ConfigError;
-
-/// Longest time that a collector may take for a batch.
+/// Time-out of one delivery.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it is told at most that a collector is away.
-const TELL_EVERY: Duration = Duration::from_mins(1);
+/// Shortest interval between two warnings that spans were lost.
+const WARN_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The most of a collector's answer that is read, bytes.
-const MAX_ANSWER: u64 = 64 << 10;
+/// Most bytes that are read of a collector's response.
+const MAX_RESPONSE: u64 = 64 << 10;
 
-/// Makes spans of the requests that are sampled, and sends them to `endpoint`/v1/traces. What `traceparent` says
-/// about sampling counts; `sample_ratio` decides about requests without.
+/// The provider that sends sampled spans to `endpoint`/v1/traces. `traceparent` decides about
+/// sampling; `sample_ratio` does for requests without it.
 pub(super) fn provider(
     endpoint: &str,
     sample_ratio: f64,
@@ -42,7 +41,7 @@ pub(super) fn provider(
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
         .with_timeout(TIMEOUT)
-        // It would sleep in between, with all that comes meanwhile waiting and then dropped.
+        // A retry would sleep, and the spans that arrive meanwhile would be dropped.
         .with_retry_policy(RetryPolicy::disabled())
         .build()
         .map_err(|_| InvalidSetting {
@@ -60,36 +59,31 @@ pub(super) fn provider(
         .build())
 }
 
-/// From here on `traceparent` and `tracestate` (W3C Trace Context) of requests are understood.
+/// Reads `traceparent` and `tracestate` (W3C Trace Context) of requests from now on.
 pub(super) fn take_over_context() {
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
 }
 
-/// An exporter that says when spans are lost.
+/// An exporter that warns when spans are lost.
 #[derive(Debug)]
 struct Exporter {
     exporter: opentelemetry_otlp::SpanExporter,
-    losses: Mutex<Losses>,
-}
-
-/// What was lost, and when that was last told.
-#[derive(Debug, Default)]
-struct Losses {
-    spans: usize,
-    told_at: Option<Instant>,
+    /// The spans that were lost since the last warning, and its time.
+    losses: Mutex<(usize, Option<Instant>)>,
 }
 
 impl Exporter {
-    fn tell(&self, error: &OTelSdkError, spans: usize) {
+    fn warn(&self, error: &OTelSdkError, spans: usize) {
         let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
-        losses.spans += spans;
-        if losses.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+        let (spans_lost, warned_at) = &mut *losses;
+        *spans_lost += spans;
+        if warned_at.is_none_or(|at| at.elapsed() >= WARN_INTERVAL) {
             tracing::warn!(
                 %error,
-                spans_lost = losses.spans,
+                spans_lost,
                 "traces cannot be delivered: look at telemetry.otlp_endpoint and the collector there"
             );
-            *losses = Losses { spans: 0, told_at: Some(Instant::now()) };
+            *losses = (0, Some(Instant::now()));
         }
     }
 }
@@ -99,7 +93,7 @@ impl SpanExporter for Exporter {
         let spans = batch.len();
         let outcome = self.exporter.export(batch).await;
         if let Err(error) = &outcome {
-            self.tell(error, spans);
+            self.warn(error, spans);
         }
         outcome
     }
@@ -117,7 +111,7 @@ impl SpanExporter for Exporter {
     }
 }
 
-/// The HTTP client that the program has anyway. It blocks, and the exporter's thread has nothing else to do.
+/// The program's HTTP client. It blocks the exporter's thread, which has nothing else to do.
 #[derive(Debug)]
 struct Client(ureq::Agent);
 
@@ -127,7 +121,7 @@ impl HttpClient for Client {
         let (head, body) = request.into_parts();
         let response = self.0.run(Request::from_parts(head, body.to_vec()))?;
         let (head, mut body) = response.into_parts();
-        let body = body.with_config().limit(MAX_ANSWER).read_to_vec()?;
+        let body = body.with_config().limit(MAX_RESPONSE).read_to_vec()?;
         Ok(Response::from_parts(head, body.into()))
     }
 }

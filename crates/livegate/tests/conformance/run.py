@@ -1,15 +1,15 @@
-"""Holds Livegate's answers against the contract, as real clients hear them: direct, behind nginx, and
-with the examples of docs/API.md. Python's own library only; brings the clients' into target/conformance.
+"""Compares Livegate's answers with the contract, as real clients receive them: directly, behind nginx,
+and with the examples of docs/API.md.
 
     python3 crates/livegate/tests/conformance/run.py target/release/livegate
 
-Loopback only; ends what it started. What is not installed is left out and said so; where CI=true, that
-is a failure.
+Python's own library only; installs the clients' libraries into target/conformance. Loopback only; ends
+every process that it started. A client that is missing is named and left out; with CI=true that is a
+failure.
 """
 import contextlib
 import http.client
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -19,57 +19,46 @@ import sys
 import tempfile
 import time
 
-import contract
-from cases import cases, curl_cases
-from services import ALLOWED_ORIGIN, APP_ID, APP_KEY, Nginx, Relay, clean_environment, free_port, installed, livegate
-
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[3]
+sys.path.insert(0, str(ROOT / "tests"))
+import contract  # noqa: E402
+from cases import cases, curl_cases  # noqa: E402
+from harness import (  # noqa: E402
+    APP_ID, APP_KEY, KAIROS_PATH as PATH, Livegate, check, clean_environment, credentials, exchange, finish,
+    form, free_port, left_out, portrait, set_up, venv)
+from services import ALLOWED_ORIGIN, Nginx, Relay  # noqa: E402
+
 TOOLS = ROOT / "target/conformance"
 VENV_PYTHON = TOOLS / "venv/bin/python"
 NODE_MODULES = TOOLS / "npm/node_modules"
 SITE = ROOT / "deploy/nginx/livegate.conf"
 # The headers that nginx adds.
 BEHIND = ("server",)
-PATH = "/v0.2/liveness-verification"
 # Longest run of one client, seconds.
 MAX_CLIENT_TIME = 90
-# What is answered before a body has come whole. Through nginx 1.22, curl 7.88 over HTTP/2 loses many such
-# answers, nginx's own 413 among them: nginx resets the stream without an error, and curl takes that for
-# one. Node's HTTP/2 client hears them all. So curl's losses are noted and not counted.
+# Statuses that are sent before the body has come whole. Through nginx 1.22, curl 7.88 over HTTP/2 loses
+# many such answers, nginx's own 413 among them: nginx resets the stream without an error, which curl
+# reports as one. Node's HTTP/2 client receives all of them. So curl's losses are printed, not counted.
 EARLY_REFUSALS = (401, 413)
 
-CHECKS = []
-
-
-def check(what, faults):
-    print(("FAILED  " if faults else "ok      ") + what, flush=True)
-    for fault in faults:
-        print("          " + fault, flush=True)
-    CHECKS.append(not faults)
-
-
-def left_out(what):
-    print("LEFT OUT: " + what, flush=True)
-    if os.environ.get("CI") == "true":
-        CHECKS.append(False)
-
-
-# ---- Who sends it -------------------------------------------------------------------------------
+# ---- Clients -------------------------------------------------------------------------------------
 
 def install():
-    if not any(TOOLS.glob("venv/lib/*/site-packages/requests")):
-        subprocess.run([sys.executable, "-m", "venv", TOOLS / "venv"], check=True, timeout=300)
-        pip = [VENV_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "requests==2.34.2"], check=True, timeout=300)
+    venv(TOOLS / "venv", ["requests==2.34.2"])
     if shutil.which("npm") and not (NODE_MODULES / "request").exists():
         npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", TOOLS / "npm"]
         subprocess.run([*npm, "request@2.88.2"], check=True, timeout=300)
+    if shutil.which("javac"):
+        # Compiled once: `java JavaClient.java` would compile it in each of its 20 runs.
+        javac = ["javac", "-d", TOOLS / "java", HERE / "clients/JavaClient.java"]
+        subprocess.run(javac, check=True, timeout=300)
 
 
 def clients():
-    """Name, command and whether it begins with HTTP/2, of each that can be run here."""
+    """Name, command and whether it begins with HTTP/2, of each client that is installed."""
     program = HERE / "clients"
+    java = ["java", "-cp", TOOLS / "java", "JavaClient"]
     every = [
         ("curl", "curl", [sys.executable, program / "curl.py"], False),
         ("curl over HTTP/2", "curl", [sys.executable, program / "curl.py", "http2"], True),
@@ -77,8 +66,8 @@ def clients():
         ("Node fetch", "node", ["node", program / "fetch.mjs"], False),
         ("Node http2", "node", ["node", program / "fetch.mjs", "http2"], True),
         ("Node request", "npm", ["node", program / "request_package.cjs"], False),
-        ("Java over HTTP/1.1", "java", ["java", program / "JavaClient.java", "http1"], False),
-        ("Java asking for HTTP/2", "java", ["java", program / "JavaClient.java"], False),
+        ("Java over HTTP/1.1", "javac", [*java, "http1"], False),
+        ("Java asking for HTTP/2", "javac", java, False),
     ]
     for name, needed, command, is_http2 in every:
         if shutil.which(needed):
@@ -93,22 +82,22 @@ def client_environment(port):
 
 
 def answers(command, port, requests):
-    """What one run of a client heard: an answer or a failure for each request."""
+    """One run of a client: an answer or a failure for each request."""
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     try:
         run = subprocess.run(command, env=client_environment(port), input=lines, capture_output=True, text=True,
                              timeout=MAX_CLIENT_TIME)
-        heard, complaint = [json.loads(line) for line in run.stdout.splitlines()], run.stderr[-500:]
+        received, complaint = [json.loads(line) for line in run.stdout.splitlines()], run.stderr[-500:]
     except subprocess.TimeoutExpired:
-        heard, complaint = [], f"not done after {MAX_CLIENT_TIME} s"
-    return heard + [{"failure": f"no output: {complaint}"}] * (len(requests) - len(heard))
+        received, complaint = [], f"not done after {MAX_CLIENT_TIME} s"
+    return received + [{"failure": f"no output: {complaint}"}] * (len(requests) - len(received))
 
 
 # ---- Checks -------------------------------------------------------------------------------------
 
 def runs(all_cases, is_behind_nginx):
-    """The requests, those together that one run of a client sends. See `check_early_refusal` for why
-    nothing may follow an early refusal through nginx."""
+    """The requests, grouped by the run of a client that sends them. Through nginx an early refusal is the
+    last of its run: see `check_early_refusal`."""
     gathered = [[]]
     for _, request, status, _ in all_cases:
         gathered[-1].append(request)
@@ -118,14 +107,14 @@ def runs(all_cases, is_behind_nginx):
 
 
 def check_clients(where, all_clients, all_cases, ports, texts, allowed=()):
-    """Every client, every case. `texts` holds the first answer to each, which all others must equal."""
+    """Checks every client in every case. `texts` holds the first answer of each, which all others must equal."""
     is_behind_nginx = bool(where)
     for name, command, is_http2 in all_clients:
         own_cases = all_cases + (list(curl_cases(all_cases)) if name == "curl" else [])
         port = ports[is_http2]
         since = contract.now()
-        heard = [answer for run in runs(own_cases, is_behind_nginx) for answer in answers(command, port, run)]
-        for (case, _, status, expected), answer in zip(own_cases, heard):
+        received = [answer for run in runs(own_cases, is_behind_nginx) for answer in answers(command, port, run)]
+        for (case, _, status, expected), answer in zip(own_cases, received):
             faults = contract.faults_of(answer, since, status, expected, allowed)
             may_be_lost = is_behind_nginx and name == "curl over HTTP/2" and status in EARLY_REFUSALS
             if may_be_lost and "failure" in answer:
@@ -133,12 +122,12 @@ def check_clients(where, all_clients, all_cases, ports, texts, allowed=()):
                 continue
             if not faults:
                 text = contract.without_stamp(answer["body"])
-                # Beside the stamp, an answer depends on the picture or on the error alone.
+                # Apart from the stamp, an answer depends on the picture or on the error alone.
                 key = (status, json.dumps(expected))
                 if texts.setdefault(key, text) != text:
                     faults = [f"another text than the first client got: {text}", texts[key]]
             check(f"{where}{name}: {case}", faults)
-        check(f"{where}{name}: every answer has its own name", [] if contract.is_fresh(heard) else ["one came twice"])
+        check(f"{where}{name}: every answer has its own request id", [] if contract.is_fresh(received) else ["one came twice"])
         if name == "curl over HTTP/2":
             continue
         with Relay(port) as relay:
@@ -150,31 +139,19 @@ def check_clients(where, all_clients, all_cases, ports, texts, allowed=()):
             check(f"{where}{name}: two requests on one connection", faults)
 
 
-def exchange(port, method, headers, body=None):
-    """One request as a browser's network code would make it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request(method, PATH, body, headers)
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    headers = {name: response.headers.get_all(name) for name in {name.lower() for name in response.headers}}
-    headers = {name: held[0] if len(held) == 1 else held for name, held in headers.items()}
-    return {"status": response.status, "headers": headers, "body": text}
-
-
 def lacks(answer, header, *words):
-    """Which of the comma-separated `words` the header does not have."""
+    """The `words` that are missing in the header's comma-separated list."""
     value = str(answer["headers"].get(header, ""))
     held = {word.strip().lower() for word in value.split(",")}
     return [f"{header} is `{value}`: no {word}" for word in words if word not in held]
 
 
 def check_browser(where, home, port, allowed=()):
-    """What a browser asks before it sends a page's request, and what it must hear to hand over the answer."""
+    """A browser's preflight, and the headers without which it withholds an answer from the page."""
     def preflight(origin):
         asked = {"Method": "POST", "Headers": "app_id,app_key"}
         asked = {f"Access-Control-Request-{name}": value for name, value in asked.items()}
-        return exchange(port, "OPTIONS", {"Origin": origin, **asked})
+        return exchange(port, "OPTIONS", PATH, {"Origin": origin, **asked})
 
     answer = preflight(ALLOWED_ORIGIN)
     headers = answer["headers"]
@@ -193,44 +170,40 @@ def check_browser(where, home, port, allowed=()):
 
     check_origin("preflight of another origin", preflight("https://evil.example"))
 
-    boundary = "----WebKitFormBoundaryA"
-    disposition = f'--{boundary}\r\nContent-Disposition: form-data; name="selfie"; filename="a.png"\r\n'
-    form = f"{disposition}Content-Type: image/png\r\n\r\n".encode()
-    form += (home / "sample/portrait.png").read_bytes() + f"\r\n--{boundary}--\r\n".encode()
-    usual = {"Content-Type": f"multipart/form-data; boundary={boundary}", "app_id": APP_ID, "app_key": APP_KEY}
+    form_headers, body = form(portrait(home))
+    usual = {**form_headers, **credentials()}
     for case, key, status, expected in [
         ("a good selfie", APP_KEY, 200, {"response_code": "0"}),
         ("a wrong key", "wrong", 401, {"error.code": "invalid_credentials"}),
     ]:
         since = contract.now()
-        answer = exchange(port, "POST", {**usual, "app_key": key, "Origin": ALLOWED_ORIGIN}, form)
+        answer = exchange(port, "POST", PATH, {**usual, "app_key": key, "Origin": ALLOWED_ORIGIN}, body)
         faults = contract.faults_of(answer, since, status, expected, allowed)
         faults += lacks(answer, "access-control-allow-origin", ALLOWED_ORIGIN)
         faults += lacks(answer, "access-control-expose-headers", "x-request-id") + lacks(answer, "vary", "origin")
         check(f"{where}browser: {case}", faults)
     evil = {**usual, "Origin": "https://evil.example"}
-    check_origin("a good selfie from another origin", exchange(port, "POST", evil, form))
+    check_origin("a good selfie from another origin", exchange(port, "POST", PATH, evil, body))
 
 
 def check_early_refusal(where, home, port, expect=None):
-    """A caller who is refused before all is sent sends the rest and then its next request. Either the
-    connection serves it, or the refusal says `Connection: close`; else that request is lost. nginx,
-    where it does not collect bodies, calls such a connection kept and closes it."""
-    form = b'--B\r\nContent-Disposition: form-data; name="selfie"; filename="a"\r\n\r\n'
-    form += (home / "sample/portrait.png").read_bytes() + b"\r\n--B--\r\n"
-    usual = {"Content-Type": "multipart/form-data; boundary=B", "Content-Length": str(len(form)), "app_id": APP_ID}
-    # curl too, when nothing comes of its Expect, sends the body after a while.
-    first = 0 if expect else len(form) // 2
+    """A caller that is refused while it sends goes on sending, and then makes its next request. Either
+    the connection serves that request, or the refusal says `Connection: close`; otherwise the request is
+    lost. nginx, where it does not collect bodies, keeps such a connection by its headers and closes it."""
+    form_headers, body = form(portrait(home))
+    usual = {**form_headers, "Content-Length": str(len(body)), "app_id": APP_ID}
+    # curl too sends the body after a while when its `Expect` gets no answer.
+    first = 0 if expect else len(body) // 2
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
     def request(headers, pause):
         connection.putrequest("POST", PATH)
         for name, value in {**usual, **headers}.items():
             connection.putheader(name, value)
-        connection.endheaders(form[:first] or None)
+        connection.endheaders(body[:first] or None)
         time.sleep(pause)
         with contextlib.suppress(BrokenPipeError):
-            connection.send(form[first:])
+            connection.send(body[first:])
         response = connection.getresponse()
         response.read()
         return response.status
@@ -239,25 +212,26 @@ def check_early_refusal(where, home, port, expect=None):
         statuses = request({"app_key": "wrong", **(expect or {})}, 0.5), request({"app_key": APP_KEY}, 0)
         faults = [] if statuses == (401, 200) else [f"answered {statuses}"]
     except (OSError, http.client.HTTPException) as error:
-        faults = [f"an answer was lost on a connection that was said to be kept: {error!r}"]
+        faults = [f"an answer was lost on a connection that is kept by its headers: {error!r}"]
     connection.close()
     check(f"{where}a request after an early refusal{', Expect' if expect else ''}", faults)
 
 
 def check_slow_upload(home, port):
-    """A large body that comes slowly: nginx must hold none of it in a file meanwhile."""
-    part = b'--B\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n%s\r\n'
-    padding = part % (b"ignored", bytes(8 << 20))
-    form = padding + part % (b"selfie", (home / "sample/portrait.png").read_bytes()) + b"--B--\r\n"
+    """A large body that comes slowly, of which nginx must not write anything to a file."""
+    form_headers, body = form(portrait(home))
+    boundary = body[:body.index(b"\r\n")]
+    padding = boundary + b'\r\nContent-Disposition: form-data; name="ignored"; filename="a"\r\n\r\n'
+    body = padding + bytes(8 << 20) + b"\r\n" + body
 
     def pieces():
-        for at in range(0, len(form), 1 << 20):
+        for at in range(0, len(body), 1 << 20):
             time.sleep(0.2)
-            yield form[at:at + (1 << 20)]
+            yield body[at:at + (1 << 20)]
 
-    headers = {"Content-Type": "multipart/form-data; boundary=B", "Content-Length": str(len(form))}
+    headers = {**form_headers, "Content-Length": str(len(body)), **credentials()}
     since = contract.now()
-    answer = exchange(port, "POST", {**headers, "app_id": APP_ID, "app_key": APP_KEY}, pieces())
+    answer = exchange(port, "POST", PATH, headers, pieces())
     faults = contract.faults_of(answer, since, 200, {"response_code": "0"}, BEHIND)
     check("behind nginx: a large body sent slowly", faults)
 
@@ -265,18 +239,18 @@ def check_slow_upload(home, port):
 def check_nginx(nginx, home):
     check_early_refusal("behind nginx: ", home, nginx.port)
     check_slow_upload(home, nginx.port)
-    check_what_nginx_cannot_pass_on(nginx.port)
-    errors = [line for line in nginx.log("error.log").splitlines() if "temporary" in line or "_temp" in line]
+    check_unforwardable_requests(nginx.port)
+    errors = [line for line in nginx.log_file("error.log").splitlines() if "temporary" in line or "_temp" in line]
     check("behind nginx: nothing is written to temporary files", errors[:5])
-    log = nginx.log("livegate.log")
+    log = nginx.log_file("livegate.log")
     check("behind nginx: the access log has requests and no keys",
           [] if PATH in log and APP_KEY not in log and APP_ID not in log else [log[:200]])
 
 
-def check_what_nginx_cannot_pass_on(port):
-    """Answered by nginx alone, in the contract's form: what it cannot read, and a method it keeps to itself."""
+def check_unforwardable_requests(port):
+    """Requests that nginx answers itself, in the contract's form: unreadable ones, and TRACE."""
     for case, request, status, code in [
-        ("a request that is none", b"nonsense\r\n\r\n", 400, "malformed_body"),
+        ("no HTTP", b"nonsense\r\n\r\n", 400, "malformed_body"),
         ("no host", b"POST / HTTP/1.1\r\n\r\n", 400, "malformed_body"),
         ("too long a header", b"POST / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 400, "malformed_body"),
         ("too long a path", b"POST /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed_body"),
@@ -295,11 +269,11 @@ def check_what_nginx_cannot_pass_on(port):
 
 
 def check_without_livegate(scratch):
-    """What nginx must say itself: in the contract's form, so that clients can read it."""
+    """Answers that nginx makes while Livegate does not: in the contract's form, which clients can read."""
     def check_answer(case, upstream_port, status, code):
         with Nginx(SITE, scratch / code, upstream_port) as nginx:
             since = contract.now()
-            answer = exchange(nginx.port, "POST", {"app_id": APP_ID, "app_key": APP_KEY}, b"any")
+            answer = exchange(nginx.port, "POST", PATH, credentials(), b"any")
         faults = contract.faults_of(answer, since, status, {"error.code": code}, BEHIND)
         check(f"behind nginx: {case}", faults + (lacks(answer, "retry-after", "1") if status == 503 else []))
 
@@ -310,10 +284,10 @@ def check_without_livegate(scratch):
 
 
 def compiled_example(code):
-    """Builds the example of the workspace, of which `code` must be all but the head. Together with the whole
-    workspace, as the tests are, so that no dependency is built once more."""
+    """Builds the workspace's example, whose text below its head must be `code`. The whole workspace is
+    named, as for the tests: with other features cargo would build the dependencies again."""
     if not (ROOT / "crates/livegate/examples/client.rs").read_text().endswith("\n\n" + code):
-        return ["it is not"]
+        return ["it differs"]
     cargo = ["cargo", "build", "--quiet", "--locked", "--workspace", "--example", "client"]
     run = subprocess.run(cargo, cwd=ROOT, capture_output=True, text=True)
     return [] if run.returncode == 0 else [run.stderr[-2000:]]
@@ -326,7 +300,7 @@ def check_documentation(home, scratch, port):
         "sh": ("example.sh", "curl", ["bash"]), "python": ("example.py", VENV_PYTHON, [VENV_PYTHON]),
         "mjs": ("example.mjs", "node", ["node"]), "cjs": ("example.cjs", "node", ["node"]),
         "java": ("Liveness.java", "java", ["java"]),
-        # Compiled with everything else, by `example`.
+        # Compiled by `compiled_example`.
         "rust": ("client.rs", "cargo", [ROOT / "target/debug/examples/client"]),
     }
     section = (ROOT / "docs/API.md").read_text().split("\n## Clients\n")[1].split("\n## ")[0]
@@ -353,12 +327,14 @@ def check_documentation(home, scratch, port):
 
 def main(binary):
     install()
-    home = installed(binary, ROOT / "target/testbed")
+    home = set_up(binary)
     all_clients, texts = list(clients()), {}
     with tempfile.TemporaryDirectory() as directory:
         scratch = pathlib.Path(directory)
         all_cases = cases(home, scratch)
-        with livegate(binary, home, scratch) as port:
+        origins = f'["{ALLOWED_ORIGIN}"]'
+        with Livegate(binary, home, scratch, LIVEGATE_INGRESS_CORS_ALLOWED_ORIGINS=origins) as service:
+            port = service.port
             check_clients("", all_clients, all_cases, (port, port), texts)
             check_browser("", home, port)
             check_early_refusal("", home, port)
@@ -373,8 +349,7 @@ def main(binary):
                 check_without_livegate(scratch)
             else:
                 left_out("everything behind nginx: no nginx")
-    print(f"conformance: {sum(CHECKS)} passed, {CHECKS.count(False)} failed")
-    return 0 if all(CHECKS) else 1
+    return finish("conformance")
 
 
 if __name__ == "__main__":

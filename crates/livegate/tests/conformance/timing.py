@@ -1,10 +1,10 @@
-"""Whether a caller can tell from the time of a refusal which app ids exist: over loopback HTTP, on one
+"""Measures whether the time of a refusal tells a caller which app ids exist: over loopback HTTP, on one
 kept connection, in random order.
 
     python3 crates/livegate/tests/conformance/timing.py target/release/livegate
 
 Prints medians and Welch's t of each kind of refusal against an unknown id. Two kinds of unknown ids show
-what the method makes of nothing.
+the method's noise.
 """
 import http.client
 import pathlib
@@ -15,15 +15,15 @@ import sys
 import tempfile
 import time
 
-from services import APP_ID, installed, livegate
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[4] / "tests"))
+from harness import APP_ID, KAIROS_PATH, Livegate, set_up  # noqa: E402
 
 SAMPLES_EACH = 10_000
-PATH = "/v0.2/liveness-verification"
 
 
 def refuse(connection, headers):
     began = time.perf_counter_ns()
-    connection.request("POST", PATH, b"", headers)
+    connection.request("POST", KAIROS_PATH, b"", headers)
     response = connection.getresponse()
     response.read()
     took_us = (time.perf_counter_ns() - began) / 1000
@@ -60,6 +60,6 @@ def measure(port):
 
 if __name__ == "__main__":
     binary = pathlib.Path(sys.argv[1]).resolve()
-    home = installed(binary, pathlib.Path(__file__).resolve().parents[4] / "target/testbed")
-    with tempfile.TemporaryDirectory() as scratch, livegate(binary, home, pathlib.Path(scratch)) as port:
-        measure(port)
+    home = set_up(binary)
+    with tempfile.TemporaryDirectory() as scratch, Livegate(binary, home, pathlib.Path(scratch)) as service:
+        measure(service.port)

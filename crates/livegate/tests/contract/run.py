@@ -1,13 +1,12 @@
-"""Holds the running service against its own description: is /openapi.json a sound OpenAPI 3.1 document, and is
-everything that schemathesis makes up from it answered as it says?
+"""Compares the running service with its own description: /openapi.json must be a valid OpenAPI 3.1
+document, and every request that schemathesis generates from it must be answered as it says.
 
     python3 crates/livegate/tests/contract/run.py target/release/livegate [--seed N] [--max-examples N]
 
-Loopback only; brings schemathesis into target/contract, and ends what it started.
+Loopback only; installs schemathesis into target/contract, and ends every process that it started.
 """
 import argparse
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -17,40 +16,28 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[3]
-TOOLS = ROOT / "target/contract"
-BIN = TOOLS / "venv/bin"
-# What this was written for; another version may have other checks.
-NEEDED = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"]
+# Other versions may make other checks.
+PACKAGES = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"]
 # Longest run, seconds.
 PATIENCE = 600
 
-sys.path.insert(0, str(HERE.parent / "conformance"))
-from services import APP_ID, APP_KEY, clean_environment, installed, livegate  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests"))
+from harness import (  # noqa: E402
+    APP_ID, APP_KEY, Livegate, clean_environment, finish, holds, set_up, venv)
 
 
-def install():
-    """The tools, once for each choice of versions."""
-    done = TOOLS / "installed"
-    if done.exists() and done.read_text() == "\n".join(NEEDED):
-        return
-    subprocess.run([sys.executable, "-m", "venv", "--clear", TOOLS / "venv"], check=True, timeout=300)
-    pip = [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, *NEEDED], check=True, timeout=600)
-    done.write_text("\n".join(NEEDED))
-
-
-def is_sound(address, scratch):
-    """Whether the document is one, by the OpenAPI Initiative's own schema."""
+def is_valid(programs, address, scratch):
+    """Whether the document keeps to the OpenAPI Initiative's schema."""
     with urllib.request.urlopen(f"{address}/openapi.json", timeout=30) as answer:
         document = answer.read()
     file = scratch / "openapi.json"
     file.write_bytes(document)
     print(f"/openapi.json: {len(document)} bytes, OpenAPI {json.loads(document)['openapi']}", flush=True)
-    return subprocess.run([BIN / "openapi-spec-validator", file], timeout=PATIENCE).returncode == 0
+    return subprocess.run([programs / "openapi-spec-validator", file], timeout=PATIENCE).returncode == 0
 
 
-def is_kept(address, home, scratch, options):
-    """Whether every answer is as the document says."""
+def is_kept(programs, address, home, scratch, options):
+    """Whether every answer keeps to the document."""
     environment = clean_environment(
         LIVENESS_APP_ID=APP_ID, LIVENESS_APP_KEY=APP_KEY, PORTRAIT=str(home / "sample/portrait.png"),
         SCHEMATHESIS_HOOKS="pictures", PYTHONPATH=str(HERE))
@@ -59,7 +46,7 @@ def is_kept(address, home, scratch, options):
     words += options.more
     words += ["--seed", str(options.seed)] if options.seed is not None else ["--generation-deterministic"]
     began = time.monotonic()
-    code = subprocess.run([BIN / "schemathesis", *words], env=environment, cwd=scratch, timeout=PATIENCE).returncode
+    code = subprocess.run([programs / "schemathesis", *words], env=environment, cwd=scratch, timeout=PATIENCE).returncode
     print(f"contract: {time.monotonic() - began:.0f} s", flush=True)
     return code == 0
 
@@ -67,18 +54,19 @@ def is_kept(address, home, scratch, options):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=pathlib.Path)
-    parser.add_argument("--seed", type=int, help="other requests than usual, the same for the same number")
-    parser.add_argument("--max-examples", type=int, default=100, help="requests made up for each operation [100]")
+    parser.add_argument("--seed", type=int, help="generate other requests; the same ones for the same number")
+    parser.add_argument("--max-examples", type=int, default=100, help="requests for each operation [100]")
     options, options.more = parser.parse_known_args()
     binary = options.binary.resolve()
-    install()
-    home = installed(binary, pathlib.Path(os.environ.get("LIVEGATE_TEST_HOME", ROOT / "target/testbed")))
+    programs = venv(ROOT / "target/contract/venv", PACKAGES)
+    home = set_up(binary)
     with tempfile.TemporaryDirectory() as directory:
         scratch = pathlib.Path(directory)
-        with livegate(binary, home, scratch) as port:
-            address = f"http://127.0.0.1:{port}"
-            results = [is_sound(address, scratch), is_kept(address, home, scratch, options)]
-    return 0 if all(results) else 1
+        with Livegate(binary, home, scratch) as service:
+            address = f"http://127.0.0.1:{service.port}"
+            holds("/openapi.json is a valid document", is_valid(programs, address, scratch))
+            holds("every answer keeps to it", is_kept(programs, address, home, scratch, options))
+    return finish("contract")
 
 
 if __name__ == "__main__":

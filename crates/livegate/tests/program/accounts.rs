@@ -3,21 +3,22 @@
 mod commands;
 mod stores;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde_json::Value;
+use testbed::client::{Body, Client};
 use testbed::pictures::encoded;
+use testbed::process::found_within;
+use testbed::service::Service;
 use testbed::valkey::ValkeyServer;
 
-use crate::serve::base64_of;
-use crate::{finished, livegate};
+use crate::demo::V0_2;
+use crate::{finished, livegate, livegate_serve};
 
-/// An operator's machine: where accounts are kept, in variables.
+/// An operator's machine, whose variables say where accounts are kept.
 struct Place {
     directory: tempfile::TempDir,
     variables: Vec<(&'static str, String)>,
@@ -41,12 +42,15 @@ impl Place {
     }
 
     fn livegate(&self) -> Command {
-        let mut command = livegate(testbed::home().root());
+        self.with_variables(livegate(testbed::home().root()))
+    }
+
+    fn with_variables(&self, mut command: Command) -> Command {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
-    /// Runs a command that succeeds, and gives back what it prints as JSON.
+    /// Runs a command that must succeed, and gives back its output, which is JSON.
     fn run(&self, words: &str) -> Value {
         let output = self.livegate().args(words.split(' ')).arg("--json").output().unwrap();
         let (out, err, code) = finished(&output);
@@ -58,96 +62,45 @@ impl Place {
         self.run(&format!("keys create {words}"))["app_key"].as_str().unwrap().to_owned()
     }
 
-    /// All that was counted.
+    /// All requests that were counted.
     fn used(&self) -> u64 {
         let usage = self.run("usage --from 2026-01-01");
         usage.as_array().unwrap().iter().map(|line| line["requests"].as_u64().unwrap()).sum()
     }
 
-    fn replica(&self) -> Replica {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let log = self.directory.path().join(format!("{count}.log"));
-        let mut command = self.livegate();
-        command.args(["serve", "--offline", "--pack", "starter", "--listen", "127.0.0.1:0"]);
-        command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some(url) = line.trim().strip_prefix("listening on ") else {
-            panic!("{}", std::fs::read_to_string(log).unwrap())
-        };
-        Replica { child, url: url.to_owned(), log }
+    /// A running service over these accounts.
+    fn replica(&self) -> Service {
+        let command = livegate_serve(testbed::home().root(), "starter");
+        Service::start(self.with_variables(command))
     }
 }
 
-/// A running service; ended when dropped.
-struct Replica {
-    child: Child,
-    url: String,
-    log: std::path::PathBuf,
-}
-
-/// The documented sample's size: answered 200 with "not assessed", before any model is asked.
-fn tiny() -> String {
+/// A picture of the documented sample's size. It gets `200 2`, not assessed, and no model runs.
+fn tiny() -> Body {
     let picture = DynamicImage::ImageRgb8(RgbImage::new(95, 71));
-    format!("{{\"selfie\":\"{}\"}}", base64_of(&encoded(&picture, ImageFormat::Png)))
+    Body::json(&encoded(&picture, ImageFormat::Png))
 }
 
-impl Replica {
-    /// Status and error code, as in `403 usage_limit_reached`.
-    fn ask(&self, agent: &ureq::Agent, id: &str, key: &str, body: &str) -> String {
-        let request = agent
-            .post(format!("{}/v0.2/liveness-verification", self.url))
-            .header("app_id", id)
-            .header("app_key", key)
-            .content_type("application/json");
-        let mut response = request.send(body).unwrap();
-        let status = response.status().as_u16();
-        let body: Value =
-            serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
-        match body["error"]["code"].as_str() {
-            Some(code) => format!("{status} {code}"),
-            None => format!("{status} {}", body["response_code"]),
-        }
-    }
-
-    fn outcome(&self, id: &str, key: &str) -> String {
-        self.ask(&agent(), id, key, &tiny())
-    }
-
-    fn signal(&mut self, signal: &str) -> std::process::ExitStatus {
-        let kill = format!("kill -{signal} {}", self.child.id());
-        assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
-        self.child.wait().unwrap()
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
+/// Status and error code of one request, as in `403 usage_limit_reached`.
+fn ask(client: &Client, service: &Service, id: &str, key: &str, body: &Body) -> String {
+    let url = format!("{}{V0_2}", service.url());
+    client.post(&url, &[("app_id", id), ("app_key", key)], body).unwrap().outcome()
 }
 
-impl Drop for Replica {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The same for a [`tiny`] picture, over a connection of its own.
+fn outcome(service: &Service, id: &str, key: &str) -> String {
+    ask(&Client::default(), service, id, key, &tiny())
 }
 
-fn agent() -> ureq::Agent {
-    ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build())
-}
-
-/// One service at a time: a test that measures a second, and one that keeps every core busy, do not go
-/// together.
+/// Held by one test of this file at a time: some measure a second, and others keep every core busy.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    // A test that failed has left nothing half done.
+    // A test that panicked leaves nothing that others depend on.
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Runs `test` with accounts in a file, and with accounts on a server.
 fn each_place(test: impl Fn(&Place)) {
     let _alone = alone();
     test(&Place::file());
@@ -156,11 +109,7 @@ fn each_place(test: impl Fn(&Place)) {
     }
 }
 
-/// Waits until `holds`; a change must act within a second, so that is how long.
+/// Waits until `holds`, at most for the second in which a change must act.
 fn within_a_second(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(1), "it takes longer than a second: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    found_within(Duration::from_secs(1), what, || holds().then_some(()));
 }

@@ -1,11 +1,14 @@
-//! Every dependency edge that is not in the table fails here. ARCHITECTURE.md says why they are few.
+//! Every dependency edge that is not in the table fails here. ARCHITECTURE.md says why they are
+//! few.
+
+mod rings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Which of our crates each of our crates uses.
-const OURS: [(&str, &[&str]); 12] = [
+const OURS: [(&str, &[&str]); 14] = [
     ("frame", &[]),
     ("onnx", &[]),
     ("face-detector", &["frame", "onnx"]),
@@ -15,14 +18,22 @@ const OURS: [(&str, &[&str]); 12] = [
     ("accounts", &[]),
     ("evaluation", &[]),
     ("ingress", &["accounts", "liveness"]),
-    ("livegate", &["accounts", "evaluation", "frame", "ingress", "liveness", "model-pack", "onnx"]),
+    ("engine", &["accounts", "ingress", "liveness", "model-pack", "onnx"]),
+    (
+        "laboratory",
+        &["accounts", "engine", "evaluation", "frame", "ingress", "liveness", "model-pack", "onnx"],
+    ),
+    (
+        "livegate",
+        &["accounts", "engine", "frame", "ingress", "laboratory", "liveness", "model-pack", "onnx"],
+    ),
     // Not part of the program: what tests and benches stand on.
     ("testbed", &["model-pack", "onnx"]),
     ("benches", &[]),
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 38] = [
+const FENCED: [(&str, &[&str]); 39] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
@@ -31,11 +42,15 @@ const FENCED: [(&str, &[&str]); 38] = [
     ("tiff", &["frame"]),
     ("axum", &["ingress"]),
     ("multer", &["ingress"]),
-    ("base64", &["evaluation", "ingress"]),
+    ("base64", &["evaluation", "ingress", "testbed"]),
     ("tower-http", &["ingress"]),
-    // What answers are made of describes itself.
-    ("schemars", &["face-detector", "frame", "ingress", "liveness", "model-pack"]),
-    ("tokio", &["accounts", "ingress", "livegate"]),
+    // Answers and settings describe themselves.
+    (
+        "schemars",
+        &["accounts", "engine", "face-detector", "frame", "ingress", "liveness", "model-pack"],
+    ),
+    ("smart-default", &["accounts", "engine", "ingress", "liveness"]),
+    ("tokio", &["accounts", "engine", "ingress", "laboratory", "livegate"]),
     ("crossbeam-channel", &["accounts", "ingress"]),
     ("rusqlite", &["accounts"]),
     ("redis", &["accounts"]),
@@ -47,25 +62,25 @@ const FENCED: [(&str, &[&str]); 38] = [
     ("opentelemetry-otlp", &["livegate"]),
     ("async-trait", &["livegate"]),
     ("tracing-subscriber", &["livegate"]),
-    ("comfy-table", &["livegate"]),
-    ("csv", &["evaluation", "livegate"]),
+    ("comfy-table", &["engine"]),
+    ("csv", &["evaluation", "laboratory", "livegate"]),
     ("fastrand", &["evaluation"]),
     ("maud", &["evaluation", "ingress"]),
     ("statrs", &["evaluation"]),
-    ("toml_edit", &["livegate"]),
-    ("ureq", &["livegate", "model-pack"]),
+    ("toml_edit", &["laboratory"]),
+    ("ureq", &["engine", "laboratory", "livegate", "model-pack", "testbed"]),
     ("zip", &["model-pack"]),
     ("tar", &["model-pack"]),
     ("flate2", &["model-pack"]),
-    ("clap", &["livegate"]),
-    ("anyhow", &["livegate"]),
-    ("indicatif", &["livegate"]),
-    ("rustix", &["livegate"]),
+    ("clap", &["engine", "laboratory", "livegate"]),
+    ("anyhow", &["engine", "laboratory", "livegate"]),
+    ("indicatif", &["engine"]),
+    ("rustix", &["engine", "laboratory", "livegate"]),
     ("zeroizing-alloc", &["livegate"]),
 ];
 
 /// Which of our crates the tests of each may use beside those. `testbed` has the real parts.
-const IN_TESTS: [(&str, &[&str]); 12] = [
+const IN_TESTS: [(&str, &[&str]); 14] = [
     ("frame", &["testbed"]),
     ("onnx", &["testbed"]),
     ("face-detector", &[]),
@@ -75,6 +90,8 @@ const IN_TESTS: [(&str, &[&str]); 12] = [
     ("accounts", &["testbed"]),
     ("evaluation", &[]),
     ("ingress", &[]),
+    ("engine", &[]),
+    ("laboratory", &[]),
     ("livegate", &["testbed"]),
     ("testbed", &[]),
     (
@@ -82,6 +99,9 @@ const IN_TESTS: [(&str, &[&str]); 12] = [
         &["anti-spoof", "face-detector", "frame", "ingress", "liveness", "model-pack", "testbed"],
     ),
 ];
+
+/// Pairs of files that may need each other: crate, the two modules, and why. At most six.
+const PAIRS: [(&str, [&str; 2], &str); 0] = [];
 
 fn packages() -> Vec<Package> {
     let manifest = testbed::workspace().join("Cargo.toml");
@@ -130,6 +150,27 @@ fn outside_crates_stay_in_their_places() {
 }
 
 #[test]
+fn no_two_files_of_a_crate_need_each_other() {
+    assert!(PAIRS.len() <= 6, "more exceptions than ARCHITECTURE.md allows");
+    let mut found = Vec::new();
+    for package in packages() {
+        let src = package.manifest_path.parent().unwrap().join("src");
+        let rings = if src.exists() { rings::rings(src.as_std_path()) } else { Vec::new() };
+        found.extend(rings.into_iter().map(|ring| (package.name.to_string(), ring)));
+    }
+    let listed: Vec<(String, Vec<String>)> = PAIRS
+        .iter()
+        .map(|(name, pair, _)| ((*name).to_owned(), pair.map(str::to_owned).to_vec()))
+        .collect();
+    let rings = found.iter().filter(|ring| !listed.contains(ring));
+    let rings: Vec<String> =
+        rings.map(|(name, ring)| format!("{name}: {}", ring.join(", "))).collect();
+    assert!(rings.is_empty(), "files that need each other:\n{}", rings.join("\n"));
+    let gone: Vec<_> = listed.iter().filter(|pair| !found.contains(pair)).collect();
+    assert!(gone.is_empty(), "listed, and no ring any more: {gone:?}");
+}
+
+#[test]
 fn every_crate_obeys_the_workspace_lints() {
     for package in packages() {
         let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
@@ -137,20 +178,12 @@ fn every_crate_obeys_the_workspace_lints() {
     }
 }
 
-/// Registries are reached through their clients; their names are nobody's business here.
+/// Registries are reached through their clients, which know the hosts.
 #[test]
 fn no_registry_is_named() {
     let hosts = [["py", "pi.org"], ["npmjs", ".org"], ["npmjs", ".com"], ["crates", ".io"]];
-    let listed = std::process::Command::new("git")
-        .args(["ls-files", "-z"])
-        .current_dir(testbed::workspace())
-        .output()
-        .unwrap();
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    assert!(listed.contains("Cargo.toml"), "the files are those of a git checkout");
-    let files = listed.split('\0').filter(|name| !name.is_empty() && *name != "Cargo.lock");
-    for name in files {
-        let Ok(text) = std::fs::read_to_string(testbed::workspace().join(name)) else { continue };
+    let files = crate::tracked_texts().into_iter().filter(|(name, _)| name != "Cargo.lock");
+    for (name, text) in files {
         for host in &hosts {
             assert!(!text.contains(&host.concat()), "{name} names {}", host.concat());
         }

@@ -1,31 +1,34 @@
-//! The service with models that its workers share and that run what has come together, as on a GPU; here on the CPU.
+//! Models that all workers share and that score several pictures in one run group, as on a GPU.
+//! Here they run on the CPU.
 
 use std::thread;
 
 use serde_json::Value;
+use testbed::client::Body;
+use testbed::service::Service;
 
-use crate::serve::Service;
+use crate::demo::{CREDENTIALS, V1, check, demo, portrait_file, start};
 use crate::{finished, livegate};
 
-pub(crate) const ON_THE_CPU: [&str; 6] = [
-    "--set",
-    "batching.devices=[\"cpu\"]",
-    "--set",
-    "batching.max_pictures=4",
-    "--set",
-    "workers=5",
-];
+/// A demo with five workers, and at most four pictures in a run group.
+pub(crate) fn start_on_the_cpu() -> Service {
+    let mut command = demo("starter");
+    for setting in ["batching.devices=[\"cpu\"]", "batching.max_pictures=4", "workers=5"] {
+        command.args(["--set", setting]);
+    }
+    Service::start(command)
+}
 
 #[test]
-fn callers_at_once_get_the_answer_that_each_alone_gets_also_when_workers_are_killed_between() {
-    let portrait = std::fs::read(testbed::portrait()).unwrap();
+fn concurrent_callers_get_the_scores_that_they_get_alone_also_when_a_worker_dies() {
+    let form = Body::form(&portrait_file());
     let score = |service: &Service| {
-        let (status, body) = service.post_to("/v1/liveness", &portrait, None);
-        assert_eq!(status, 200, "{body}");
-        body["score"].as_f64().unwrap()
+        let answer = service.ask(V1, &CREDENTIALS, &form);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["score"].as_f64().unwrap()
     };
-    let alone = score(&Service::start("starter"));
-    let service = Service::start_with("starter", &ON_THE_CPU);
+    let alone = score(&start());
+    let service = start_on_the_cpu();
     thread::scope(|scope| {
         for caller in 0..8 {
             let service = &service;
@@ -34,8 +37,9 @@ fn callers_at_once_get_the_answer_that_each_alone_gets_also_when_workers_are_kil
                     let score = score(service);
                     assert!((score - alone).abs() <= 1e-4, "{score} {alone}");
                     if caller == 0 {
-                        // Its pipeline goes, and with it one of those that hold the models.
-                        assert_eq!(service.outcome(b"\0livegate: panic"), "500 internal");
+                        // The worker drops its pipeline, which is one of the owners of the models.
+                        let outcome = check(service, b"\0livegate: panic").outcome();
+                        assert_eq!(outcome, "500 internal");
                     }
                 }
             });
@@ -44,7 +48,7 @@ fn callers_at_once_get_the_answer_that_each_alone_gets_also_when_workers_are_kil
 }
 
 #[test]
-fn what_batching_cannot_be_is_refused_by_name() {
+fn a_wrong_batching_setting_is_refused_by_name() {
     for (setting, said) in [
         ("batching.devices=[\"openvino\"]", "batching.devices"),
         ("batching.devices=[\"gpu\"]", "batching.devices"),
@@ -62,7 +66,7 @@ fn what_batching_cannot_be_is_refused_by_name() {
 }
 
 #[test]
-fn what_ran_the_shared_models_is_told() {
+fn the_doctor_names_the_provider_of_shared_models() {
     let mut command = livegate(testbed::home().root());
     command.args(["doctor", "--json", "--set", "batching.devices=[\"cpu\"]", "--pack", "starter"]);
     let (out, err, _) = finished(&command.output().unwrap());

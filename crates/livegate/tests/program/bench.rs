@@ -1,14 +1,14 @@
-//! `livegate bench`: short runs, whose figures are not asserted but for what must hold of any.
+//! `livegate bench` in short runs. Their figures are checked only for relations that always hold.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use testbed::process::awaited;
 
 use crate::{finished, livegate};
 
-/// A directory for what runs write.
+/// A directory for the files that runs write.
 struct Bench {
     directory: tempfile::TempDir,
 }
@@ -42,7 +42,7 @@ impl Bench {
     }
 }
 
-/// Whether every element that begins ends, in the right order, and only one is outermost.
+/// Whether every element is closed, in the right order, and exactly one is outermost.
 fn is_well_formed(xml: &str) -> bool {
     let mut open = Vec::new();
     let mut outermost = 0;
@@ -104,7 +104,7 @@ fn both_modes_are_measured_shown_drawn_and_compared() {
     );
     assert!(setup["cores_usable"].as_u64().unwrap() > 0 && setup["cpu_model"].is_string());
     for picture in run["pictures"].as_array().unwrap() {
-        // The whole walk is measured, models included.
+        // A verdict shows that the whole walk is measured, models included.
         assert_ne!(picture["verdict"], "not_assessed", "{picture}");
         assert!(picture["bytes"].as_u64().unwrap() > 0, "{picture}");
     }
@@ -131,7 +131,7 @@ fn both_modes_are_measured_shown_drawn_and_compared() {
         assert!(svg.contains(said), "{said}: {svg}");
     }
 
-    // With itself: nothing has changed.
+    // Compared with itself: every ratio is 1.
     let again = ["--show", "new.json", "--compare", "new.json"];
     let (out, err, code) = bench.run(&again);
     assert_eq!(code, 0, "{err}");
@@ -144,7 +144,7 @@ fn both_modes_are_measured_shown_drawn_and_compared() {
     }
     assert!(!ratios.contains("WARNING") && !ratios.contains("only one"), "{ratios}");
 
-    // With another machine.
+    // Compared with another machine.
     let mut old = run.clone();
     old["setup"]["cpu_model"] = "a slower one".into();
     old["setup"]["pack_digest"] = "0".into();
@@ -171,7 +171,7 @@ fn both_modes_are_measured_shown_drawn_and_compared() {
 }
 
 #[test]
-fn a_picture_of_ones_own_is_measured_as_it_is() {
+fn a_given_picture_is_measured_unchanged() {
     let bench = Bench::new();
     let gray = image::RgbImage::from_pixel(400, 400, image::Rgb([128; 3]));
     let gray = testbed::pictures::Jpeg::default().of(&gray);
@@ -181,16 +181,16 @@ fn a_picture_of_ones_own_is_measured_as_it_is() {
     let (out, err, code) = bench.run(&run);
     assert_eq!(code, 0, "{err}");
     let size = format!("gray.jpg: 400x400 px, {:.0} KiB", gray.len() as f64 / 1024.0);
-    // Faster than with a face, and not the same thing.
+    // Without a face a check takes less time, so the report must say that nothing was scored.
     let note = "not_assessed (FACE_NOT_FOUND); NOTE: no score is made of it";
     assert!(out.contains(&size) && out.contains(note), "{out}");
     assert!(!out.contains("1280x960"), "{out}");
 }
 
 #[test]
-fn requests_that_fail_are_counted_and_no_success() {
+fn failed_requests_are_counted_and_make_the_run_fail() {
     let bench = Bench::new();
-    // Who is last of so many waits longer than the deadline.
+    // The last of 64 concurrent requests waits longer than the deadline.
     let (out, err, code) = bench.run(&[
         "--mode",
         "http",
@@ -204,7 +204,7 @@ fn requests_that_fail_are_counted_and_no_success() {
         "3000x4000",
         "--set",
         "ingress.deadline_ms=500",
-        // Decoded in full, which takes its time.
+        // Decoding at full size takes longer.
         "--set",
         "liveness.min_decoded_side_px=65535",
         "--json",
@@ -221,7 +221,7 @@ fn requests_that_fail_are_counted_and_no_success() {
 }
 
 #[test]
-fn what_cannot_be_measured_compared_or_written_is_said_before_the_run() {
+fn a_wrong_flag_or_file_is_refused_before_the_run() {
     let bench = Bench::new();
     bench.put("rubbish.json", "{\"points\": []}");
     bench.put("no.json", "not JSON");
@@ -251,7 +251,7 @@ fn what_cannot_be_measured_compared_or_written_is_said_before_the_run() {
 }
 
 #[test]
-fn without_the_sample_portrait_it_says_which_file_is_missing() {
+fn a_missing_sample_portrait_is_named() {
     let bench = Bench::new();
     let home = bench.path("home");
     std::fs::create_dir(&home).unwrap();
@@ -275,7 +275,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The state of a process, as a letter, and its parent (proc(5)).
+/// The letter of a process' state, and the number of its parent (proc(5)).
 #[cfg(target_os = "linux")]
 fn state_and_parent(id: u32) -> Option<(String, u32)> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
@@ -291,31 +291,19 @@ fn children_of(parent: u32) -> Vec<u32> {
     ids.filter(|id| state_and_parent(*id).is_some_and(|(_, of)| of == parent)).collect()
 }
 
-/// What `look` finds, once it finds it.
-#[cfg(target_os = "linux")]
-fn awaited<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < Duration::from_mins(1), "it does not come");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[cfg(target_os = "linux")]
 #[test]
-fn no_service_is_left_behind_when_it_is_ended_or_the_service_breaks() {
-    // One that has ended and that nobody has asked about yet is a zombie.
+fn no_service_outlives_a_bench_that_is_ended_or_whose_service_dies() {
+    // A process that has ended and was not waited for is a zombie, state Z.
     let is_there = |id: u32| state_and_parent(id).is_some_and(|(state, _)| state != "Z");
     let start = |bench: &Bench| -> (Child, u32) {
         let run = ["--mode", "http", "--seconds", "600", "--concurrency", "2"];
         let mut command = bench.command(testbed::home().root(), &run);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let service = awaited(|| children_of(child.id()).first().copied());
-        // It loads its models only once its flags are read.
-        awaited(|| {
+        let service =
+            awaited("bench starts the service", || children_of(child.id()).first().copied());
+        // Once it loads models it has read its flags, `--end-with-parent` among them.
+        awaited("the service loads its models", || {
             let maps = std::fs::read_to_string(format!("/proc/{service}/maps")).ok()?;
             maps.contains("onnxruntime").then_some(())
         });
@@ -334,19 +322,19 @@ fn no_service_is_left_behind_when_it_is_ended_or_the_service_breaks() {
         let (child, service) = start(&bench);
         kill(signal, if is_of_service { service } else { child.id() });
         let output = child.wait_with_output().unwrap();
-        // Nobody says anything when it is killed itself.
+        // A bench that is killed prints nothing.
         if let Some(said) = said {
             let (out, err, code) = finished(&output);
             assert_eq!((out.as_str(), code), ("", 69), "{err}");
             assert!(err.contains(said), "{err}");
             assert!(!is_there(service), "{signal}");
         }
-        awaited(|| (!is_there(service)).then_some(()));
+        awaited("the service ends", || (!is_there(service)).then_some(()));
     }
 }
 
 #[test]
-fn the_nets_alone_are_measured_by_pictures_in_a_run_and_what_holds_it_up_is_named() {
+fn the_nets_alone_are_measured_by_size_of_the_run_group_and_the_bottleneck_is_named() {
     let bench = Bench::new();
     let arguments =
         ["--mode", "in-process", "--seconds", "0.4", "--concurrency", "3", "--size", "640x480"];
@@ -370,7 +358,7 @@ fn the_nets_alone_are_measured_by_pictures_in_a_run_and_what_holds_it_up_is_name
         assert!((sum - 1.0).abs() < 1e-4, "{point}");
         assert_rising(&point["latency"], "latency");
     }
-    // Here the cores run the nets, too.
+    // On the CPU the cores run the nets too.
     if cfg!(target_os = "linux") {
         assert!(run["bound"]["cores_share"].as_f64().unwrap() > 0.0, "{run}");
     }

@@ -1,11 +1,13 @@
-//! `livegate calibrate`: a pack with other figures.
+//! `livegate calibrate` makes a pack with other thresholds from a report's scores.
 
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use model_pack::SecurityLevel;
+
 use crate::{finished, livegate};
 
-/// A home with the starter pack and scores to calibrate it by.
+/// A home with the starter pack, and scores to calibrate it with.
 struct Bench {
     directory: tempfile::TempDir,
 }
@@ -44,7 +46,7 @@ impl Bench {
         self.directory.path().join("packs").join(name)
     }
 
-    /// A report.json that names the pack with this digest.
+    /// Writes a report.json that names the pack's digest.
     fn report(&self, digest: &str) {
         let report = format!(r#"{{"run":{{"pack":"starter","pack_digest":"{digest}"}}}}"#);
         std::fs::write(self.directory.path().join("report.json"), report).unwrap();
@@ -79,17 +81,17 @@ fn the_new_pack_serves_and_is_never_overwritten() {
     assert!(code < 2 && out.contains(r#""name":"ours""#), "{out}{err}");
     let text = std::fs::read_to_string(bench.pack("ours").join("pack.toml")).unwrap();
     assert!(text.contains(r#"pictures = "our 120 pictures""#), "{text}");
-    // Half of both at 0.5: the equal error rate.
+    // At 0.5 half of both classes are wrong: the equal error rate.
     let pack = model_pack::Pack::open(&bench.pack("ours")).unwrap();
     let evaluation = pack.manifest.evaluation.clone().unwrap();
     assert!((evaluation.bpcer_at_half - evaluation.eer).abs() < 0.05, "{evaluation:?}");
-    assert!(pack.manifest.levels.hardened.unwrap().apcer.unwrap() <= 0.05);
+    assert!(pack.manifest.levels.get(SecurityLevel::Hardened).unwrap().apcer.unwrap() <= 0.05);
 
     let (out, err, code) = bench.calibrate(&["--name", "ours"]);
     assert_eq!((out.as_str(), code), ("", 64), "{err}");
     assert!(err.contains("is there already: choose another --name"), "{err}");
     assert_eq!(std::fs::read_to_string(bench.pack("ours").join("pack.toml")).unwrap(), text);
-    // What it was put together in is gone.
+    // Its temporary directory has been removed.
     let left = std::fs::read_dir(bench.directory.path()).unwrap();
     let hidden =
         left.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".cal"));
@@ -117,13 +119,13 @@ fn scores_of_another_pack_are_refused_unless_forced() {
 #[test]
 fn the_help_names_the_pack_that_is_copied() {
     let (out, _, code) = Bench::new().run("calibrate", &["--help"]);
-    // Lines are broken where the terminal ends.
+    // Help is wrapped to the terminal's width.
     let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(code == 0 && words.contains("the one that report.json names"), "{out}");
 }
 
 #[test]
-fn what_cannot_be_calibrated_is_refused_and_leaves_nothing() {
+fn a_pack_that_cannot_be_calibrated_is_refused_and_leaves_no_file() {
     let bench = Bench::new();
     for (arguments, said) in [
         (&["--name", "starter"][..], "built-in"),

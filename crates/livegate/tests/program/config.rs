@@ -1,5 +1,6 @@
-//! `livegate config`, and the configuration that it speaks of.
+//! `livegate config check` and `livegate config show`.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ fn run(command: &mut Command) -> (String, String, i32) {
 }
 
 #[test]
-fn flags_count_for_more_than_variables_and_those_for_more_than_the_file() {
+fn a_flag_outweighs_a_variable_and_a_variable_outweighs_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("livegate.toml");
     std::fs::write(
@@ -44,13 +45,13 @@ fn flags_count_for_more_than_variables_and_those_for_more_than_the_file() {
     assert_eq!(told("workers").1, "file");
     assert_eq!(told("accounts.valkey.password"), ("(not shown)".into(), "file", file));
 
-    // What is shown for people is a configuration again, but for the secret.
+    // The text for people is a configuration again, without the secret.
     let mut command = livegate(directory.path());
     let (out, _, _) = run(command.args(["config", "show", "--set", "ingress.threshold=0.3"]));
     let shown = directory.path().join("shown.toml");
     std::fs::write(&shown, &out).unwrap();
     let mut command = livegate(directory.path());
-    let (again, err, _) = run(command.args(["config", "show", "--config"]).arg(&shown));
+    let (reread, err, _) = run(command.args(["config", "show", "--config"]).arg(&shown));
     let mut command = livegate(directory.path());
     command.env("LIVEGATE_ACCOUNTS_VALKEY_PASSWORD", "secret").args(["config", "show"]);
     let hidden = "# accounts.valkey.password = (not shown)";
@@ -58,11 +59,11 @@ fn flags_count_for_more_than_variables_and_those_for_more_than_the_file() {
     let settings = |text: &str| -> Vec<String> {
         text.lines().map(|line| line.split("  #").next().unwrap().trim().to_owned()).collect()
     };
-    assert_eq!(settings(&again), settings(&out), "{err}");
+    assert_eq!(settings(&reread), settings(&out), "{err}");
 }
 
 #[test]
-fn what_would_not_work_is_said_by_check_and_by_everyone_else_alike() {
+fn check_and_every_other_command_refuse_a_wrong_configuration_alike() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("livegate.toml");
     let check = |text: &str| {
@@ -72,11 +73,16 @@ fn what_would_not_work_is_said_by_check_and_by_everyone_else_alike() {
     };
     let (out, err, code) = check("[ingress]\nthreshold = 0.6\n");
     assert_eq!((out.trim(), err.as_str(), code), ("the configuration is sound", "", 0));
-    // An attack must never read as live, nor a gate be switched off by what is no number.
+    // An attack must never read as live, and NaN must not switch a limit off.
     for (text, because) in [
         ("[ingress]\nmax_body_byte = 1", "max_body_byte"),
         ("[ingress.response_codes]\nnot_live = 0", "response_codes"),
         ("[ingress]\nrate_limited_status = 200", "429 or 403"),
+        ("[ingress]\nmax_in_flight = 0", "`ingress.max_in_flight` must be from 1 to 100000"),
+        ("[ingress]\nmax_in_flight = 9223372036854775807", "ingress.max_in_flight"),
+        ("[ingress]\nmax_body_bytes = 0", "`ingress.max_body_bytes` must be at least 1"),
+        ("[ingress]\ndeadline_ms = 0", "`ingress.deadline_ms` must be from 1 to 3600000"),
+        ("[accounts.valkey]\ntimeout_ms = 0", "accounts.valkey.timeout_ms"),
         ("[gpu]\ncards = []", "gpu.cards"),
         ("[gpu]\ncards = [1, 0, 1]", "none twice"),
         ("[gpu]\ncards = [64]", "from 0 to 63"),
@@ -112,13 +118,13 @@ fn what_would_not_work_is_said_by_check_and_by_everyone_else_alike() {
             assert_eq!(run(&mut command), (String::new(), err.clone(), 64), "{other}");
         }
     }
-    // Two layers may only make sense together.
+    // Values of two layers are checked together.
     std::fs::write(&file, "[ingress.response_codes]\nlive = 1").unwrap();
     let mut command = livegate(directory.path());
     command.args(["config", "check", "--config"]).arg(&file);
     let (_, err, code) = run(command.env("LIVEGATE_INGRESS_RESPONSE_CODES_NOT_LIVE", "5"));
     assert_eq!((err.as_str(), code), ("", 0));
-    // An empty variable is none.
+    // An empty variable is an unset one.
     let mut command = livegate(directory.path());
     command.env("LIVEGATE_CONFIG", "").env("LIVEGATE_FROM", "").env("LIVEGATE_PACK", "");
     assert_eq!(run(command.args(["config", "check"])).2, 0);
@@ -148,7 +154,7 @@ fn what_would_not_work_is_said_by_check_and_by_everyone_else_alike() {
 
 #[cfg(unix)]
 #[test]
-fn a_secret_that_others_can_read_is_mentioned() {
+fn a_file_with_secrets_that_others_can_read_gives_a_warning() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
@@ -176,7 +182,7 @@ fn a_secret_that_others_can_read_is_mentioned() {
         (&path("password"), vec!["keys", "create", "--key-file", &key_file]),
     ] {
         let name = exposed.file_name().unwrap().to_str().unwrap();
-        // What SQLite has beside its file while a service runs.
+        // SQLite keeps this file beside its database while a service runs.
         if name.ends_with("-wal") {
             std::fs::write(exposed, "").unwrap();
         }
@@ -189,7 +195,7 @@ fn a_secret_that_others_can_read_is_mentioned() {
         let (_, err, _) = run(livegate(directory.path()).args(&words));
         assert!(!err.contains("WARNING"), "{err}");
     }
-    // Nobody is accused whose file has no secret in it.
+    // A file without secrets gives no warning.
     std::fs::write(path("plain"), "workers = 1").unwrap();
     let mut command = livegate(directory.path());
     command.args(["config", "check", "--config"]).arg(path("plain"));
@@ -197,33 +203,64 @@ fn a_secret_that_others_can_read_is_mentioned() {
     assert_eq!(err, "");
 }
 
-/// docs/OPERATIONS.md, "Every key": in the order of the example, with each default and variable.
+/// The engine's tests hold the page against the fields; this one holds it against the program.
 #[test]
-fn the_documented_table_has_every_key_with_its_default_and_its_variable() {
+fn the_documented_tables_have_every_key_that_the_program_shows() {
     let home = tempfile::tempdir().unwrap();
     let output = livegate(home.path()).args(["config", "show", "--json"]).output().unwrap();
     let (out, err, code) = finished(&output);
     assert_eq!(code, 0, "{err}");
-    let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let row = |key: &serde_json::Value| {
+    let shown: Vec<Value> = serde_json::from_str(&out).unwrap();
+    let row = |key: &Value| {
         let default = match &key["value"] {
-            serde_json::Value::Null => String::new(),
+            Value::Null => String::new(),
             value => format!("`{value}`"),
         };
         let text = |name: &str| format!("`{}`", key[name].as_str().unwrap());
         [text("key"), default, text("variable")]
     };
-    let real: std::collections::BTreeSet<_> = shown.as_array().unwrap().iter().map(row).collect();
-    let page = testbed::workspace().join("docs/OPERATIONS.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let section = page.split("### Every key\n").nth(1).unwrap().split("\n#").next().unwrap();
-    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let real: BTreeSet<_> = shown.iter().map(row).collect();
+    let page = std::fs::read_to_string(testbed::workspace().join("docs/CONFIGURATION.md")).unwrap();
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
     let documented = rows.iter().map(|line| {
-        let mut cells = line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned());
-        let row = [(); 3].map(|()| cells.next().unwrap());
-        assert!(cells.next().is_some_and(|meaning| !meaning.is_empty()), "{line}");
-        row
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        assert!(cells.len() == 5 && !cells[4].is_empty(), "{line}");
+        [cells[0], cells[1], cells[2]].map(str::to_owned)
     });
-    assert_eq!(documented.collect::<std::collections::BTreeSet<_>>(), real);
+    assert_eq!(documented.collect::<BTreeSet<_>>(), real);
     assert_eq!(rows.len(), real.len(), "no key is there twice");
+}
+
+/// `LIVEGATE_TEST_HOME=` once made tests install into the user's own directory.
+#[test]
+fn every_script_and_test_takes_an_empty_variable_for_an_unset_one() {
+    let name_end = |c: char| !(c.is_ascii_uppercase() || c == '_');
+    let after_name = |rest: &str| rest[rest.find(name_end).unwrap_or(0)..].to_owned();
+    let is_wrong = |line: &str| {
+        let after = |opening: &'static str| line.split(opening).skip(1);
+        let python =
+            after("environ.get(").any(|rest| rest.split(')').next().unwrap().contains(','));
+        let script = after("process.env.").any(|rest| after_name(rest).starts_with(" ??"));
+        let shell =
+            after("${").any(|rest| after_name(rest).starts_with('-') && !rest.starts_with('-'));
+        let rust = after("var_os(").any(|rest| {
+            let is_named = rest.starts_with(|c: char| c == '"' || c.is_ascii_uppercase());
+            is_named && [".is_some()", ".is_none()"].iter().any(|asked| rest.contains(asked))
+        });
+        python || script || shell || rust
+    };
+    for wrong in [
+        r#"os.environ.get("HOME_OF_TESTS", "x")"#,
+        "process.env.BINARY ?? 'x'",
+        r#"std::env::var_os("CI").is_none()"#,
+        "${DEVICES-cpu}",
+    ] {
+        assert!(is_wrong(wrong), "{wrong}");
+    }
+    let this_file = "crates/livegate/tests/program/config.rs";
+    let files = crate::tracked_texts().into_iter().filter(|(name, _)| name != this_file);
+    for (name, text) in files {
+        let wrong: Vec<&str> = text.lines().filter(|line| is_wrong(line)).collect();
+        assert!(wrong.is_empty(), "{name} takes an empty variable for a set one: {wrong:?}");
+    }
 }

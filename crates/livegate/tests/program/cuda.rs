@@ -1,5 +1,6 @@
-//! `--device cuda`: brought by setup or the host's own, refused by name where something is missing, and left by `auto`
-//! in plain words. What runs on a card is tested where there is one (`deploy/gpu/check.sh`).
+//! `--device cuda` on a machine without a GPU: setup fetches the libraries or finds the host's, a
+//! missing library is named, and `auto` says why it takes the CPU. `deploy/gpu/check.sh` tests
+//! cards.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,8 +13,9 @@ use serde_json::Value;
 use crate::setup::carried;
 use crate::{finished, livegate};
 
-/// Homes with the starter pack and ONNX Runtime with CUDA; of those for the CPU, one has the library too. Nothing of
-/// NVIDIA's is in them. None where there is no such library for this platform.
+/// Two homes with the starter pack and ONNX Runtime with CUDA, without NVIDIA's libraries. The
+/// first also has the CPU's ONNX Runtime. Nothing where this platform has no ONNX Runtime with
+/// CUDA.
 fn homes() -> Option<&'static [tempfile::TempDir; 2]> {
     static HOMES: OnceLock<Option<[tempfile::TempDir; 2]>> = OnceLock::new();
     let homes = HOMES.get_or_init(|| {
@@ -36,7 +38,7 @@ fn homes() -> Option<&'static [tempfile::TempDir; 2]> {
             command.env("LD_LIBRARY_PATH", host.path());
             let (_, said, code) = finished(&command.output().unwrap());
             assert_eq!(code, 0, "{said}");
-            // Its own CUDA was found, and said to be used.
+            // Setup found the host's own CUDA and says so.
             let own = format!("this host's own are used, in {}", host.path().display());
             assert!(said.contains(&own) && said.contains("314 MB on disk"), "{said}");
             assert!(!home.path().join("runtime/gpu/nvidia").exists());
@@ -48,7 +50,7 @@ fn homes() -> Option<&'static [tempfile::TempDir; 2]> {
     homes.as_ref()
 }
 
-/// A directory with files named as the libraries of CUDA and cuDNN are, to be found and no more.
+/// A directory with empty files that have the names of the libraries of CUDA and cuDNN.
 fn hosts_own() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for needed in CUDA_AND_CUDNN {
@@ -57,7 +59,7 @@ fn hosts_own() -> tempfile::TempDir {
     directory
 }
 
-/// Whether this machine has no driver; says what is left out where it has one.
+/// Whether this machine has no driver. Where it has one this says what is left out.
 fn is_without_driver() -> bool {
     let is_without = HostLibraries::look().find(DRIVER.file).is_none();
     if !is_without {
@@ -66,7 +68,7 @@ fn is_without_driver() -> bool {
     is_without
 }
 
-/// A directory with a driver that can be loaded and does nothing; none without a C compiler.
+/// A directory with a driver that can be loaded and does nothing. Needs a C compiler.
 fn driver_that_loads() -> Option<tempfile::TempDir> {
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("driver.c");
@@ -87,7 +89,7 @@ fn verify(home: &Path, device: &str, variables: &[(&str, &Path)]) -> (String, St
 }
 
 #[test]
-fn what_is_to_be_brought_is_told_by_name_size_and_terms_before_anything_comes() {
+fn setup_lists_names_sizes_and_terms_before_it_fetches() {
     if model_pack::runtime_library(Library::Nvidia).is_none() {
         return;
     }
@@ -116,7 +118,7 @@ fn what_is_to_be_brought_is_told_by_name_size_and_terms_before_anything_comes() 
 }
 
 #[test]
-fn a_host_without_the_driver_is_refused_by_the_name_of_what_is_missing_and_nothing_is_brought() {
+fn without_the_driver_the_device_is_refused_and_nothing_is_fetched() {
     let Some([home, _]) = homes() else { return };
     if !is_without_driver() {
         return;
@@ -127,7 +129,7 @@ fn a_host_without_the_driver_is_refused_by_the_name_of_what_is_missing_and_nothi
         assert!(said.contains("libcuda.so.1 cannot be loaded"), "{said}");
         assert!(said.contains("the NVIDIA driver, version 580 or newer"), "{said}");
     }
-    // Not even where it might be fetched: it would be a gigabyte for nothing.
+    // Also where setup may fetch: without a driver a gigabyte of libraries is useless.
     let (bare, carried) = (tempfile::tempdir().unwrap(), carried());
     let mut command = livegate(bare.path());
     command.args(["setup", "--offline", "--pack", "starter", "--from"]).arg(carried.path());
@@ -141,7 +143,7 @@ fn a_host_without_the_driver_is_refused_by_the_name_of_what_is_missing_and_nothi
 }
 
 #[test]
-fn a_library_that_is_missing_beside_the_driver_is_named_with_what_to_do() {
+fn a_missing_library_is_named_with_the_command_that_installs_it() {
     let (Some([home, _]), Some(driver)) = (homes(), driver_that_loads()) else { return };
     if HostLibraries::look().all(&CUDA_AND_CUDNN).is_ok() {
         testbed::left_out_for_want_of("a host without CUDA", "what is said there");
@@ -149,7 +151,7 @@ fn a_library_that_is_missing_beside_the_driver_is_named_with_what_to_do() {
     }
     let (out, said, code) = verify(home.path(), "cuda", &[("LD_LIBRARY_PATH", driver.path())]);
     assert_eq!((out.as_str(), code), ("", 69), "{said}");
-    // `verify` was to bring it, and could not.
+    // `verify` tried to fetch it, and could not.
     assert!(said.contains("put libcudnn_graph.so.9 into"), "{said}");
     assert!(said.contains("`livegate setup --device cuda`"), "{said}");
     let library = testbed::gpu_library().unwrap().to_str().unwrap();
@@ -162,7 +164,7 @@ fn a_library_that_is_missing_beside_the_driver_is_named_with_what_to_do() {
         assert!(said.contains(needed.file), "{}: {said}", needed.file);
     }
     assert!(said.contains("`livegate setup --device cuda`"), "{said}");
-    // They are there by their names, and cannot be loaded.
+    // Files of those names exist, and cannot be loaded.
     let host = hosts_own();
     let both = std::env::join_paths([driver.path(), host.path()]).unwrap();
     let (_, said, code) = verify(home.path(), "cuda", &[("LD_LIBRARY_PATH", Path::new(&both))]);
@@ -171,7 +173,7 @@ fn a_library_that_is_missing_beside_the_driver_is_named_with_what_to_do() {
     assert!(said.contains(&format!("{} cannot be loaded", file.display())), "{said}");
 }
 
-/// What `auto` says in the log of a run that answers.
+/// The report of a run on the device `auto`, and its log.
 fn auto(home: &Path) -> (Value, String) {
     let mut command = livegate(home);
     command.env("LIVEGATE_LOG", "info,ort=warn").env("LIVEGATE_DEVICE", "auto");
@@ -182,14 +184,14 @@ fn auto(home: &Path) -> (Value, String) {
 }
 
 #[test]
-fn auto_without_a_driver_takes_the_cpus_library_or_the_cpu_of_this_one_and_says_why() {
+fn auto_without_a_driver_runs_on_the_cpu_with_either_library_and_says_why() {
     let Some([both, alone]) = homes() else { return };
     if !is_without_driver() {
         return;
     }
     let (report, said) = auto(both.path());
     assert_eq!(report["device"], "cpu");
-    let why = "WARN livegate::runtime: device auto is cpu, as cuda cannot be used: libcuda.so.1";
+    let why = "WARN engine::auto: device auto is cpu, as cuda cannot be used: libcuda.so.1";
     assert!(said.contains(why), "{said}");
     let (other, said) = auto(alone.path());
     assert_eq!(other["device"], "cpu");
@@ -200,7 +202,7 @@ fn auto_without_a_driver_takes_the_cpus_library_or_the_cpu_of_this_one_and_says_
 }
 
 #[test]
-fn a_service_and_the_doctor_tell_why_auto_is_not_cuda() {
+fn the_doctor_says_why_auto_is_not_cuda() {
     let Some([home, _]) = homes() else { return };
     if !is_without_driver() {
         return;
@@ -230,7 +232,7 @@ fn a_service_and_the_doctor_tell_why_auto_is_not_cuda() {
     if HostLibraries::look().all(&TENSORRT).is_err() {
         assert!(has("tensorrt: TensorRT 10 is not on this host: libnvinfer.so.10"), "{devices:?}");
     }
-    // As asked for by name, it is the first problem.
+    // With the device named, its missing driver is a problem.
     let mut command = livegate(home.path());
     command.args(["doctor", "--json", "--device", "cuda"]);
     let (out, _, code) = finished(&command.output().unwrap());

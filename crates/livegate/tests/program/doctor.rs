@@ -1,4 +1,4 @@
-//! `livegate doctor`: a sound home is well, and what is wrong is named.
+//! `livegate doctor` finds no problem in a sound home, and names each problem of another.
 
 mod groups;
 
@@ -7,29 +7,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use testbed::process::wrapped;
 use testbed::valkey::ValkeyServer;
 
 use crate::setup::carried;
 use crate::{finished, livegate};
 
-/// What the doctor says of `home`, and its exit code. Where core dumps are on, they are not its matter here.
+/// The doctor's report of `home`, and its exit code. Core dumps are off, so that they are no
+/// finding.
 fn doctor(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Value, i32) {
-    let mut program = livegate(home);
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -c 0; ulimit -n 2048; exec \"$0\" doctor --json \"$@\""]);
-    command.arg(program.get_program()).args(arguments);
-    for (name, value) in program.env_remove("TMPDIR").get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.envs(variables.iter().copied());
-    let (out, said, code) = finished(&command.output().unwrap());
+    let mut doctor = livegate(home);
+    doctor.args(["doctor", "--json"]).args(arguments).env_remove("TMPDIR");
+    doctor.envs(variables.iter().copied());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -c 0; ulimit -n 2048; exec \"$0\" \"$@\""]);
+    let (out, said, code) = finished(&wrapped(shell, &doctor).output().unwrap());
     (serde_json::from_str(&out).expect(&said), code)
 }
 
-/// All that is said with this status: what was looked at, what was found, what to do.
+/// The findings with this status, as `CHECK: FINDING -> ADVICE`.
 fn said(report: &Value, status: &str) -> Vec<String> {
     let checks = report["checks"].as_array().unwrap().iter();
     let text = |check: &Value| {
@@ -39,7 +35,7 @@ fn said(report: &Value, status: &str) -> Vec<String> {
     checks.filter(|check| check["status"] == status).map(text).collect()
 }
 
-/// A home of its own with the CPU's library and the starter pack, and one app.
+/// A fresh home with the CPU's library, the starter pack and one app.
 fn home() -> tempfile::TempDir {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let mut command = livegate(home.path());
@@ -58,7 +54,7 @@ fn model_in(home: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_sound_home_is_well_and_what_ran_its_models_is_known() {
+fn a_sound_home_has_no_problem_and_the_provider_of_its_models_is_known() {
     let (home, temporary) = (home(), tempfile::tempdir().unwrap());
     let variables = [("TMPDIR", temporary.path().to_str().unwrap())];
     let (report, code) = doctor(home.path(), &[], &variables);
@@ -95,12 +91,12 @@ fn a_sound_home_is_well_and_what_ran_its_models_is_known() {
         let nodes = model["providers"]["CPUExecutionProvider"].as_u64();
         assert!(nodes.is_some_and(|nodes| nodes >= 10), "{model}");
     }
-    // The profiles that tell it are gone.
+    // The profiles that say so have been removed.
     assert_eq!(temporary.path().read_dir().unwrap().count(), 0);
 }
 
 #[test]
-fn what_ran_the_models_is_known_where_the_directory_for_temporary_files_is_not_there() {
+fn the_provider_is_known_also_where_the_temporary_directory_is_missing() {
     if !Path::new("/dev/shm").is_dir() {
         testbed::left_out_for_want_of(
             "/dev/shm",
@@ -124,7 +120,7 @@ fn a_home_without_a_library_says_so() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].contains("runtime: ONNX Runtime is not installed"), "{problems:?}");
     assert!(problems[0].ends_with("-> `livegate setup`"), "{problems:?}");
-    // Nothing was brought, and the rest was looked at.
+    // Nothing was fetched, and the other checks were made.
     assert!(!home.path().join("runtime").exists());
     assert!(said(&report, "ok").iter().any(|it| it.contains("reachable; apps: 1")));
 }
@@ -150,7 +146,7 @@ fn a_damaged_pack_is_named_with_its_file() {
 fn an_accounts_server_that_cannot_be_reached_is_a_problem_and_its_password_is_not_shown() {
     let server = [
         ("LIVEGATE_ACCOUNTS_BACKEND", "valkey"),
-        // Nothing listens there: the port is not one that a system gives out.
+        // Nothing listens there: systems do not hand out port 1.
         ("LIVEGATE_ACCOUNTS_VALKEY_URL", "redis://127.0.0.1:1/0"),
         ("LIVEGATE_ACCOUNTS_VALKEY_PASSWORD", "a-password-of-ours"),
     ];
@@ -166,7 +162,7 @@ fn an_accounts_server_that_cannot_be_reached_is_a_problem_and_its_password_is_no
 }
 
 #[test]
-fn the_clock_is_compared_with_that_of_the_accounts_server() {
+fn the_clock_is_compared_with_the_accounts_servers_clock() {
     let Some(server) = ValkeyServer::start(&["--appendonly", "yes"]) else { return };
     let url = server.url();
     let variables =
@@ -175,12 +171,17 @@ fn the_clock_is_compared_with_that_of_the_accounts_server() {
     assert_eq!(code, 0, "{report}");
     let clocks = said(&report, "ok").into_iter().filter(|it| it.starts_with("clock: "));
     assert!(clocks.clone().any(|it| it.contains("from that of the accounts server")), "{report}");
-    let nobody = said(&report, "warning");
-    assert!(nobody.iter().any(|it| it.contains("nobody may call")), "{nobody:?}");
+    let warnings = said(&report, "warning");
+    assert!(
+        warnings
+            .iter()
+            .any(|it| it.contains("reachable; no app may call") && it.contains("keys create")),
+        "{warnings:?}"
+    );
 }
 
 #[test]
-fn certificates_and_settings_that_do_not_fit_are_named() {
+fn a_wrong_certificate_and_a_wrong_setting_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = directory.path().join(name);
@@ -201,35 +202,30 @@ fn certificates_and_settings_that_do_not_fit_are_named() {
     assert!(problems[0].contains("cut.pem holds no certificate in PEM"), "{problems:?}");
     assert!(warnings.iter().any(|it| it.contains("key.pem holds secrets")), "{warnings:?}");
     assert!(warnings.iter().any(|it| it.starts_with("open files: 2048;")), "{warnings:?}");
-    // A configuration that is wrong is the first thing to be put right.
+    // A wrong configuration is the only problem that is reported: it must be corrected first.
     let wrong = [("LIVEGATE_INGRESS_MAX_IN_FLIGHT", "none")];
     let (report, code) = doctor(testbed::home().root(), &[], &wrong);
     assert_eq!((code, said(&report, "problem").len()), (69, 1), "{report}");
 }
 
-/// As in a container whose root is read-only and whose `/dev/shm` was taken away.
+/// A container may have a read-only root and no `/dev/shm`.
 #[test]
-fn where_no_profile_can_be_written_the_cpu_serves_and_openvino_does_not() {
+fn without_a_place_for_profiles_the_cpu_serves_and_openvino_does_not() {
     let script = "mount -t tmpfs -o ro none /dev/shm && exec \"$0\" \"$@\"";
-    let unshared = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new("unshare");
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("LIVEGATE_") {
-                command.env_remove(name);
-            }
-        }
-        command.args(["--mount", "sh", "-c", script, program]).args(arguments);
-        command.env("LIVEGATE_HOME", testbed::home().root()).env("TMPDIR", "/nowhere");
-        command.output()
+    let unshared = |program: &Command| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "sh", "-c", script]);
+        wrapped(unshare, program).output()
     };
-    if !unshared("true", &[]).is_ok_and(|output| output.status.success()) {
+    if !unshared(&Command::new("true")).is_ok_and(|output| output.status.success()) {
         let what = "serving where no profile can be written";
         testbed::left_out_for_want_of("the right to mount (root, unshare)", what);
         return;
     }
     let doctor = |device: &str| {
-        let arguments = ["doctor", "--json", "--pack", "starter", "--device", device];
-        let output = unshared(env!("CARGO_BIN_EXE_livegate"), &arguments).unwrap();
+        let mut doctor = livegate(testbed::home().root());
+        doctor.args(["doctor", "--json", "--pack", "starter", "--device", device]);
+        let output = unshared(doctor.env("TMPDIR", "/nowhere")).unwrap();
         let (out, said, code) = finished(&output);
         (serde_json::from_str::<Value>(&out).expect(&said), code)
     };

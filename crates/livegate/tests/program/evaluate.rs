@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use frame::{Frame, Limits};
-use model_pack::GoldenPicture;
+use model_pack::{GoldenPicture, SecurityLevel};
 use serde_json::Value;
 
 use crate::{finished, livegate};
@@ -18,7 +18,7 @@ struct Lab {
 }
 
 impl Lab {
-    /// With nothing in it.
+    /// An empty one.
     fn empty() -> Self {
         let directory = tempfile::tempdir().unwrap();
         for class in ["live", "spoof"] {
@@ -27,7 +27,7 @@ impl Lab {
         Self { directory }
     }
 
-    /// With pictures that everybody has: a portrait for the living, a drawn face for the attacks.
+    /// One with the portrait as the bona fide presentations, and the drawn face as the attacks.
     fn new() -> Self {
         let lab = Self::empty();
         lab.put("live/portrait.jpg", &portrait().encode_jpeg(90).unwrap());
@@ -45,7 +45,7 @@ impl Lab {
         std::fs::write(path, content).unwrap();
     }
 
-    /// The command, in the lab.
+    /// `livegate evaluate` in this directory.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = livegate(testbed::home().root());
         command.current_dir(self.directory.path());
@@ -57,7 +57,7 @@ impl Lab {
         finished(&self.command(arguments).output().unwrap())
     }
 
-    /// Runs to the end, and gives report.json.
+    /// Runs to the end, and gives back report.json.
     fn report(&self, arguments: &[&str]) -> Value {
         let (_, err, code) = self.run(arguments);
         assert_eq!(code, 0, "{err}");
@@ -81,7 +81,7 @@ fn drawn() -> Frame {
 
 const BOTH: [&str; 4] = ["--live", "live", "--spoof", "spoof"];
 
-/// What is said of `file`.
+/// The report's entry for `file`.
 fn problems_of(report: &Value, file: &str) -> Vec<String> {
     let problems = report["problems"].as_array().unwrap().iter();
     let of_file = problems.filter(|problem| problem["file"] == file);
@@ -94,7 +94,7 @@ fn assert_problem(report: &Value, file: &str, what: &str) {
 }
 
 #[test]
-fn directories_become_figures_and_files() {
+fn a_run_over_directories_writes_figures_and_files() {
     let lab = Lab::new();
     lab.put("live/deeper/small.jpg", &portrait().resized(400).encode_jpeg(90).unwrap());
     lab.put("live/.hidden.jpg", b"");
@@ -134,7 +134,7 @@ fn directories_become_figures_and_files() {
 
 #[cfg(unix)]
 #[test]
-fn programs_read_the_overall_figures() {
+fn the_overall_figures_are_printed_as_json() {
     let lab = Lab::new();
     let (out, err, code) = lab.run(&[&BOTH[..], &["--json", "--threshold", "0.7"]].concat());
     assert_eq!(code, 0, "{err}");
@@ -142,7 +142,7 @@ fn programs_read_the_overall_figures() {
     assert_eq!(overall["evaluation"]["threshold"], 0.7);
     assert_eq!(overall["problems"], 0);
     assert_eq!(overall["evaluation"]["curves"], Value::Null);
-    // Measured as `verify` measures.
+    // `verify` gives the same score.
     let mut verify = livegate(testbed::home().root());
     verify.args(["verify", "--offline", "--pack", "starter", "--json"]);
     let (line, _, _) = finished(&verify.arg(lab.path("live/portrait.jpg")).output().unwrap());
@@ -152,7 +152,7 @@ fn programs_read_the_overall_figures() {
 }
 
 #[test]
-fn a_killed_run_goes_on_and_ends_as_if_it_had_not_been() {
+fn a_killed_run_resumes_and_ends_with_the_same_report() {
     let lab = Lab::empty();
     for quality in 1..=30 {
         let name = |class: &str| format!("{class}/{quality:03}.jpg");
@@ -177,7 +177,7 @@ fn a_killed_run_goes_on_and_ends_as_if_it_had_not_been() {
     let known = lines() - 1;
     assert!((9..60).contains(&known), "killed in the midst, after {known}");
     assert!(!lab.path("killed/scores.csv").exists());
-    // As if the last line had been half written.
+    // A crash may leave half a line.
     let mut journaled = std::fs::read(&journal).unwrap();
     journaled.truncate(journaled.len() - 20);
     std::fs::write(&journal, &journaled).unwrap();
@@ -192,7 +192,7 @@ fn a_killed_run_goes_on_and_ends_as_if_it_had_not_been() {
 }
 
 #[test]
-fn results_are_taken_over_only_where_they_would_be_the_same() {
+fn earlier_results_are_used_only_for_unchanged_pictures_and_settings() {
     let lab = Lab::new();
     let said = |arguments: &[&str]| {
         let (_, err, code) = lab.run(&[&BOTH[..], arguments].concat());
@@ -201,14 +201,14 @@ fn results_are_taken_over_only_where_they_would_be_the_same() {
     };
     said(&[]);
     let first = lab.scores("livegate-evaluation");
-    // A threshold decides on scores and makes none.
+    // A threshold does not change scores.
     assert!(said(&["--threshold", "0.9"]).contains("2 of 2 results are there"));
     assert_eq!(lab.scores("livegate-evaluation"), first);
     assert!(said(&["--fresh"]).contains("Measuring anew: --fresh is given"));
     lab.put("live/portrait.jpg", &portrait().encode_jpeg(60).unwrap());
     assert!(said(&[]).contains("1 of 2 results are there"));
     assert_ne!(lab.scores("livegate-evaluation"), first);
-    // What took long is given up by nobody but who says so.
+    // Results that took long are dropped only on request.
     let kept = lab.scores("livegate-evaluation");
     let settings = ["--exact", "--set", "liveness.min_face_side_px=50"];
     let refused = |arguments: &[&str], other: &str| {
@@ -253,7 +253,7 @@ fn every_alteration_is_measured_against_the_unaltered_picture() {
         assert_eq!(variant["decisions_changed"]["of"], 3, "{variant}");
         assert_eq!(variant["evaluation"]["attacks"]["failed"], 1, "{variant}");
         let Some(change) = variant["score_change"].as_object() else {
-            // So blurred that nothing is assessed any more, as it should be.
+            // So blurred that no picture is assessed, which is right.
             assert!(variant["name"].as_str().unwrap().starts_with("blur"), "{variant}");
             assert_eq!(variant["evaluation"]["live"]["not_assessed"], 1, "{variant}");
             continue;
@@ -269,19 +269,20 @@ fn every_alteration_is_measured_against_the_unaltered_picture() {
 }
 
 #[test]
-fn a_security_level_is_a_threshold_of_the_pack() {
+fn a_security_level_is_the_packs_threshold() {
     let lab = Lab::new();
     let report = lab.report(&[&BOTH[..], &["--security-level", "hardened"]].concat());
     assert_eq!(report["run"]["security_level"], "hardened");
-    let levels = testbed::pack("starter").manifest.levels;
-    assert_eq!(report["run"]["threshold"], levels.hardened.unwrap().threshold);
+    let pack = testbed::pack("starter");
+    let levels = &pack.manifest.levels;
+    assert_eq!(report["run"]["threshold"], levels.get(SecurityLevel::Hardened).unwrap().threshold);
     assert_eq!(report["run"]["levels"].as_array().unwrap().len(), 3);
     let (out, _, _) = lab.run(&[&BOTH[..], &["--security-level", "hardened"]].concat());
     assert!(out.contains("threshold 0.735 (hardened)"), "{out}");
 }
 
 #[test]
-fn no_part_of_a_picture_is_written_unless_asked_for() {
+fn no_part_of_a_picture_is_written_without_a_flag() {
     let lab = Lab::new();
     let temporary = lab.path("temporary");
     std::fs::create_dir(&temporary).unwrap();
@@ -311,7 +312,7 @@ fn no_part_of_a_picture_is_written_unless_asked_for() {
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
 }
 
-/// Whether there is a PNG or a JPEG in `bytes`, as it is or in base64.
+/// Whether `bytes` hold a PNG or a JPEG, raw or in base64.
 fn holds_a_picture(bytes: &[u8]) -> bool {
     let beginnings: [&[u8]; 5] =
         [b"\x89PNG", b"\xFF\xD8\xFF", b"data:image", b"iVBORw0KGgo", b"/9j/"];
@@ -319,7 +320,7 @@ fn holds_a_picture(bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn attacks_are_told_from_the_living_on_the_samples() {
+fn the_sample_attacks_score_below_the_bona_fide_samples() {
     let Some(spoof) = testbed::selfie("spoof_1.jpg") else { return };
     let lab = Lab::new();
     lab.put("screen/1.jpg", &spoof);

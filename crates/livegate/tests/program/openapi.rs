@@ -1,15 +1,16 @@
-//! `livegate openapi`, and that what the service answers is what it says: the examples are real answers.
+//! `livegate openapi` prints docs/openapi.json, and its examples are what the service really
+//! answers.
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use testbed::client::{Body, Client};
+use testbed::service::Service;
 
-use crate::serve::{DEMO_KEY, Service};
+use crate::demo::{DEMO_KEY, V0_2, V1, portrait_file, start};
 use crate::{finished, livegate};
 
-const V0_2: &str = "/v0.2/liveness-verification";
-const V1: &str = "/v1/liveness";
-/// Set to anything, it has answers recorded anew: `just openapi-examples`.
+/// When this variable is set the examples are recorded: `just openapi-examples`.
 const RECORD: &str = "LIVEGATE_RECORD_EXAMPLES";
 
 fn document() -> Value {
@@ -20,12 +21,12 @@ fn document() -> Value {
 }
 
 #[test]
-fn the_document_is_printed_as_it_is_in_docs() {
+fn the_printed_document_is_the_one_in_docs() {
     let reviewed = std::fs::read_to_string(testbed::workspace().join("docs/openapi.json")).unwrap();
     assert_eq!(document(), serde_json::from_str::<Value>(&reviewed).unwrap(), "run `just openapi`");
 }
 
-/// Everything in which `value` departs from `schema`, which is part of `document`.
+/// Every departure of `value` from `schema`, which is part of `document`.
 fn departures(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let mut schema = schema.clone();
     schema["components"] = document["components"].clone();
@@ -36,7 +37,7 @@ fn departures(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The body that the document describes for an answer.
+/// The description of a response's body in the document.
 fn described<'a>(document: &'a Value, path: &str, method: &str, status: u16) -> &'a Value {
     let response = &document["paths"][path][method]["responses"][status.to_string()];
     let target = response["$ref"].as_str().map(|target| document.pointer(&target[1..]).unwrap());
@@ -44,7 +45,7 @@ fn described<'a>(document: &'a Value, path: &str, method: &str, status: u16) -> 
 }
 
 #[test]
-fn every_example_is_as_its_schema_says() {
+fn every_example_keeps_to_its_schema() {
     let document = document();
     let mut seen = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -65,13 +66,13 @@ fn every_example_is_as_its_schema_says() {
     assert!(seen > 20, "{seen}");
 }
 
-/// A request, and what its recorded answer is called.
+/// A request, and the name of the file with its recorded answer.
 struct Case {
     name: &'static str,
     status: u16,
     path: &'static str,
     query: &'static str,
-    body: Option<(&'static str, Vec<u8>)>,
+    body: Option<Body>,
     key: &'static str,
 }
 
@@ -81,25 +82,15 @@ impl Case {
     }
 
     fn form(name: &'static str, status: u16, path: &'static str, parts: &[(&str, &[u8])]) -> Self {
-        let mut form = Vec::new();
-        for (name, content) in parts {
-            form.extend(
-                format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").bytes(),
-            );
-            form.extend(*content);
-            form.extend(b"\r\n");
-        }
-        form.extend(b"--B--\r\n");
-        let body = Some(("multipart/form-data; boundary=B", form));
-        Self { name, status, path, query: "", body, key: DEMO_KEY }
+        Self { name, status, path, query: "", body: Some(Body::parts(parts)), key: DEMO_KEY }
     }
 
-    /// The example of a JSON body that the document has.
+    /// With the JSON body that is an example in the document.
     fn json(name: &'static str, path: &'static str, document: &Value) -> Self {
         let content = &document["paths"][path]["post"]["requestBody"]["content"];
         let example = &content["application/json"]["examples"]["blank"]["value"];
-        let body = Some(("application/json", serde_json::to_vec(example).unwrap()));
-        Self { name, status: 200, path, query: "", body, key: DEMO_KEY }
+        let body = Body::new("application/json", example.to_string().as_bytes());
+        Self { name, status: 200, path, query: "", body: Some(body), key: DEMO_KEY }
     }
 
     fn asking(self, query: &'static str) -> Self {
@@ -110,25 +101,16 @@ impl Case {
         if self.body.is_some() { "post" } else { "get" }
     }
 
-    /// What the service answers: its text.
+    /// The text that the service answers.
     fn ask(&self, service: &Service) -> String {
-        let agent = ureq::Agent::new_with_config(
-            ureq::Agent::config_builder().http_status_as_error(false).build(),
-        );
-        let url = format!("http://{}{}?{}", service.address(), self.path, self.query);
+        let path = format!("{}?{}", self.path, self.query);
+        let credentials = [("app_id", "demo"), ("app_key", self.key)];
         let answer = match &self.body {
-            None => agent.get(url).call(),
-            Some((media_type, body)) => agent
-                .post(url)
-                .header("app_id", "demo")
-                .header("app_key", self.key)
-                .content_type(*media_type)
-                .send(&body[..]),
+            None => Client::default().get(&format!("{}{path}", service.url())).unwrap(),
+            Some(body) => service.ask(&path, &credentials, body),
         };
-        let mut answer = answer.unwrap();
-        let text = answer.body_mut().read_to_string().unwrap();
-        assert_eq!(answer.status().as_u16(), self.status, "{}: {text}", self.name);
-        text
+        assert_eq!(answer.status, self.status, "{}: {}", self.name, answer.body);
+        answer.body
     }
 
     fn file(&self) -> PathBuf {
@@ -138,14 +120,14 @@ impl Case {
 }
 
 fn cases(document: &Value) -> Vec<Case> {
-    let portrait = std::fs::read(testbed::portrait()).unwrap();
+    let portrait = portrait_file();
     let half = &portrait[..portrait.len() / 2];
     let selfie = ("selfie", &portrait[..]);
     let level = |name: &'static [u8]| ("security_level", name);
     let mut wrong_key = Case::form("invalid_credentials", 401, V1, &[selfie]);
     wrong_key.key = "not-the-key-of-the-demo";
     let mut wrong_type = Case::form("unsupported_media_type", 415, V1, &[]);
-    wrong_type.body = Some(("text/plain", b"a selfie".to_vec()));
+    wrong_type.body = Some(Body::new("text/plain", b"a selfie"));
     vec![
         Case::form("kairos_live", 200, V0_2, &[selfie, ("threshold", b"0.6")]),
         Case::json("kairos_blank", V0_2, document),
@@ -169,8 +151,8 @@ fn cases(document: &Value) -> Vec<Case> {
 #[test]
 fn the_examples_are_what_is_answered() {
     let document = document();
-    let service = Service::start("starter");
-    let is_recording = std::env::var_os(RECORD).is_some();
+    let service = start();
+    let is_recording = std::env::var_os(RECORD).is_some_and(|value| !value.is_empty());
     let cases = cases(&document);
     for case in &cases {
         let text = case.ask(&service);
@@ -195,13 +177,13 @@ fn the_examples_are_what_is_answered() {
     assert_eq!(files.count(), cases.len(), "every example is recorded here");
 }
 
-/// In what `now` is another answer than was recorded: not in names of requests, times and builds, and not in numbers
-/// that another machine rounds otherwise.
+/// Every difference between the answers `recorded` and `now`. Request ids, times, builds and
+/// rounding of numbers may differ.
 fn differences(recorded: &Value, now: &Value, path: &str) -> Vec<String> {
-    /// What differs from run to run, or from build to build.
+    /// Values that differ from run to run, or from build to build.
     const PASSING: [&str; 6] =
         [".api_req_uid", ".processed_at", ".requested_at", ".commit", ".onnxruntime", ".version"];
-    /// Of scores; of places, pixels.
+    /// Largest difference between scores, and between places in pixels.
     const TOLERANCES: [f64; 2] = [0.02, 2.0];
     let all = |pairs: Vec<(String, &Value, &Value)>| {
         pairs.into_iter().flat_map(|(path, a, b)| differences(a, b, &path)).collect()
@@ -223,7 +205,7 @@ fn differences(recorded: &Value, now: &Value, path: &str) -> Vec<String> {
             all(pairs.map(|(i, (a, b))| (format!("{path}[{i}]"), a, b)).collect())
         }
         (Value::Number(_), Value::Number(_)) if path.contains(".timings_ms.") => Vec::new(),
-        // How many nodes there are is the library's affair.
+        // The number of nodes depends on ONNX Runtime's version.
         (Value::Number(_), Value::Number(_)) if path.contains(".providers.") => Vec::new(),
         (Value::Number(a), Value::Number(b)) => {
             let is_place = matches!(path.rsplit('.').next(), Some("x" | "y"));
@@ -237,7 +219,7 @@ fn differences(recorded: &Value, now: &Value, path: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_answer_with_another_key_or_another_kind_of_value_is_noticed() {
+fn another_key_or_another_type_in_an_answer_is_found() {
     let document = document();
     let schema = &described(&document, V0_2, "post", 200)["schema"];
     let text = std::fs::read_to_string(

@@ -1,19 +1,22 @@
-//! `--device openvino`: brought by setup, used by what checks selfies, and never replaced in silence.
+//! `--device openvino`: setup installs it, checks run on it, and another device never replaces it
+//! without saying so.
 
 use std::path::Path;
 use std::process::Command;
 
 use model_pack::{Home, Library};
 use serde_json::Value;
+use testbed::client::Body;
+use testbed::service::Service;
 
-use crate::serve::Service;
+use crate::demo::{CREDENTIALS, V1, demo_on, portrait_file};
 use crate::setup::carried;
 use crate::{finished, livegate};
 
 const MAIN: &str = "libonnxruntime.so.1.24.1";
 const PLUGIN: &str = "libopenvino_intel_cpu_plugin.so";
 
-/// A home with the starter pack and the CPU's library.
+/// A home with the starter pack and the CPU's ONNX Runtime.
 fn home() -> tempfile::TempDir {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let mut command = livegate(home.path());
@@ -23,7 +26,7 @@ fn home() -> tempfile::TempDir {
     home
 }
 
-/// A directory with OpenVINO's files, where there are any for this platform.
+/// The directory with OpenVINO's files; nothing where this platform has none.
 fn files() -> Option<&'static Path> {
     testbed::openvino_library().map(|library| library.parent().unwrap())
 }
@@ -49,7 +52,7 @@ fn is_whole(home: &Path) -> bool {
 }
 
 #[test]
-fn a_directory_is_enough_and_the_score_is_the_cpus() {
+fn setup_from_a_directory_is_enough_and_the_score_is_the_cpus() {
     let Some(files) = files() else { return };
     let home = home();
     let (out, said, code) = verify(home.path(), &["--device", "openvino"]);
@@ -83,7 +86,7 @@ fn a_directory_is_enough_and_the_score_is_the_cpus() {
 }
 
 #[test]
-fn a_damaged_library_is_not_loaded_and_put_right_where_it_can_be() {
+fn a_damaged_library_is_not_loaded_and_is_repaired_from_a_directory() {
     let Some(files) = files() else { return };
     let home = home();
     assert_eq!(setup(home.path(), Some(files)).1, 0);
@@ -102,7 +105,7 @@ fn a_damaged_library_is_not_loaded_and_put_right_where_it_can_be() {
     }
 }
 
-/// OpenVINO looks for plugins there that it does not find beside itself.
+/// OpenVINO searches the working directory for plugins that are not beside it.
 #[test]
 fn nothing_is_loaded_from_the_working_directory() {
     if files().is_none() {
@@ -145,7 +148,8 @@ fn a_library_without_openvino_is_refused_by_name() {
     assert!(said.contains("`livegate setup --device openvino`"), "{said}");
 }
 
-/// Puts another file of the same length and time in a file's place, as a disk that fails does: the receipt fits.
+/// Replaces a file by one of the same length and time, so that its receipt still fits; a failing
+/// disk has this effect.
 fn damage(path: &Path) {
     let was = std::fs::metadata(path).unwrap();
     std::fs::remove_file(path).unwrap();
@@ -155,7 +159,7 @@ fn damage(path: &Path) {
 }
 
 #[test]
-fn a_library_that_is_missing_or_cannot_be_loaded_is_named_with_what_to_do() {
+fn a_missing_or_damaged_library_is_named_with_the_command_that_installs_it() {
     let Some(files) = files() else { return };
     for missing in [PLUGIN, "libtbb.so.12", "libopenvino.so.2541"] {
         let directory = tempfile::tempdir().unwrap();
@@ -182,7 +186,7 @@ fn a_library_that_is_missing_or_cannot_be_loaded_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_platform_without_openvino_is_told_so() {
+fn on_a_platform_without_openvino_setup_says_so() {
     if model_pack::runtime_library(Library::OpenVino).is_some() {
         return;
     }
@@ -192,15 +196,16 @@ fn a_platform_without_openvino_is_told_so() {
 }
 
 #[test]
-fn a_service_answers_from_openvino_and_says_so() {
+fn answers_of_a_service_on_openvino_name_the_device() {
     if files().is_none() {
         return;
     }
-    let portrait = std::fs::read(testbed::portrait()).unwrap();
+    let form = Body::form_with_threshold(&portrait_file(), "0.5");
     let [cpu, openvino] = ["cpu", "openvino"].map(|device| {
-        let service = Service::start_on(device, "starter");
-        let (status, body) = service.post_to("/v1/liveness", &portrait, Some("0.5"));
-        assert_eq!((status, &body["verdict"]), (200, &"live".into()), "{body}");
+        let service = Service::start(demo_on(device, "starter"));
+        let answer = service.ask(V1, &CREDENTIALS, &form);
+        let body = answer.json();
+        assert_eq!((answer.status, &body["verdict"]), (200, &"live".into()), "{body}");
         assert_eq!(body["device"], device);
         body["score"].as_f64().unwrap()
     });
@@ -208,9 +213,9 @@ fn a_service_answers_from_openvino_and_says_so() {
 }
 
 #[test]
-fn auto_is_openvino_where_that_is_installed_and_runs_the_pack_and_says_so() {
+fn auto_is_openvino_if_it_is_installed_and_whole_and_the_log_says_why() {
     let home = home();
-    // Of `verify`, only what goes wrong is logged unasked.
+    // By default `verify` logs only warnings.
     let auto = |arguments: &[&str]| {
         let mut command = livegate(home.path());
         command.env("LIVEGATE_LOG", "info,ort=warn").env("LIVEGATE_DEVICE", "auto");
@@ -233,7 +238,7 @@ fn auto_is_openvino_where_that_is_installed_and_runs_the_pack_and_says_so() {
     let (device, said) = auto(&[]);
     assert_eq!(device, "openvino");
     assert!(said.contains("device auto is openvino"), "{said}");
-    // Part of it is gone: it is not whole, and the CPU's library does what can be done.
+    // Without one of its files OpenVINO is not used, and the CPU's library runs the models.
     std::fs::remove_file(home.path().join("runtime/openvino").join(PLUGIN)).unwrap();
     let (device, said) = auto(&[]);
     assert_eq!(device, "cpu");
@@ -241,7 +246,7 @@ fn auto_is_openvino_where_that_is_installed_and_runs_the_pack_and_says_so() {
         "device auto is cpu, as openvino cannot be used: ONNX Runtime with OpenVINO is not whole: {PLUGIN} missing"
     );
     assert!(said.contains("WARN") && said.contains(&why), "{said}");
-    // Its library does not even load.
+    // A library that cannot be loaded has the same effect.
     assert_eq!(setup(home.path(), Some(files)).1, 0);
     damage(&home.path().join("runtime/openvino").join(MAIN));
     let (device, said) = auto(&[]);

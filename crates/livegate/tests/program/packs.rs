@@ -1,4 +1,4 @@
-//! `livegate packs`.
+//! `livegate packs`: list, show, install, verify and new.
 
 mod page;
 
@@ -41,7 +41,7 @@ fn json(home: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
-/// The scorer of the starter pack, as somebody's own model.
+/// The starter pack's scorer, copied as a model of the operator's.
 fn own_model(directory: &Path) -> String {
     let model = directory.join("my-model.onnx");
     let starter = testbed::home().pack_directory("starter");
@@ -93,9 +93,9 @@ fn a_changed_pack_is_listed_as_changed() {
     assert!(code == 0 && out.contains("own: "), "{out}");
 }
 
-/// A pipe would be waited for, and a long file read.
+/// Opening a pipe would block, and a long file would take long to read.
 #[test]
-fn what_is_no_model_file_is_listed_as_changed_and_not_read() {
+fn a_pipe_or_an_overlong_file_is_listed_as_changed_and_not_read() {
     let home = home();
     let starter = home.path().join("packs/starter");
     let own = home.path().join("packs/own");
@@ -156,7 +156,7 @@ fn everything_about_a_pack_is_shown_installed_or_not() {
 }
 
 #[test]
-fn a_caveat_is_shown_before_anything_is_brought() {
+fn a_caveat_is_shown_before_anything_is_fetched() {
     let home = home();
     let (_, err, code) = packs(home.path(), &["install", "minifas-128", "--offline"]);
     assert_eq!(code, 69, "{err}");
@@ -182,7 +182,7 @@ fn a_pack_is_installed_by_name() {
 }
 
 #[test]
-fn what_is_wrong_with_a_pack_is_told_and_the_others_are_still_checked() {
+fn a_packs_fault_is_named_and_the_others_are_still_checked() {
     let home = home();
     let starter = home.path().join("packs/starter");
     for (name, from, to, said) in [
@@ -219,7 +219,7 @@ fn what_is_wrong_with_a_pack_is_told_and_the_others_are_still_checked() {
 #[test]
 fn a_pack_of_the_catalogue_with_another_manifest_is_wrong() {
     let home = home();
-    // It would pass: nothing that the models answer depends on it.
+    // Its golden vectors would pass, because no score depends on that line.
     replace(&home.path().join("packs/starter/pack.toml"), "offset = 1.0204", "offset = 9.0");
     let (out, err, code) = packs(home.path(), &["verify"]);
     assert_eq!(
@@ -233,9 +233,9 @@ fn a_pack_of_the_catalogue_with_another_manifest_is_wrong() {
     );
 }
 
-/// An ONNX file whose weights are in another one, as it would come with somebody's pack.
+/// ONNX allows weights in another file, which a pack could place anywhere.
 #[test]
-fn a_model_that_points_elsewhere_makes_no_pack() {
+fn a_model_with_weights_in_another_file_makes_no_pack() {
     let home = home();
     let field =
         |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
@@ -249,7 +249,7 @@ fn a_model_that_points_elsewhere_makes_no_pack() {
 }
 
 #[test]
-fn what_makes_no_pack_is_refused_and_leaves_nothing() {
+fn a_wrong_model_or_flag_makes_no_pack_and_leaves_no_file() {
     let home = home();
     let model = own_model(home.path());
     let data = testbed::workspace().join("crates/onnx/tests/data");
@@ -257,7 +257,7 @@ fn what_makes_no_pack_is_refused_and_leaves_nothing() {
     let double = data.join("double.onnx");
     let (pipe, huge) = (home.path().join("pipe.onnx"), home.path().join("huge.onnx"));
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    // It has no blocks on the disk.
+    // A sparse file.
     std::fs::File::create(&huge).unwrap().set_len((256 << 20) + 1).unwrap();
     let (pipe, huge) = (pipe.to_str().unwrap(), huge.to_str().unwrap());
     let (two_inputs, double) = (two_inputs.to_str().unwrap(), double.to_str().unwrap());
@@ -297,7 +297,7 @@ fn what_makes_no_pack_is_refused_and_leaves_nothing() {
         assert!(err.contains(said), "{said}: {err}");
     }
     assert_eq!(std::fs::read_dir(home.path().join("packs")).unwrap().count(), 1);
-    // What is there stays, whatever it is.
+    // A file of that name stays unchanged.
     std::fs::write(home.path().join("packs/mine"), "a file").unwrap();
     let (_, err, code) =
         packs(home.path(), &["new", "mine", "--scorer", &model, "--live-class", "0"]);
@@ -305,7 +305,7 @@ fn what_makes_no_pack_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn a_model_that_ends_in_a_softmax_is_known_by_its_answers() {
+fn a_model_that_ends_in_a_softmax_is_recognised_by_its_outputs() {
     let home = home();
     let scorer = testbed::workspace().join("crates/onnx/tests/data/probabilities.onnx");
     let scorer = scorer.to_str().unwrap();

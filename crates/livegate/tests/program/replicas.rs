@@ -1,29 +1,30 @@
-//! Two replicas for real: Valkey, two services, nginx in front with the site that we supply, and a load through all
-//! that is thrown at them.
+//! Two replicas behind nginx with the site that we supply, over one Valkey, under load.
 
 mod nginx;
 
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use testbed::client::{Body, Client};
+use testbed::process::{awaited, free_port};
+use testbed::service::Service;
 use testbed::valkey::ValkeyServer;
 
 use self::nginx::Nginx;
+use crate::demo::{V1, portrait_file};
 use crate::{finished, livegate};
 
-/// Selfies under way at a time; so many can be lost with a replica at most.
+/// Concurrent requests; a replica that dies loses at most as many.
 const CALLERS: usize = 4;
 
-/// A selfie over which a worker panics, in builds for tests alone.
+/// A picture that makes a worker panic, in debug builds (`mortal.rs`).
 const PANIC: &[u8] = b"\0livegate: panic";
 
-/// The home that all replicas have, with the starter pack, a newer one and one that fails its self-test; and where
-/// accounts are.
+/// The replicas' home and accounts. The home has the starter pack, the pack `next` with another
+/// digest, and the pack `broken` that fails its self-test.
 struct Site {
     home: tempfile::TempDir,
     valkey: ValkeyServer,
@@ -60,7 +61,7 @@ impl Site {
         Some(Self { home, valkey })
     }
 
-    fn command(&self, arguments: &[&str]) -> std::process::Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = livegate(self.home.path());
         command.args(arguments);
         command.env("LIVEGATE_ACCOUNTS_BACKEND", "valkey");
@@ -74,14 +75,14 @@ impl Site {
         out
     }
 
-    /// Adds an app; its key.
+    /// Adds an app and gives back its key.
     fn app(&self, arguments: &[&str]) -> String {
         let out = self.run(&[&["keys", "create", "--json"], arguments].concat());
         let app: Value = serde_json::from_str(&out).unwrap();
         app["app_key"].as_str().unwrap().to_owned()
     }
 
-    /// How many requests of `app` were counted.
+    /// Number of requests of `app` that were counted.
     fn used(&self, app: &str) -> usize {
         let usage: Value = serde_json::from_str(&self.run(&["usage", "--json"])).unwrap();
         let days = usage.as_array().unwrap().iter().filter(|day| day["app_id"] == app);
@@ -89,109 +90,73 @@ impl Site {
     }
 }
 
-/// One service; killed when dropped.
+/// A service at fixed ports; killed when dropped.
 struct Replica {
-    child: Child,
-    port: u16,
+    service: Service,
+    ports: Ports,
+}
+
+/// The ports of the main and of the admin listener.
+#[derive(Clone, Copy)]
+struct Ports {
+    main: u16,
     admin: u16,
 }
 
+impl Ports {
+    fn free() -> Self {
+        Self { main: free_port(), admin: free_port() }
+    }
+
+    fn serve(self, site: &Site, pack: &str) -> Command {
+        let mut command = site.command(&["serve", "--offline", "--pack", pack, "--workers", "1"]);
+        command.args(["--listen", &format!("127.0.0.1:{}", self.main)]);
+        command.args(["--set", &format!("admin.listen=127.0.0.1:{}", self.admin)]);
+        command.args(["--set", "ingress.shutdown_delay_ms=3000"]);
+        command
+    }
+
+    /// Starts a replica and waits until it is ready.
+    fn start(self, site: &Site, pack: &str) -> Replica {
+        let service = Service::start(self.serve(site, pack));
+        service.wait_until_ready(&format!("http://127.0.0.1:{}", self.admin));
+        Replica { service, ports: self }
+    }
+}
+
 impl Replica {
-    /// Starts one and waits until it is ready.
-    fn start(site: &Site, (port, admin): (u16, u16), pack: &str) -> Self {
-        let mut child = Self::spawn(site, (port, admin), pack);
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        lines.next().expect("it starts").unwrap();
-        std::thread::spawn(move || lines.for_each(drop));
-        let replica = Self { child, port, admin };
-        let began = Instant::now();
-        while !replica.get("/readyz").is_ok_and(|(status, _)| status == 200) {
-            assert!(began.elapsed() < Duration::from_mins(1), "it does not become ready");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        replica
+    /// Status and body of a page of the admin listener.
+    fn get(&self, path: &str) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{}{path}", self.ports.admin);
+        let answer = Client::default().get(&url).unwrap();
+        (answer.status, answer.body)
     }
 
-    fn spawn(site: &Site, (port, admin): (u16, u16), pack: &str) -> Child {
-        site.command(&["serve", "--offline", "--pack", pack, "--workers", "1"])
-            .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(["--set", &format!("admin.listen=127.0.0.1:{admin}")])
-            .args(["--set", "ingress.shutdown_delay_ms=3000"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-
-    fn get(&self, path: &str) -> Result<(u16, String), ureq::Error> {
-        let mut answer = agent().get(format!("http://127.0.0.1:{}{path}", self.admin)).call()?;
-        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
-    }
-
-    /// The digest of the pack that it says it serves.
+    /// The digest of the pack, as `/version` has it.
     fn digest(&self) -> String {
-        let version: Value = serde_json::from_str(&self.get("/version").unwrap().1).unwrap();
+        let version: Value = serde_json::from_str(&self.get("/version").1).unwrap();
         version["pack"]["digest"].as_str().unwrap().to_owned()
     }
 
-    fn ports(&self) -> (u16, u16) {
-        (self.port, self.admin)
-    }
-
-    /// As a machine that goes down.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// As an orchestrator ends one: asked, and waited for.
-    fn end(mut self) {
-        let kill = format!("kill -TERM {}", self.child.id());
-        let sent = std::process::Command::new("sh").arg("-c").arg(kill).status();
-        assert!(sent.unwrap().success());
-        assert!(self.child.wait().unwrap().success());
+    fn stop(mut self) {
+        self.service.stop();
     }
 }
 
-impl Drop for Replica {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+/// The digest of the pack that scored one picture, or else status and error code, or why there is
+/// no response.
+fn ask(client: &Client, port: u16, app: (&str, &str), body: &Body) -> Result<String, String> {
+    let headers = [("app_id", app.0), ("app_key", app.1)];
+    let answer = client.post(&format!("http://127.0.0.1:{port}{V1}"), &headers, body);
+    let answer = answer.map_err(|error| error.to_string())?;
+    let json: Value = serde_json::from_str(&answer.body).map_err(|_| answer.body.clone())?;
+    match answer.status {
+        200 => Ok(json["pack"]["digest"].as_str().unwrap().to_owned()),
+        _ => Err(answer.outcome()),
     }
 }
 
-fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder().http_status_as_error(false);
-    ureq::Agent::new_with_config(config.timeout_global(Some(Duration::from_secs(30))).build())
-}
-
-/// What came of one request: the pack's digest, or what else was answered.
-fn ask(
-    agent: &ureq::Agent,
-    port: u16,
-    app: (&str, &str),
-    picture: &[u8],
-) -> Result<String, String> {
-    let mut form = b"--B\r\nContent-Disposition: form-data; name=\"selfie\"\r\n\r\n".to_vec();
-    form.extend(picture);
-    form.extend(b"\r\n--B--\r\n");
-    let answer = agent
-        .post(format!("http://127.0.0.1:{port}/v1/liveness"))
-        .content_type("multipart/form-data; boundary=B")
-        .header("app_id", app.0)
-        .header("app_key", app.1)
-        .send(&form[..]);
-    let mut answer = answer.map_err(|error| error.to_string())?;
-    let body = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
-    let body: Value = serde_json::from_str(&body).map_err(|_| body)?;
-    match answer.status().as_u16() {
-        200 => Ok(body["pack"]["digest"].as_str().unwrap().to_owned()),
-        status => Err(format!("{status} {}", body["error"]["code"].as_str().unwrap())),
-    }
-}
-
-/// Callers who ask over and over, through nginx.
+/// Callers that send one request after the other, through nginx.
 struct Load {
     outcomes: Arc<Mutex<Vec<Result<String, String>>>>,
     is_over: Arc<AtomicBool>,
@@ -205,13 +170,12 @@ impl Load {
             let (outcomes, is_over): (Arc<Mutex<Vec<_>>>, Arc<AtomicBool>) =
                 (Arc::clone(&outcomes), Arc::clone(&is_over));
             let key = key.to_owned();
-            let picture = std::fs::read(testbed::portrait()).unwrap();
             std::thread::spawn(move || {
-                let agent = agent();
+                let (client, picture) = (Client::default(), Body::form(&portrait_file()));
                 while !is_over.load(Ordering::Relaxed) {
-                    let outcome = ask(&agent, port, ("load", &key), &picture);
+                    let outcome = ask(&client, port, ("load", &key), &picture);
                     if outcome.is_err() {
-                        // Somebody who is refused does not come again at once.
+                        // Refused callers wait before they retry.
                         std::thread::sleep(Duration::from_millis(50));
                     }
                     outcomes.lock().unwrap().push(outcome);
@@ -222,7 +186,7 @@ impl Load {
         Self { outcomes, is_over, callers }
     }
 
-    /// What came of the requests since the last time that this was asked, once there are so many of them answered.
+    /// The outcomes since the last call of this, once `answered` of them are good.
     fn since(&self, answered: usize) -> Vec<Result<String, String>> {
         let began = Instant::now();
         loop {
@@ -231,7 +195,7 @@ impl Load {
                 return std::mem::take(&mut outcomes);
             }
             drop(outcomes);
-            assert!(began.elapsed() < Duration::from_mins(2), "nothing is answered any more");
+            assert!(began.elapsed() < Duration::from_mins(2), "requests are no longer answered");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -245,6 +209,7 @@ impl Load {
     }
 }
 
+/// Up to 100 errors among `outcomes`.
 fn refused(outcomes: &[Result<String, String>]) -> Vec<&str> {
     outcomes
         .iter()
@@ -254,20 +219,14 @@ fn refused(outcomes: &[Result<String, String>]) -> Vec<&str> {
         .collect()
 }
 
-fn free_ports() -> (u16, u16) {
-    let port = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let both = (port(), port());
-    (both.0.local_addr().unwrap().port(), both.1.local_addr().unwrap().port())
-}
-
 #[test]
-fn two_replicas_behind_nginx_lose_what_dies_with_a_process_and_nothing_else() {
+fn two_replicas_behind_nginx_lose_only_the_requests_of_a_process_that_dies() {
     let Some(mut site) = Site::new() else { return };
-    let (first_ports, second_ports) = (free_ports(), free_ports());
-    let Some(nginx) = Nginx::start(&[first_ports.0, second_ports.0]) else { return };
+    let (first_ports, second_ports) = (Ports::free(), Ports::free());
+    let Some(nginx) = Nginx::start(&[first_ports.main, second_ports.main]) else { return };
     let key = site.app(&["--id", "load"]);
-    let first = Replica::start(&site, first_ports, "starter");
-    let second = Replica::start(&site, second_ports, "starter");
+    let first = first_ports.start(&site, "starter");
+    let second = second_ports.start(&site, "starter");
     let starter = first.digest();
     let mut answered = 0;
     let mut count = |outcomes: &[Result<String, String>], digests: &[&String]| {
@@ -280,29 +239,30 @@ fn two_replicas_behind_nginx_lose_what_dies_with_a_process_and_nothing_else() {
     assert_eq!(refused(&calm), [""; 0]);
     count(&calm, &[&starter]);
 
-    // One replica dies with all that it had.
-    first.kill();
+    // One replica dies with all requests that it holds.
+    drop(first);
     let outcomes = load.since(40);
     let lost = refused(&outcomes);
     assert!(lost.len() <= CALLERS, "{lost:?}");
     let lost_with_it = lost.len();
     count(&outcomes, &[&starter]);
-    let first = Replica::start(&site, first_ports, "starter");
+    let first = first_ports.start(&site, "starter");
 
-    // A worker of the other does: that one picture is not answered, and nobody else notices.
+    // A worker of the other dies: only the request that killed it fails.
     let noticed = load.since(10);
     count(&noticed, &[&starter]);
-    let panicked = ask(&agent(), second.port, ("load", &key), PANIC);
+    let deadly = Body::form(PANIC);
+    let panicked = ask(&Client::default(), second_ports.main, ("load", &key), &deadly);
     assert_eq!(panicked, Err("500 internal".to_owned()));
     let outcomes = load.since(40);
     assert_eq!(refused(&outcomes), [""; 0]);
     count(&outcomes, &[&starter]);
-    assert!(second.get("/metrics").unwrap().1.contains("livegate_worker_panics_total 1\n"));
+    assert!(second.get("/metrics").1.contains("livegate_worker_panics_total 1\n"));
 
-    // Accounts go away and come back: refused meanwhile, and answered again by themselves.
+    // The accounts server goes down and comes back: 503 meanwhile, 200 again without a restart.
     site.valkey.kill();
     std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(second.get("/readyz").unwrap().0, 503);
+    assert_eq!(second.get("/readyz").0, 503);
     site.valkey.start_again();
     let outcomes = load.since(60);
     let meanwhile = refused(&outcomes);
@@ -312,18 +272,18 @@ fn two_replicas_behind_nginx_lose_what_dies_with_a_process_and_nothing_else() {
     }
     count(&outcomes, &[&starter]);
 
-    // Both are rolled over to a new pack, one after the other, and nobody notices. A pack that fails its self-test
-    // does not start.
-    let (ports, began) = (first.ports(), load.since(1));
+    // Both replicas are replaced by ones with a new pack, one after the other, without a failed
+    // request. A pack that fails its self-test does not serve.
+    let began = load.since(1);
     count(&began, &[&starter]);
-    first.end();
-    let mut broken = Replica::spawn(&site, ports, "broken");
-    assert_eq!(broken.wait().unwrap().code(), Some(69));
-    let first = Replica::start(&site, ports, "next");
+    first.stop();
+    let broken = first_ports.serve(&site, "broken").output().unwrap();
+    assert_eq!(finished(&broken).2, 69);
+    let first = first_ports.start(&site, "next");
     let next = first.digest();
     assert_ne!(next, starter);
-    second.end();
-    let second = Replica::start(&site, second_ports, "next");
+    second.stop();
+    let second = second_ports.start(&site, "next");
     assert_eq!(second.digest(), next);
     let during = load.since(20);
     count(&during, &[&starter, &next]);
@@ -334,10 +294,10 @@ fn two_replicas_behind_nginx_lose_what_dies_with_a_process_and_nothing_else() {
     assert_eq!(refused(&rest), [""; 0]);
     count(&rest, &[&next]);
 
-    // Every answer is counted but those of the last fifth of a second of the process that was killed, and nothing
-    // that was not answered, but where the process died after it had counted.
-    first.end();
-    second.end();
+    // Every answer is counted, except those of the last fifth of a second of the killed process. A
+    // request without an answer is counted only where that process died between count and answer.
+    first.stop();
+    second.stop();
     let used = site.used("load");
     let uncounted = 2 * CALLERS + 10;
     assert!(used <= answered + lost_with_it, "{used} counted, {answered} answered");
@@ -347,17 +307,16 @@ fn two_replicas_behind_nginx_lose_what_dies_with_a_process_and_nothing_else() {
 #[test]
 fn a_quota_is_exact_over_two_replicas() {
     let Some(site) = Site::new() else { return };
-    let (first_ports, second_ports) = (free_ports(), free_ports());
-    let Some(nginx) = Nginx::start(&[first_ports.0, second_ports.0]) else { return };
+    let (first_ports, second_ports) = (Ports::free(), Ports::free());
+    let Some(nginx) = Nginx::start(&[first_ports.main, second_ports.main]) else { return };
     let key = site.app(&["--id", "few", "--quota-per-day", "30"]);
-    let _first = Replica::start(&site, first_ports, "starter");
-    let _second = Replica::start(&site, second_ports, "starter");
-    let picture = std::fs::read(testbed::portrait()).unwrap();
+    let _first = first_ports.start(&site, "starter");
+    let _second = second_ports.start(&site, "starter");
     let callers = (0..CALLERS).map(|_| {
-        let (key, picture, port) = (key.clone(), picture.clone(), nginx.port);
+        let (key, port) = (key.clone(), nginx.port);
         std::thread::spawn(move || {
-            let agent = agent();
-            (0..15).map(|_| ask(&agent, port, ("few", &key), &picture)).collect()
+            let (client, picture) = (Client::default(), Body::form(&portrait_file()));
+            (0..15).map(|_| ask(&client, port, ("few", &key), &picture)).collect()
         })
     });
     let callers: Vec<std::thread::JoinHandle<Vec<_>>> = callers.collect();
@@ -366,9 +325,5 @@ fn a_quota_is_exact_over_two_replicas() {
     for outcome in refused(&outcomes) {
         assert_eq!(outcome, "403 usage_limit_reached");
     }
-    let began = Instant::now();
-    while site.used("few") != 30 {
-        assert!(began.elapsed() < Duration::from_secs(20), "{} are counted", site.used("few"));
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    awaited("30 requests are counted", || (site.used("few") == 30).then_some(()));
 }

@@ -1,4 +1,4 @@
-//! `livegate setup`: from the network, from a directory, from a mirror, and from nothing.
+//! `livegate setup`: from the network, from a directory, from a mirror, and without any source.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use model_pack::Library;
 
 use crate::{finished, livegate};
 
-/// A directory with every file that the starter pack needs, as someone would carry it to a machine
+/// A directory with every file that the starter pack needs, as an operator carries it to a machine
 /// without a network.
 pub(crate) fn carried() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
@@ -36,7 +36,7 @@ fn setup(home: &Path, arguments: &[&str]) -> (String, String, i32) {
     finished(&livegate(home).arg("setup").args(arguments).output().unwrap())
 }
 
-/// Every file below `directory` with its content's digest.
+/// Every file below `directory`, with its digest.
 fn files(directory: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(directory).into_iter().flatten() {
@@ -58,7 +58,7 @@ fn is_complete(home: &Path) -> bool {
         && home.sample_portrait().is_some()
 }
 
-/// No half files, wherever they are.
+/// Files below `directory` that an interrupted setup has left.
 fn leftovers(home: &Path) -> Vec<PathBuf> {
     let is_part = |path: &PathBuf| path.to_string_lossy().contains(".part-");
     files(home).into_keys().filter(is_part).collect()
@@ -71,7 +71,7 @@ fn a_directory_is_enough_and_a_second_run_does_nothing() {
     let (_, said, code) = setup(home.path(), &["--offline", "--from", from]);
     assert_eq!(code, 0, "{said}");
     assert!(is_complete(home.path()), "{said}");
-    // Which serves, and how they were measured to differ.
+    // Which pack serves, and the measured differences between packs.
     let serves = if testbed::packs().len() > 1 { "silent-face" } else { "starter" };
     assert!(
         said.contains(&format!("SERVES UNLESS ANOTHER IS NAMED: the pack `{serves}`")),
@@ -83,7 +83,7 @@ fn a_directory_is_enough_and_a_second_run_does_nothing() {
     let before = files(home.path());
     let modified = |path: &Path| std::fs::metadata(path).unwrap().modified().unwrap();
     let times: Vec<_> = before.keys().map(|path| modified(path)).collect();
-    // Without the directory: nothing is looked for, as nothing is missing.
+    // Without the directory no file is fetched, because none is missing.
     let (_, said, code) = setup(home.path(), &["--offline", "--pack", "starter"]);
     assert_eq!(code, 0, "{said}");
     assert_eq!(files(home.path()), before);
@@ -94,7 +94,7 @@ fn a_directory_is_enough_and_a_second_run_does_nothing() {
 }
 
 #[test]
-fn a_changed_file_is_replaced_and_a_wrong_one_is_not_taken() {
+fn a_changed_file_is_replaced_and_a_wrong_one_is_not_used() {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let from = carried.path().to_str().unwrap();
     setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
@@ -113,13 +113,13 @@ fn a_changed_file_is_replaced_and_a_wrong_one_is_not_taken() {
 }
 
 #[test]
-fn a_pack_of_another_version_is_put_right_on_the_way() {
+fn a_pack_of_another_version_is_replaced_by_verify() {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let from = carried.path().to_str().unwrap();
     setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
     let manifest = home.path().join("packs/starter/pack.toml");
     let current = std::fs::read_to_string(&manifest).unwrap();
-    // Other golden vectors: with these it would not serve.
+    // With other golden vectors it would not serve.
     std::fs::write(&manifest, current.replace("fr_liveness = -0.2", "fr_liveness = 3.2")).unwrap();
     let mut verify = livegate(home.path());
     verify.args(["verify", "--offline", "--pack", "starter"]).arg(testbed::portrait());
@@ -129,7 +129,7 @@ fn a_pack_of_another_version_is_put_right_on_the_way() {
 }
 
 #[test]
-fn a_damaged_install_is_put_right_on_the_way() {
+fn a_damaged_install_is_repaired_by_verify() {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let from = carried.path().to_str().unwrap();
     setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
@@ -146,7 +146,7 @@ fn a_damaged_install_is_put_right_on_the_way() {
 }
 
 #[test]
-fn a_pack_that_is_not_asked_for_does_not_keep_another_from_serving() {
+fn a_pack_of_another_version_does_not_keep_others_from_serving() {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let from = carried.path().to_str().unwrap();
     setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
@@ -171,7 +171,7 @@ fn a_mirrors_password_is_not_printed() {
 #[test]
 fn archives_in_the_directory_serve_as_well_as_files() {
     let (home, directory) = (tempfile::tempdir().unwrap(), carried());
-    // The npm package as the npm client would leave it, made of the two models.
+    // A package with the two models, in the form of the npm client's.
     let archive = directory.path().join("faceplugin-face-recognition-js-0.0.1.tgz");
     let package = directory.path().join("package/model");
     std::fs::create_dir_all(&package).unwrap();
@@ -189,7 +189,7 @@ fn archives_in_the_directory_serve_as_well_as_files() {
 }
 
 #[test]
-fn without_a_network_every_missing_file_is_named_with_its_place() {
+fn without_a_network_every_missing_file_is_named_with_its_directory() {
     let home = tempfile::tempdir().unwrap();
     let (_, said, code) = setup(home.path(), &["--offline"]);
     assert_eq!(code, 69);
@@ -212,7 +212,7 @@ fn without_a_network_every_missing_file_is_named_with_its_place() {
 }
 
 #[test]
-fn a_machine_without_pip_or_npm_is_told_what_to_put_where() {
+fn without_pip_and_npm_every_missing_file_is_named() {
     let (home, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut command = livegate(home.path());
     let output = command.arg("setup").env("PATH", empty.path()).output().unwrap();
@@ -226,7 +226,7 @@ fn a_machine_without_pip_or_npm_is_told_what_to_put_where() {
 }
 
 #[test]
-fn two_at_once_do_not_clash() {
+fn concurrent_setups_do_not_clash() {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let start = || {
         let mut command = livegate(home.path());
@@ -241,7 +241,7 @@ fn two_at_once_do_not_clash() {
     assert!(is_complete(home.path()) && leftovers(home.path()).is_empty());
 }
 
-/// A server that takes connections and says nothing.
+/// A server that accepts connections and never responds.
 fn tarpit() -> (String, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -263,7 +263,7 @@ fn tarpit() -> (String, std::thread::JoinHandle<()>) {
 fn a_source_that_does_not_answer_costs_five_seconds_at_most() {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let (url, _thread) = tarpit();
-    // Only the library and the portrait are at hand; Git host and npm registry are silent.
+    // The directory has the library and the portrait; Git host and npm registry never respond.
     for entry in std::fs::read_dir(carried.path()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "onnx") {
@@ -278,7 +278,8 @@ fn a_source_that_does_not_answer_costs_five_seconds_at_most() {
     let elapsed = start.elapsed();
     assert_eq!(code, 69, "{said}");
     assert!(said.matches("not reached within 5 seconds").count() >= 2, "{said}");
-    // Two sources of five seconds, and a margin for a busy machine to start npm and to hash.
+    // Five seconds for each of two sources, and a margin for npm's start and for hashing on a busy
+    // machine.
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}: {said}");
     assert!(leftovers(home.path()).is_empty());
 }
@@ -290,10 +291,10 @@ fn an_interrupted_setup_leaves_nothing_half_done() {
     let (url, _thread) = tarpit();
     let mut command = livegate(home.path());
     command.args(["setup", "--pack", "starter"]).env("PIP_INDEX_URL", &url);
-    // A group of its own, to be ended with the client it has started, as by a power cut.
+    // A process group, so that the client that it starts is killed with it, as by a power cut.
     command.process_group(0);
     let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
-    // It is waiting for pip, which is waiting for the tarpit.
+    // By now it waits for pip, and pip for the tarpit.
     let start = Instant::now();
     while leftover_directories(home.path()) == 0 && start.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(20));
@@ -303,7 +304,7 @@ fn an_interrupted_setup_leaves_nothing_half_done() {
     assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
     child.wait().unwrap();
     assert!(!is_complete(home.path()));
-    // The next one clears up, is not kept out by the dead one's lock, and does its work.
+    // The next setup removes the remains, does not wait for the dead process' lock, and succeeds.
     let from = carried.path().to_str().unwrap();
     let (_, said, code) = setup(home.path(), &["--offline", "--pack", "starter", "--from", from]);
     assert_eq!(code, 0, "{said}");
@@ -316,7 +317,7 @@ fn leftover_directories(home: &Path) -> usize {
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".part-")).count()
 }
 
-/// Serves the files of `directory` by the last part of the path asked for, `count` times.
+/// Serves files of `directory` by the last part of the requested path, `count` times.
 fn file_server(directory: PathBuf, count: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -351,7 +352,7 @@ fn file_server(directory: PathBuf, count: usize) -> (String, std::thread::JoinHa
 }
 
 #[test]
-fn a_git_host_or_its_mirror_serves_packs_by_url() {
+fn a_pack_is_fetched_from_a_mirror_of_its_git_host() {
     let Some(shared) = testbed::shared() else {
         testbed::left_out("the pack silent-face by URL");
         return;
@@ -376,7 +377,7 @@ fn a_git_host_or_its_mirror_serves_packs_by_url() {
 }
 
 #[test]
-fn a_pack_that_needs_a_caveat_shows_it_and_never_serves_unasked() {
+fn a_pack_with_a_caveat_shows_it_and_never_serves_by_default() {
     if !testbed::packs().contains(&"minifas-128") {
         testbed::left_out("the pack minifas-128 from a directory");
         return;

@@ -1,121 +1,56 @@
-//! What a service tells of its work: metrics, lines of the log, traces.
+//! Metrics, the log and traces of a running service.
 
 mod collector;
 mod logs;
 mod traces;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
-use crate::livegate;
+use testbed::client::{Body, Client};
+use testbed::process::free_port;
+use testbed::service::Service;
 
-/// What must be in no line and no span: keys, headers and bodies have it in them.
+use crate::demo::{V1, demo, portrait_file};
+use crate::{finished, livegate};
+
+/// Text in keys, headers and bodies that no line of the log and no span may have.
 const SECRET: &str = "XYZZY";
 /// The key of the app `demo`.
 const KEY: &str = "the-key-XYZZY-of-the-demo";
 
-/// A running service with demo credentials and a log to look through; ended when dropped.
-struct Observed {
-    child: Child,
-    url: String,
-    log: PathBuf,
-    _directory: tempfile::TempDir,
+/// A demo with these variables.
+fn start(variables: &[(&str, &str)]) -> Service {
+    let mut command = demo("starter");
+    command.env("LIVEGATE_DEMO_APP_KEY", KEY).envs(variables.iter().copied());
+    Service::start(command)
 }
 
-impl Observed {
-    fn start(variables: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let log = directory.path().join("log");
-        let mut command = livegate(testbed::home().root());
-        command.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0"]);
-        command.args(["--pack", "starter"]).envs(variables.iter().copied());
-        command.env("LIVEGATE_DEMO_APP_KEY", KEY).stdout(Stdio::piped());
-        let mut child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let first = lines.next().expect("the service starts");
-        // The rest is read to its end, so that the service can say it.
-        std::thread::spawn(move || lines.for_each(drop));
-        let url = first.strip_prefix("listening on ").unwrap().to_owned();
-        Self { child, url, log, _directory: directory }
-    }
-
-    /// Sends a form with a picture, with these headers; gives back the status and `X-Request-Id`.
-    fn post(&self, path: &str, picture: &[u8], headers: &[(&str, &str)]) -> (u16, String) {
-        let mut form = b"--B\r\nContent-Disposition: form-data; name=\"selfie\"\r\n\r\n".to_vec();
-        form.extend(picture);
-        form.extend(b"\r\n--B--\r\n");
-        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-        let mut request = ureq::Agent::new_with_config(config)
-            .post(format!("{}{path}", self.url))
-            .content_type("multipart/form-data; boundary=B");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = request.send(&form[..]).unwrap();
-        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
-        (response.status().as_u16(), id)
-    }
-
-    /// The same from the app `demo`.
-    fn check(&self, path: &str, picture: &[u8], headers: &[(&str, &str)]) -> (u16, String) {
-        self.post(path, picture, &[headers, &[("app_id", "demo"), ("app_key", KEY)]].concat())
-    }
-
-    /// Ends it, and gives back all that it logged.
-    fn end(mut self) -> String {
-        let kill = format!("kill -TERM {}", self.child.id());
-        assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
-        let began = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(began.elapsed() < Duration::from_mins(1), "it does not end");
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        let log = std::fs::read_to_string(&self.log).unwrap();
-        assert_eq!(status.code(), Some(0), "{log}");
-        log
-    }
+/// Status and `X-Request-Id` of a request from the app `demo`, with these headers besides.
+fn check(service: &Service, path: &str, picture: &[u8], more: &[(&str, &str)]) -> (u16, String) {
+    let headers = [more, &[("app_id", "demo"), ("app_key", KEY)]].concat();
+    let answer = service.ask(path, &headers, &Body::form(picture));
+    (answer.status, answer.request_id)
 }
 
-impl Drop for Observed {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn portrait() -> Vec<u8> {
-    std::fs::read(testbed::portrait()).unwrap()
-}
-
-/// What the admin listener answers, and what Prometheus' own tool thinks of the metrics there.
+/// `promtool` is Prometheus' own check of metrics.
 #[test]
-fn the_admin_listener_tells_what_runs_and_promtool_has_nothing_against_the_metrics() {
-    let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let admin = free.local_addr().unwrap().to_string();
-    drop(free);
+fn the_admin_listener_names_version_and_models_and_promtool_accepts_its_metrics() {
+    let admin = format!("127.0.0.1:{}", free_port());
     let variables = [("LIVEGATE_ADMIN_LISTEN", &*admin), ("LIVEGATE_ADMIN_APP_IDS", "true")];
-    let service = Observed::start(&variables);
-    assert_eq!(service.check("/v1/liveness", &portrait(), &[]).0, 200);
-    let get = |path: &str| {
-        let mut response = ureq::get(format!("http://{admin}{path}")).call().unwrap();
-        response.body_mut().read_to_string().unwrap()
-    };
+    let mut service = start(&variables);
+    assert_eq!(check(&service, V1, &portrait_file(), &[]).0, 200);
+    let get = |path: &str| Client::default().get(&format!("http://{admin}{path}")).unwrap().body;
     assert_eq!(get("/readyz"), r#"{"status":"ready"}"#);
     let health = || {
         let mut command = livegate(testbed::home().root());
-        crate::finished(&command.arg("health").envs(variables).output().unwrap())
+        finished(&command.arg("health").envs(variables).output().unwrap())
     };
     assert_eq!(health(), ("{\"status\":\"ready\"}\n".into(), String::new(), 0));
     let version: serde_json::Value = serde_json::from_str(&get("/version")).unwrap();
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(version["pack"]["name"], "starter");
-    // What ran each model, and not only what could have.
+    // The provider that ran each model, by ONNX Runtime's profile.
     for model in version["models"].as_array().unwrap() {
         let providers = model["providers"].as_object().unwrap();
         assert_eq!(providers.keys().collect::<Vec<_>>(), ["CPUExecutionProvider"], "{model}");
@@ -137,7 +72,7 @@ fn the_admin_listener_tells_what_runs_and_promtool_has_nothing_against_the_metri
         assert!(page.lines().any(|line| line == series), "{series} in {page}");
     }
     assert!(!page.contains(SECRET));
-    service.end();
+    service.stop();
     let (said, _, code) = health();
     assert!(said.contains("does not answer") && code == 1, "{said}");
     if Command::new("promtool").arg("--version").output().is_err() {
@@ -148,6 +83,6 @@ fn the_admin_listener_tells_what_runs_and_promtool_has_nothing_against_the_metri
     command.args(["check", "metrics"]).stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
-    let (out, err, code) = crate::finished(&child.wait_with_output().unwrap());
+    let (out, err, code) = finished(&child.wait_with_output().unwrap());
     assert_eq!((out.as_str(), err.as_str(), code), ("", "", 0), "{page}");
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{finished, livegate};
 
-/// A directory with the pictures that tests can make anywhere: the portrait, and none of a person.
+/// A directory with the portrait, a picture without a face and a file that is no picture.
 fn pictures() -> (tempfile::TempDir, PathBuf, PathBuf, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let gray = directory.path().join("gray.png");
@@ -25,7 +25,7 @@ fn verify(arguments: &[&str], files: &[&PathBuf]) -> (String, String, i32) {
 }
 
 #[test]
-fn the_exit_code_is_that_of_the_worst_picture() {
+fn the_exit_code_is_the_worst_pictures() {
     let (_directory, portrait, gray, text) = pictures();
     let code = |arguments: &[&str], files: &[&PathBuf]| verify(arguments, files).2;
     assert_eq!(code(&[], &[&portrait]), 0);
@@ -36,7 +36,7 @@ fn the_exit_code_is_that_of_the_worst_picture() {
 }
 
 #[test]
-fn people_read_a_line_a_picture() {
+fn each_picture_has_one_line_of_text() {
     let (_directory, portrait, gray, text) = pictures();
     let (out, _, _) = verify(&[], &[&portrait, &gray, &text]);
     let lines: Vec<&str> = out.lines().collect();
@@ -47,7 +47,7 @@ fn people_read_a_line_a_picture() {
 }
 
 #[test]
-fn programs_read_an_object_a_line() {
+fn each_picture_has_one_line_of_json() {
     let (_directory, portrait, gray, text) = pictures();
     let (out, _, _) = verify(&["--json", "--exact"], &[&portrait, &gray, &text]);
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -58,7 +58,7 @@ fn programs_read_an_object_a_line() {
     assert_eq!(live["threshold"], 0.5);
     assert_eq!(live["reasons"], serde_json::json!([]));
     assert_eq!(live["device"], "cpu");
-    // The detector, the landmarker and the scorer, none of which left anything elsewhere.
+    // The detector, the landmarker and the scorer, no node of which ran on another provider.
     let ran_on = live["ran_on"].as_array().unwrap();
     assert_eq!(ran_on.len(), 3);
     for model in ran_on {
@@ -70,7 +70,7 @@ fn programs_read_an_object_a_line() {
     assert_eq!(live["pack"]["digest"], digest);
     let raw = live["models"]["fr_liveness"].as_f64().unwrap();
     let score = live["score"].as_f64().unwrap();
-    // As starter is calibrated: half the log-odds, and 1.0204 more.
+    // The starter pack's calibration: half the log-odds plus 1.0204.
     let log_odds = |p: f64| (p / (1.0 - p)).ln();
     assert!(raw > 0.98, "{raw}");
     assert!((log_odds(score) - 0.5 * log_odds(raw) - 1.0204).abs() < 1e-6, "{raw} {score}");
@@ -121,7 +121,7 @@ fn a_security_level_is_the_packs_threshold() {
 }
 
 #[test]
-fn a_gate_does_what_it_is_configured_to() {
+fn a_gates_limit_and_severity_are_configurable() {
     let (_directory, portrait, ..) = pictures();
     let report = |severity: &str| -> Value {
         let severity = format!("liveness.severity.face_too_small={severity}");
@@ -142,7 +142,7 @@ fn a_gate_does_what_it_is_configured_to() {
 }
 
 #[test]
-fn landmarks_are_there_if_the_detector_has_them() {
+fn landmarks_are_reported_if_the_detector_has_them() {
     if !testbed::packs().contains(&"silent-face") {
         testbed::left_out("landmarks in the answer of the pack silent-face");
         return;
@@ -156,7 +156,7 @@ fn landmarks_are_there_if_the_detector_has_them() {
     let report: Value = serde_json::from_str(&out).unwrap();
     let landmarks = &report["faces"][0]["landmarks"];
     let x = |point: &str| landmarks[point]["x"].as_f64().unwrap();
-    // The person's right is on the left of the picture.
+    // The person's right eye is on the left of the picture.
     assert!(x("right_eye") < x("nose") && x("nose") < x("left_eye"), "{landmarks}");
     assert!(x("mouth_right") < x("mouth_left"), "{landmarks}");
 }
@@ -175,7 +175,7 @@ fn annotated_pictures_show_the_box_in_the_verdicts_colour() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    // Two of the same name do not overwrite each other; what is no picture has no copy.
+    // Two pictures of one name do not overwrite each other; a file that is no picture has no copy.
     assert_eq!(names, ["gray.png.png", "portrait.png.2.png", "portrait.png.png"]);
 
     let annotated = std::fs::read(to.join("portrait.png.png")).unwrap();
@@ -186,7 +186,7 @@ fn annotated_pictures_show_the_box_in_the_verdicts_colour() {
 }
 
 #[test]
-fn what_is_missing_is_set_up_on_the_way() {
+fn missing_files_are_set_up_first() {
     let home = tempfile::tempdir().unwrap();
     let carried = crate::setup::carried();
     let verify = |arguments: &[&str]| {
@@ -200,14 +200,14 @@ fn what_is_missing_is_set_up_on_the_way() {
     let (out, err, code) = verify(&["--from", carried.path().to_str().unwrap()]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("live") && err.contains("installed"), "{out}{err}");
-    // The portrait was not needed; the second time nothing is.
+    // The portrait was not needed, and the second run fetches nothing.
     assert!(!err.contains("portrait.png"), "{err}");
     let (_, err, code) = verify(&[]);
     assert_eq!((err.as_str(), code), ("", 0));
 }
 
 #[test]
-fn flags_that_make_no_sense_are_refused_before_anything_else() {
+fn a_wrong_flag_is_refused_before_anything_else() {
     let code = |arguments: &[&str]| {
         let mut command = livegate(testbed::home().root());
         finished(&command.args(arguments).output().unwrap())

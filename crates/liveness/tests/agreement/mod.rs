@@ -1,9 +1,10 @@
-//! How far a report may be from what the Python reference gave.
+//! Compares reports to the results of the Python reference.
 
 use std::collections::BTreeMap;
 
 use liveness::{
-    Bar, CheckError, Consequence, Device, Pipeline, Report, Settings, Severities, Terms, Verdict,
+    CheckError, Consequence, Device, JudgedFace, Pipeline, Report, Settings, Severities, Terms,
+    Verdict,
 };
 use onnx::Runtime;
 use serde::Deserialize;
@@ -40,7 +41,7 @@ fn golden(text: &str) -> BTreeMap<String, Golden> {
     serde_json::from_str(text).unwrap()
 }
 
-/// Takes even the smallest picture and any number of faces, so that all are scored.
+/// Scores even the smallest picture and any number of faces.
 pub(crate) fn pipeline(runtime: &Runtime, pack: &str, device: Device) -> Pipeline {
     let off = Consequence::Off;
     let severity = Severities {
@@ -54,7 +55,7 @@ pub(crate) fn pipeline(runtime: &Runtime, pack: &str, device: Device) -> Pipelin
 }
 
 pub(crate) fn terms() -> Terms {
-    Terms { bar: Bar::default(), min_picture_side_px: 1, exact: true, every_face: false }
+    Terms { min_picture_side_px: 1, exact: true, ..Terms::default() }
 }
 
 fn assert_agrees(name: &str, golden: &Golden, checked: Result<Report, CheckError>, detector: &str) {
@@ -71,8 +72,8 @@ fn assert_agrees(name: &str, golden: &Golden, checked: Result<Report, CheckError
     let expected = &detectors[detector];
     assert_eq!(report.faces.len(), expected.len(), "{name}");
     let (min_iou, max_error) = if name.ends_with("png") { (0.98, 0.01) } else { (0.95, 0.05) };
-    for face in &report.faces {
-        // Faces of like size may come in either order.
+    for JudgedFace { face, .. } in &report.faces {
+        // Faces of similar size may have another order.
         let closest = expected
             .iter()
             .max_by(|a, b| face.rect.iou(&a.rect()).total_cmp(&face.rect.iou(&b.rect())));
@@ -84,15 +85,15 @@ fn assert_agrees(name: &str, golden: &Golden, checked: Result<Report, CheckError
             "{name}: {face:?}"
         );
     }
-    let Some(first) = report.faces.first() else {
-        assert_eq!(report.verdict, Verdict::NotAssessed);
+    let Some(JudgedFace { face: first, .. }) = report.faces.first() else {
+        assert_eq!(report.judgement.verdict, Verdict::NotAssessed);
         return;
     };
     let closest = expected
         .iter()
         .max_by(|a, b| first.rect.iou(&a.rect()).total_cmp(&first.rect.iou(&b.rect())));
-    assert!(!report.models.is_empty());
-    for model in &report.models {
+    assert!(!report.judgement.models().is_empty());
+    for model in report.judgement.models() {
         let expected = closest.unwrap().live[&*model.id];
         let error = (model.live.get() - expected).abs();
         assert!(error <= max_error, "{name}: {model:?}, expected {expected}");

@@ -1,25 +1,25 @@
-//! The ordinary package clients, `pip` and `npm`, as whoever runs this has set them up.
+//! The package clients `pip` and `npm`, with the user's own configuration.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::fetch::{FetchError, REACH_LIMIT};
 
-/// How long a client may take in all: a slow line, not a stuck one.
+/// Maximum time of a client. A slow line is allowed for, a stuck one is ended.
 const WHOLE_LIMIT: Duration = Duration::from_mins(15);
-/// What a client writes for itself before it has reached anything is less than this, bytes.
+/// Maximum bytes that a client writes before it has reached its registry.
 const QUIET_LIMIT: u64 = 256 << 10;
-/// How often the size of what has come is looked at.
+/// Interval of the progress reports.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Called with the bytes that have come so far.
+/// Is called with the bytes of the download so far.
 pub(crate) type OnBytes<'a> = &'a dyn Fn(u64);
 
-/// Has pip put the wheel `requirement` into `directory`, whatever Python this machine has.
+/// Runs pip to download the wheel `requirement` into `directory`, for any Python of this machine.
 pub(crate) fn pip_download(
     requirement: &str,
     platforms: &[String],
@@ -39,19 +39,19 @@ pub(crate) fn pip_download(
             .env_remove("PIP_QUIET")
             .env("PYTHONUNBUFFERED", "1")
             .env("TMPDIR", directory);
-        let answered = |line: &str| {
+        let has_responded = |line: &str| {
             ["Downloading", "Using cached", "Saved "].iter().any(|word| line.contains(word))
         };
-        match run("pip", command, answered, directory, on_bytes) {
+        match run("pip", command, has_responded, directory, on_bytes) {
             Err(FetchError::NoClient(_)) => {}
-            Err(FetchError::Client { said, .. }) if said.contains("No module named pip") => {}
+            Err(FetchError::Client { message, .. }) if message.contains("No module named pip") => {}
             result => return result.and_then(|()| archive_in(directory, "whl", "pip")),
         }
     }
     Err(FetchError::NoClient("pip"))
 }
 
-/// Has npm put the archive of `package` into `directory`.
+/// Runs npm to download the archive of `package` into `directory`.
 pub(crate) fn npm_pack(
     package: &str,
     directory: &Path,
@@ -62,12 +62,12 @@ pub(crate) fn npm_pack(
     command.args(["--no-update-notifier", "--no-fund", "--no-audit"]);
     command.arg("--pack-destination").arg(directory);
     command.arg("--cache").arg(directory.join("cache")).current_dir(directory);
-    let answered = |line: &str| line.contains("http fetch GET 200");
-    run("npm", command, answered, directory, on_bytes)?;
+    let has_responded = |line: &str| line.contains("http fetch GET 200");
+    run("npm", command, has_responded, directory, on_bytes)?;
     archive_in(directory, "tgz", "npm")
 }
 
-/// The one file ending in `extension` that the client has left in `directory`.
+/// The file with this extension that the client has left in `directory`.
 fn archive_in(
     directory: &Path,
     extension: &str,
@@ -75,98 +75,86 @@ fn archive_in(
 ) -> Result<PathBuf, FetchError> {
     let entries = std::fs::read_dir(directory)?.filter_map(Result::ok).map(|entry| entry.path());
     let mut archives = entries.filter(|path| path.extension() == Some(OsStr::new(extension)));
-    archives
-        .next()
-        .ok_or_else(|| FetchError::Client { client, said: format!("it left no .{extension} file") })
+    let message = || format!("it left no .{extension} file");
+    archives.next().ok_or_else(|| FetchError::Client { client, message: message() })
 }
 
-/// Runs a client to its end, or ends it: when it has not `answered` (seen in what it prints) within
-/// [`REACH_LIMIT`], or takes longer than [`WHOLE_LIMIT`].
+/// Runs a client to its end. It is ended earlier if its output does not show within [`REACH_LIMIT`]
+/// that its registry `has_responded`, or if it takes longer than [`WHOLE_LIMIT`].
 fn run(
     client: &'static str,
     mut command: Command,
-    answered: impl Fn(&str) -> bool,
+    has_responded: impl Fn(&str) -> bool,
     directory: &Path,
     on_bytes: OnBytes<'_>,
 ) -> Result<(), FetchError> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (reader, writer) = std::io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = Running(command.spawn().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => FetchError::NoClient(client),
         _ => FetchError::Io(error),
     })?);
+    // With this the client has the only writer, so its end is the end of the lines.
+    drop(command);
     let (lines, printed) = channel();
-    listen(child.0.stdout.take(), lines.clone());
-    listen(child.0.stderr.take(), lines);
+    std::thread::spawn(move || {
+        let mut read = BufReader::new(reader).lines().map_while(Result::ok);
+        read.try_for_each(|line| lines.send(line))
+    });
     let start = Instant::now();
-    let mut has_answered = false;
-    let mut said: Vec<String> = Vec::new();
+    let mut is_reached = false;
+    let mut output: Vec<String> = Vec::new();
     loop {
         match printed.recv_timeout(TICK) {
             Ok(line) => {
-                has_answered |= answered(&line);
-                said.push(line);
+                is_reached |= has_responded(&line);
+                output.push(line);
             }
             Err(RecvTimeoutError::Timeout) => {
                 let bytes = size_of(directory);
-                // A client that was told to be quiet is known by what it brings.
-                has_answered |= bytes > QUIET_LIMIT;
+                // A quiet client shows its progress only by the bytes that it writes.
+                is_reached |= bytes > QUIET_LIMIT;
                 on_bytes(bytes);
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if !has_answered && start.elapsed() > REACH_LIMIT {
+        if !is_reached && start.elapsed() > REACH_LIMIT {
             return Err(FetchError::Unreachable);
         }
         if start.elapsed() > WHOLE_LIMIT {
-            return Err(FetchError::Client { client, said: "it did not come to an end".into() });
+            return Err(FetchError::Client { client, message: "it did not end".into() });
         }
     }
     if child.0.wait()?.success() {
         return Ok(());
     }
-    let errors: Vec<String> = said.into_iter().filter(|line| is_complaint(line)).collect();
-    Err(FetchError::Client { client, said: errors.join("; ") })
+    output.retain(|line| is_complaint(line));
+    Err(FetchError::Client { client, message: output.join("; ") })
 }
 
-/// Whether a client's line says what went wrong.
+/// True if a client's line is an error message.
 fn is_complaint(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     line.contains("error") || line.contains("no module named")
 }
 
-/// A client that is ended when nobody waits for it any more.
+/// A client that is ended when this is dropped.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
+        // These fail if it has ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-fn listen(stream: Option<impl Read + Send + 'static>, lines: Sender<String>) {
-    let Some(stream) = stream else { return };
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if lines.send(line).is_err() {
-                break;
-            }
-        }
-    });
-}
-
-/// Bytes in all files below `directory`, as far as they can be seen.
+/// Bytes in all readable files below `directory`.
 fn size_of(directory: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return 0;
-    };
-    entries
-        .filter_map(Result::ok)
-        .map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => size_of(&entry.path()),
-            Ok(metadata) => metadata.len(),
-            Err(_) => 0,
-        })
-        .sum()
+    let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size_of(&entry.path()),
+        metadata => metadata.map_or(0, |metadata| metadata.len()),
+    });
+    sizes.sum()
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::fetch::{FetchError, REACH_LIMIT};
 
-/// A body may take this long in all.
+/// Maximum time of a whole body.
 const BODY_LIMIT: Duration = Duration::from_mins(15);
 
-/// The body at `url`. Name lookup, connection and first answer share [`REACH_LIMIT`].
+/// The body at `url`. Name lookup, connection and response head get a third of [`REACH_LIMIT`]
+/// each.
 pub(crate) fn get(url: &str) -> Result<impl Read + use<>, FetchError> {
     let share = REACH_LIMIT / 3;
     let config = ureq::Agent::config_builder()

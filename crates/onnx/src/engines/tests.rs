@@ -1,4 +1,4 @@
-//! Everything but TensorRT itself: it is played by a function that writes a file where it finds none.
+//! A function plays TensorRT: it writes a file where it finds none.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// Why an engine was not taken.
+/// Why `load` failed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Refused {
     #[error("no engine")]
@@ -17,7 +17,7 @@ enum Refused {
 
 const ENGINE: &[u8] = b"machine code";
 
-/// As TensorRT does: reads the engine that is there, or builds one. `built` counts those.
+/// Reads the engine, or builds one and counts it in `built`, as TensorRT does.
 fn play(directory: Option<&Path>, built: &Cell<usize>) -> Vec<u8> {
     let Some(directory) = directory else {
         built.set(built.get() + 1);
@@ -37,7 +37,7 @@ fn load(parent: &Path, key: &str, built: &Cell<usize>) -> Vec<u8> {
 }
 
 #[test]
-fn what_was_built_is_used_the_next_time() {
+fn an_engine_is_built_once_and_used_afterwards() {
     let (parent, built) = (tempfile::tempdir().unwrap(), Cell::new(0));
     for _ in 0..3 {
         assert_eq!(load(parent.path(), "a", &built), ENGINE);
@@ -54,7 +54,7 @@ fn what_was_built_is_used_the_next_time() {
 }
 
 #[test]
-fn every_part_of_a_key_counts_and_none_runs_into_the_next() {
+fn every_part_of_a_key_counts_and_its_end_too() {
     let keys = [
         key(&[b"model", b"card", b"fp32"]),
         key(&[b"other", b"card", b"fp32"]),
@@ -69,7 +69,7 @@ fn every_part_of_a_key_counts_and_none_runs_into_the_next() {
 }
 
 #[test]
-fn an_engine_that_is_damaged_never_reaches_tensorrt() {
+fn a_damaged_engine_never_reaches_tensorrt() {
     type Damage = fn(&Path);
     let damages: [(&str, Damage); 6] = [
         ("another byte", |it| {
@@ -90,7 +90,7 @@ fn an_engine_that_is_damaged_never_reaches_tensorrt() {
         assert_eq!(load(parent.path(), "a", &built), ENGINE, "{name}");
         assert_eq!(built.get(), 2, "{name}");
     }
-    // With the engine gone there is nothing damaged to read; it is built again.
+    // A missing engine is built again.
     let (parent, built) = (tempfile::tempdir().unwrap(), Cell::new(0));
     load(parent.path(), "a", &built);
     std::fs::remove_file(parent.path().join("a/graph_sm90.engine")).unwrap();
@@ -102,7 +102,7 @@ fn an_engine_that_is_damaged_never_reaches_tensorrt() {
 fn an_engine_that_tensorrt_refuses_is_built_anew_once() {
     let (parent, built) = (tempfile::tempdir().unwrap(), Cell::new(0));
     load(parent.path(), "a", &built);
-    // Whole by its manifest, and of another TensorRT.
+    // Whole by its manifest, but of another TensorRT.
     let asked = Cell::new(0);
     let refusing = |directory: Option<&Path>| {
         asked.set(asked.get() + 1);
@@ -110,7 +110,7 @@ fn an_engine_that_tensorrt_refuses_is_built_anew_once() {
     };
     let loaded = with_engines(parent.path(), "a", refusing, |error| *error == Refused::Engine);
     assert_eq!((loaded.unwrap().as_slice(), asked.get(), built.get()), (ENGINE, 2, 2));
-    // It fails on what it built itself: that is said, and not tried for ever.
+    // TensorRT refuses its own new engine too: that is an error, and not tried again.
     let asked = Cell::new(0);
     let never = |_: Option<&Path>| -> Result<(), Refused> {
         asked.set(asked.get() + 1);
@@ -121,7 +121,7 @@ fn an_engine_that_tensorrt_refuses_is_built_anew_once() {
 }
 
 #[test]
-fn engines_stay_where_something_else_is_wrong() {
+fn engines_stay_if_load_fails_for_another_reason() {
     let (parent, built) = (tempfile::tempdir().unwrap(), Cell::new(0));
     load(parent.path(), "a", &built);
     let asked = Cell::new(0);
@@ -136,7 +136,7 @@ fn engines_stay_where_something_else_is_wrong() {
 }
 
 #[test]
-fn a_build_that_failed_leaves_nothing_that_counts() {
+fn the_engine_of_a_failed_build_is_not_used() {
     let (parent, built) = (tempfile::tempdir().unwrap(), Cell::new(0));
     let failing = |directory: Option<&Path>| -> Result<(), Refused> {
         std::fs::write(directory.unwrap().join("graph_sm90.engine"), b"half").unwrap();
@@ -148,9 +148,9 @@ fn a_build_that_failed_leaves_nothing_that_counts() {
     assert_eq!(built.get(), 1);
 }
 
-/// `flock` is held by an opened file and not by a process, so that threads keep each other out as processes do.
+/// An open file holds a `flock`, not a process, so threads exclude each other as processes do.
 #[test]
-fn of_many_that_want_the_same_engines_one_builds_and_the_others_wait() {
+fn one_thread_builds_and_the_others_wait() {
     let parent = tempfile::tempdir().unwrap();
     let (at_work, built) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let slow = |directory: Option<&Path>| -> Result<(), Refused> {
@@ -172,12 +172,12 @@ fn of_many_that_want_the_same_engines_one_builds_and_the_others_wait() {
     assert_eq!(built.into_inner(), 1);
 }
 
-/// For the processes of the next test: the directory that they share.
+/// The variable with the directory that the processes of the next test share.
 const SHARED: &str = "LIVEGATE_ENGINES_OF_A_TEST";
 
-/// Each is this very test, with the variable set.
+/// Each process runs this very test, with the variable set.
 #[test]
-fn of_several_processes_one_builds_and_the_others_use_that() {
+fn one_process_builds_and_the_others_use_its_engine() {
     if let Some(parent) = std::env::var_os(SHARED) {
         let parent = PathBuf::from(parent);
         let load = |directory: Option<&Path>| {
@@ -211,7 +211,7 @@ fn of_several_processes_one_builds_and_the_others_use_that() {
 }
 
 #[test]
-fn where_nothing_can_be_kept_it_is_built_all_the_same() {
+fn engines_are_built_each_time_if_they_cannot_be_kept() {
     let (file, built) = (tempfile::NamedTempFile::new().unwrap(), Cell::new(0));
     for expected in 1..=2 {
         assert_eq!(load(file.path(), "a", &built), ENGINE);

@@ -1,4 +1,4 @@
-//! What goes over the wire, byte by byte: requests as they are put together, and answers as they are read.
+//! The client: requests and responses byte by byte.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::KEY;
 
-/// An address that a server listens on.
+/// The address of a listener.
 #[derive(Clone, Copy)]
 pub(crate) struct Address(pub(crate) SocketAddr);
 
@@ -29,7 +29,7 @@ impl Address {
     }
 }
 
-/// One part of a form: headers after its name, and its content.
+/// A part of a form: its name, the headers after it, and its content.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a>(pub(crate) &'a str, pub(crate) &'a str, pub(crate) &'a [u8]);
 
@@ -48,7 +48,12 @@ pub(crate) fn security_level(text: &str) -> Part<'_> {
     Part("security_level", "", text.as_bytes())
 }
 
-/// A request, put together line by line.
+/// A request for `path` without credentials.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+}
+
+/// A request, line by line.
 pub(crate) struct Request {
     pub(crate) line: String,
     pub(crate) headers: Vec<(String, String)>,
@@ -93,7 +98,7 @@ impl Request {
         self
     }
 
-    /// To this path.
+    /// The same request to this path.
     pub(crate) fn to(self, path: &str) -> Self {
         self.line(&format!("POST {path} HTTP/1.1"))
     }
@@ -103,7 +108,7 @@ impl Request {
         self
     }
 
-    /// Without a body and its length.
+    /// The head without `Content-Length`.
     pub(crate) fn head(&self) -> String {
         let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
         format!("{}\r\nHost: localhost\r\n{}", self.line, headers.collect::<String>())
@@ -114,7 +119,7 @@ impl Request {
         [self.head().as_bytes(), length.as_bytes(), &self.body].concat()
     }
 
-    /// With the body in chunks of `size`.
+    /// The request with its body in chunks of `size`.
     pub(crate) fn chunked(&self, size: usize) -> Vec<u8> {
         let mut bytes = format!("{}Transfer-Encoding: chunked\r\n\r\n", self.head()).into_bytes();
         for chunk in self.body.chunks(size) {
@@ -127,7 +132,7 @@ impl Request {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -136,7 +141,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads one answer, as long as its `Content-Length` says.
+    /// Reads one response, as long as its `Content-Length` says.
     pub(crate) fn read(stream: &mut impl Read) -> Self {
         let mut head = Vec::new();
         let mut byte = [0];
@@ -172,7 +177,7 @@ impl Answer {
         first.map(|(_, value)| value.as_str())
     }
 
-    /// The body with the request's name and its two times taken out.
+    /// The body without the request's id and its two times.
     pub(crate) fn text(&self) -> String {
         let id = self.header("x-request-id").unwrap();
         let mut text = self.body.replace(id, "ID");

@@ -1,48 +1,51 @@
-//! What an operator's commands do and refuse.
+//! The commands `keys` and `usage`: what they do, and what they refuse.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::process::Stdio;
 
-use super::{Place, Replica, agent, alone, each_place, within_a_second};
-use crate::finished;
-use crate::serve::base64_of;
+use testbed::client::{Body, base64_of};
+use testbed::service::Service;
+
+use super::{Place, alone, each_place, outcome, within_a_second};
+use crate::demo::{V0_2, portrait_file};
+use crate::{finished, livegate_serve};
 
 #[test]
 fn an_operators_commands_act_on_a_running_service_within_a_second() {
     each_place(|place| {
         let replica = place.replica();
         let old = place.create("--id shop --label shop");
-        within_a_second("create", || replica.outcome("shop", &old) == "200 2");
+        within_a_second("create", || outcome(&replica, "shop", &old) == "200 2");
         let new = place.run("keys rotate shop")["app_key"].as_str().unwrap().to_owned();
-        within_a_second("rotate", || replica.outcome("shop", &new) == "200 2");
-        assert_eq!(replica.outcome("shop", &old), "200 2");
+        within_a_second("rotate", || outcome(&replica, "shop", &new) == "200 2");
+        assert_eq!(outcome(&replica, "shop", &old), "200 2");
         place.run("keys rotate shop --finish");
         let refused = "401 invalid_credentials";
-        within_a_second("--finish", || replica.outcome("shop", &old) == refused);
-        assert_eq!(replica.outcome("shop", &new), "200 2");
+        within_a_second("--finish", || outcome(&replica, "shop", &old) == refused);
+        assert_eq!(outcome(&replica, "shop", &new), "200 2");
         place.run("keys set shop --quota-per-day 1");
         let spent = "403 usage_limit_reached";
-        within_a_second("quota", || replica.outcome("shop", &new) == spent);
+        within_a_second("quota", || outcome(&replica, "shop", &new) == spent);
         place.run("keys set shop --quota-per-day none --rate-per-minute 1 --burst 1");
         let fast = "429 rate_limited";
-        within_a_second("rate", || replica.outcome("shop", &new) == fast);
+        within_a_second("rate", || outcome(&replica, "shop", &new) == fast);
         place.run("keys set shop --rate-per-minute none");
-        within_a_second("no rate", || replica.outcome("shop", &new) == "200 2");
+        within_a_second("no rate", || outcome(&replica, "shop", &new) == "200 2");
         place.run("keys disable shop");
-        within_a_second("disable", || replica.outcome("shop", &new) == spent);
+        within_a_second("disable", || outcome(&replica, "shop", &new) == spent);
         place.run("keys enable shop");
-        within_a_second("enable", || replica.outcome("shop", &new) == "200 2");
+        within_a_second("enable", || outcome(&replica, "shop", &new) == "200 2");
         let stolen = new;
         let new = place.run("keys rotate shop --now")["app_key"].as_str().unwrap().to_owned();
-        within_a_second("--now", || replica.outcome("shop", &stolen) == refused);
-        assert_eq!(replica.outcome("shop", &new), "200 2");
+        within_a_second("--now", || outcome(&replica, "shop", &stolen) == refused);
+        assert_eq!(outcome(&replica, "shop", &new), "200 2");
         within_a_second("last use", || {
             place.run("keys list")[0]["keys"][0]["last_used_at"].is_string()
         });
         place.run("keys delete shop");
-        within_a_second("delete", || replica.outcome("shop", &new) == refused);
-        assert!(place.used() > 0, "what was used stays on record");
-        // Neither keys nor their digests, whatever became of the request.
+        within_a_second("delete", || outcome(&replica, "shop", &new) == refused);
+        assert!(place.used() > 0, "usage outlives its app");
+        // Neither keys nor their digests, also not of requests that were refused.
         let log = replica.log();
         assert!(log.contains("status=401") && log.contains("status=429"), "{log}");
         for key in [&old, &stolen, &new] {
@@ -53,14 +56,14 @@ fn an_operators_commands_act_on_a_running_service_within_a_second() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_and_says_why() {
+fn an_impossible_command_is_refused_with_its_reason() {
     let place = Place::file();
     place.create("--id shop");
     for (expected, words, because) in [
         (64, "keys create --id shop", "there is an app `shop` already"),
         (64, "keys create --id caf\u{e9}", "visible ASCII"),
         (64, "keys create --id=-x", "does not begin with a hyphen"),
-        (64, "keys disable nobody", "there is no app `nobody`"),
+        (64, "keys disable other", "there is no app `other`"),
         (64, "keys rotate shop --finish", "one active key"),
         (64, "keys rotate shop --cancel", "one active key"),
         (64, "keys set shop", "required"),
@@ -82,9 +85,9 @@ fn what_cannot_be_done_is_refused_and_says_why() {
     assert_eq!(place.run("keys list").as_array().unwrap().len(), 1);
 }
 
-/// A second key whose printing failed is in nobody's hands.
+/// When printing fails the operator has never seen the new key.
 #[test]
-fn a_rotation_is_taken_back() {
+fn a_rotation_whose_key_was_lost_is_cancelled() {
     let _alone = alone();
     let place = Place::file();
     let old = place.create("--id shop");
@@ -99,12 +102,12 @@ fn a_rotation_is_taken_back() {
     place.run("keys rotate shop --cancel");
     assert_eq!(place.run("keys list")[0]["keys"].as_array().unwrap().len(), 1);
     let replica = place.replica();
-    assert_eq!(replica.outcome("shop", &old), "200 2");
+    assert_eq!(outcome(&replica, "shop", &old), "200 2");
 }
 
-/// Whoever comes from another service has keys that are in use already.
+/// Callers of another service keep their keys when the operator moves to this one.
 #[test]
-fn a_key_that_callers_have_is_taken_over_from_a_file_or_a_pipe() {
+fn an_existing_key_is_taken_over_from_a_file_or_a_pipe() {
     let _alone = alone();
     let place = Place::file();
     let replica = place.replica();
@@ -118,11 +121,11 @@ fn a_key_that_callers_have_is_taken_over_from_a_file_or_a_pipe() {
     child.stdin.take().unwrap().write_all(b"another-key-of-theirs").unwrap();
     assert!(child.wait_with_output().unwrap().status.success());
     for key in ["4a1b-the-callers-old-key", "another-key-of-theirs"] {
-        within_a_second(key, || replica.outcome("shop", key) == "200 2");
+        within_a_second(key, || outcome(&replica, "shop", key) == "200 2");
     }
     let log = replica.log();
     assert!(!log.contains("4a1b") && !log.contains("another-key"), "{log}");
-    // Nor does anything of them lie beside the accounts.
+    // No file of the accounts holds a key.
     for file in std::fs::read_dir(place.directory.path()).unwrap() {
         let file = file.unwrap().path();
         if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("accounts")) {
@@ -134,14 +137,14 @@ fn a_key_that_callers_have_is_taken_over_from_a_file_or_a_pipe() {
 }
 
 #[test]
-fn people_get_tables_and_programs_get_csv_and_json() {
+fn usage_and_keys_are_shown_as_tables_csv_and_json() {
     let _alone = alone();
     let place = Place::file();
     let key = place.create("--id shop,1 --label shop --quota-per-month 9 --rate-per-minute 60");
     let mut replica = place.replica();
-    assert_eq!(replica.outcome("shop,1", &key), "200 2");
-    // A clean end loses nothing.
-    assert_eq!(replica.signal("TERM").code(), Some(0));
+    assert_eq!(outcome(&replica, "shop,1", &key), "200 2");
+    // A graceful shutdown loses no count.
+    replica.stop();
     let text = |words: &str| {
         let output = place.livegate().args(words.split(' ')).output().unwrap();
         finished(&output).0
@@ -167,25 +170,21 @@ fn people_get_tables_and_programs_get_csv_and_json() {
 }
 
 #[test]
-fn a_service_that_nobody_may_call_yet_says_so_and_a_demo_keeps_nothing() {
+fn a_service_without_apps_says_so_and_a_demo_stores_nothing() {
     let _alone = alone();
     let place = Place::file();
     let replica = place.replica();
     assert!(replica.log().contains("livegate keys create"), "{}", replica.log());
     let key = place.create("--id shop");
-    within_a_second("create", || replica.outcome("shop", &key) == "200 2");
+    within_a_second("create", || outcome(&replica, "shop", &key) == "200 2");
 
-    let mut command = place.livegate();
-    command.args(["serve", "--demo", "--offline", "--pack", "starter", "--listen", "127.0.0.1:0"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let url = lines.next().unwrap().strip_prefix("listening on ").unwrap().to_owned();
-    let printed = lines.next().unwrap();
-    let demo_key = printed.rsplit(' ').next().unwrap();
-    let log = place.directory.path().join("none");
-    let demo = Replica { child, url, log };
-    assert_eq!(demo.outcome("demo", demo_key), "200 2");
-    assert_eq!(demo.outcome("shop", &key), "401 invalid_credentials");
+    let mut command = livegate_serve(testbed::home().root(), "starter");
+    command.arg("--demo");
+    let demo = Service::start(place.with_variables(command));
+    let printed = demo.printed(2);
+    let demo_key = printed[1].rsplit(' ').next().unwrap();
+    assert_eq!(outcome(&demo, "demo", demo_key), "200 2");
+    assert_eq!(outcome(&demo, "shop", &key), "401 invalid_credentials");
     assert_eq!(place.run("keys list").as_array().unwrap().len(), 1);
 
     let mut command = place.livegate();
@@ -195,7 +194,7 @@ fn a_service_that_nobody_may_call_yet_says_so_and_a_demo_keeps_nothing() {
     assert!(err.contains("LIVEGATE_DEMO_APP_KEY") && !err.contains("short"), "{err}");
 }
 
-/// Response codes, thresholds and sizes as configured hold for whoever calls.
+/// Response codes, thresholds and sizes hold as configured, for every caller.
 #[test]
 fn configured_codes_and_limits_hold() {
     let _alone = alone();
@@ -210,21 +209,13 @@ fn configured_codes_and_limits_hold() {
         place.variables.push((name, value.into()));
     }
     let replica = place.replica();
-    let base64 = base64_of(&std::fs::read(testbed::portrait()).unwrap());
-    let body = format!("{{\"selfie\":\"{base64}\"}}");
-    assert_eq!(replica.ask(&agent(), "shop", &key, &body), "200 7");
-    let mut response = agent()
-        .post(format!("{}/v0.1/liveness-verification", replica.url))
-        .header("app-id", "shop")
-        .header("app-key", &key)
-        .content_type("application/json")
-        .send(&body)
-        .unwrap();
-    let mut text = String::new();
-    response.body_mut().as_reader().read_to_string(&mut text).unwrap();
-    assert!(text.contains("\"response_code\":9"), "{text}");
-    // A line a request, and neither keys nor pictures among them.
+    let (picture, hyphens) = (portrait_file(), [("app-id", "shop"), ("app-key", &*key)]);
+    let underscores = [("app_id", "shop"), ("app_key", &*key)];
+    let body = Body::json(&picture);
+    assert_eq!(replica.ask(V0_2, &underscores, &body).outcome(), "200 7");
+    assert_eq!(replica.ask("/v0.1/liveness-verification", &hyphens, &body).outcome(), "200 9");
+    // One line for each request, without keys and pictures.
     let log = replica.log();
     assert_eq!(log.matches("request_id=").count(), 2, "{log}");
-    assert!(!log.contains(&key) && !log.contains(&base64[..60]), "{log}");
+    assert!(!log.contains(&key) && !log.contains(&base64_of(&picture)[..60]), "{log}");
 }

@@ -5,12 +5,14 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use testbed::client::{Body, Client};
+use testbed::process::free_port;
 use testbed::valkey::ValkeyServer;
 
-use super::{Place, agent, alone, each_place, tiny, within_a_second};
-use crate::finished;
+use super::{Place, alone, ask, each_place, outcome, tiny, within_a_second};
+use crate::{finished, livegate_serve};
 
-/// 10,000 requests to two processes over one store, as fast as 32 clients send them.
+/// 10,000 requests to two processes over one store, as fast as 32 callers send them.
 #[test]
 fn two_replicas_stop_at_exactly_the_quota_and_count_exactly_what_they_answered() {
     each_place(|place| {
@@ -18,28 +20,29 @@ fn two_replicas_stop_at_exactly_the_quota_and_count_exactly_what_they_answered()
         let limited = place.create("--id limited --quota-per-day 1234");
         let replicas = [place.replica(), place.replica()];
         let body = tiny();
-        let spoiled = "{\"selfie\":\"AAAA\"}";
-        // What the limited app got: answered, refused as spoiled, refused as spent. And the other one.
+        let spoiled = Body::json(&[0; 3]);
+        // Answers to the limited app: good, refused as spoiled, refused as spent. The last is the
+        // other app's.
         let outcomes: [AtomicU32; 4] = Default::default();
         std::thread::scope(|scope| {
-            for client in 0..32_usize {
-                let (replica, outcomes, body) = (&replicas[client % 2], &outcomes, &body);
-                let (free, limited) = (&free, &limited);
+            for caller in 0..32_usize {
+                let (replica, outcomes) = (&replicas[caller % 2], &outcomes);
+                let (free, limited, body, spoiled) = (&free, &limited, &body, &spoiled);
                 scope.spawn(move || {
-                    let agent = agent();
-                    for i in 0..10_000 / 32 + usize::from(client < 10_000 % 32) {
+                    let client = Client::default();
+                    for i in 0..10_000 / 32 + usize::from(caller < 10_000 % 32) {
                         let place = match i % 4 {
                             0 => {
-                                assert_eq!(replica.ask(&agent, "free", free, body), "200 2");
+                                assert_eq!(ask(&client, replica, "free", free, body), "200 2");
                                 3
                             }
-                            // One of four is given back.
-                            1 => match &*replica.ask(&agent, "limited", limited, spoiled) {
+                            // Every fourth request is refused, and its quota given back.
+                            1 => match &*ask(&client, replica, "limited", limited, spoiled) {
                                 "415 unsupported_image" => 1,
                                 "403 usage_limit_reached" => 2,
                                 other => panic!("{other}"),
                             },
-                            _ => match &*replica.ask(&agent, "limited", limited, body) {
+                            _ => match &*ask(&client, replica, "limited", limited, body) {
                                 "200 2" => 0,
                                 "403 usage_limit_reached" => 2,
                                 other => panic!("{other}"),
@@ -58,20 +61,20 @@ fn two_replicas_stop_at_exactly_the_quota_and_count_exactly_what_they_answered()
     });
 }
 
-/// Killed without a chance to say goodbye, a second after its last answer.
+/// The service is killed a second after its last answer.
 #[test]
 fn a_crash_loses_no_credential_and_no_count_older_than_a_second() {
     each_place(|place| {
         let key = place.create("--id shop --quota-per-day 1000");
-        let mut replica = place.replica();
+        let replica = place.replica();
         for _ in 0..20 {
-            assert_eq!(replica.outcome("shop", &key), "200 2");
+            assert_eq!(outcome(&replica, "shop", &key), "200 2");
         }
         std::thread::sleep(Duration::from_secs(1));
-        replica.signal("KILL");
+        replica.kill();
         assert_eq!(place.used(), 20);
         let replica = place.replica();
-        assert_eq!(replica.outcome("shop", &key), "200 2");
+        assert_eq!(outcome(&replica, "shop", &key), "200 2");
     });
 }
 
@@ -83,11 +86,11 @@ fn a_key_is_on_the_servers_disk_before_it_is_shown() {
     let key = place.create("--id shop");
     server.kill();
     server.start_again();
-    assert_eq!(place.replica().outcome("shop", &key), "200 2");
+    assert_eq!(outcome(&place.replica(), "shop", &key), "200 2");
 }
 
 #[test]
-fn while_the_accounts_are_away_callers_are_told_and_then_served_again() {
+fn while_the_accounts_server_is_down_requests_get_503_and_afterwards_200() {
     let _alone = alone();
     let Some(mut server) = ValkeyServer::start(&["--appendonly", "yes"]) else { return };
     let mut place = Place::shared(&server);
@@ -96,30 +99,29 @@ fn while_the_accounts_are_away_callers_are_told_and_then_served_again() {
     place.variables.push(("LIVEGATE_ACCOUNTS_WHEN_UNAVAILABLE", "serve".into()));
     let serving = place.replica();
     for replica in [&refusing, &serving] {
-        assert_eq!(replica.outcome("shop", &key), "200 2");
+        assert_eq!(outcome(replica, "shop", &key), "200 2");
     }
     server.kill();
     for _ in 0..5 {
-        assert_eq!(refusing.outcome("shop", &key), "503 accounts_unavailable");
-        assert_eq!(serving.outcome("shop", &key), "200 2");
-        assert_eq!(refusing.outcome("shop", "a-key-that-is-wrong"), "401 invalid_credentials");
+        assert_eq!(outcome(&refusing, "shop", &key), "503 accounts_unavailable");
+        assert_eq!(outcome(&serving, "shop", &key), "200 2");
+        assert_eq!(outcome(&refusing, "shop", "a-key-that-is-wrong"), "401 invalid_credentials");
     }
     server.start_again();
-    within_a_second("recovery", || refusing.outcome("shop", &key) == "200 2");
+    within_a_second("recovery", || outcome(&refusing, "shop", &key) == "200 2");
     within_a_second("late counts", || place.used() == 8);
     let log = refusing.log();
     assert!(log.contains("the accounts store cannot be used") && log.contains("is back"), "{log}");
 
-    // What is away at the start is said at the start.
+    // A service that cannot reach its accounts does not start.
     server.kill();
-    let mut command = place.livegate();
-    command.args(["serve", "--offline", "--pack", "starter", "--listen", "127.0.0.1:0"]);
-    let (out, err, code) = finished(&command.output().unwrap());
+    let command = livegate_serve(testbed::home().root(), "starter");
+    let (out, err, code) = finished(&place.with_variables(command).output().unwrap());
     assert_eq!((out.as_str(), code), ("", 69), "{err}");
     assert!(err.contains("the accounts server cannot be used"), "{err}");
 }
 
-/// As managed servers are reached: over TLS, with a certificate that the system trusts.
+/// Managed servers are reached over TLS, with a certificate that the system trusts.
 #[test]
 fn a_server_is_reached_over_tls_and_an_untrusted_one_is_not() {
     let _alone = alone();
@@ -130,9 +132,7 @@ fn a_server_is_reached_over_tls_and_an_untrusted_one_is_not() {
         ("tls-key-file", "key.pem"),
         ("tls-ca-cert-file", "cert.pem"),
     ];
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
+    let port = free_port().to_string();
     let mut arguments =
         vec!["--tls-port".to_owned(), port.clone(), "--tls-auth-clients".into(), "no".into()];
     for (option, file) in files {
@@ -149,10 +149,10 @@ fn a_server_is_reached_over_tls_and_an_untrusted_one_is_not() {
     assert!(err.contains("certificate"), "{err}");
     place.variables.push(("SSL_CERT_FILE", certificate));
     let key = place.create("--id shop");
-    assert_eq!(place.replica().outcome("shop", &key), "200 2");
+    assert_eq!(outcome(&place.replica(), "shop", &key), "200 2");
 }
 
-/// A certificate for `localhost`, made by openssl; says so where that is not installed.
+/// A certificate for `localhost`. Where openssl is not installed it says so and gives back nothing.
 fn self_signed(directory: &Path) -> Option<String> {
     let made = Command::new("openssl")
         .args("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost".split(' '))

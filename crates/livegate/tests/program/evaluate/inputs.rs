@@ -1,11 +1,11 @@
-//! What is listed, and what is wrong with it.
+//! Directories and manifests that list pictures, and the faults in them.
 
 use serde_json::Value;
 
 use super::{BOTH, Lab, assert_problem, drawn, portrait};
 
 #[test]
-fn links_are_followed_once_and_reports_are_no_pictures() {
+fn links_are_followed_once_and_reports_are_not_read_as_pictures() {
     let lab = Lab::new();
     lab.put("elsewhere/more/small.jpg", &portrait().resized(400).encode_jpeg(90).unwrap());
     std::os::unix::fs::symlink(lab.path("elsewhere/more"), lab.path("live/linked")).unwrap();
@@ -27,11 +27,11 @@ fn links_are_followed_once_and_reports_are_no_pictures() {
 }
 
 #[test]
-fn reports_among_pictures_are_passed_over_and_directories_whatever_they_are_called() {
+fn reports_among_pictures_are_skipped_and_directories_of_any_name_are_searched() {
     let lab = Lab::empty();
     lab.put("live/session.json/portrait.jpg", &portrait().resized(400).encode_jpeg(90).unwrap());
     lab.put("spoof/drawn.jpg", &drawn().resized(400).encode_jpeg(90).unwrap());
-    // Into a directory of pictures, then below one, then elsewhere: what is there counts never.
+    // `--out` in a directory of pictures, below one, and elsewhere: its files are never pictures.
     for out in ["live", "spoof/earlier", "livegate-evaluation"] {
         for _ in 0..2 {
             let (_, err, code) = lab.run(&[&BOTH[..], &["--out", out]].concat());
@@ -97,7 +97,7 @@ fn every_flaw_of_a_manifest_is_named_and_the_rest_is_used() {
 }
 
 #[test]
-fn quotes_that_swallow_rows_and_types_that_look_alike_are_named() {
+fn unclosed_quotes_and_almost_equal_types_are_named() {
     let lab = Lab::new();
     let long = format!("live/portrait.jpg,{},,front", "x".repeat(5000));
     let rows = [
@@ -130,7 +130,7 @@ fn quotes_that_swallow_rows_and_types_that_look_alike_are_named() {
 }
 
 #[test]
-fn a_class_or_a_column_that_is_missing_is_named() {
+fn a_missing_class_or_column_is_named() {
     let lab = Lab::new();
     let report = lab.report(&["--live", "live", "--live", "live"]);
     assert_problem(&report, "all", "there is no attack");
@@ -144,7 +144,7 @@ fn a_class_or_a_column_that_is_missing_is_named() {
 }
 
 #[test]
-fn nothing_usable_is_refused_in_a_sentence() {
+fn a_run_without_usable_pictures_is_refused_with_one_sentence() {
     let lab = Lab::empty();
     lab.put("notes/readme.md", b"no pictures here");
     lab.put("no-label.csv", b"file,attack_type\na.jpg,print\n");
@@ -178,7 +178,7 @@ fn nothing_usable_is_refused_in_a_sentence() {
         assert_eq!((out.as_str(), code), ("", 64), "{arguments:?}: {err}");
         assert!(err.contains(said), "{arguments:?}: {err}");
     }
-    // Nothing was made on the way.
+    // No file was written.
     assert!(!lab.path("livegate-evaluation").exists());
 
     let (out, err, code) = lab.run(&["--manifest", "text.csv"]);

@@ -1,4 +1,4 @@
-//! The page that walks through packs: its commands, its output and its example are the program's.
+//! docs/PACKS.md: its commands, their output and its example manifest are the program's.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,14 +13,14 @@ fn page() -> String {
     std::fs::read_to_string(testbed::workspace().join("docs/PACKS.md")).unwrap()
 }
 
-/// The page's blocks of a language.
+/// The page's code blocks in one language.
 fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     let opening = format!("```{language}\n");
     page.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
 #[test]
-fn the_commands_of_the_page_make_a_pack_that_scores_like_the_one_it_was_taken_from() {
+fn the_pages_commands_make_a_pack_that_scores_like_its_original() {
     let (home, desk) = (home(), tempfile::tempdir().unwrap());
     own_model(desk.path());
     std::fs::copy(testbed::portrait(), desk.path().join("portrait.png")).unwrap();
@@ -51,12 +51,12 @@ fn the_commands_of_the_page_make_a_pack_that_scores_like_the_one_it_was_taken_fr
         report["models"][model].as_f64().unwrap()
     };
     assert_eq!(verify("mine", "my-model"), verify("starter", "fr_liveness"));
-    // The page shows what the block before it printed.
+    // A block of output follows the block of commands that printed it.
     assert!(out.contains("\"models\":{\"my-model\":"), "{out}");
 }
 
 #[test]
-fn the_pages_wrong_colours_are_told_as_it_says() {
+fn the_pages_wrong_colours_are_found_as_it_says() {
     let home = home();
     let model = own_model(home.path());
     let (_, err, code) =

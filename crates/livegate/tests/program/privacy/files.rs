@@ -1,20 +1,21 @@
-//! What a running service writes, as the system sees it: every call that could bring a picture to a file.
+//! Every system call of a running service that could write a picture to a file.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+
+use testbed::process::{awaited, wrapped};
+use testbed::service::Service;
 
 use super::marked::{self, Marked, Trace};
 use super::requests::{Request, WAYS};
-use crate::{finished, livegate};
+use crate::{finished, livegate, livegate_serve};
 
-/// Calls by which bytes come into a file, and those that make one to write to.
+/// System calls that write to a file, or that open or make one for writing.
 const CALLS: &str = "creat,open,openat,openat2,write,pwrite64,writev,pwritev,pwritev2,mmap,\
     truncate,ftruncate,fallocate,memfd_create,sendfile,splice,tee,vmsplice,copy_file_range,\
     process_vm_writev,io_uring_setup";
-/// Of those, the ones that are not looked into: there is no use for them here.
+/// Those of [`CALLS`] that the service never needs: each is a fault.
 const NEVER: [&str; 9] = [
     "creat",
     "memfd_create",
@@ -26,47 +27,32 @@ const NEVER: [&str; 9] = [
     "process_vm_writev",
     "io_uring_setup",
 ];
-/// Others write there, too.
+/// Other programs write there too.
 const SHARED_MEMORY: &str = "/dev/shm";
-const PATIENCE: Duration = Duration::from_mins(1);
 
-/// `command` under strace, which writes to `log` and is itself neither its parent nor its child.
-fn watched(command: &Command, log: &Path) -> Command {
-    let mut watched = Command::new("strace");
-    // Names of files with their numbers; all bytes, as hexadecimal numbers.
-    watched.args(["-D", "-f", "--seccomp-bpf", "-y", "-xx", "-s", "1000000", "-e"]);
-    watched.arg(format!("trace={CALLS}")).arg("-o").arg(log);
-    watched.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => watched.env(name, value),
-            None => watched.env_remove(name),
-        };
-    }
-    watched
+/// `command` under strace, which writes its calls to `calls`. `-D` makes strace a grandchild, so
+/// that the process that is started is `command` itself.
+fn watched(command: &Command, calls: &Path) -> Command {
+    let mut strace = Command::new("strace");
+    // The names of files beside their numbers; all bytes, in hexadecimal.
+    strace.args(["-D", "-f", "--seccomp-bpf", "-y", "-xx", "-s", "1000000", "-e"]);
+    strace.arg(format!("trace={CALLS}")).arg("-o").arg(calls);
+    wrapped(strace, command)
 }
 
-/// The calls in `log`, once all processes in it have ended.
-fn calls(log: &Path) -> Vec<String> {
-    let began = Instant::now();
-    loop {
-        let text = std::fs::read_to_string(log).unwrap_or_default();
+/// The calls in `file`, once all processes in it have ended.
+fn calls(file: &Path) -> Vec<String> {
+    awaited("strace has written the end of every process", || {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
         let ended = text.lines().filter(|line| line.contains("+++ ")).count();
         let processes: BTreeSet<&str> = text.lines().filter_map(|l| l.split(' ').next()).collect();
-        if ended > 0 && ended >= processes.len() {
-            let call = |line: &str| Some(line.split_once(' ')?.1.trim_start().to_owned());
-            return text
-                .lines()
-                .filter_map(call)
-                .filter(|call| !call.starts_with("<..."))
-                .collect();
-        }
-        assert!(began.elapsed() < PATIENCE, "strace does not end: {}", log.display());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+        let call = |line: &str| Some(line.split_once(' ')?.1.trim_start().to_owned());
+        let calls = || text.lines().filter_map(call).filter(|call| !call.starts_with("<..."));
+        (ended > 0 && ended >= processes.len()).then(|| calls().collect())
+    })
 }
 
-/// The text between the first `open` and the `close` that follows it in `call`, with its hexadecimal numbers read.
+/// The text between the first `open` and the next `close` in `call`, decoded from hexadecimal.
 fn read_between(call: &str, open: char, close: char) -> Option<String> {
     let (_, rest) = call.split_once(open)?;
     let (hexadecimal, _) = rest.split_once(close)?;
@@ -75,23 +61,27 @@ fn read_between(call: &str, open: char, close: char) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes?).into_owned())
 }
 
-/// What of `calls` may bring something to a file that is not one of `accounts`, or brings any of `traces` anywhere. At
-/// its start ONNX Runtime writes what ran its models to a file that is read and removed (crates/onnx/src/profile.rs); no
-/// picture but the drawn face has been seen by then, and `traces` are looked for in it too.
-fn faults(calls: &[String], accounts: &Path, traces: &[Trace]) -> Vec<String> {
+/// Those of `calls` that write to a file other than `allowed` and SQLite's companions of it, or
+/// that hold any of `traces`.
+///
+/// At its start ONNX Runtime writes profiles to files that are read and removed
+/// (`crates/onnx/src/profile.rs`). No picture but the drawn face has come by then, and `traces` are
+/// searched for in those files too.
+fn faults(calls: &[String], allowed: &[&Path], traces: &[Trace]) -> Vec<String> {
     let hexadecimal = |bytes: &[u8]| {
         bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat()
     };
     let traces: Vec<String> = traces.iter().map(|trace| hexadecimal(&trace.bytes)).collect();
-    let accounts = accounts.to_str().unwrap();
     let is_allowed = |place: Option<String>| {
         place.is_some_and(|place| {
             let is_stream =
                 ["socket:", "pipe:", "anon_inode:"].iter().any(|s| place.starts_with(s));
-            let of_accounts =
-                ["", "-wal", "-shm", "-journal"].map(|end| format!("{accounts}{end}"));
+            let is_file = allowed.iter().any(|file| {
+                let rest = place.strip_prefix(file.to_str().unwrap());
+                rest.is_some_and(|end| ["", "-wal", "-shm", "-journal"].contains(&end))
+            });
             let is_profile = place.contains("/temporary/livegate-") && place.contains("/session-");
-            is_stream || is_profile || place == "/dev/null" || of_accounts.contains(&place)
+            is_stream || is_profile || is_file || place == "/dev/null"
         })
     };
     let is_fault = |call: &&String| {
@@ -114,8 +104,8 @@ fn faults(calls: &[String], accounts: &Path, traces: &[Trace]) -> Vec<String> {
         };
         has_picture || is_elsewhere
     };
-    let told = |call: &String| call.chars().take(300).collect();
-    calls.iter().filter(is_fault).map(told).collect()
+    let shortened = |call: &String| call.chars().take(300).collect();
+    calls.iter().filter(is_fault).map(shortened).collect()
 }
 
 /// Every file under `directory`.
@@ -136,8 +126,8 @@ fn is_in(file: &Path, traces: &[Trace]) -> bool {
     traces.iter().any(|trace| memchr::memmem::find(&bytes, &trace.bytes).is_some())
 }
 
-/// Whether calls can be watched here; says so where they cannot. That what is looked for is seen where it is, is tried
-/// on the way: otherwise the test could not fail.
+/// Whether strace works here; says so where it does not. Copies a picture to a file on the way,
+/// which shows that a written picture is found.
 fn can_be_watched() -> bool {
     let directory = tempfile::tempdir().unwrap();
     let [from, to, log] = ["picture", "copy", "log"].map(|name| directory.path().join(name));
@@ -152,11 +142,11 @@ fn can_be_watched() -> bool {
     }
     let calls = calls(&log);
     let traces = picture.traces();
-    let opened = faults(&calls, Path::new("/no/accounts"), &[]);
+    let opened = faults(&calls, &[], &[]);
     assert!(opened.iter().any(|call| call.starts_with("openat(")), "{calls:?}");
     assert!(opened.iter().any(|call| call.starts_with("write(")), "{calls:?}");
-    // Where it may write, too, the picture is seen.
-    let written = faults(&calls, &to, &traces);
+    // Also where a write is allowed the picture is found.
+    let written = faults(&calls, &[&to], &traces);
     assert!(written.iter().any(|call| call.starts_with("write(")), "{calls:?}");
     assert!(is_in(&to, &traces));
     true
@@ -185,30 +175,14 @@ impl Place {
         self.directory.path().join(name)
     }
 
-    fn livegate(&self) -> Command {
-        let mut command = livegate(&self.path("home"));
+    fn with_variables(&self, mut command: Command) -> Command {
         command.env("HOME", self.path("home")).env("TMPDIR", self.path("temporary"));
         command.env("LIVEGATE_ACCOUNTS_DATABASE", self.path("home/accounts.db"));
         command
     }
 }
 
-/// What it prints, as it comes.
-fn collected(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).unwrap();
-        bytes
-    })
-}
-
-fn stop(mut child: Child) {
-    let kill = format!("kill -TERM {}", child.id());
-    assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
-}
-
-/// Every file that it could leave something in, as far as directories tell.
+/// Every file in the directories that the service may write to.
 fn everything(place: &Place) -> BTreeSet<PathBuf> {
     let mut files = files_under(place.directory.path());
     files.extend(files_under(Path::new(SHARED_MEMORY)));
@@ -221,7 +195,7 @@ fn nothing_of_a_selfie_is_written_anywhere() {
         return;
     }
     let place = Place::new();
-    let mut create = place.livegate();
+    let mut create = place.with_variables(livegate(&place.path("home")));
     create.args(["keys", "create", "--id", "demo", "--json"]);
     let (out, err, code) = finished(&create.output().unwrap());
     assert_eq!(code, 0, "{err}");
@@ -229,20 +203,13 @@ fn nothing_of_a_selfie_is_written_anywhere() {
     let key = created["app_key"].as_str().unwrap();
 
     let before = everything(&place);
-    let mut serve = place.livegate();
-    serve.args(["serve", "--offline", "--pack", "starter", "--listen", "127.0.0.1:0"]);
-    // Everything that anyone logs.
+    let mut serve = place.with_variables(livegate_serve(&place.path("home"), "starter"));
+    // Every line that any library logs.
     serve.env("LIVEGATE_LOG", "trace");
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let mut serve = watched(&serve, log.path());
-    serve.current_dir(place.path("here")).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = serve.spawn().unwrap();
-    let logged = collected(child.stderr.take().unwrap());
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    out.read_line(&mut line).unwrap();
-    let printed = collected(out);
-    let address = line.trim().strip_prefix("listening on http://").expect("it starts").to_owned();
+    let calls_file = tempfile::NamedTempFile::new().unwrap();
+    let mut serve = watched(&serve, calls_file.path());
+    serve.current_dir(place.path("here"));
+    let mut service = Service::start(serve);
 
     let good = marked::good().into_iter().map(|picture| ("200 0", picture));
     let oversized = ("413 body_too_large", marked::oversized());
@@ -250,15 +217,15 @@ fn nothing_of_a_selfie_is_written_anywhere() {
         good.chain(marked::bad()).chain(std::iter::once(oversized)).collect();
     for (expected, picture) in &requests {
         for way in WAYS {
-            let outcome = Request::new(picture, way, key).ask(&address);
+            let outcome = Request::new(picture, way, key).ask(service.address());
             assert_eq!(outcome, *expected, "{}, {way:?}", picture.name);
         }
     }
     let traces: Vec<Trace> = requests.iter().flat_map(|(_, picture)| picture.traces()).collect();
 
-    // While it runs, with the database's journals; then what is left.
+    // While it runs SQLite's journals are there too.
     let after = everything(&place);
-    stop(child);
+    let logged = service.stop();
     let left = everything(&place);
     for file in after.union(&left) {
         assert!(!is_in(file, &traces), "{}", file.display());
@@ -268,15 +235,15 @@ fn nothing_of_a_selfie_is_written_anywhere() {
         let is_new = !before.contains(file);
         assert!(!is_new || is_of_accounts || is_of_others, "{}", file.display());
     }
-    let calls = calls(log.path());
+    let calls = calls(calls_file.path());
     assert!(calls.len() > 100, "{calls:?}");
-    assert_eq!(faults(&calls, &place.path("home/accounts.db"), &traces), [""; 0]);
-    for (what, bytes) in [("logged", logged.join().unwrap()), ("printed", printed.join().unwrap())]
-    {
-        let text = String::from_utf8_lossy(&bytes);
-        assert!(what == "printed" || text.contains("INFO"), "{text}");
+    // Standard error goes to a file, which is searched below.
+    let allowed = [&place.path("home/accounts.db"), service.log_file()];
+    assert_eq!(faults(&calls, &allowed, &traces), [""; 0]);
+    assert!(logged.contains("INFO"), "{logged}");
+    for (what, text) in [("logged", logged), ("printed", service.all_printed().join("\n"))] {
         for Trace { what: trace, bytes } in &traces {
-            // As numbers, too: that is how bytes are logged by mistake.
+            // Also as decimal numbers, which `Debug` makes of bytes.
             let numbers = format!("{bytes:?}");
             let numbers = numbers.trim_matches(['[', ']']);
             let escaped = bytes.escape_ascii().to_string();

@@ -1,22 +1,21 @@
-//! Pictures that can be recognised wherever they are.
+//! Pictures that can be recognised in memory, in files and in text.
 
 use image::{DynamicImage, ImageFormat, RgbImage};
+use testbed::client::base64_of;
 use testbed::pictures::{Jpeg, crc32, encoded};
 
-use crate::serve::base64_of;
-
-/// Of what is looked for: so many that no memory holds them by chance.
+/// Length of a tag: long enough that no memory holds one by chance.
 const TAG_BYTES: usize = 8;
-/// Of what a picture has in its file beside the pixels.
+/// Length of the marker that a picture's file holds beside the pixels.
 const MARKER_BYTES: usize = 64;
-/// Of what is where cameras keep a small copy of the picture.
+/// Length of the marker in EXIF, where cameras keep a small copy of the picture.
 const THUMBNAIL_BYTES: usize = 20_000;
 
 fn random() -> [u8; 16] {
     uuid::Uuid::new_v4().into_bytes()
 }
 
-/// Bytes that nobody else has, and that every piece of them can be told by.
+/// Random bytes that mark one picture.
 #[derive(Debug, Clone, Copy)]
 struct Tag([u8; TAG_BYTES]);
 
@@ -25,32 +24,33 @@ impl Tag {
         Self(*random().first_chunk().unwrap())
     }
 
-    /// So many bytes: the tag, as many at random, the tag and so on. Every 24 of them have a whole tag among them.
+    /// `count` bytes: the tag, as many random bytes, the tag and so on. Every 24 of them hold a
+    /// whole tag.
     fn marker(self, count: usize) -> Vec<u8> {
         let halves = || [self.0, *random().first_chunk().unwrap()].concat();
         std::iter::repeat_with(halves).flatten().take(count).collect()
     }
 }
 
-/// What a picture is recognised by.
+/// Bytes by which a picture is recognised.
 #[derive(Debug, Clone)]
 pub(super) struct Trace {
     pub(super) what: String,
     pub(super) bytes: Vec<u8>,
 }
 
-/// A picture's file that holds marked bytes, and what decoders make marked bytes of.
+/// A picture's file with marked bytes, in its pixels too.
 pub(super) struct Marked {
     pub(super) name: &'static str,
     pub(super) file: Vec<u8>,
     tag: Tag,
-    /// What else it can be recognised by, and what that is.
+    /// More bytes by which it is recognised, each with its name.
     others: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Marked {
-    /// All that it is recognised by: its bytes as they are, in the file and in pixels, and as base64, wherever
-    /// groups of three begin.
+    /// All bytes by which it is recognised: the tag, and the tag in base64, for each of the three
+    /// places where a group of three bytes may begin.
     pub(super) fn traces(&self) -> Vec<Trace> {
         let trace = |what: &str, bytes: &[u8]| Trace {
             what: format!("{what} of {}", self.name),
@@ -66,9 +66,9 @@ impl Marked {
     }
 }
 
-/// The portrait with a row of marked pixels far above the face, which is found all the same.
+/// The portrait with a row of marked pixels far above the face, which detectors still find.
 fn portrait(tag: Tag) -> DynamicImage {
-    marked_row(crate::serve::portrait(), tag)
+    marked_row(crate::demo::portrait(), tag)
 }
 
 fn marked_row(mut picture: RgbImage, tag: Tag) -> DynamicImage {
@@ -86,7 +86,7 @@ fn with(file: &[u8], at: usize, inserted: &[u8]) -> Vec<u8> {
 
 /// The marked row of pixels.
 const ROW: u32 = 4;
-/// Behind a PNG's signature and `IHDR`.
+/// The length of a PNG's signature and `IHDR`.
 const PNG_HEADER_BYTES: usize = 33;
 
 fn png(name: &'static str, picture: &DynamicImage, tag: Tag) -> Marked {
@@ -108,20 +108,20 @@ fn jpeg(name: &'static str, how: &Jpeg) -> Marked {
     let exif = [testbed::pictures::exif(1), tag.marker(THUMBNAIL_BYTES)].concat();
     let segments = [segment(0xE1, &exif), segment(0xFE, &tag.marker(MARKER_BYTES))].concat();
     let file = with(&how.of(&portrait(tag).to_rgb8()), 2, &segments);
-    // Its pixels are what the decoder makes of them.
+    // JPEG does not keep pixels exactly, so the decoder says what they are.
     let frame = frame::decode(&file, &frame::Limits::default()).unwrap();
     let pixels = frame.view().row(ROW as usize)[300..324].to_vec();
     Marked { name, file, tag, others: vec![("pixels", pixels)] }
 }
 
-/// With the marker behind the end of the picture, too.
+/// A picture with the marker also behind its end.
 fn trailed(name: &'static str, format: ImageFormat) -> Marked {
     let tag = Tag::new();
     let file = [encoded(&portrait(tag), format), tag.marker(MARKER_BYTES)].concat();
     Marked { name, file, tag, others: Vec::new() }
 }
 
-/// Pictures with a face, of every format and on every way through the decoders.
+/// Pictures with a face, in every format and for every path through the decoders.
 pub(super) fn good() -> Vec<Marked> {
     let altered = |name, alter: &dyn Fn(DynamicImage) -> DynamicImage| {
         let tag = Tag::new();
@@ -141,13 +141,13 @@ pub(super) fn good() -> Vec<Marked> {
     ]
 }
 
-/// What cannot be judged, and the code that it gets.
+/// Pictures that cannot be assessed, each with its outcome.
 pub(super) fn bad() -> Vec<(&'static str, Marked)> {
     let plain = |name, picture: RgbImage| {
         let tag = Tag::new();
         png(name, &marked_row(picture, tag), tag)
     };
-    let mut cut_png = plain("half a PNG", crate::serve::portrait());
+    let mut cut_png = plain("half a PNG", crate::demo::portrait());
     cut_png.file.truncate(cut_png.file.len() / 2);
     let mut cut_jpeg = jpeg("half a JPEG", &Jpeg::default());
     cut_jpeg.file.truncate(cut_jpeg.file.len() / 2);
@@ -166,8 +166,8 @@ pub(super) fn bad() -> Vec<(&'static str, Marked)> {
     ]
 }
 
-/// A picture without a face, which is looked at from every side before that is said. It has the size of the detector's
-/// input in the pack `starter`, so that the numbers that its model gets are known, too.
+/// A picture without a face, in which the detector therefore looks from every side. It has the size
+/// of the starter pack's detector input, so that the input's numbers are known too.
 pub(super) fn faceless() -> Marked {
     let tag = Tag::new();
     let picture = marked_row(RgbImage::from_pixel(320, 240, image::Rgb([128; 3])), tag);
@@ -179,7 +179,7 @@ pub(super) fn faceless() -> Marked {
     marked
 }
 
-/// A body over any limit, the marker at its beginning, in its middle and at its end.
+/// A body over every limit, with the marker at its beginning, in its middle and at its end.
 pub(super) fn oversized() -> Marked {
     let tag = Tag::new();
     let (marker, zeros) = (tag.marker(MARKER_BYTES), vec![0; 15 << 20]);

@@ -1,4 +1,4 @@
-//! The memory of a running service, all of it, searched for pictures that it was asked about.
+//! The whole memory of a running service, searched for pictures that it has checked.
 
 use std::fs::File;
 use std::net::TcpStream;
@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
+use testbed::service::Service;
 
 use super::marked::{self, Marked, Trace};
 use super::requests::{Request, WAYS, Way};
-use crate::batching::ON_THE_CPU;
-use crate::serve::Service;
+use crate::batching::start_on_the_cpu;
+use crate::demo::start;
 
-/// How long it may take until the task of a connection that has ended is gone; on a busy machine, too.
+/// Longest wait until the task of a closed connection is gone, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Whether the memory of process `id` can be read; says so where it cannot.
+/// Whether this process may read the memory of process `id`; says so where it may not.
 fn can_be_read(id: u32) -> bool {
     let can = File::open(format!("/proc/{id}/mem")).is_ok();
     if !can {
@@ -28,7 +29,7 @@ fn can_be_read(id: u32) -> bool {
     can
 }
 
-/// Where in the readable memory of process `id` any of `traces` is.
+/// Every place in the readable memory of process `id` that holds one of `traces`.
 fn found(id: u32, traces: &[Trace]) -> Vec<String> {
     let memory = File::open(format!("/proc/{id}/mem")).unwrap();
     let maps = std::fs::read_to_string(format!("/proc/{id}/maps")).unwrap();
@@ -43,7 +44,7 @@ fn found(id: u32, traces: &[Trace]) -> Vec<String> {
         let (start, end) = range.split_once('-').unwrap();
         let [start, end] = [start, end].map(|at| u64::from_str_radix(at, 16).unwrap());
         let mut bytes = vec![0; (end - start) as usize];
-        // Up to where it has been given back meanwhile.
+        // The service may give back a part of the range meanwhile.
         let mut read = 0;
         while let Ok(more @ 1..) = memory.read_at(&mut bytes[read..], start + read as u64) {
             read += more;
@@ -56,12 +57,12 @@ fn found(id: u32, traces: &[Trace]) -> Vec<String> {
             }
         }
     }
-    // The models alone are as much.
-    assert!(searched > 10 << 20, "{searched} bytes of memory are not all of it");
+    // The models alone take that much.
+    assert!(searched > 10 << 20, "only {searched} bytes of memory could be read");
     places
 }
 
-/// Where any of `traces` is once the service has had time to be done with them.
+/// The places that still hold `traces` after [`PATIENCE`]; none as soon as all are gone.
 fn left(id: u32, traces: &[Trace]) -> Vec<String> {
     let began = Instant::now();
     loop {
@@ -73,7 +74,7 @@ fn left(id: u32, traces: &[Trace]) -> Vec<String> {
     }
 }
 
-/// Waits until what is `what` among `traces` has been found.
+/// Waits until the trace called `what` is in memory.
 fn wait_for(id: u32, traces: &[Trace], what: &str) {
     let trace = traces.iter().find(|trace| trace.what.starts_with(what)).unwrap();
     let began = Instant::now();
@@ -82,10 +83,10 @@ fn wait_for(id: u32, traces: &[Trace], what: &str) {
     }
 }
 
-/// Otherwise the other tests here could not fail.
+/// Shows that the other tests here can fail.
 #[test]
-fn a_selfie_is_in_memory_while_it_is_asked_about() {
-    let service = Service::start("starter");
+fn a_selfie_is_in_memory_while_it_is_checked() {
+    let service = start();
     let (id, address) = (service.id(), service.address());
     if !can_be_read(id) {
         return;
@@ -107,7 +108,7 @@ fn a_selfie_is_in_memory_while_it_is_asked_about() {
                 assert_eq!(request.ask(address), "200 2");
             }
         });
-        // Whatever comes of it, the other ends.
+        // Also after a panic the other thread must end.
         let seen = std::panic::catch_unwind(|| {
             wait_for(id, &picture.traces(), "bytes");
             wait_for(id, &picture.traces(), "the detector's input");
@@ -121,14 +122,14 @@ fn a_selfie_is_in_memory_while_it_is_asked_about() {
 #[test]
 fn nothing_of_a_selfie_is_in_memory_after_its_answer() {
     let good = marked::good().into_iter().map(|picture| ("200 0", picture));
-    search_after_answers(&Service::start("starter"), good.chain(marked::bad()), &WAYS);
+    search_after_answers(&start(), good.chain(marked::bad()), &WAYS);
 }
 
-/// What is run together is put together in buffers of their own.
+/// A run group has input buffers of its own.
 #[test]
 fn nothing_of_a_selfie_is_in_memory_after_its_answer_where_models_are_shared() {
     let good = marked::good().into_iter().map(|picture| ("200 0", picture));
-    search_after_answers(&Service::start_with("starter", &ON_THE_CPU), good, &WAYS[..1]);
+    search_after_answers(&start_on_the_cpu(), good, &WAYS[..1]);
 }
 
 fn search_after_answers(
@@ -149,10 +150,10 @@ fn search_after_answers(
     }
 }
 
-/// A client, or a proxy, may keep it for hours.
+/// A client, or a proxy, may keep a connection for hours.
 #[test]
 fn nothing_of_a_selfie_is_in_memory_while_its_connection_stays() {
-    let service = Service::start("starter");
+    let service = start();
     let (id, address) = (service.id(), service.address());
     if !can_be_read(id) {
         return;
@@ -169,7 +170,7 @@ fn nothing_of_a_selfie_is_in_memory_while_its_connection_stays() {
 
 #[test]
 fn nothing_of_a_body_that_is_refused_is_in_memory_after_its_answer() {
-    let service = Service::start("starter");
+    let service = start();
     let (id, address) = (service.id(), service.address());
     if !can_be_read(id) {
         return;

@@ -1,8 +1,9 @@
 //! nginx with the site that we supply, in front of several replicas.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+
+use testbed::process::{awaited, free_port, signal};
 
 /// A running nginx; ended when dropped.
 pub(super) struct Nginx {
@@ -12,7 +13,8 @@ pub(super) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts it with these upstreams. Where none is installed, nothing, and that is said.
+    /// Starts nginx with these upstreams. Where it is not installed this says so and gives back
+    /// nothing.
     pub(super) fn start(upstreams: &[u16]) -> Option<Self> {
         let nginx = ["/usr/sbin/nginx", "nginx"].into_iter().find(|nginx| {
             let version = Command::new(nginx).arg("-v").stderr(Stdio::null()).status();
@@ -24,8 +26,7 @@ impl Nginx {
         };
         let directory = tempfile::tempdir().unwrap();
         let here = directory.path().display();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = port.local_addr().unwrap().port();
+        let port = free_port();
         let site = testbed::workspace().join("deploy/nginx/livegate.conf");
         let mut site = std::fs::read_to_string(site).unwrap();
         let upstreams =
@@ -52,19 +53,15 @@ impl Nginx {
         command.args(["-g", "daemon off;"]).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
         let nginx = Self { child, port, _directory: directory };
-        let began = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "nginx does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        awaited("nginx listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
         Some(nginx)
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Its workers end with it when it is asked, and not when it is killed.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        // SIGTERM and not SIGKILL, which would leave its workers behind.
+        signal(&self.child, "TERM");
         let _ = self.child.wait();
     }
 }

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-/// Takes what is sent to `/v1/traces`, for as long as the process runs.
+/// Accepts requests at `/v1/traces` until the test process ends.
 pub(super) struct Collector {
     pub url: String,
     taken: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
@@ -32,14 +32,14 @@ impl Collector {
         Self { url, taken }
     }
 
-    /// Every span so far, by its end.
+    /// Every span so far, in the order of their ends.
     pub(super) fn spans(&self) -> Vec<Span> {
         let taken = self.taken.lock().unwrap();
         let scopes = taken.iter().flat_map(|t| &t.resource_spans).flat_map(|r| &r.scope_spans);
         scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
 
-    /// The one resource that all of them are of.
+    /// The attributes of the resource, which must be the same for all spans.
     pub(super) fn resource(&self) -> BTreeMap<String, String> {
         let taken = self.taken.lock().unwrap();
         let resources = taken.iter().flat_map(|t| &t.resource_spans);
@@ -60,7 +60,7 @@ pub(super) fn texts(attributes: &[KeyValue]) -> BTreeMap<String, String> {
     attributes.iter().map(|a| (a.key.clone(), text(a).unwrap())).collect()
 }
 
-/// Requests that come on one connection, until it is closed.
+/// Reads all requests of one connection.
 fn take_all(mut stream: &TcpStream, taken: &Mutex<Vec<ExportTraceServiceRequest>>) {
     let mut reader = BufReader::new(stream);
     loop {

@@ -1,44 +1,44 @@
-//! Lines of the log.
+//! The log's lines, and that they hold no secret.
 
 use std::process::Command;
 
 use serde_json::{Map, Value};
+use testbed::client::Body;
 
-use super::{KEY, Observed, SECRET, portrait};
+use super::{KEY, SECRET, check, start};
+use crate::demo::{V0_2, portrait_file};
 use crate::{finished, livegate};
 
-const V0_2: &str = "/v0.2/liveness-verification";
-
-/// Requests of every kind, with [`SECRET`] in each part that may hold one; the last is answered 200. Gives back what
-/// was logged of them.
+/// The log of requests of every kind, with [`SECRET`] in each part that may hold one, and the
+/// `X-Request-Id` of the last, which gets 200.
 fn log_of(format: &str, filter: &str) -> (String, String) {
-    let service =
-        Observed::start(&[("LIVEGATE_TELEMETRY_LOG_FORMAT", format), ("LIVEGATE_LOG", filter)]);
+    let mut service = start(&[("LIVEGATE_TELEMETRY_LOG_FORMAT", format), ("LIVEGATE_LOG", filter)]);
     let header = [("x-secret", SECRET), ("cookie", SECRET), ("authorization", SECRET)];
-    service.check(V0_2, SECRET.as_bytes(), &header);
-    service.post(V0_2, &portrait(), &[("app_id", SECRET), ("app_key", SECRET)]);
-    service.check(&format!("/v1/nothing?app_key={SECRET}"), &portrait(), &header);
+    check(&service, V0_2, SECRET.as_bytes(), &header);
+    let stranger = [("app_id", SECRET), ("app_key", SECRET)];
+    let _refused = service.ask(V0_2, &stranger, &Body::form(&portrait_file()));
+    check(&service, &format!("/v1/nothing?app_key={SECRET}"), &portrait_file(), &header);
     if Command::new("curl").arg("--version").output().is_ok() {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--http2-prior-knowledge", "-H", "app_id: demo", "-F"]);
         curl.args([&format!("selfie={SECRET}"), "-H", &format!("app_key: {KEY}")]);
-        assert!(curl.arg(format!("{}{V0_2}", service.url)).output().unwrap().status.success());
+        assert!(curl.arg(format!("{}{V0_2}", service.url())).output().unwrap().status.success());
     } else {
         testbed::left_out_without("curl", "HTTP/2 in the log");
     }
-    let (status, id) = service.check(V0_2, &portrait(), &[]);
+    let (status, id) = check(&service, V0_2, &portrait_file(), &[]);
     assert_eq!(status, 200);
-    (service.end(), id)
+    (service.stop(), id)
 }
 
 #[test]
-fn no_line_has_a_key_a_header_or_a_picture_in_it_whatever_is_asked_for() {
+fn no_line_holds_a_key_a_header_or_a_picture_at_any_level() {
     for format in ["text", "json"] {
         for filter in ["", "trace", "trace,h2=trace,hyper=trace,hyper_util=trace,ort=info"] {
             let (log, id) = log_of(format, filter);
             assert!(log.contains(&id), "{log}");
             assert!(!log.contains(SECRET), "{format} {filter}: {log}");
-            // As `Debug` writes bytes: XYZZY.
+            // XYZZY as `Debug` writes bytes.
             assert!(!log.contains("88, 89, 90, 90, 89"), "{format} {filter}: {log}");
             assert!(!log.contains("137, 80, 78, 71") && !log.contains("\\x89PNG"), "{log}");
         }
@@ -46,7 +46,7 @@ fn no_line_has_a_key_a_header_or_a_picture_in_it_whatever_is_asked_for() {
 }
 
 #[test]
-fn a_line_of_json_is_one_flat_object_and_a_request_leaves_one() {
+fn a_line_of_json_is_one_flat_object_and_a_request_logs_one() {
     let (log, id) = log_of("json", "");
     let lines: Vec<Map<String, Value>> =
         log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
@@ -74,7 +74,7 @@ fn a_line_of_json_is_one_flat_object_and_a_request_leaves_one() {
 }
 
 #[test]
-fn what_is_wrong_with_the_configuration_is_told_before_there_is_a_log() {
+fn a_wrong_log_or_trace_setting_is_refused_on_standard_error() {
     let serve = |variables: &[(&str, &str)]| {
         let mut command = livegate(testbed::home().root());
         command.args(["serve", "--demo", "--offline"]).envs(variables.iter().copied());

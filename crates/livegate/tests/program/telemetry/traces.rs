@@ -1,22 +1,22 @@
-//! Spans as a collector gets them.
+//! Spans, as a collector receives them.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use testbed::client::Body;
+use testbed::service::Service;
 
 use super::collector::{Collector, texts};
-use super::{Observed, SECRET, portrait};
-
-const V1: &str = "/v1/liveness";
-const V0_2: &str = "/v0.2/liveness-verification";
+use super::{SECRET, check, start};
+use crate::demo::{V0_2, V1, portrait_file};
 
 fn hex(id: &[u8]) -> String {
     id.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// The span of the request that was answered with this `X-Request-Id`.
+/// The span of the request whose answer has this `X-Request-Id`.
 fn request<'a>(spans: &'a [Span], id: &str) -> &'a Span {
     let of_request =
         |span: &&Span| texts(&span.attributes).get("livegate.request_id").is_some_and(|i| i == id);
@@ -25,7 +25,7 @@ fn request<'a>(spans: &'a [Span], id: &str) -> &'a Span {
     found[0]
 }
 
-/// The names of the spans right below `parent`, as they began.
+/// The names of the children of `parent`, in the order of their begin.
 fn steps(spans: &[Span], parent: &Span) -> Vec<String> {
     let mut below: Vec<&Span> =
         spans.iter().filter(|span| span.parent_span_id == parent.span_id).collect();
@@ -42,22 +42,29 @@ fn steps(spans: &[Span], parent: &Span) -> Vec<String> {
 #[test]
 fn a_request_is_traced_below_the_callers_span_step_by_step() {
     let collector = Collector::start();
-    let service = Observed::start(&[("LIVEGATE_TELEMETRY_OTLP_ENDPOINT", &collector.url)]);
-    let portrait = portrait();
+    let mut service = start(&[("LIVEGATE_TELEMETRY_OTLP_ENDPOINT", &collector.url)]);
+    let portrait = portrait_file();
     let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     let context = |end: &str| format!("00-{trace}-{parent}-{end}");
     let send = |path: &str, traceparent: &str| {
-        service.check(path, &portrait, &[("traceparent", traceparent), ("tracestate", "vendor=1")])
+        check(
+            &service,
+            path,
+            &portrait,
+            &[("traceparent", traceparent), ("tracestate", "vendor=1")],
+        )
     };
     let traced = send(V1, &context("01"));
     let not_sampled = send(V1, &context("00"));
     let malformed =
         ["00-4bf9-00f0-01", "garbage", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"]
             .map(|traceparent| send(V0_2, traceparent));
-    let junk = service.check(V1, SECRET.as_bytes(), &[("x-secret", SECRET)]);
-    let stranger = service.post(V1, &portrait, &[("app_id", "demo"), ("app_key", SECRET)]);
-    let lost = service.check(&format!("/{SECRET}?app_key={SECRET}"), &portrait, &[]);
-    let log = service.end();
+    let junk = check(&service, V1, SECRET.as_bytes(), &[("x-secret", SECRET)]);
+    let stranger =
+        service.ask(V1, &[("app_id", "demo"), ("app_key", SECRET)], &Body::form(&portrait));
+    let lost = check(&service, &format!("/{SECRET}?app_key={SECRET}"), &portrait, &[]);
+    let stranger = (stranger.status, stranger.request_id);
+    let log = service.stop();
     let spans = collector.spans();
 
     assert_eq!(traced.0, 200);
@@ -120,7 +127,7 @@ fn a_request_is_traced_below_the_callers_span_step_by_step() {
     let lost = request(&spans, &lost.1);
     assert_eq!((lost.name.as_str(), steps(&spans, lost).len()), ("POST", 0));
 
-    // What callers say is in no span, and neither are their pictures.
+    // No span holds text that the caller chose, nor a picture.
     let told = format!("{spans:?}");
     assert!(!told.contains(SECRET) && !told.contains("demo"), "{told}");
     assert!(spans.iter().all(|span| span.events.is_empty()), "{told}");
@@ -128,7 +135,7 @@ fn a_request_is_traced_below_the_callers_span_step_by_step() {
     assert_eq!(resource["service.name"], "livegate");
     assert_eq!(resource["service.version"], env!("CARGO_PKG_VERSION"));
 
-    let page = std::fs::read_to_string(testbed::workspace().join("docs/OPERATIONS.md")).unwrap();
+    let page = std::fs::read_to_string(testbed::workspace().join("docs/MONITORING.md")).unwrap();
     let keys: BTreeSet<String> =
         spans.iter().flat_map(|span| texts(&span.attributes).into_keys()).collect();
     for word in keys.iter().map(String::as_str).chain(walk) {
@@ -137,35 +144,35 @@ fn a_request_is_traced_below_the_callers_span_step_by_step() {
 }
 
 #[test]
-fn as_many_are_traced_as_configured() {
+fn the_sample_ratio_holds_for_requests_without_a_sampled_parent() {
     let collector = Collector::start();
-    let service = Observed::start(&[
+    let mut service = start(&[
         ("LIVEGATE_TELEMETRY_OTLP_ENDPOINT", &format!("{}/", collector.url)),
         ("LIVEGATE_TELEMETRY_SAMPLE_RATIO", "0"),
     ]);
     let asked = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    service.check(V1, &portrait(), &[]);
-    let sampled = service.check(V1, &portrait(), &[("traceparent", asked)]);
-    service.end();
+    check(&service, V1, &portrait_file(), &[]);
+    let sampled = check(&service, V1, &portrait_file(), &[("traceparent", asked)]);
+    service.stop();
     let spans = collector.spans();
     assert_eq!(steps(&spans, request(&spans, &sampled.1)).len(), 10);
     assert_eq!(spans.len(), 11);
 }
 
-/// One that is not there, and one that takes connections and says nothing.
+/// One collector accepts connections and never responds, the other does not listen.
 #[test]
-fn requests_are_answered_while_the_collector_is_away() {
+fn requests_are_answered_while_the_collector_does_not_respond() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for address in [silent.local_addr().unwrap(), closed] {
         let endpoint = format!("http://{address}");
-        let service = Observed::start(&[("LIVEGATE_TELEMETRY_OTLP_ENDPOINT", &endpoint)]);
-        let portrait = portrait();
-        // More spans than a batch has.
+        let mut service = start(&[("LIVEGATE_TELEMETRY_OTLP_ENDPOINT", &endpoint)]);
+        let portrait = portrait_file();
+        // More spans than one export holds.
         for _ in 0..60 {
-            assert_eq!(service.check(V1, &portrait, &[]).0, 200);
+            assert_eq!(check(&service, V1, &portrait, &[]).0, 200);
         }
-        let log = service.end();
+        let log = service.stop();
         let told = log.matches("traces cannot be delivered").count();
         assert!(told <= 1, "{log}");
         assert!(told == 1 || log.contains("the last traces are lost"), "{log}");
@@ -174,8 +181,8 @@ fn requests_are_answered_while_the_collector_is_away() {
 
 /// The threads of the process, by name.
 #[cfg(target_os = "linux")]
-fn threads(service: &Observed) -> String {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", service.child.id())).unwrap();
+fn threads(service: &Service) -> String {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", service.id())).unwrap();
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
     tasks.map(|task| name(task.unwrap()).unwrap_or_default()).collect()
 }
@@ -183,12 +190,15 @@ fn threads(service: &Observed) -> String {
 #[test]
 #[cfg(target_os = "linux")]
 fn without_an_endpoint_there_is_no_exporter() {
-    let without = Observed::start(&[]);
-    assert!(without.check(V1, &portrait(), &[]).0 == 200 && threads(&without).contains("worker-0"));
+    let mut without = start(&[]);
+    assert!(
+        check(&without, V1, &portrait_file(), &[]).0 == 200
+            && threads(&without).contains("worker-0")
+    );
     assert!(!threads(&without).contains("OpenTelemetry"), "{}", threads(&without));
-    let log = without.end();
+    let log = without.stop();
     assert!(log.contains("answered") && !log.contains("trace_id"), "{log}");
     let collector = Collector::start();
-    let with = Observed::start(&[("LIVEGATE_TELEMETRY_OTLP_ENDPOINT", &collector.url)]);
+    let with = start(&[("LIVEGATE_TELEMETRY_OTLP_ENDPOINT", &collector.url)]);
     assert!(threads(&with).contains("OpenTelemetry"), "{}", threads(&with));
 }

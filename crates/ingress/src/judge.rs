@@ -1,0 +1,46 @@
+//! One picture: its place in the quota, and its report, both before the request's deadline.
+
+use std::time::Instant;
+
+use accounts::{Caller, Hold};
+use liveness::Terms;
+use tracing::{Instrument, info_span};
+
+use crate::problem::Problem;
+use crate::service::Service;
+use crate::trace;
+use crate::workers::Checked;
+
+/// Holds one picture of the caller's quota and takes a token of its rate. The hold goes back when
+/// it is dropped uncounted.
+pub(crate) async fn hold_quota(service: &Service, caller: &Caller) -> Result<Hold, Problem> {
+    let hold = service.accounts.hold(caller).instrument(info_span!("limits")).await;
+    hold.map_err(|denial| {
+        service.metrics.count_denial(&denial);
+        Problem::denied(denial, service.config.rate_limited_status)
+    })
+}
+
+/// Has a worker check one picture, and counts the report.
+pub(crate) async fn judge(
+    service: &Service,
+    selfie: Vec<u8>,
+    terms: Terms,
+    deadline: Instant,
+) -> Result<Checked, Problem> {
+    let checked = in_time(deadline, service.workers.check(selfie, terms, deadline)).await?;
+    service.metrics.count_report(checked.queued, &checked.report);
+    trace::note_report(&checked.report);
+    Ok(checked)
+}
+
+/// The outcome of `step`, or a problem at the deadline.
+pub(crate) async fn in_time<T, E: Into<Problem>>(
+    deadline: Instant,
+    step: impl Future<Output = Result<T, E>>,
+) -> Result<T, Problem> {
+    match tokio::time::timeout_at(deadline.into(), step).await {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(_) => Err(Problem::DeadlineExceeded),
+    }
+}
