@@ -1,0 +1,6 @@
+//! Bytes of a JPEG in, RGB8 pixels out.
+mod block;
+mod error;
+mod layout;
+
+pub use error::{Error, Unsupported};
