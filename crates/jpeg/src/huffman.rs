@@ -142,11 +142,12 @@ impl DcTable {
 pub(crate) struct Step {
     /// The values; where there is but one, it stands here twice.
     pub(crate) values: [i16; 2],
-    /// Their places, counted from the next coefficient.
+    /// Their places, counted from the next coefficient. 63 if the first value takes more than 11
+    /// bits with its code.
     pub(crate) places: [u8; 2],
     /// Coefficients that this step passes over. [`END_OF_BLOCK`] is added where the block ends.
     pub(crate) advance: u8,
-    /// Bits of the whole step; 0 if the first value takes more than 11.
+    /// Bits of the whole step; 0 if it has no value.
     pub(crate) bits: u8,
 }
 
@@ -175,7 +176,7 @@ impl AcTable {
             let (zeros, size, bits) = (symbol >> 4, u32::from(symbol & 15), u32::from(bits));
             let is_end = size == 0 && symbol != ZEROS;
             if bits == 0 || bits + size > LOOKED_UP || (ends_many(symbol) && symbol != 0) {
-                return Step::default();
+                return Step { places: [63; 2], ..Step::default() };
             }
             let value = next as i32 >> (LOOKED_UP - bits - size) & ((1 << size) - 1);
             let value = (extend(value, size) << low.unwrap_or(0)) as i16;

@@ -3,12 +3,12 @@
 use crate::bits::Bits;
 use crate::block::{Block, PLACES};
 use crate::band::Band;
-use crate::coding::Coding;
-use crate::coefficients::BlockMut;
+use crate::coding::{Coding, Next};
+use crate::coefficients::Coefficients;
 use crate::error::Error;
 use crate::huffman::{AcTable, DcTable, END_OF_BLOCK, LOOKED_UP, magnitude};
 use crate::scan::check_left_over;
-use crate::sequential::PAST_BLOCK;
+use crate::sequential::{LARGE_DC, PAST_BLOCK};
 
 /// Decodes the blocks of one scan.
 pub(crate) struct Progressive<'a> {
@@ -39,7 +39,7 @@ impl<'a> Progressive<'a> {
         let prediction = &mut self.predictions[component];
         *prediction += table.difference(&mut self.bits)?;
         i16::try_from(*prediction << self.band.low)
-            .map_err(|_| Error::Damaged("a DC coefficient is larger than any sample makes it"))
+            .map_err(|_| LARGE_DC)
     }
 
     #[inline(always)]
@@ -55,7 +55,7 @@ impl<'a> Progressive<'a> {
                 bits.refill();
             }
             let step = table.steps[bits.peek::<LOOKED_UP>()];
-            if step.bits == 0 || at + step.places[0] >= end {
+            if at + step.places[0] >= end {
                 let symbol = table.codes.symbol(&mut bits)?;
                 let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
                 if size == 0 && zeros < 15 {
@@ -160,24 +160,37 @@ impl<'a> Coding<'a> for Progressive<'a> {
     }
 
     #[inline(always)]
-    fn block(&mut self, component: usize, into: BlockMut<'_>) -> Result<(), Error> {
-        let BlockMut { block, known } = into;
+    fn blocks(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
+        let Coefficients { blocks, known, .. } = into;
+        let index = |next: &Next| next.index as usize;
         match (&self.tables, self.band.is_refinement()) {
-            (Tables::Ac(table), false) => self.first_ac(table, block, known),
-            (Tables::Ac(table), true) => self.refine_ac(table, block, known),
-            (Tables::Dc(_), true) => {
-                self.bits.refill();
-                block[0] |= i16::from(self.bits.flag()) << self.band.low;
-                *known |= 1;
-                Ok(())
+            (&Tables::Ac(table), false) => {
+                for index in next.iter().map(index) {
+                    self.first_ac(table, &mut blocks[index], &mut known[index])?;
+                }
             }
-            (Tables::Dc(tables), false) => {
-                let Some(table) = tables[component] else { return Ok(()) };
-                block[0] = self.first_dc(table, component)?;
-                *known |= 1;
-                Ok(())
+            (&Tables::Ac(table), true) => {
+                for index in next.iter().map(index) {
+                    self.refine_ac(table, &mut blocks[index], &mut known[index])?;
+                }
+            }
+            (Tables::Dc(_), true) => {
+                for index in next.iter().map(index) {
+                    self.bits.refill();
+                    blocks[index][0] |= i16::from(self.bits.flag()) << self.band.low;
+                    known[index] |= 1;
+                }
+            }
+            (&Tables::Dc(tables), false) => {
+                for next in next {
+                    let component = next.component as usize & 3;
+                    let Some(table) = tables[component] else { continue };
+                    blocks[index(next)][0] = self.first_dc(table, component)?;
+                    known[index(next)] |= 1;
+                }
             }
         }
+        Ok(())
     }
 
     fn is_past_end(&self) -> bool {

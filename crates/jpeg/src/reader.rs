@@ -2,13 +2,15 @@
 
 use std::array;
 
+use pulp::Arch;
+
 use crate::band::Progress;
-use crate::coding::Coding;
+use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
 use crate::error::Error;
 use crate::header::{Header, is_frame_header, segment};
 use crate::huffman::{AcTable, DcTable, Definition, standard};
-use crate::layout::Layout;
+use crate::layout::{Layout, Plane};
 use crate::markers::{self, Marker, code};
 use crate::paint::Painter;
 use crate::progressive::{Progressive, Tables};
@@ -175,13 +177,15 @@ impl Reader {
             let both = |index| {
                 in_scan(index).and_then(|one| Some((tables.dc(one.dc_table)?, tables.ac(one.ac_table)?)))
             };
-            return walk.decode(Sequential::new(array::from_fn(both)), painting);
+            let coding = Sequential::new(array::from_fn(both));
+            return Arch::new().dispatch(|| walk.decode(coding, painting));
         }
         let of_band = match tables.ac(scan.components[0].ac_table) {
             Some(table) if has_ac => Tables::Ac(table),
             _ => Tables::Dc(array::from_fn(|index| in_scan(index).and_then(|one| tables.dc(one.dc_table)))),
         };
-        walk.decode(Progressive::new(band, of_band), painting)
+        let coding = Progressive::new(band, of_band);
+        Arch::new().dispatch(|| walk.decode(coding, painting))
     }
 }
 
@@ -198,6 +202,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Decodes all blocks. `paint` takes each row of MCUs, if the picture has but this scan.
+    #[inline(always)]
     fn decode<C: Coding<'a>>(
         &mut self,
         mut coding: C,
@@ -216,13 +221,20 @@ impl<'a> Walk<'a> {
         if data.intervals() != (across * down).div_ceil(interval) {
             return Err(Error::Damaged("there are too few or too many restart markers"));
         }
+        let blocks_of_mcu = match &scan.components[..] {
+            [_] => 1,
+            all => all.iter().map(|one| in_mcu(&layout.planes[one.component])).sum(),
+        };
+        let mut order = Vec::with_capacity(across * blocks_of_mcu);
         let (mut left, mut begun) = (0, 0);
         for row in 0..down {
             if (self.stop)() {
                 return Err(Error::Stopped);
             }
             let kept_row = if paint.is_some() { 0 } else { row };
-            for column in 0..across {
+            self.order(kept_row, across, &mut order);
+            let mut next = &order[..];
+            while !next.is_empty() {
                 if left == 0 {
                     if begun > 0 {
                         coding.end()?;
@@ -232,26 +244,14 @@ impl<'a> Walk<'a> {
                     begun += 1;
                     left = interval;
                 }
-                left -= 1;
-                if let [one] = &scan.components[..] {
-                    coding.block(0, self.coefficients.block(one.component, kept_row, column))?;
-                } else {
-                    for (index, one) in scan.components.iter().enumerate() {
-                        let plane = &layout.planes[one.component];
-                        for y in 0..plane.down {
-                            for x in 0..plane.across {
-                                let (y, x) = (kept_row * plane.down + y, column * plane.across + x);
-                                coding.block(index, self.coefficients.block(one.component, y, x))?;
-                            }
-                        }
-                    }
-                }
-                if left == 0 && coding.is_past_end() {
+                let mcus = left.min(next.len() / blocks_of_mcu);
+                let (now, later) = next.split_at(mcus * blocks_of_mcu);
+                coding.blocks(now, self.coefficients)?;
+                if coding.is_past_end() {
                     return Err(PAST_END);
                 }
-            }
-            if coding.is_past_end() {
-                return Err(PAST_END);
+                left -= mcus;
+                next = later;
             }
             if let Some(paint) = &mut paint {
                 paint(self.coefficients);
@@ -259,6 +259,36 @@ impl<'a> Walk<'a> {
         }
         coding.end()
     }
+
+    /// The blocks of a row of MCUs, in the order in which they come.
+    fn order(&self, row: usize, across: usize, order: &mut Vec<Next>) {
+        let Self { coefficients, layout, scan, .. } = self;
+        order.clear();
+        let mut push = |component: usize, of: usize, y, x| {
+            let index = coefficients.index(layout, of, y, x) as u32;
+            order.push(Next { index, component: component as u32 });
+        };
+        for column in 0..across {
+            if let [one] = &scan.components[..] {
+                push(0, one.component, row, column);
+                continue;
+            }
+            for (component, one) in scan.components.iter().enumerate() {
+                let plane = &layout.planes[one.component];
+                for y in 0..plane.down {
+                    for x in 0..plane.across {
+                        let (y, x) = (row * plane.down + y, column * plane.across + x);
+                        push(component, one.component, y, x);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Blocks of a component in an MCU.
+fn in_mcu(plane: &Plane) -> usize {
+    plane.across * plane.down
 }
 
 const PAST_END: Error = Error::Damaged("there are fewer data than blocks");
