@@ -22,6 +22,7 @@ mod progressive;
 mod reader;
 mod scan;
 mod sequential;
+mod tables;
 
 pub use error::{Error, Unsupported};
 pub use header::Header;

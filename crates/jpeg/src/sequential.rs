@@ -5,7 +5,8 @@ use crate::block::{Block, PLACES};
 use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
 use crate::error::Error;
-use crate::huffman::{AcTable, Codes, DcTable, END_OF_BLOCK, LOOKED_UP, magnitude};
+use crate::huffman::{Codes, END_OF_BLOCK, LOOKED_UP, magnitude};
+use crate::tables::HuffmanTables;
 use crate::scan::check_left_over;
 
 /// What is said of a block of more than 64 coefficients.
@@ -17,15 +18,16 @@ pub(crate) const LARGE_DC: Error = Error::Damaged("a DC coefficient is larger th
 /// Decodes the blocks of one scan.
 pub(crate) struct Sequential<'a> {
     bits: Bits<'a>,
-    /// For each component of the scan.
-    tables: [Option<(&'a DcTable, &'a AcTable)>; 4],
+    tables: &'a HuffmanTables,
+    /// For each component of the scan the slots of its tables for DC and AC coefficients.
+    slots: [[usize; 2]; 4],
     /// The last DC coefficient of each component.
     predictions: [i32; 4],
 }
 
 impl<'a> Sequential<'a> {
-    pub(crate) fn new(tables: [Option<(&'a DcTable, &'a AcTable)>; 4]) -> Self {
-        Self { bits: Bits::new(&[], 0), tables, predictions: [0; 4] }
+    pub(crate) fn new(tables: &'a HuffmanTables, slots: [[usize; 2]; 4]) -> Self {
+        Self { bits: Bits::new(&[], 0), tables, slots, predictions: [0; 4] }
     }
 }
 
@@ -41,26 +43,29 @@ impl<'a> Coding<'a> for Sequential<'a> {
         let mut bits = self.bits;
         for next in next {
             let component = next.component as usize & 3;
-            let Some((dc, ac)) = self.tables[component] else { continue };
-            let steps = &*ac.steps;
+            let [dc, ac] = self.slots[component];
             let block = &mut into.blocks[next.index as usize];
             *block = [0; 64];
             bits.refill();
+            let mut step = self.tables.steps(dc)[bits.peek::<LOOKED_UP>()];
+            if step.bits == 0 {
+                (bits, step.values[0]) = difference(bits, self.tables.codes(dc)?)?;
+            }
+            bits.skip(step.bits.into());
             let prediction = &mut self.predictions[component];
-            *prediction += dc.difference(&mut bits)?;
+            *prediction += i32::from(step.values[0]);
             block[0] = i16::try_from(*prediction).map_err(|_| LARGE_DC)?;
+            let steps = self.tables.steps(ac);
             // The index, in zigzag order, of the next coefficient.
             let mut at = 1_u8;
             while at < 64 {
-                bits.refill();
-                // Five steps of 11 bits, or a longer symbol of up to 31.
                 for _ in 0..STEPS {
                     let step = steps[bits.peek::<LOOKED_UP>()];
                     if at + step.places[0] >= 63 {
                         // A longer symbol, or the last of the block: what follows is not of this
                         // table.
                         bits.refill();
-                        (bits, at) = one(bits, &ac.codes, at, block)?;
+                        (bits, at) = one(bits, self.tables.codes(ac)?, at, block)?;
                         break;
                     }
                     block[place(at + step.places[0])] = step.values[0];
@@ -71,6 +76,7 @@ impl<'a> Coding<'a> for Sequential<'a> {
                         break;
                     }
                 }
+                bits.refill();
             }
             if at > 64 && at < END_OF_BLOCK {
                 return Err(PAST_BLOCK);
@@ -90,12 +96,21 @@ impl<'a> Coding<'a> for Sequential<'a> {
     }
 }
 
-/// Steps between two refills of bits.
-const STEPS: u32 = 56 / LOOKED_UP;
+/// Steps for which the bits suffice that a refill makes ready, behind a DC coefficient of one step.
+const STEPS: u32 = 56 / LOOKED_UP - 1;
 
 #[inline(always)]
 fn place(at: u8) -> usize {
     usize::from(PLACES[usize::from(at)] & 63)
+}
+
+/// Decodes a DC difference that takes more bits than a step, and makes bits ready again.
+#[inline(never)]
+fn difference<'a>(mut bits: Bits<'a>, codes: &Codes) -> Result<(Bits<'a>, i16), Error> {
+    let size = codes.symbol(&mut bits)?;
+    let difference = magnitude(&mut bits, size.into()) as i16;
+    bits.refill();
+    Ok((bits, difference))
 }
 
 /// Decodes one symbol with its value, and returns the index behind it. Bits come and go by value, so
@@ -116,7 +131,6 @@ fn one<'a>(
     if at > 63 {
         return Err(PAST_BLOCK);
     }
-    let value = magnitude(&mut bits, size.into()) as i16;
-    block[place(at)] = value;
+    block[place(at)] = magnitude(&mut bits, size.into()) as i16;
     Ok((bits, at + 1))
 }
