@@ -40,6 +40,8 @@ pub(crate) trait Lanes: Copy {
     fn samples_8(self, columns: [Self::I16; 8]) -> [[u8; 16]; 8];
     fn samples_4(self, columns: [Self::I16; 4]) -> [[u8; 16]; 4];
     fn samples_2(self, columns: [Self::I16; 2]) -> [[u8; 16]; 2];
+    /// Pixels of their colours.
+    fn interleave(self, colours: [[u8; 32]; 3]) -> [u8; 96];
 }
 
 /// Arrays, for any processor.
@@ -187,6 +189,14 @@ impl Lanes for Arrays {
     fn samples_2(self, columns: [[i16; 16]; 2]) -> [[u8; 16]; 2] {
         Self::samples(columns)
     }
+    #[inline(always)]
+    fn interleave(self, [red, green, blue]: [[u8; 32]; 3]) -> [u8; 96] {
+        let mut pixels = [0; 96];
+        for (i, pixel) in pixels.as_chunks_mut().0.iter_mut().enumerate() {
+            *pixel = [red[i], green[i], blue[i]];
+        }
+        pixels
+    }
 }
 
 /// 256-bit vectors of x86-64 processors since 2013.
@@ -291,6 +301,36 @@ mod avx2 {
             let both = bytes(self, a, b);
             cast(joined(self, self.avx2._mm256_shuffle_epi8(both, cast([BY_ROW; 2]))))
         }
+        #[inline(always)]
+        fn interleave(self, [red, green, blue]: [[u8; 32]; 3]) -> [u8; 96] {
+            let colours = [cast(red), cast(green), cast(blue)];
+            let first = third(self, colours, &SPREAD[0]);
+            let second = third(self, colours, &SPREAD[1]);
+            let last = third(self, colours, &SPREAD[2]);
+            let halves: [[[u8; 16]; 2]; 3] = [cast(first), cast(second), cast(last)];
+            let [[a, d], [b, e], [c, f]] = halves;
+            cast([a, b, c, d, e, f])
+        }
+    }
+
+    /// Where each colour of 16 pixels goes in each third of their bytes. 128 makes a zero.
+    const SPREAD: [[[u8; 16]; 3]; 3] = {
+        let mut spread = [[[128; 16]; 3]; 3];
+        let mut byte = 0;
+        while byte < 48 {
+            spread[byte / 16][byte % 3][byte % 16] = (byte / 3) as u8;
+            byte += 1;
+        }
+        spread
+    };
+
+    /// A third of the bytes of 16 pixels, in each half.
+    #[inline(always)]
+    fn third(lanes: V3, colours: [__m256i; 3], places: &[[u8; 16]; 3]) -> __m256i {
+        let red = lanes.avx2._mm256_shuffle_epi8(colours[0], cast([places[0]; 2]));
+        let green = lanes.avx2._mm256_shuffle_epi8(colours[1], cast([places[1]; 2]));
+        let blue = lanes.avx2._mm256_shuffle_epi8(colours[2], cast([places[2]; 2]));
+        lanes.avx2._mm256_or_si256(lanes.avx2._mm256_or_si256(red, green), blue)
     }
 
     /// The numbers of 16 bits of `a` and of `b` in turn: of the first of each half, of the last.
