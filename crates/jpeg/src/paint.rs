@@ -107,6 +107,10 @@ impl Painter {
         if let Some(avx2) = pulp::x86::V3::try_new() {
             return avx2.vectorize(Paint { painter: self, lanes: avx2, layout, rows, out });
         }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(sse2) = pulp::core_arch::x86::Sse2::try_new() {
+            return self.paint_by(sse2, layout, rows, out);
+        }
         self.paint_by(Arrays, layout, rows, out);
     }
 
