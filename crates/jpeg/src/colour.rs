@@ -152,7 +152,7 @@ pub(crate) mod tests {
     use crate::lanes::Arrays;
 
     /// The colours of a pixel, by their definition.
-    pub(crate) fn by_definition(colours: Colours, [a, b, c, d]: [u8; 4]) -> [u8; 3] {
+    pub(crate) fn by_definition(colours: Colours, [a, b, c, black]: [u8; 4]) -> [u8; 3] {
         let of_ycbcr = || {
             let [y, cb, cr] = [i64::from(a), i64::from(b) - 128, i64::from(c) - 128];
             let half = 1 << 15;
@@ -163,7 +163,7 @@ pub(crate) mod tests {
         };
         let dimmed = |inks: [u8; 3], inverted: bool| {
             let light = |ink: u8| u32::from(if inverted { ink } else { 255 - ink });
-            inks.map(|ink| ((light(ink) * light(d) + 127) / 255) as u8)
+            inks.map(|ink| ((light(ink) * light(black) + 127) / 255) as u8)
         };
         match colours {
             Colours::Gray => [a; 3],

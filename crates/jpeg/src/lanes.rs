@@ -5,6 +5,10 @@
     clippy::inline_always,
     reason = "a function compiled for AVX2 must take in all that it calls"
 )]
+#![expect(
+    clippy::many_single_char_names,
+    reason = "the eight rows or columns of a block are a to h"
+)]
 
 /// The operations that the inverse transforms are written in.
 ///

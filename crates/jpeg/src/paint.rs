@@ -305,8 +305,8 @@ mod tests {
             let layout = &picture.layout;
             let expected = picture.by_definition();
             painter.begin(layout, picture.colours, &picture.tables);
-            let painted = picture.painted(|rows, out| painter.paint(layout, rows, out));
-            assert!(painted == expected, "{:?} {layout:?}", picture.colours);
+            let actual = picture.painted(|rows, out| painter.paint(layout, rows, out));
+            assert!(actual == expected, "{:?} {layout:?}", picture.colours);
             painter.begin(layout, picture.colours, &picture.tables);
             let portable = picture.painted(|rows, out| painter.paint_by(Arrays, layout, rows, out));
             assert!(portable == expected, "portable: {:?} {layout:?}", picture.colours);

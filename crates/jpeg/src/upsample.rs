@@ -53,7 +53,6 @@ pub(crate) fn upsample(
     sums: &mut [u16],
 ) {
     match how {
-        Upsampling::None => row[..near.len()].copy_from_slice(near),
         Upsampling::Across => {
             let sums = &mut sums[..near.len() + 2];
             for (sum, near) in sums[1..].iter_mut().zip(near) {
@@ -77,7 +76,7 @@ pub(crate) fn upsample(
         Upsampling::Repeat(2, _) => repeat::<2>(near, row),
         Upsampling::Repeat(3, _) => repeat::<3>(near, row),
         Upsampling::Repeat(4, _) => repeat::<4>(near, row),
-        Upsampling::Repeat(..) => row[..near.len()].copy_from_slice(near),
+        Upsampling::None | Upsampling::Repeat(..) => row[..near.len()].copy_from_slice(near),
     }
 }
 
