@@ -1,0 +1,13 @@
+//! libjpeg (mozjpeg, which decodes as libjpeg-turbo does) as the crate `jpeg` is compared with it:
+//! strict, so that every warning about a picture's data is an error. And pictures made with it.
+//!
+//! For tests and fuzzing only. This is the one place with `unsafe`.
+
+mod decode;
+mod errors;
+mod made;
+mod markers;
+mod script;
+
+pub use decode::{Coefficients, Decoded, Refusal, coefficients, decode};
+pub use made::Made;
