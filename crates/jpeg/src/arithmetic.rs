@@ -7,21 +7,11 @@
 //! few bytes long, and so is the rest of a picture cut in its middle. Nothing is refused for reading
 //! behind its end. Markers between intervals and scans are looked at as for other pictures.
 
+use crate::band::Band;
 use crate::block::{Block, PLACES};
+use crate::coding::Coding;
+use crate::coefficients::BlockMut;
 use crate::error::Error;
-
-/// The part of the coefficients that a scan holds (T.81, G.1.1.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Band {
-    /// First coefficient in zigzag order, 0 to 63 (Ss).
-    pub(crate) start: usize,
-    /// Last coefficient, 0 to 63 (Se).
-    pub(crate) end: usize,
-    /// Bit position to which earlier scans came, and 0 for a first scan (Ah).
-    pub(crate) high: u32,
-    /// Bit position of the lowest bit that this scan holds, 0 to 13 (Al).
-    pub(crate) low: u32,
-}
 
 /// Number of conditioning tables for DC and for AC coefficients: a scan header names one in four
 /// bits.
@@ -333,10 +323,10 @@ impl<'a> Decisions<'a> {
         Ok((category, value))
     }
 
-    /// Number of bytes of data that no decision has needed.
-    fn unread(&self) -> usize {
+    /// The bytes that no decision has needed.
+    fn unread(&self) -> &'a [u8] {
         let taken = self.taken - self.spare as usize / 8;
-        self.data.len().saturating_sub(taken)
+        self.data.get(taken..).unwrap_or_default()
     }
 }
 
@@ -382,7 +372,7 @@ pub(crate) struct Arithmetic<'a> {
 
 impl<'a> Arithmetic<'a> {
     /// `tables` has for each component of the scan (1 to 4) the numbers of its DC and AC table, 0 to
-    /// 15. The band of a sequential scan is the whole block, 0 to 63, with 0 for both bit positions.
+    /// 15.
     pub(crate) fn new(band: Band, tables: &[(usize, usize)], conditioning: &Conditioning) -> Self {
         let mut components = [Component::default(); COMPONENTS];
         let mut dc = [Dc { bins: [Estimate::UNKNOWN; 64], bounds: (0, 0) }; COMPONENTS];
@@ -399,55 +389,6 @@ impl<'a> Arithmetic<'a> {
             ac[i].last_low = usize::from(conditioning.ac[ac_table]);
         }
         Self { band, decisions: Decisions::new(&[]), components, dc, ac }
-    }
-
-    /// Begins a restart interval, or the scan if it has none: statistics and predictions are reset.
-    /// `data` are its bytes without byte stuffing and markers. Zeros follow them.
-    pub(crate) fn begin(&mut self, data: &'a [u8]) {
-        self.decisions = Decisions::new(data);
-        for component in &mut self.components {
-            (component.predicted, component.context) = (0, 0);
-        }
-        self.dc.iter_mut().for_each(|dc| dc.bins.fill(Estimate::UNKNOWN));
-        self.ac.iter_mut().for_each(|ac| ac.bins.fill(Estimate::UNKNOWN));
-    }
-
-    /// Decodes the part of a block that the scan has, of the component with this index in the scan.
-    /// `block` has the coefficients of earlier scans, or zeros, and those of the scan are added.
-    ///
-    /// Returns one more than the zigzag index of the last coefficient that was written, or 0.
-    #[inline]
-    pub(crate) fn block(&mut self, component: usize, block: &mut Block) -> Result<usize, Error> {
-        let Band { start, end, high, low } = self.band;
-        let mut written = 0;
-        if start == 0 {
-            if high == 0 {
-                block[0] = (self.dc_coefficient(component)? << low) as i16;
-                written = 1;
-            } else if self.decisions.toss() {
-                block[0] |= 1 << low;
-                written = 1;
-            }
-        }
-        let band = start.max(1)..=end;
-        if band.is_empty() {
-            return Ok(written);
-        }
-        let ac = &mut self.ac[self.components[component].ac];
-        let last = if high == 0 {
-            first_ac(&mut self.decisions, ac, band, low, block)?
-        } else {
-            more_ac(&mut self.decisions, ac, band, low, block)?
-        };
-        Ok(written.max(last))
-    }
-
-    /// Ends the interval behind its last block.
-    pub(crate) fn end(&mut self) -> Result<(), Error> {
-        if self.decisions.unread() > 0 {
-            return Err(Error::Damaged("there are more data than blocks"));
-        }
-        Ok(())
     }
 
     /// Figure F.19: the next DC coefficient of a component, modulo 0x10000.
@@ -477,6 +418,61 @@ impl<'a> Arithmetic<'a> {
         let difference = if is_negative { -(value + 1) } else { value + 1 };
         component.predicted = (component.predicted + difference) & 0xFFFF;
         Ok(component.predicted)
+    }
+}
+
+impl<'a> Coding<'a> for Arithmetic<'a> {
+    /// Resets statistics and predictions.
+    fn begin(&mut self, data: &'a [u8], length: usize) {
+        self.decisions = Decisions::new(&data[..length]);
+        for component in &mut self.components {
+            (component.predicted, component.context) = (0, 0);
+        }
+        self.dc.iter_mut().for_each(|dc| dc.bins.fill(Estimate::UNKNOWN));
+        self.ac.iter_mut().for_each(|ac| ac.bins.fill(Estimate::UNKNOWN));
+    }
+
+    fn block(&mut self, component: usize, into: BlockMut<'_>) -> Result<(), Error> {
+        let BlockMut { block, known } = into;
+        if self.band == Band::ALL {
+            (*block, *known) = ([0; 64], 0);
+        }
+        let Band { start, end, high, low } = self.band;
+        if start == 0 {
+            if high == 0 {
+                block[0] = (self.dc_coefficient(component)? << low) as i16;
+            } else if self.decisions.toss() {
+                block[0] |= 1 << low;
+            }
+            *known |= 1;
+        }
+        if end == 0 {
+            return Ok(());
+        }
+        let band = start.max(1)..=end;
+        let ac = &mut self.ac[self.components[component].ac];
+        let behind_last = if high == 0 {
+            first_ac(&mut self.decisions, ac, band, low, block)?
+        } else {
+            more_ac(&mut self.decisions, ac, band, low, block)?
+        };
+        if behind_last > 0 {
+            *known |= u64::MAX >> (64 - behind_last);
+        }
+        Ok(())
+    }
+
+    /// Never: zeros are left out at the end of whole data too.
+    fn is_past_end(&self) -> bool {
+        false
+    }
+
+    fn end(&self) -> Result<(), Error> {
+        // Zeros may be padding.
+        if self.decisions.unread().iter().any(|&byte| byte != 0) {
+            return Err(Error::Damaged("there are data left over behind the last block"));
+        }
+        Ok(())
     }
 }
 
@@ -599,6 +595,6 @@ mod tests {
             (0..32).fold(0, |word, _| word << 1 | u32::from(decisions.decide(&mut estimate)))
         });
         assert_eq!(words, expected);
-        assert_eq!(decisions.unread(), 0);
+        assert!(decisions.unread().is_empty());
     }
 }

@@ -5,13 +5,13 @@ pub(crate) type Block = [i16; 64];
 
 /// The place in a [`Block`] of each coefficient in zigzag order, the order in which they are stored
 /// (ITU-T T.81, figure A.6). Behind the 64 follow places for runs that lead out of a block.
-pub(crate) const PLACES: [u8; 128] = {
+pub(crate) const PLACES: [u8; 256] = {
     const ZIGZAG: [u8; 64] = [
         0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27,
         20, 13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
         58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
     ];
-    let mut places = [63; 128];
+    let mut places = [63; 256];
     let mut i = 0;
     while i < 64 {
         places[i] = ZIGZAG[i];

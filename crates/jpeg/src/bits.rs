@@ -1,0 +1,118 @@
+//! The bits of a restart interval, from which byte stuffing has been removed.
+
+/// Reads bits, the highest of a byte first. Behind the end of the interval it may read the bytes of
+/// the next one, and then zeros: [`Bits::is_past_end`] tells.
+#[derive(Clone, Copy)]
+pub(crate) struct Bits<'a> {
+    /// From the first byte of the interval on.
+    data: &'a [u8],
+    /// Bytes of the interval.
+    length: usize,
+    /// Index of the next byte that is taken into `word`.
+    at: usize,
+    /// The next bits, from the highest bit on; behind the first `count` they are not to be relied
+    /// on.
+    word: u64,
+    count: u32,
+}
+
+impl<'a> Bits<'a> {
+    /// The bits of the first `length` bytes of `data`.
+    pub(crate) fn new(data: &'a [u8], length: usize) -> Self {
+        Self { data, length, at: 0, word: 0, count: 0 }
+    }
+
+    /// Makes at least 56 bits ready.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self) {
+        let next = match self.data.get(self.at..).and_then(<[u8]>::first_chunk) {
+            Some(bytes) => u64::from_be_bytes(*bytes),
+            None => self.last_bytes(),
+        };
+        self.word |= next >> self.count;
+        self.at += ((63 - self.count) / 8) as usize;
+        self.count |= 56;
+    }
+
+    /// The bytes that are left, and zeros.
+    #[cold]
+    fn last_bytes(&self) -> u64 {
+        let rest = self.data.get(self.at..).unwrap_or_default();
+        let mut bytes = [0; 8];
+        bytes[..rest.len()].copy_from_slice(rest);
+        u64::from_be_bytes(bytes)
+    }
+
+    /// The number of bits that are ready.
+    #[inline(always)]
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The next `N` bits, of at most 56 that [`Bits::refill`] made ready.
+    #[inline(always)]
+    pub(crate) fn peek<const N: u32>(&self) -> usize {
+        (self.word >> (64 - N)) as usize
+    }
+
+    /// Passes over `count` bits that are ready.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, count: u32) {
+        self.word <<= count;
+        self.count -= count;
+    }
+
+    /// Takes `count` bits, 0 to 16, that are ready.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, count: u32) -> u32 {
+        let value = (self.word >> 32 >> (32 - count)) as u32;
+        self.skip(count);
+        value
+    }
+
+    /// Takes a bit that is ready.
+    #[inline(always)]
+    pub(crate) fn flag(&mut self) -> bool {
+        let is_set = self.word >> 63 == 1;
+        self.skip(1);
+        is_set
+    }
+
+    fn used(&self) -> usize {
+        8 * self.at - self.count as usize
+    }
+
+    /// Whether bits behind the end were used.
+    pub(crate) fn is_past_end(&self) -> bool {
+        self.used() > 8 * self.length
+    }
+
+    /// The whole bytes of the interval that are not used.
+    pub(crate) fn left_over(&self) -> &'a [u8] {
+        self.data.get(self.used().div_ceil(8)..self.length).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_come_in_order_and_their_end_is_noticed() {
+        let data: Vec<u8> = (0..40).map(|i| (i * 37 + 11) as u8).collect();
+        let bit = |i: usize| data.get(i / 8).map_or(0, |byte| u32::from(byte >> (7 - i % 8) & 1));
+        for length in [0, 1, 7, 8, 9, 39, 40] {
+            let (mut bits, mut at) = (Bits::new(&data, length), 0);
+            for count in (0..=16).chain([3, 1, 0, 13]).cycle().take(60) {
+                bits.refill();
+                assert!(bits.count() >= 56);
+                let expected = (at..at + count).fold(0, |value, i| 2 * value + bit(i));
+                assert_eq!(bits.take(count as u32), expected, "{count} bits at {at}");
+                at += count;
+                assert_eq!(bits.is_past_end(), at > 8 * length);
+                let rest = data.get(at.div_ceil(8)..length).unwrap_or_default();
+                assert_eq!(bits.left_over(), rest, "{at} of {length}");
+            }
+        }
+    }
+}

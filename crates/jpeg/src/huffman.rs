@@ -1,0 +1,247 @@
+//! Huffman tables (ITU-T T.81, annexes C and F.2.2.3), made to be looked up.
+
+use crate::bits::Bits;
+use crate::error::Error;
+
+/// Bits of a look-up. Of 9 to 13 tried, 11 was the fastest.
+pub(crate) const LOOKED_UP: u32 = 11;
+const ENTRIES: usize = 1 << LOOKED_UP;
+
+/// A table as a DHT segment gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Definition {
+    /// The number of codes of 1 to 16 bits.
+    pub(crate) counts: [u8; 16],
+    /// Their symbols, from the shortest code to the longest.
+    pub(crate) symbols: Vec<u8>,
+}
+
+/// Which symbol begins with which bits.
+pub(crate) struct Codes {
+    /// By the next 11 bits: the symbol and the bits of its code; 0 bits if the code is longer.
+    short: Box<[(u8, u8); ENTRIES]>,
+    /// For codes of 1 to 16 bits: one more than the last, from the highest of 16 bits on, and the
+    /// difference of a symbol's index from its code.
+    bounds: [(u32, i32); 17],
+    symbols: [u8; 256],
+}
+
+const NO_CODE: Error = Error::Damaged("there is a Huffman code that is in no table");
+
+impl Codes {
+    /// # Errors
+    /// When the codes do not fit into their bits.
+    pub(crate) fn new(definition: &Definition) -> Result<Self, Error> {
+        let mut codes =
+            Self { short: Box::new([(0, 0); ENTRIES]), bounds: [(0, 0); 17], symbols: [0; 256] };
+        codes.symbols[..definition.symbols.len()].copy_from_slice(&definition.symbols);
+        let (mut code, mut index) = (0_u32, 0_usize);
+        for (bits, &count) in (1..=16_u32).zip(&definition.counts) {
+            let first = code;
+            code += u32::from(count);
+            // The code of ones alone stays free (C.2), which libjpeg does not demand.
+            if code > 1 << bits {
+                return Err(Error::Damaged("the codes of a Huffman table do not fit"));
+            }
+            codes.bounds[bits as usize] = (code << (16 - bits), index as i32 - first as i32);
+            for code in first..code {
+                if bits <= LOOKED_UP {
+                    let spread = LOOKED_UP - bits;
+                    let from = (code << spread) as usize;
+                    codes.short[from..from + (1 << spread)]
+                        .fill((codes.symbols[index], bits as u8));
+                }
+                index += 1;
+            }
+            code <<= 1;
+        }
+        Ok(codes)
+    }
+
+    /// Takes a code of at most 16 bits, which are ready, and returns its symbol.
+    #[inline(always)]
+    pub(crate) fn symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Error> {
+        let (symbol, length) = self.short[bits.peek::<LOOKED_UP>()];
+        if length > 0 {
+            bits.skip(length.into());
+            return Ok(symbol);
+        }
+        self.long_symbol(bits)
+    }
+
+    #[cold]
+    fn long_symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Error> {
+        let next = bits.peek::<16>() as u32;
+        for length in LOOKED_UP + 1..=16 {
+            let (bound, offset) = self.bounds[length as usize];
+            if next < bound {
+                bits.skip(length);
+                let index = (next >> (16 - length)) as i32 + offset;
+                return Ok(self.symbols[index as usize & 255]);
+            }
+        }
+        Err(NO_CODE)
+    }
+}
+
+/// The number of `size` bits that follow a symbol, as a signed number (F.2.2.1, EXTEND): those that
+/// begin with 0 are negative.
+#[inline(always)]
+pub(crate) fn magnitude(bits: &mut Bits<'_>, size: u32) -> i32 {
+    let value = bits.take(size) as i32;
+    extend(value, size)
+}
+
+#[inline(always)]
+fn extend(value: i32, size: u32) -> i32 {
+    // 2 * value < 2^size: the first bit is 0. With a size of 0 the value stays 0.
+    if value << 1 < 1 << size { value + 1 - (1 << size) } else { value }
+}
+
+/// A table for the differences of DC coefficients.
+pub(crate) struct DcTable {
+    pub(crate) definition: Definition,
+    codes: Codes,
+    /// By the next 11 bits: the difference, and the bits of code and difference together; 0 if they
+    /// are longer.
+    short: Box<[(i16, u8); ENTRIES]>,
+}
+
+impl DcTable {
+    pub(crate) fn new(definition: &Definition) -> Result<Self, Error> {
+        let codes = Codes::new(definition)?;
+        if definition.symbols.iter().any(|&size| size > 15) {
+            return Err(Error::Damaged("a Huffman table has a DC difference of over 15 bits"));
+        }
+        let mut short = Box::new([(0, 0); ENTRIES]);
+        for (next, (entry, &(size, bits))) in short.iter_mut().zip(codes.short.iter()).enumerate() {
+            let (size, bits) = (u32::from(size), u32::from(bits));
+            if bits > 0 && bits + size <= LOOKED_UP {
+                let value = next as i32 >> (LOOKED_UP - bits - size) & ((1 << size) - 1);
+                *entry = (extend(value, size) as i16, (bits + size) as u8);
+            }
+        }
+        Ok(Self { definition: definition.clone(), codes, short })
+    }
+
+    /// Takes a difference. At most 31 bits, which are ready.
+    #[inline(always)]
+    pub(crate) fn difference(&self, bits: &mut Bits<'_>) -> Result<i32, Error> {
+        let (difference, length) = self.short[bits.peek::<LOOKED_UP>()];
+        if length > 0 {
+            bits.skip(length.into());
+            return Ok(difference.into());
+        }
+        let size = self.codes.symbol(bits)?;
+        Ok(magnitude(bits, size.into()))
+    }
+}
+
+/// What the next 11 bits say of AC coefficients: up to two, with the zeros in front of each.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Step {
+    /// The values; where there is but one, it stands here twice.
+    pub(crate) values: [i16; 2],
+    /// Their places, counted from the next coefficient.
+    pub(crate) places: [u8; 2],
+    /// Coefficients that this step passes over. [`END_OF_BLOCK`] is added where the block ends.
+    pub(crate) advance: u8,
+    /// Bits of the whole step; 0 if the first value takes more than 11.
+    pub(crate) bits: u8,
+}
+
+/// Added to [`Step::advance`] where the block ends. Blocks have 64 coefficients.
+pub(crate) const END_OF_BLOCK: u8 = 128;
+/// The symbol for 16 zeros.
+const ZEROS: u8 = 0xF0;
+
+/// A table for AC coefficients.
+pub(crate) struct AcTable {
+    pub(crate) definition: Definition,
+    /// Progressive scans: zero bits below the values, and ends of several blocks at once.
+    pub(crate) low: Option<u32>,
+    pub(crate) codes: Codes,
+    pub(crate) steps: Box<[Step; ENTRIES]>,
+}
+
+impl AcTable {
+    /// `low` is the number of bits that a progressive scan leaves to later ones; `None` for a
+    /// sequential scan.
+    pub(crate) fn new(definition: &Definition, low: Option<u32>) -> Result<Self, Error> {
+        let codes = Codes::new(definition)?;
+        let ends_many = |symbol: u8| low.is_some() && symbol & 15 == 0 && symbol != ZEROS;
+        let first = |next: usize| {
+            let (symbol, bits) = codes.short[next & (ENTRIES - 1)];
+            let (zeros, size, bits) = (symbol >> 4, u32::from(symbol & 15), u32::from(bits));
+            let is_end = size == 0 && symbol != ZEROS;
+            if bits == 0 || bits + size > LOOKED_UP || (ends_many(symbol) && symbol != 0) {
+                return Step::default();
+            }
+            let value = next as i32 >> (LOOKED_UP - bits - size) & ((1 << size) - 1);
+            let value = (extend(value, size) << low.unwrap_or(0)) as i16;
+            let (place, advance) = if is_end { (0, END_OF_BLOCK) } else { (zeros, zeros + 1) };
+            Step { values: [value; 2], places: [place; 2], advance, bits: (bits + size) as u8 }
+        };
+        let mut steps = Box::new([Step::default(); ENTRIES]);
+        for (next, step) in steps.iter_mut().enumerate() {
+            *step = first(next);
+            if step.bits == 0 || step.advance >= END_OF_BLOCK {
+                continue;
+            }
+            let second = first(next << step.bits);
+            if second.bits > 0 && u32::from(step.bits + second.bits) <= LOOKED_UP {
+                if second.advance < END_OF_BLOCK {
+                    step.values[1] = second.values[0];
+                    step.places[1] = step.advance + second.places[0];
+                }
+                step.advance += second.advance;
+                step.bits += second.bits;
+            }
+        }
+        Ok(Self { definition: definition.clone(), low, codes, steps })
+    }
+}
+
+/// The tables of T.81, annex K.3, which the frames of Motion JPEG leave out: DC and AC of brightness,
+/// then of colour.
+pub(crate) fn standard() -> [Definition; 4] {
+    let of = |counts, symbols: &[u8]| Definition { counts, symbols: symbols.to_vec() };
+    let sizes: Vec<u8> = (0..12).collect();
+    [
+        of([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], &sizes),
+        of([0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7D], &AC_OF_BRIGHTNESS),
+        of([0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0], &sizes),
+        of([0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77], &AC_OF_COLOUR),
+    ]
+}
+
+/// Zeros and size of each symbol, table K.5.
+const AC_OF_BRIGHTNESS: [u8; 162] = [
+    0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51, 0x61, 0x07,
+    0x22, 0x71, 0x14, 0x32, 0x81, 0x91, 0xA1, 0x08, 0x23, 0x42, 0xB1, 0xC1, 0x15, 0x52, 0xD1, 0xF0,
+    0x24, 0x33, 0x62, 0x72, 0x82, 0x09, 0x0A, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x25, 0x26, 0x27, 0x28,
+    0x29, 0x2A, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3A, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49,
+    0x4A, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5A, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69,
+    0x6A, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89,
+    0x8A, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7,
+    0xA8, 0xA9, 0xAA, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA, 0xC2, 0xC3, 0xC4, 0xC5,
+    0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA, 0xE1, 0xE2,
+    0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
+    0xF9, 0xFA,
+];
+
+/// Zeros and size of each symbol, table K.6.
+const AC_OF_COLOUR: [u8; 162] = [
+    0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31, 0x06, 0x12, 0x41, 0x51, 0x07, 0x61, 0x71,
+    0x13, 0x22, 0x32, 0x81, 0x08, 0x14, 0x42, 0x91, 0xA1, 0xB1, 0xC1, 0x09, 0x23, 0x33, 0x52, 0xF0,
+    0x15, 0x62, 0x72, 0xD1, 0x0A, 0x16, 0x24, 0x34, 0xE1, 0x25, 0xF1, 0x17, 0x18, 0x19, 0x1A, 0x26,
+    0x27, 0x28, 0x29, 0x2A, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3A, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48,
+    0x49, 0x4A, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5A, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68,
+    0x69, 0x6A, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87,
+    0x88, 0x89, 0x8A, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0xA2, 0xA3, 0xA4, 0xA5,
+    0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA, 0xC2, 0xC3,
+    0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA,
+    0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
+    0xF9, 0xFA,
+];
+
