@@ -3,7 +3,7 @@
 use crate::error::{Error, Unsupported};
 use crate::layout::{Component, Layout};
 use crate::markers::{self, Marker, code};
-use crate::paint::Colours;
+use crate::colour::Colours;
 
 /// Most blocks in an MCU (T.81, B.2.3).
 const MAX_BLOCKS_IN_MCU: usize = 10;

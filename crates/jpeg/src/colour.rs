@@ -1,0 +1,121 @@
+//! From the components of a pixel to its red, green and blue, as libjpeg computes them.
+#![expect(
+    clippy::inline_always,
+    reason = "a function compiled for AVX2 must take in all that it calls"
+)]
+
+/// What the components of a picture are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Colours {
+    #[default]
+    Gray,
+    Rgb,
+    YCbCr,
+    /// Ink: cyan, magenta, yellow and black.
+    Cmyk {
+        /// Adobe's programs store the inverse of ink.
+        inverted: bool,
+    },
+    /// Ink, of which the first three are stored as the luma and chroma of their inverse.
+    Ycck {
+        inverted: bool,
+    },
+}
+
+/// Pixels that are converted at once.
+const PIXELS: usize = 32;
+type Samples = [u8; PIXELS];
+
+/// Converts a row of the components' samples to RGB8. Components that the picture lacks are empty.
+#[inline(always)]
+pub(crate) fn convert(colours: Colours, rows: [&[u8]; 4], out: &mut [u8]) {
+    match colours {
+        Colours::Gray => each_chunk(rows, out, |[gray]| [gray; 3]),
+        Colours::Rgb => each_chunk(rows, out, |rgb| rgb),
+        Colours::YCbCr => each_chunk(rows, out, rgb_of_ycbcr),
+        Colours::Cmyk { inverted } => {
+            let mask = if inverted { 0 } else { 255 };
+            each_chunk(rows, out, |inks: [_; 4]| dimmed(inks.map(|ink| ink.map(|s| s ^ mask))));
+        }
+        Colours::Ycck { inverted } => {
+            let mask = if inverted { 0 } else { 255 };
+            each_chunk(rows, out, |[y, cb, cr, black]| {
+                let [red, green, blue] = rgb_of_ycbcr([y, cb, cr]);
+                let [cyan, magenta, yellow] =
+                    [red, green, blue].map(|light| light.map(|sample| sample ^ mask ^ 255));
+                dimmed([cyan, magenta, yellow, black.map(|sample| sample ^ mask)])
+            });
+        }
+    }
+}
+
+/// Converts as many pixels as `out` has room for, [`PIXELS`] at a time.
+#[inline(always)]
+fn each_chunk<const PLANES: usize>(
+    rows: [&[u8]; 4],
+    out: &mut [u8],
+    rgb: impl Fn([Samples; PLANES]) -> [Samples; 3],
+) {
+    let width = out.len() / 3;
+    let rows: [&[u8]; PLANES] = std::array::from_fn(|plane| &rows[plane][..width]);
+    let chunks: [&[Samples]; PLANES] = rows.map(|row| row.as_chunks().0);
+    let (whole, rest) = out.as_chunks_mut();
+    for (i, out) in whole.iter_mut().enumerate() {
+        *out = interleaved(rgb(std::array::from_fn(|plane| chunks[plane][i])));
+    }
+    if !rest.is_empty() {
+        let samples = std::array::from_fn(|plane| {
+            let last = rows[plane].as_chunks::<PIXELS>().1;
+            let mut samples = [0; PIXELS];
+            samples[..last.len()].copy_from_slice(last);
+            samples
+        });
+        rest.copy_from_slice(&interleaved(rgb(samples))[..rest.len()]);
+    }
+}
+
+#[inline(always)]
+fn interleaved([red, green, blue]: [Samples; 3]) -> [u8; 3 * PIXELS] {
+    let mut pixels = [0; 3 * PIXELS];
+    for (i, pixel) in pixels.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+        *pixel = [red[i], green[i], blue[i]];
+    }
+    pixels
+}
+
+/// JFIF's conversion. The factors have 16 bits behind the point.
+#[inline(always)]
+fn rgb_of_ycbcr([y, cb, cr]: [Samples; 3]) -> [Samples; 3] {
+    /// The parts of 1.402 over 1, of 1.772 under 2 and of 0.71414 under 1; and 0.34414.
+    const CR_RED: i32 = 91_881 - 65_536;
+    const CB_BLUE: i32 = 116_130 - 131_072;
+    const CR_GREEN: i32 = 65_536 - 46_802;
+    const CB_GREEN: i32 = -22_554;
+    let mut rgb = [[0; PIXELS]; 3];
+    for i in 0..PIXELS {
+        let (y, cb, cr) = (i16::from(y[i]), i16::from(cb[i]) - 128, i16::from(cr[i]) - 128);
+        // Half the rounded product of a number and a factor that is no more than a half: that of
+        // the doubled number, rounded down, is rounded once more.
+        let by = |number: i16, factor: i32| {
+            ((((i32::from(2 * number) * factor) >> 16) as i16) + 1) >> 1
+        };
+        let green = i32::from(cb) * CB_GREEN + i32::from(cr) * CR_GREEN;
+        let green = ((green + (1 << 15)) >> 16) as i16;
+        rgb[0][i] = (y + cr + by(cr, CR_RED)).clamp(0, 255) as u8;
+        rgb[1][i] = (y + green - cr).clamp(0, 255) as u8;
+        rgb[2][i] = (y + 2 * cb + by(cb, CB_BLUE)).clamp(0, 255) as u8;
+    }
+    rgb
+}
+
+/// Light through ink, of the inverse of each ink: black dims each of the others.
+#[inline(always)]
+fn dimmed([cyan, magenta, yellow, black]: [Samples; 4]) -> [Samples; 3] {
+    let mut rgb = [cyan, magenta, yellow];
+    for light in &mut rgb {
+        for (light, black) in light.iter_mut().zip(black) {
+            *light = ((u16::from(*light) * u16::from(black) + 127) / 255) as u8;
+        }
+    }
+    rgb
+}

@@ -1,0 +1,326 @@
+//! Vectors of sixteen 16-bit numbers in two halves of eight, in portable Rust and for AVX2.
+//!
+//! Each half works on its own. All arithmetic wraps unless its doc says that it saturates.
+#![expect(
+    clippy::inline_always,
+    reason = "a function compiled for AVX2 must take in all that it calls"
+)]
+
+/// The operations that the inverse transforms are written in.
+///
+/// Methods that end in `_low` and `_high` take the first or the last four numbers of each half.
+pub(crate) trait Lanes: Copy {
+    /// Sixteen `i16`, in two halves of eight.
+    type I16: Copy;
+    /// Eight `i32`, in two halves of four.
+    type I32: Copy;
+
+    fn load(self, halves: [[i16; 8]; 2]) -> Self::I16;
+    fn add(self, a: Self::I16, b: Self::I16) -> Self::I16;
+    fn sub(self, a: Self::I16, b: Self::I16) -> Self::I16;
+    fn mul(self, a: Self::I16, b: Self::I16) -> Self::I16;
+    /// Each number of `a` by the first weight plus the number of `b` at the same place by the
+    /// second.
+    fn dot_low(self, a: Self::I16, b: Self::I16, weights: [i16; 2]) -> Self::I32;
+    fn dot_high(self, a: Self::I16, b: Self::I16, weights: [i16; 2]) -> Self::I32;
+    /// Each number by 2 to the power of `16 - LESS`.
+    fn widen_low<const LESS: i32>(self, a: Self::I16) -> Self::I32;
+    fn widen_high<const LESS: i32>(self, a: Self::I16) -> Self::I32;
+    fn add_wide(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    fn sub_wide(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Each number by 2 to the power of `-SHIFT`, rounded half up.
+    fn scale<const SHIFT: i32>(self, a: Self::I32) -> Self::I32;
+    /// The numbers as `i16`, saturated.
+    fn narrow(self, low: Self::I32, high: Self::I32) -> Self::I16;
+    /// The rows become columns, within each half.
+    fn transpose(self, rows: [Self::I16; 8]) -> [Self::I16; 8];
+    /// Rows of 16 samples, of the numbers of these columns: those of the first half, eight divided
+    /// by the number of columns blocks, then those of the second. 128 is added to each number, and
+    /// those that are no byte then saturate.
+    fn samples_8(self, columns: [Self::I16; 8]) -> [[u8; 16]; 8];
+    fn samples_4(self, columns: [Self::I16; 4]) -> [[u8; 16]; 4];
+    fn samples_2(self, columns: [Self::I16; 2]) -> [[u8; 16]; 2];
+}
+
+/// Arrays, for any processor.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrays;
+
+impl Arrays {
+    #[inline(always)]
+    fn dot<const FROM: usize>(a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
+        let [weight_a, weight_b] = weights.map(i32::from);
+        let mut sums = [0; 8];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let place = i / 4 * 8 + FROM + i % 4;
+            *sum = (i32::from(a[place]) * weight_a)
+                .wrapping_add(i32::from(b[place]) * weight_b);
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn widen<const FROM: usize, const LESS: i32>(a: [i16; 16]) -> [i32; 8] {
+        let mut wide = [0; 8];
+        for (i, wide) in wide.iter_mut().enumerate() {
+            *wide = i32::from(a[i / 4 * 8 + FROM + i % 4]) << 16 >> LESS;
+        }
+        wide
+    }
+
+    #[inline(always)]
+    fn samples<const PX: usize>(columns: [[i16; 16]; PX]) -> [[u8; 16]; PX] {
+        let mut rows = [[0; 16]; PX];
+        for (i, row) in rows.iter_mut().enumerate() {
+            for (j, sample) in row.iter_mut().enumerate() {
+                *sample = sample_of(columns[j % PX][j / PX * PX + i]);
+            }
+        }
+        rows
+    }
+}
+
+/// A sample of its distance from gray: saturated.
+#[inline(always)]
+pub(crate) fn sample_of(distance: i16) -> u8 {
+    (distance.clamp(-128, 127) + 128) as u8
+}
+
+impl Lanes for Arrays {
+    type I16 = [i16; 16];
+    type I32 = [i32; 8];
+
+    #[inline(always)]
+    fn load(self, [first, second]: [[i16; 8]; 2]) -> [i16; 16] {
+        let mut all = [0; 16];
+        all[..8].copy_from_slice(&first);
+        all[8..].copy_from_slice(&second);
+        all
+    }
+    #[inline(always)]
+    fn add(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = a.wrapping_add(b);
+        }
+        a
+    }
+    #[inline(always)]
+    fn sub(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = a.wrapping_sub(b);
+        }
+        a
+    }
+    #[inline(always)]
+    fn mul(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = a.wrapping_mul(b);
+        }
+        a
+    }
+    #[inline(always)]
+    fn dot_low(self, a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
+        Self::dot::<0>(a, b, weights)
+    }
+    #[inline(always)]
+    fn dot_high(self, a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
+        Self::dot::<4>(a, b, weights)
+    }
+    #[inline(always)]
+    fn widen_low<const LESS: i32>(self, a: [i16; 16]) -> [i32; 8] {
+        Self::widen::<0, LESS>(a)
+    }
+    #[inline(always)]
+    fn widen_high<const LESS: i32>(self, a: [i16; 16]) -> [i32; 8] {
+        Self::widen::<4, LESS>(a)
+    }
+    #[inline(always)]
+    fn add_wide(self, mut a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = a.wrapping_add(b);
+        }
+        a
+    }
+    #[inline(always)]
+    fn sub_wide(self, mut a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = a.wrapping_sub(b);
+        }
+        a
+    }
+    #[inline(always)]
+    fn scale<const SHIFT: i32>(self, mut a: [i32; 8]) -> [i32; 8] {
+        for a in &mut a {
+            *a = a.wrapping_add(1 << (SHIFT - 1)) >> SHIFT;
+        }
+        a
+    }
+    #[inline(always)]
+    fn narrow(self, low: [i32; 8], high: [i32; 8]) -> [i16; 16] {
+        let mut all = [0; 16];
+        for (i, narrow) in all.iter_mut().enumerate() {
+            let wide = if i % 8 < 4 { low[i / 8 * 4 + i % 4] } else { high[i / 8 * 4 + i % 4] };
+            *narrow = wide.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+        }
+        all
+    }
+    #[inline(always)]
+    fn transpose(self, rows: [[i16; 16]; 8]) -> [[i16; 16]; 8] {
+        let mut columns = [[0; 16]; 8];
+        for (i, column) in columns.iter_mut().enumerate() {
+            for (j, row) in rows.iter().enumerate() {
+                column[j] = row[i];
+                column[8 + j] = row[8 + i];
+            }
+        }
+        columns
+    }
+    #[inline(always)]
+    fn samples_8(self, columns: [[i16; 16]; 8]) -> [[u8; 16]; 8] {
+        Self::samples(columns)
+    }
+    #[inline(always)]
+    fn samples_4(self, columns: [[i16; 16]; 4]) -> [[u8; 16]; 4] {
+        Self::samples(columns)
+    }
+    #[inline(always)]
+    fn samples_2(self, columns: [[i16; 16]; 2]) -> [[u8; 16]; 2] {
+        Self::samples(columns)
+    }
+}
+
+/// 256-bit vectors of x86-64 processors since 2013.
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::__m256i;
+
+    use pulp::cast;
+    use pulp::x86::V3;
+
+    use super::Lanes;
+
+    impl Lanes for V3 {
+        type I16 = __m256i;
+        type I32 = __m256i;
+
+        #[inline(always)]
+        fn load(self, halves: [[i16; 8]; 2]) -> __m256i {
+            cast(halves)
+        }
+        #[inline(always)]
+        fn add(self, a: __m256i, b: __m256i) -> __m256i {
+            self.avx2._mm256_add_epi16(a, b)
+        }
+        #[inline(always)]
+        fn sub(self, a: __m256i, b: __m256i) -> __m256i {
+            self.avx2._mm256_sub_epi16(a, b)
+        }
+        #[inline(always)]
+        fn mul(self, a: __m256i, b: __m256i) -> __m256i {
+            self.avx2._mm256_mullo_epi16(a, b)
+        }
+        #[inline(always)]
+        fn dot_low(self, a: __m256i, b: __m256i, weights: [i16; 2]) -> __m256i {
+            let pairs = self.avx2._mm256_unpacklo_epi16(a, b);
+            self.avx2._mm256_madd_epi16(pairs, cast([weights; 8]))
+        }
+        #[inline(always)]
+        fn dot_high(self, a: __m256i, b: __m256i, weights: [i16; 2]) -> __m256i {
+            let pairs = self.avx2._mm256_unpackhi_epi16(a, b);
+            self.avx2._mm256_madd_epi16(pairs, cast([weights; 8]))
+        }
+        #[inline(always)]
+        fn widen_low<const LESS: i32>(self, a: __m256i) -> __m256i {
+            let tops = self.avx2._mm256_unpacklo_epi16(cast([0_i16; 16]), a);
+            self.avx2._mm256_srai_epi32::<LESS>(tops)
+        }
+        #[inline(always)]
+        fn widen_high<const LESS: i32>(self, a: __m256i) -> __m256i {
+            let tops = self.avx2._mm256_unpackhi_epi16(cast([0_i16; 16]), a);
+            self.avx2._mm256_srai_epi32::<LESS>(tops)
+        }
+        #[inline(always)]
+        fn add_wide(self, a: __m256i, b: __m256i) -> __m256i {
+            self.avx2._mm256_add_epi32(a, b)
+        }
+        #[inline(always)]
+        fn sub_wide(self, a: __m256i, b: __m256i) -> __m256i {
+            self.avx2._mm256_sub_epi32(a, b)
+        }
+        #[inline(always)]
+        fn scale<const SHIFT: i32>(self, a: __m256i) -> __m256i {
+            let halves = cast([1_i32 << (SHIFT - 1); 8]);
+            self.avx2._mm256_srai_epi32::<SHIFT>(self.avx2._mm256_add_epi32(a, halves))
+        }
+        #[inline(always)]
+        fn narrow(self, low: __m256i, high: __m256i) -> __m256i {
+            self.avx2._mm256_packs_epi32(low, high)
+        }
+        #[inline(always)]
+        fn transpose(self, [a, b, c, d, e, f, g, h]: [__m256i; 8]) -> [__m256i; 8] {
+            let by_16 = |a, b| {
+                [self.avx2._mm256_unpacklo_epi16(a, b), self.avx2._mm256_unpackhi_epi16(a, b)]
+            };
+            let by_32 = |a, b| {
+                [self.avx2._mm256_unpacklo_epi32(a, b), self.avx2._mm256_unpackhi_epi32(a, b)]
+            };
+            let by_64 = |a, b| {
+                [self.avx2._mm256_unpacklo_epi64(a, b), self.avx2._mm256_unpackhi_epi64(a, b)]
+            };
+            let ([ab, ab_4], [cd, cd_4]) = (by_16(a, b), by_16(c, d));
+            let ([ef, ef_4], [gh, gh_4]) = (by_16(e, f), by_16(g, h));
+            let ([abcd, abcd_2], [abcd_4, abcd_6]) = (by_32(ab, cd), by_32(ab_4, cd_4));
+            let ([efgh, efgh_2], [efgh_4, efgh_6]) = (by_32(ef, gh), by_32(ef_4, gh_4));
+            let ([zero, one], [two, three]) = (by_64(abcd, efgh), by_64(abcd_2, efgh_2));
+            let ([four, five], [six, seven]) = (by_64(abcd_4, efgh_4), by_64(abcd_6, efgh_6));
+            [zero, one, two, three, four, five, six, seven]
+        }
+        #[inline(always)]
+        fn samples_8(self, [a, b, c, d, e, f, g, h]: [__m256i; 8]) -> [[u8; 16]; 8] {
+            let [abcd, abcd_4] = quads(self, [a, b, c, d]);
+            let [efgh, efgh_4] = quads(self, [e, f, g, h]);
+            cast([
+                joined(self, self.avx2._mm256_unpacklo_epi32(abcd, efgh)),
+                joined(self, self.avx2._mm256_unpackhi_epi32(abcd, efgh)),
+                joined(self, self.avx2._mm256_unpacklo_epi32(abcd_4, efgh_4)),
+                joined(self, self.avx2._mm256_unpackhi_epi32(abcd_4, efgh_4)),
+            ])
+        }
+        #[inline(always)]
+        fn samples_4(self, columns: [__m256i; 4]) -> [[u8; 16]; 4] {
+            let [first, second] = quads(self, columns);
+            cast([
+                joined(self, self.avx2._mm256_unpacklo_epi32(first, second)),
+                joined(self, self.avx2._mm256_unpackhi_epi32(first, second)),
+            ])
+        }
+        #[inline(always)]
+        fn samples_2(self, [a, b]: [__m256i; 2]) -> [[u8; 16]; 2] {
+            const BY_ROW: [u8; 16] = [0, 8, 2, 10, 4, 12, 6, 14, 1, 9, 3, 11, 5, 13, 7, 15];
+            let both = bytes(self, a, b);
+            cast(joined(self, self.avx2._mm256_shuffle_epi8(both, cast([BY_ROW; 2]))))
+        }
+    }
+
+    /// Two rows of 16 samples, of a vector with two rows of each half.
+    #[inline(always)]
+    fn joined(lanes: V3, rows: __m256i) -> __m256i {
+        lanes.avx2._mm256_permute4x64_epi64::<0b11_01_10_00>(rows)
+    }
+
+    /// Samples of the numbers of `low` and of `high`, within each half.
+    #[inline(always)]
+    fn bytes(lanes: V3, low: __m256i, high: __m256i) -> __m256i {
+        let saturated = lanes.avx2._mm256_packs_epi16(low, high);
+        lanes.avx2._mm256_xor_si256(saturated, cast([0x80_u8; 32]))
+    }
+
+    /// The samples of four columns, row by row: the first four rows of each half, then the last.
+    #[inline(always)]
+    fn quads(lanes: V3, [a, b, c, d]: [__m256i; 4]) -> [__m256i; 2] {
+        let (ac, bd) = (bytes(lanes, a, c), bytes(lanes, b, d));
+        let ab = lanes.avx2._mm256_unpacklo_epi8(ac, bd);
+        let cd = lanes.avx2._mm256_unpackhi_epi8(ac, bd);
+        [lanes.avx2._mm256_unpacklo_epi16(ab, cd), lanes.avx2._mm256_unpackhi_epi16(ab, cd)]
+    }
+}

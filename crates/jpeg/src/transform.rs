@@ -1,0 +1,277 @@
+//! From quantised coefficients to samples: the inverse transforms of libjpeg, at full size and
+//! reduced.
+//!
+//! They are the accurate integer transforms (`islow`) with 13 bits behind the point, columns first.
+//! Coefficients that no encoder writes overflow as in libjpeg-turbo's SIMD code: the product of a
+//! coefficient and its quantiser wraps at 16 bits, and results between the passes saturate.
+#![expect(
+    clippy::inline_always,
+    reason = "a function compiled for AVX2 must take in all that it calls"
+)]
+
+use crate::block::{Block, Blocks};
+use crate::lanes::{Lanes, sample_of};
+
+/// Samples in a row that are written at once, of 2, 4, 8 or 16 blocks: a strip has rows of a
+/// multiple of it.
+pub(crate) const GROUP: usize = 16;
+
+/// Stands in for the blocks that a row lacks in its last group.
+const EMPTY: Block = [0; 64];
+
+/// Thirty-two bits for each of 16 lanes: of the first four of each half, then of the last four.
+type Wide<L> = [<L as Lanes>::I32; 2];
+
+/// Writes the samples of a row of blocks into `strip`: `block_px` rows of `stride` samples.
+///
+/// `table` has the quantisers row by row. `stride` is a multiple of [`GROUP`].
+#[inline(always)]
+pub(crate) fn transform<L: Lanes>(
+    lanes: L,
+    block_px: usize,
+    row: Blocks<'_>,
+    table: &[i16; 64],
+    strip: &mut [u8],
+    stride: usize,
+) {
+    match block_px {
+        8 => each_group(row, table, strip, stride, |blocks: [&Block; 2], end| {
+            if end <= 10 {
+                to_8::<L, 4>(lanes, blocks, table)
+            } else {
+                to_8::<L, 8>(lanes, blocks, table)
+            }
+        }),
+        4 => each_group(row, table, strip, stride, |blocks: [&Block; 4], _| {
+            to_4(lanes, blocks, table)
+        }),
+        2 => each_group(row, table, strip, stride, |blocks: [&Block; 8], _| {
+            to_2(lanes, blocks, table)
+        }),
+        _ => {
+            for (block, sample) in row.blocks.iter().zip(strip) {
+                *sample = to_1(block[0], table[0]);
+            }
+        }
+    }
+}
+
+/// Runs `transform` on `BLOCKS` neighbours at a time with the greatest of their ends, and writes the
+/// `PX` rows.
+#[inline(always)]
+fn each_group<const PX: usize, const BLOCKS: usize>(
+    row: Blocks<'_>,
+    table: &[i16; 64],
+    strip: &mut [u8],
+    stride: usize,
+    transform: impl Fn([&Block; BLOCKS], u8) -> [[u8; GROUP]; PX],
+) {
+    let mut rows: [&mut [[u8; GROUP]]; PX] = std::array::from_fn(|_| Default::default());
+    for (row, samples) in rows.iter_mut().zip(strip.chunks_exact_mut(stride)) {
+        *row = samples.as_chunks_mut().0;
+    }
+    let groups = row.blocks.chunks(BLOCKS).zip(row.ends.chunks(BLOCKS));
+    for (i, (blocks, ends)) in groups.enumerate() {
+        let end = ends.iter().copied().max().unwrap_or(0);
+        if end <= 1 {
+            let mut samples = [0; GROUP];
+            for (samples, block) in samples.chunks_exact_mut(PX).zip(blocks) {
+                samples.fill(uniform(block[0], table[0]));
+            }
+            for row in &mut rows {
+                row[i] = samples;
+            }
+        } else {
+            let blocks = std::array::from_fn(|i| blocks.get(i).unwrap_or(&EMPTY));
+            for (row, samples) in rows.iter_mut().zip(transform(blocks, end)) {
+                row[i] = samples;
+            }
+        }
+    }
+}
+
+/// All samples of a block in which only the first coefficient is not zero.
+#[inline(always)]
+fn uniform(coefficient: i16, quantiser: i16) -> u8 {
+    let sum = i32::from(coefficient.wrapping_mul(quantiser) << 2);
+    sample_of(((sum + 16) >> 5) as i16)
+}
+
+/// The row of coefficients `row` of two blocks, by their quantisers.
+#[inline(always)]
+fn dequantised<L: Lanes>(
+    lanes: L,
+    blocks: [&Block; 2],
+    table: &[i16; 64],
+    row: usize,
+) -> L::I16 {
+    let quantisers = table.as_chunks().0[row];
+    let coefficients = blocks.map(|block| block.as_chunks().0[row]);
+    lanes.mul(lanes.load(coefficients), lanes.load([quantisers; 2]))
+}
+
+#[inline(always)]
+fn dot<L: Lanes>(lanes: L, a: L::I16, b: L::I16, weights: [i16; 2]) -> Wide<L> {
+    [lanes.dot_low(a, b, weights), lanes.dot_high(a, b, weights)]
+}
+
+#[inline(always)]
+fn widen<L: Lanes, const LESS: i32>(lanes: L, a: L::I16) -> Wide<L> {
+    [lanes.widen_low::<LESS>(a), lanes.widen_high::<LESS>(a)]
+}
+
+#[inline(always)]
+fn add<L: Lanes>(lanes: L, [low, high]: Wide<L>, b: Wide<L>) -> Wide<L> {
+    [lanes.add_wide(low, b[0]), lanes.add_wide(high, b[1])]
+}
+
+#[inline(always)]
+fn sub<L: Lanes>(lanes: L, [low, high]: Wide<L>, b: Wide<L>) -> Wide<L> {
+    [lanes.sub_wide(low, b[0]), lanes.sub_wide(high, b[1])]
+}
+
+/// The sum and the difference, by 2 to the power of `-SHIFT`.
+#[inline(always)]
+fn butterfly<L: Lanes, const SHIFT: i32>(lanes: L, even: Wide<L>, odd: Wide<L>) -> [L::I16; 2] {
+    [add(lanes, even, odd), sub(lanes, even, odd)].map(|[low, high]| {
+        lanes.narrow(lanes.scale::<SHIFT>(low), lanes.scale::<SHIFT>(high))
+    })
+}
+
+/// Two blocks to 8x8 samples. Only the first `LIVE` coefficients (4 or 8) across and down may not be
+/// zero.
+#[inline(always)]
+fn to_8<L: Lanes, const LIVE: usize>(
+    lanes: L,
+    blocks: [&Block; 2],
+    table: &[i16; 64],
+) -> [[u8; GROUP]; 8] {
+    let zero = lanes.load([[0; 8]; 2]);
+    let mut rows = [zero; 8];
+    for (i, row) in rows[..LIVE].iter_mut().enumerate() {
+        *row = dequantised(lanes, blocks, table, i);
+    }
+    let rows = pass_8::<L, LIVE, 11>(lanes, rows);
+    lanes.samples_8(pass_8::<L, LIVE, 18>(lanes, lanes.transpose(rows)))
+}
+
+/// One dimension of the transform to eight samples (Loeffler, Ligtenberg and Moschytz), after which
+/// the results are 2 to the power of `13 - SHIFT` times those of a transform that is the square root
+/// of 8 times the true one.
+#[inline(always)]
+fn pass_8<L: Lanes, const LIVE: usize, const SHIFT: i32>(
+    lanes: L,
+    [a, b, c, d, e, f, g, h]: [L::I16; 8],
+) -> [L::I16; 8] {
+    // In 1/8192. The names are those of the angles' cosines that are their sums.
+    const C2: i16 = 10_703;
+    const C6: i16 = 4433;
+    let (even_sum, even_difference) = if LIVE > 4 {
+        (lanes.add(a, e), lanes.sub(a, e))
+    } else {
+        (a, a)
+    };
+    let sum = widen::<L, 3>(lanes, even_sum);
+    let difference = widen::<L, 3>(lanes, even_difference);
+    let outer = dot(lanes, c, g, [C2, C6]);
+    let inner = dot(lanes, c, g, [C6, -10_704]);
+    let evens = [
+        add(lanes, sum, outer),
+        add(lanes, difference, inner),
+        sub(lanes, difference, inner),
+        sub(lanes, sum, outer),
+    ];
+    let odds = if LIVE > 4 {
+        let (hd, fb) = (lanes.add(h, d), lanes.add(f, b));
+        let first = dot(lanes, hd, fb, [-6436, 9633]);
+        let second = dot(lanes, hd, fb, [9633, 6437]);
+        [
+            add(lanes, second, dot(lanes, h, b, [-7373, 4926])),
+            add(lanes, first, dot(lanes, f, d, [-20_995, 4177])),
+            add(lanes, second, dot(lanes, f, d, [-4176, -20_995])),
+            add(lanes, first, dot(lanes, h, b, [-4927, -7373])),
+        ]
+    } else {
+        [
+            dot(lanes, b, d, [11_363, 9633]),
+            dot(lanes, b, d, [9633, -2259]),
+            dot(lanes, b, d, [6437, -11_362]),
+            dot(lanes, b, d, [2260, -6436]),
+        ]
+    };
+    let [a, h] = butterfly::<L, SHIFT>(lanes, evens[0], odds[0]);
+    let [b, g] = butterfly::<L, SHIFT>(lanes, evens[1], odds[1]);
+    let [c, f] = butterfly::<L, SHIFT>(lanes, evens[2], odds[2]);
+    let [d, e] = butterfly::<L, SHIFT>(lanes, evens[3], odds[3]);
+    [a, b, c, d, e, f, g, h]
+}
+
+/// Four blocks to 4x4 samples, of all coefficients but the fifth in each direction.
+#[inline(always)]
+fn to_4<L: Lanes>(lanes: L, blocks: [&Block; 4], table: &[i16; 64]) -> [[u8; GROUP]; 4] {
+    let columns = |first, second| {
+        let row = |row| dequantised(lanes, [first, second], table, row);
+        pass_4::<L, 12>(lanes, [row(0), row(1), row(2), row(3), row(5), row(6), row(7)])
+    };
+    let [a, b, c, d] = columns(blocks[0], blocks[2]);
+    let [e, f, g, h] = columns(blocks[1], blocks[3]);
+    let [a, b, c, d, _, f, g, h] = lanes.transpose([a, b, c, d, e, f, g, h]);
+    lanes.samples_4(pass_4::<L, 19>(lanes, [a, b, c, d, f, g, h]))
+}
+
+/// One dimension of the transform to four samples.
+#[inline(always)]
+fn pass_4<L: Lanes, const SHIFT: i32>(
+    lanes: L,
+    [a, b, c, d, f, g, h]: [L::I16; 7],
+) -> [L::I16; 4] {
+    let even = widen::<L, 2>(lanes, a);
+    let turn = dot(lanes, c, g, [15_137, -6270]);
+    let outer = add(
+        lanes,
+        dot(lanes, b, d, [20_995, 7373]),
+        dot(lanes, f, h, [-4926, -4176]),
+    );
+    let inner = add(
+        lanes,
+        dot(lanes, b, d, [8697, -17_799]),
+        dot(lanes, f, h, [11_893, -1730]),
+    );
+    let [a, d] = butterfly::<L, SHIFT>(lanes, add(lanes, even, turn), outer);
+    let [b, c] = butterfly::<L, SHIFT>(lanes, sub(lanes, even, turn), inner);
+    [a, b, c, d]
+}
+
+/// Eight blocks to 2x2 samples, of the first coefficient and the even ones in each direction.
+#[inline(always)]
+fn to_2<L: Lanes>(lanes: L, blocks: [&Block; 8], table: &[i16; 64]) -> [[u8; GROUP]; 2] {
+    let columns = |first, second| {
+        let row = |row| dequantised(lanes, [first, second], table, row);
+        pass_2::<L, 13>(lanes, [row(0), row(1), row(3), row(5), row(7)])
+    };
+    let [a, b] = columns(blocks[0], blocks[4]);
+    let [c, d] = columns(blocks[1], blocks[5]);
+    let [e, f] = columns(blocks[2], blocks[6]);
+    let [g, h] = columns(blocks[3], blocks[7]);
+    let [a, b, _, d, _, f, _, h] = lanes.transpose([a, b, c, d, e, f, g, h]);
+    lanes.samples_2(pass_2::<L, 20>(lanes, [a, b, d, f, h]))
+}
+
+/// One dimension of the transform to two samples.
+#[inline(always)]
+fn pass_2<L: Lanes, const SHIFT: i32>(lanes: L, [a, b, d, f, h]: [L::I16; 5]) -> [L::I16; 2] {
+    let odd = add(
+        lanes,
+        dot(lanes, b, d, [29_692, -10_426]),
+        dot(lanes, f, h, [6967, -5906]),
+    );
+    butterfly::<L, SHIFT>(lanes, widen::<L, 1>(lanes, a), odd)
+}
+
+/// A block's mean. Beyond a sample's range it comes around at 10 bits, as in libjpeg: there is no
+/// SIMD code of it.
+#[inline(always)]
+fn to_1(coefficient: i16, quantiser: i16) -> u8 {
+    let mean = (i32::from(coefficient) * i32::from(quantiser) + 4) >> 3;
+    sample_of((mean << 22 >> 22) as i16)
+}
