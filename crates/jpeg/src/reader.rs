@@ -217,7 +217,7 @@ impl<'a> Walk<'a> {
             (plane.own_blocks_across, plane.own_blocks_down)
         });
         let interval = if self.interval == 0 { across * down } else { self.interval };
-        if data.intervals() != (across * down).div_ceil(interval) {
+        if !data.has_intervals((across * down).div_ceil(interval)) {
             return Err(Error::Damaged("there are too few or too many restart markers"));
         }
         let (mut left, mut begun) = (0, 0);

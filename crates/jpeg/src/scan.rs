@@ -124,10 +124,11 @@ impl Data {
         }
     }
 
-    /// The number of restart intervals. Some encoders write a restart marker behind the last one.
-    pub(crate) fn intervals(&self) -> usize {
-        let is_empty = self.intervals.len() > 1 && self.intervals.last().is_some_and(Range::is_empty);
-        self.intervals.len() - usize::from(is_empty)
+    /// Whether there are so many restart intervals. Some encoders write a restart marker behind the
+    /// last one. An interval can be empty where data are coded arithmetically.
+    pub(crate) fn has_intervals(&self, count: usize) -> bool {
+        let has_empty_last = self.intervals.last().is_some_and(Range::is_empty);
+        self.intervals.len() == count || has_empty_last && self.intervals.len() == count + 1
     }
 
     /// The data from the beginning of a restart interval on, and the length of the interval.
@@ -170,7 +171,8 @@ mod tests {
         assert_eq!(interval(1), Some(&[4][..]));
         assert_eq!(interval(2), Some(&[][..]));
         assert_eq!(data.interval(2).map(|(bytes, _)| bytes.len()), Some(PADDING));
-        assert_eq!(data.intervals(), 3);
+        assert!(data.has_intervals(3) && data.has_intervals(2));
+        assert!(!data.has_intervals(4) && !data.has_intervals(1));
         for end in 0..file.len() - 1 {
             assert_eq!(Data::default().take(&file[..end], 0), Err(Error::CutShort), "{end}");
         }
