@@ -30,21 +30,26 @@ type Samples = [u8; PIXELS];
 #[inline(always)]
 pub(crate) fn convert(colours: Colours, rows: [&[u8]; 4], out: &mut [u8]) {
     match colours {
-        Colours::Gray => each_chunk(rows, out, |[gray]| [gray; 3]),
-        Colours::Rgb => each_chunk(rows, out, |rgb| rgb),
+        Colours::Gray => each_chunk(rows, out, #[inline(always)] |[gray]| [gray; 3]),
+        Colours::Rgb => each_chunk(rows, out, #[inline(always)] |rgb| rgb),
         Colours::YCbCr => each_chunk(rows, out, rgb_of_ycbcr),
         Colours::Cmyk { inverted } => {
             let mask = if inverted { 0 } else { 255 };
-            each_chunk(rows, out, |inks: [_; 4]| dimmed(inks.map(|ink| ink.map(|s| s ^ mask))));
+            each_chunk(rows, out, #[inline(always)] |inks| rgb_of_cmyk(inks, mask));
         }
         Colours::Ycck { inverted } => {
             let mask = if inverted { 0 } else { 255 };
-            each_chunk(rows, out, |[y, cb, cr, black]| {
-                let [red, green, blue] = rgb_of_ycbcr([y, cb, cr]);
-                let [cyan, magenta, yellow] =
-                    [red, green, blue].map(|light| light.map(|sample| sample ^ mask ^ 255));
-                dimmed([cyan, magenta, yellow, black.map(|sample| sample ^ mask)])
-            });
+            each_chunk(
+                rows,
+                out,
+                #[inline(always)]
+                |[y, cb, cr, black]| {
+                    let [red, green, blue] = rgb_of_ycbcr([y, cb, cr]);
+                    let inverse = [flipped(red, 255), flipped(green, 255), flipped(blue, 255)];
+                    let [cyan, magenta, yellow] = inverse;
+                    rgb_of_cmyk([cyan, magenta, yellow, black], mask)
+                },
+            );
         }
     }
 }
@@ -108,14 +113,23 @@ fn rgb_of_ycbcr([y, cb, cr]: [Samples; 3]) -> [Samples; 3] {
     rgb
 }
 
-/// Light through ink, of the inverse of each ink: black dims each of the others.
+/// Light through ink: black dims each of the others. `mask` makes the inverse of ink.
 #[inline(always)]
-fn dimmed([cyan, magenta, yellow, black]: [Samples; 4]) -> [Samples; 3] {
-    let mut rgb = [cyan, magenta, yellow];
+fn rgb_of_cmyk([cyan, magenta, yellow, black]: [Samples; 4], mask: u8) -> [Samples; 3] {
+    let black = flipped(black, mask);
+    let mut rgb = [flipped(cyan, mask), flipped(magenta, mask), flipped(yellow, mask)];
     for light in &mut rgb {
         for (light, black) in light.iter_mut().zip(black) {
             *light = ((u16::from(*light) * u16::from(black) + 127) / 255) as u8;
         }
     }
     rgb
+}
+
+#[inline(always)]
+fn flipped(mut samples: Samples, mask: u8) -> Samples {
+    for sample in &mut samples {
+        *sample ^= mask;
+    }
+    samples
 }

@@ -258,21 +258,12 @@ mod avx2 {
         }
         #[inline(always)]
         fn transpose(self, [a, b, c, d, e, f, g, h]: [__m256i; 8]) -> [__m256i; 8] {
-            let by_16 = |a, b| {
-                [self.avx2._mm256_unpacklo_epi16(a, b), self.avx2._mm256_unpackhi_epi16(a, b)]
-            };
-            let by_32 = |a, b| {
-                [self.avx2._mm256_unpacklo_epi32(a, b), self.avx2._mm256_unpackhi_epi32(a, b)]
-            };
-            let by_64 = |a, b| {
-                [self.avx2._mm256_unpacklo_epi64(a, b), self.avx2._mm256_unpackhi_epi64(a, b)]
-            };
-            let ([ab, ab_4], [cd, cd_4]) = (by_16(a, b), by_16(c, d));
-            let ([ef, ef_4], [gh, gh_4]) = (by_16(e, f), by_16(g, h));
-            let ([abcd, abcd_2], [abcd_4, abcd_6]) = (by_32(ab, cd), by_32(ab_4, cd_4));
-            let ([efgh, efgh_2], [efgh_4, efgh_6]) = (by_32(ef, gh), by_32(ef_4, gh_4));
-            let ([zero, one], [two, three]) = (by_64(abcd, efgh), by_64(abcd_2, efgh_2));
-            let ([four, five], [six, seven]) = (by_64(abcd_4, efgh_4), by_64(abcd_6, efgh_6));
+            let ([ab, ab_4], [cd, cd_4]) = (by_16(self, a, b), by_16(self, c, d));
+            let ([ef, ef_4], [gh, gh_4]) = (by_16(self, e, f), by_16(self, g, h));
+            let ([abcd, abcd_2], [abcd_4, abcd_6]) = (by_32(self, ab, cd), by_32(self, ab_4, cd_4));
+            let ([efgh, efgh_2], [efgh_4, efgh_6]) = (by_32(self, ef, gh), by_32(self, ef_4, gh_4));
+            let ([zero, one], [two, three]) = (by_64(self, abcd, efgh), by_64(self, abcd_2, efgh_2));
+            let ([four, five], [six, seven]) = (by_64(self, abcd_4, efgh_4), by_64(self, abcd_6, efgh_6));
             [zero, one, two, three, four, five, six, seven]
         }
         #[inline(always)]
@@ -300,6 +291,24 @@ mod avx2 {
             let both = bytes(self, a, b);
             cast(joined(self, self.avx2._mm256_shuffle_epi8(both, cast([BY_ROW; 2]))))
         }
+    }
+
+    /// The numbers of 16 bits of `a` and of `b` in turn: of the first of each half, of the last.
+    #[inline(always)]
+    fn by_16(lanes: V3, a: __m256i, b: __m256i) -> [__m256i; 2] {
+        [lanes.avx2._mm256_unpacklo_epi16(a, b), lanes.avx2._mm256_unpackhi_epi16(a, b)]
+    }
+
+    /// The numbers of 32 bits of `a` and of `b` in turn: of the first of each half, of the last.
+    #[inline(always)]
+    fn by_32(lanes: V3, a: __m256i, b: __m256i) -> [__m256i; 2] {
+        [lanes.avx2._mm256_unpacklo_epi32(a, b), lanes.avx2._mm256_unpackhi_epi32(a, b)]
+    }
+
+    /// The numbers of 64 bits of `a` and of `b` in turn: of the first of each half, of the last.
+    #[inline(always)]
+    fn by_64(lanes: V3, a: __m256i, b: __m256i) -> [__m256i; 2] {
+        [lanes.avx2._mm256_unpacklo_epi64(a, b), lanes.avx2._mm256_unpackhi_epi64(a, b)]
     }
 
     /// Two rows of 16 samples, of a vector with two rows of each half.

@@ -37,6 +37,24 @@ struct Strip {
     upsampling: Upsampling,
 }
 
+/// A call of [`Painter::paint_by`]. A closure would be compiled on its own, for any processor.
+struct Paint<'a, L> {
+    painter: &'a mut Painter,
+    lanes: L,
+    layout: &'a Layout,
+    rows: &'a [Blocks<'a>],
+    out: &'a mut [u8],
+}
+
+impl<L: Lanes> pulp::NullaryFnOnce for Paint<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.painter.paint_by(self.lanes, self.layout, self.rows, self.out);
+    }
+}
+
 impl Strip {
     /// The row `row` of the component's samples, if the strip holds the row of MCUs `mcu_row`.
     #[inline(always)]
@@ -87,10 +105,7 @@ impl Painter {
     pub(crate) fn paint(&mut self, layout: &Layout, rows: &[Blocks<'_>], out: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = pulp::x86::V3::try_new() {
-            return avx2.vectorize(
-                #[inline(always)]
-                || self.paint_by(avx2, layout, rows, out),
-            );
+            return avx2.vectorize(Paint { painter: self, lanes: avx2, layout, rows, out });
         }
         self.paint_by(Arrays, layout, rows, out);
     }

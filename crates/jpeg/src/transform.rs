@@ -35,19 +35,33 @@ pub(crate) fn transform<L: Lanes>(
     stride: usize,
 ) {
     match block_px {
-        8 => each_group(row, table, strip, stride, |blocks: [&Block; 2], end| {
-            if end <= 10 {
-                to_8::<L, 4>(lanes, blocks, table)
-            } else {
-                to_8::<L, 8>(lanes, blocks, table)
-            }
-        }),
-        4 => each_group(row, table, strip, stride, |blocks: [&Block; 4], _| {
-            to_4(lanes, blocks, table)
-        }),
-        2 => each_group(row, table, strip, stride, |blocks: [&Block; 8], _| {
-            to_2(lanes, blocks, table)
-        }),
+        8 => each_group(
+            row,
+            table,
+            strip,
+            stride,
+            #[inline(always)]
+            |blocks: [&Block; 2], end| match end {
+                ..=10 => to_8::<L, 4>(lanes, blocks, table),
+                _ => to_8::<L, 8>(lanes, blocks, table),
+            },
+        ),
+        4 => each_group(
+            row,
+            table,
+            strip,
+            stride,
+            #[inline(always)]
+            |blocks: [&Block; 4], _| to_4(lanes, blocks, table),
+        ),
+        2 => each_group(
+            row,
+            table,
+            strip,
+            stride,
+            #[inline(always)]
+            |blocks: [&Block; 8], _| to_2(lanes, blocks, table),
+        ),
         _ => {
             for (block, sample) in row.blocks.iter().zip(strip) {
                 *sample = to_1(block[0], table[0]);
@@ -82,8 +96,11 @@ fn each_group<const PX: usize, const BLOCKS: usize>(
                 row[i] = samples;
             }
         } else {
-            let blocks = std::array::from_fn(|i| blocks.get(i).unwrap_or(&EMPTY));
-            for (row, samples) in rows.iter_mut().zip(transform(blocks, end)) {
+            let mut group = [&EMPTY; BLOCKS];
+            for (one, block) in group.iter_mut().zip(blocks) {
+                *one = block;
+            }
+            for (row, samples) in rows.iter_mut().zip(transform(group, end)) {
                 row[i] = samples;
             }
         }
@@ -106,7 +123,8 @@ fn dequantised<L: Lanes>(
     row: usize,
 ) -> L::I16 {
     let quantisers = table.as_chunks().0[row];
-    let coefficients = blocks.map(|block| block.as_chunks().0[row]);
+    let [first, second] = blocks;
+    let coefficients = [first.as_chunks().0[row], second.as_chunks().0[row]];
     lanes.mul(lanes.load(coefficients), lanes.load([quantisers; 2]))
 }
 
@@ -130,12 +148,19 @@ fn sub<L: Lanes>(lanes: L, [low, high]: Wide<L>, b: Wide<L>) -> Wide<L> {
     [lanes.sub_wide(low, b[0]), lanes.sub_wide(high, b[1])]
 }
 
+/// By 2 to the power of `-SHIFT`.
+#[inline(always)]
+fn narrow<L: Lanes, const SHIFT: i32>(lanes: L, [low, high]: Wide<L>) -> L::I16 {
+    lanes.narrow(lanes.scale::<SHIFT>(low), lanes.scale::<SHIFT>(high))
+}
+
 /// The sum and the difference, by 2 to the power of `-SHIFT`.
 #[inline(always)]
 fn butterfly<L: Lanes, const SHIFT: i32>(lanes: L, even: Wide<L>, odd: Wide<L>) -> [L::I16; 2] {
-    [add(lanes, even, odd), sub(lanes, even, odd)].map(|[low, high]| {
-        lanes.narrow(lanes.scale::<SHIFT>(low), lanes.scale::<SHIFT>(high))
-    })
+    [
+        narrow::<L, SHIFT>(lanes, add(lanes, even, odd)),
+        narrow::<L, SHIFT>(lanes, sub(lanes, even, odd)),
+    ]
 }
 
 /// Two blocks to 8x8 samples. Only the first `LIVE` coefficients (4 or 8) across and down may not be
@@ -209,14 +234,25 @@ fn pass_8<L: Lanes, const LIVE: usize, const SHIFT: i32>(
 /// Four blocks to 4x4 samples, of all coefficients but the fifth in each direction.
 #[inline(always)]
 fn to_4<L: Lanes>(lanes: L, blocks: [&Block; 4], table: &[i16; 64]) -> [[u8; GROUP]; 4] {
-    let columns = |first, second| {
-        let row = |row| dequantised(lanes, [first, second], table, row);
-        pass_4::<L, 12>(lanes, [row(0), row(1), row(2), row(3), row(5), row(6), row(7)])
-    };
-    let [a, b, c, d] = columns(blocks[0], blocks[2]);
-    let [e, f, g, h] = columns(blocks[1], blocks[3]);
+    let [a, b, c, d] = columns_4(lanes, [blocks[0], blocks[2]], table);
+    let [e, f, g, h] = columns_4(lanes, [blocks[1], blocks[3]], table);
     let [a, b, c, d, _, f, g, h] = lanes.transpose([a, b, c, d, e, f, g, h]);
     lanes.samples_4(pass_4::<L, 19>(lanes, [a, b, c, d, f, g, h]))
+}
+
+/// The first pass of two blocks.
+#[inline(always)]
+fn columns_4<L: Lanes>(lanes: L, blocks: [&Block; 2], table: &[i16; 64]) -> [L::I16; 4] {
+    let rows = [
+        dequantised(lanes, blocks, table, 0),
+        dequantised(lanes, blocks, table, 1),
+        dequantised(lanes, blocks, table, 2),
+        dequantised(lanes, blocks, table, 3),
+        dequantised(lanes, blocks, table, 5),
+        dequantised(lanes, blocks, table, 6),
+        dequantised(lanes, blocks, table, 7),
+    ];
+    pass_4::<L, 12>(lanes, rows)
 }
 
 /// One dimension of the transform to four samples.
@@ -245,16 +281,25 @@ fn pass_4<L: Lanes, const SHIFT: i32>(
 /// Eight blocks to 2x2 samples, of the first coefficient and the even ones in each direction.
 #[inline(always)]
 fn to_2<L: Lanes>(lanes: L, blocks: [&Block; 8], table: &[i16; 64]) -> [[u8; GROUP]; 2] {
-    let columns = |first, second| {
-        let row = |row| dequantised(lanes, [first, second], table, row);
-        pass_2::<L, 13>(lanes, [row(0), row(1), row(3), row(5), row(7)])
-    };
-    let [a, b] = columns(blocks[0], blocks[4]);
-    let [c, d] = columns(blocks[1], blocks[5]);
-    let [e, f] = columns(blocks[2], blocks[6]);
-    let [g, h] = columns(blocks[3], blocks[7]);
+    let [a, b] = columns_2(lanes, [blocks[0], blocks[4]], table);
+    let [c, d] = columns_2(lanes, [blocks[1], blocks[5]], table);
+    let [e, f] = columns_2(lanes, [blocks[2], blocks[6]], table);
+    let [g, h] = columns_2(lanes, [blocks[3], blocks[7]], table);
     let [a, b, _, d, _, f, _, h] = lanes.transpose([a, b, c, d, e, f, g, h]);
     lanes.samples_2(pass_2::<L, 20>(lanes, [a, b, d, f, h]))
+}
+
+/// The first pass of two blocks.
+#[inline(always)]
+fn columns_2<L: Lanes>(lanes: L, blocks: [&Block; 2], table: &[i16; 64]) -> [L::I16; 2] {
+    let rows = [
+        dequantised(lanes, blocks, table, 0),
+        dequantised(lanes, blocks, table, 1),
+        dequantised(lanes, blocks, table, 3),
+        dequantised(lanes, blocks, table, 5),
+        dequantised(lanes, blocks, table, 7),
+    ];
+    pass_2::<L, 13>(lanes, rows)
 }
 
 /// One dimension of the transform to two samples.
