@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use crate::band::Band;
-use crate::error::Error;
+use crate::error::{Error, Unsupported};
 use crate::header::segment;
 use crate::layout::Component;
 use crate::markers::{Marker, code};
+
+/// Most blocks in an MCU (T.81, B.2.3).
+const MAX_BLOCKS_IN_MCU: usize = 10;
 
 /// A scan's header.
 #[derive(Debug, Clone)]
@@ -50,6 +53,13 @@ impl Scan {
                 .ok_or(Error::Damaged("a scan is of a component that the frame header lacks"))?;
             let (dc_table, ac_table) = (usize::from(tables >> 4), usize::from(tables & 15));
             found.push(InScan { component, dc_table, ac_table });
+        }
+        let blocks_of = |one: &InScan| {
+            let Component { across, down, .. } = components[one.component];
+            across * down
+        };
+        if found.len() > 1 && found.iter().map(blocks_of).sum::<usize>() > MAX_BLOCKS_IN_MCU {
+            return Err(Error::Unsupported(Unsupported::Sampling));
         }
         let band = if is_progressive {
             let band = Band {
