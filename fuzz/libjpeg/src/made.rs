@@ -136,7 +136,8 @@ impl Made {
             &[Content::Smooth, Content::Noise, Content::Drawn, Content::Extreme, Content::Flat],
         );
         let quantisation = match random.u8(..4) {
-            0 => Quantisation::Steps(choose(random, &[1, 3, 16, 255, 2000, 32767])),
+            // The greatest step that libjpeg's encoder divides by without an overflow: 0xFFFF / 8.
+            0 => Quantisation::Steps(choose(random, &[1, 3, 16, 255, 2000, 8191])),
             _ => {
                 let quality = random.u8(1..=100);
                 Quantisation::Quality { quality, in_bytes: random.u8(..4) > 0 }
@@ -151,6 +152,12 @@ impl Made {
         // Trellis quantisation spoils files with other Huffman tables.
         let entropy = match entropy {
             Entropy::StandardHuffman if is_mozjpegs => Entropy::OptimisedHuffman,
+            other => other,
+        };
+        // It also rounds small coefficients up to a large step, and then libjpeg's own C code and
+        // SIMD code read different samples.
+        let quantisation = match quantisation {
+            Quantisation::Steps(most) if is_mozjpegs => Quantisation::Steps(most.min(2000)),
             other => other,
         };
         let fits = blocks.len() == 1 || blocks.iter().sum::<usize>() <= MOST_BLOCKS;
