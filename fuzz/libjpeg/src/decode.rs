@@ -110,15 +110,16 @@ fn rgb_of_inks(inks: &[u8], is_adobe: bool) -> Vec<u8> {
     pixels.iter().flat_map(pixel).collect()
 }
 
-/// The quantised coefficients of a component: blocks in natural order, row by row.
+/// The coefficients of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coefficients {
-    pub across: usize,
-    pub down: usize,
+    /// Blocks that hold samples of the picture, row by row, each in natural order, quantised.
     pub blocks: Vec<[i16; 64]>,
+    /// Quantisers, in natural order.
+    pub steps: [u16; 64],
 }
 
-/// Reads the coefficients of each component: the blocks that hold samples of the picture.
+/// Reads the coefficients of each component.
 ///
 /// # Errors
 ///
@@ -147,7 +148,8 @@ fn coefficients_exactly(bytes: &[u8]) -> Result<Vec<Coefficients>, Refusal> {
                     let rows = access(&mut libjpeg.common, array, row as _, 1, 0);
                     blocks.extend_from_slice(std::slice::from_raw_parts(*rows, across));
                 }
-                planes.push(Coefficients { across, down, blocks });
+                let steps = component.quant_table.as_ref().map_or([0; 64], |table| table.quantval);
+                planes.push(Coefficients { blocks, steps });
             }
             jpeg_finish_decompress(libjpeg);
             Ok(planes)
