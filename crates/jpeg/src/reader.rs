@@ -126,6 +126,9 @@ impl Reader {
                     is_behind_scan = true;
                 }
                 code::EOI => break,
+                other if is_behind_scan && is_frame_header(other) => {
+                    return Err(Error::Damaged("there are two frame headers"));
+                }
                 _ => settings.take(&marker, &mut self.tables)?,
             }
         }

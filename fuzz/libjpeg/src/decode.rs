@@ -58,7 +58,7 @@ fn or_unpadded<T>(
 ) -> Result<T, Refusal> {
     let outcome = read(bytes);
     match (&outcome, without_padding(bytes)) {
-        (Err(Refusal::Libjpeg(_)), Some(unpadded)) => read(&unpadded),
+        (Err(Refusal::Libjpeg(_)), Some(unpadded)) => read(&unpadded).or(outcome),
         _ => outcome,
     }
 }

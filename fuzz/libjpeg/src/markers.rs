@@ -28,14 +28,18 @@ pub(crate) fn extent(bytes: &[u8]) -> Extent {
 pub(crate) fn without_padding(bytes: &[u8]) -> Option<Vec<u8>> {
     let Extent::Complete { end, .. } = extent(bytes) else { return None };
     let data = bytes[..end].iter().rposition(|&byte| byte != 0)? + 1;
+    // A zero behind 0xFF is stuffed.
+    let data = data + usize::from(bytes[data - 1] == 0xFF);
     (data < end).then(|| [&bytes[..data], &[0xFF, 0xD9]].concat())
 }
 
-/// Whether there is an Adobe segment before the first scan.
+/// Whether there is an Adobe segment, as long as libjpeg wants it, before the first scan.
 pub(crate) fn is_adobe(bytes: &[u8]) -> bool {
     markers(bytes)
         .take_while(|marker| !matches!(marker.code, 0xD9 | 0xDA))
-        .any(|marker| marker.code == 0xEE && marker.data.starts_with(b"Adobe"))
+        .any(|marker| {
+            marker.code == 0xEE && marker.data.starts_with(b"Adobe") && marker.data.len() >= 12
+        })
 }
 
 struct Marker<'a> {

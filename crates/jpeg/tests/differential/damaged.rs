@@ -1,15 +1,18 @@
 //! Made pictures, damaged.
+#![expect(clippy::print_stdout, reason = "the counts are worth a look")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use jpeg::Reader;
+use jpeg::{Header, Reader};
 use libjpeg::{Coefficients, Made, Refusal};
 
 use crate::{difference, read};
 
 const LONGEST_PX: usize = 64;
-const PICTURES: u64 = 400;
+/// Larger pictures, which damaged headers announce, are left out.
+const MOST_PX: usize = 4096;
+const PICTURES: u64 = 600;
 const DAMAGES_OF_EACH: usize = 40;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,22 +150,53 @@ fn is_wild_block(block: &[i16; 64], steps: &[u16; 64]) -> bool {
     })
 }
 
+/// Reasons for which only this crate refuses a picture, as its message says them.
+///
+/// - Scans are missing or out of order: libjpeg shows the blocks that it has.
+/// - A run of zeros, or an arithmetic code, leads out of a block: libjpeg drops what lies outside.
+/// - A code is in no table: libjpeg's fast path takes it for a zero.
+/// - A segment is shorter than its length: libjpeg passes over those that it does not need.
+/// - Restart markers are doubled where an arithmetic interval is empty: libjpeg drops one.
+/// - More than seven bytes are left over: libjpeg's bit buffer hides up to eight.
+const ONLY_OURS_REFUSES: [&str; 8] = [
+    "a component or some of its frequencies are missing",
+    "a scan does not continue the scans before it",
+    "a run of zeros leads out of its block",
+    "an arithmetic code leads out of its block",
+    "there is a Huffman code that is in no table",
+    "the length of a segment is wrong",
+    "the restart markers are out of order",
+    "there are data left over behind the last block",
+];
+
+/// Reasons for which only libjpeg refuses a picture.
+///
+/// - Bytes are left over behind the last block of an interval: libjpeg complains where its bit buffer
+///   does not happen to hide them, this crate where they are more than seven and not all zero.
+/// - A sequential scan names another band than all: libjpeg refuses that in all scans but the first,
+///   and reads all coefficients all the same.
+const ONLY_LIBJPEG_REFUSES: [&str; 2] =
+    ["extraneous bytes before marker", "Invalid SOS parameters for sequential JPEG"];
+
+/// How many damaged pictures came to which end.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
-    both_refuse: usize,
+    refused: usize,
     equal: usize,
+    /// Read differently, as libjpeg's C and SIMD code do: see [`is_wild`].
     wild: usize,
-    only_ours: usize,
-    only_libjpegs: usize,
+    only_ours_refuses: usize,
+    only_libjpeg_refuses: usize,
 }
 
+/// Both refuse a damaged picture, or both read the same pixels. Where one of them refuses, it is for
+/// a reason of the lists above. A message has the seed and the number of the damage, with which the
+/// loops below find the file again. `cargo test -p jpeg damaged -- --nocapture` shows the counts.
 #[test]
 fn damaged_pictures_are_refused_or_equal_to_libjpegs() {
     let mut reader = Reader::default();
     let mut table: BTreeMap<Damage, Counts> = BTreeMap::new();
-    let mut differences = Vec::new();
-    let mut ours_refuses: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut theirs_refuses: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut unexpected = Vec::new();
     for seed in 0..PICTURES {
         let made = Made::of_seed(seed, LONGEST_PX);
         let file = made.encode().expect("as in the test of whole pictures");
@@ -171,39 +205,39 @@ fn damaged_pictures_are_refused_or_equal_to_libjpegs() {
             let damage = Damage::ALL[number % Damage::ALL.len()];
             let Some(damaged) = damage.done_to(&file, random) else { continue };
             let reduction = [1, 2, 4, 8][random.usize(..4)];
+            let is_large = |header: Header<'_>| header.width.max(header.height) > MOST_PX;
+            if Header::read(&damaged).is_ok_and(is_large) {
+                continue;
+            }
             let ours = read(&mut reader, &damaged, reduction);
-            let theirs = libjpeg::decode(&damaged, reduction, 4096);
+            let theirs = libjpeg::decode(&damaged, reduction, MOST_PX);
             let counts = table.entry(damage).or_default();
-            let recipe = || format!("{damage:?} {number} at 1/{reduction} of seed {seed}");
-            match (&ours, &theirs) {
-                (Err(_), Err(_)) => counts.both_refuse += 1,
+            let mut complain = |text: String| {
+                let recipe = format!("{damage:?}, number {number}, of seed {seed} at 1/{reduction}");
+                unexpected.push(format!("{recipe}: {text}"));
+            };
+            match (ours, theirs) {
+                (Err(_), Err(_)) => counts.refused += 1,
                 (Ok(ours), Ok(theirs)) if ours == theirs => counts.equal += 1,
                 (Ok(_), Ok(_)) if is_wild(&damaged) => counts.wild += 1,
-                (Ok(ours), Ok(theirs)) => {
-                    differences.push(format!("{}: {}", recipe(), difference(ours, theirs)));
-                }
+                (Ok(ours), Ok(theirs)) => complain(difference(&ours, &theirs)),
                 (Err(error), Ok(_)) => {
-                    counts.only_libjpegs += 1;
-                    ours_refuses.entry(error.to_string()).or_default().push(recipe());
+                    counts.only_ours_refuses += 1;
+                    let text = error.to_string();
+                    if !ONLY_OURS_REFUSES.contains(&&*text) {
+                        complain(format!("only ours refuses: {text}"));
+                    }
                 }
                 (Ok(_), Err(refusal)) => {
-                    counts.only_ours += 1;
-                    let text = match refusal {
-                        Refusal::Libjpeg(text) => {
-                            text.replace(|letter: char| letter.is_ascii_digit(), "#")
-                        }
-                        other => format!("{other:?}"),
-                    };
-                    theirs_refuses.entry(text).or_default().push(recipe());
+                    counts.only_libjpeg_refuses += 1;
+                    let is_known = |text: &str| ONLY_LIBJPEG_REFUSES.iter().any(|one| text.contains(one));
+                    if !matches!(&refusal, Refusal::Libjpeg(text) if is_known(text)) {
+                        complain(format!("only libjpeg refuses: {refusal:?}"));
+                    }
                 }
             }
         }
     }
-    eprintln!("{table:#?}");
-    for (name, map) in [("ours", &ours_refuses), ("theirs", &theirs_refuses)] {
-        for (k, v) in map {
-            eprintln!("{name} {} {k}: {:?}", v.len(), &v[..v.len().min(4)]);
-        }
-    }
-    assert!(differences.is_empty(), "differences:\n{}", differences.join("\n"));
+    println!("{table:#?}");
+    assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
 }
