@@ -9,8 +9,8 @@
 
 use crate::band::Band;
 use crate::block::{Block, PLACES};
-use crate::coding::Coding;
-use crate::coefficients::BlockMut;
+use crate::coding::{Coding, Next};
+use crate::coefficients::Coefficients;
 use crate::error::Error;
 
 /// Number of conditioning tables for DC and for AC coefficients: a scan header names one in four
@@ -391,6 +391,37 @@ impl<'a> Arithmetic<'a> {
         Self { band, decisions: Decisions::new(&[]), components, dc, ac }
     }
 
+    /// Decodes a block of a component of the scan. `known` has a bit for each coefficient that may
+    /// not be zero.
+    fn block(&mut self, component: usize, block: &mut Block, known: &mut u64) -> Result<(), Error> {
+        if self.band == Band::ALL {
+            (*block, *known) = ([0; 64], 0);
+        }
+        let Band { start, end, high, low } = self.band;
+        if start == 0 {
+            if high == 0 {
+                block[0] = (self.dc_coefficient(component)? << low) as i16;
+            } else if self.decisions.toss() {
+                block[0] |= 1 << low;
+            }
+            *known |= 1;
+        }
+        if end == 0 {
+            return Ok(());
+        }
+        let band = start.max(1)..=end;
+        let ac = &mut self.ac[self.components[component].ac];
+        let behind_last = if high == 0 {
+            first_ac(&mut self.decisions, ac, band, low, block)?
+        } else {
+            more_ac(&mut self.decisions, ac, band, low, block)?
+        };
+        if behind_last > 0 {
+            *known |= u64::MAX >> (64 - behind_last);
+        }
+        Ok(())
+    }
+
     /// Figure F.19: the next DC coefficient of a component, modulo 0x10000.
     fn dc_coefficient(&mut self, component: usize) -> Result<i32, Error> {
         const SMALL: usize = 4;
@@ -432,32 +463,10 @@ impl<'a> Coding<'a> for Arithmetic<'a> {
         self.ac.iter_mut().for_each(|ac| ac.bins.fill(Estimate::UNKNOWN));
     }
 
-    fn block(&mut self, component: usize, into: BlockMut<'_>) -> Result<(), Error> {
-        let BlockMut { block, known } = into;
-        if self.band == Band::ALL {
-            (*block, *known) = ([0; 64], 0);
-        }
-        let Band { start, end, high, low } = self.band;
-        if start == 0 {
-            if high == 0 {
-                block[0] = (self.dc_coefficient(component)? << low) as i16;
-            } else if self.decisions.toss() {
-                block[0] |= 1 << low;
-            }
-            *known |= 1;
-        }
-        if end == 0 {
-            return Ok(());
-        }
-        let band = start.max(1)..=end;
-        let ac = &mut self.ac[self.components[component].ac];
-        let behind_last = if high == 0 {
-            first_ac(&mut self.decisions, ac, band, low, block)?
-        } else {
-            more_ac(&mut self.decisions, ac, band, low, block)?
-        };
-        if behind_last > 0 {
-            *known |= u64::MAX >> (64 - behind_last);
+    fn blocks(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
+        for &Next { index, component } in next {
+            let (index, component) = (index as usize, component as usize);
+            self.block(component, &mut into.blocks[index], &mut into.known[index])?;
         }
         Ok(())
     }

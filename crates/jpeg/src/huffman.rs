@@ -5,7 +5,7 @@ use crate::error::Error;
 
 /// Bits of a look-up. Of 9 to 13 tried, 11 was the fastest.
 pub(crate) const LOOKED_UP: u32 = 11;
-const ENTRIES: usize = 1 << LOOKED_UP;
+pub(crate) const ENTRIES: usize = 1 << LOOKED_UP;
 
 /// A table as a DHT segment gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,55 +98,18 @@ fn extend(value: i32, size: u32) -> i32 {
     if value << 1 < 1 << size { value + 1 - (1 << size) } else { value }
 }
 
-/// A table for the differences of DC coefficients.
-pub(crate) struct DcTable {
-    pub(crate) definition: Definition,
-    codes: Codes,
-    /// By the next 11 bits: the difference, and the bits of code and difference together; 0 if they
-    /// are longer.
-    short: Box<[(i16, u8); ENTRIES]>,
-}
-
-impl DcTable {
-    pub(crate) fn new(definition: &Definition) -> Result<Self, Error> {
-        let codes = Codes::new(definition)?;
-        if definition.symbols.iter().any(|&size| size > 15) {
-            return Err(Error::Damaged("a Huffman table has a DC difference of over 15 bits"));
-        }
-        let mut short = Box::new([(0, 0); ENTRIES]);
-        for (next, (entry, &(size, bits))) in short.iter_mut().zip(codes.short.iter()).enumerate() {
-            let (size, bits) = (u32::from(size), u32::from(bits));
-            if bits > 0 && bits + size <= LOOKED_UP {
-                let value = next as i32 >> (LOOKED_UP - bits - size) & ((1 << size) - 1);
-                *entry = (extend(value, size) as i16, (bits + size) as u8);
-            }
-        }
-        Ok(Self { definition: definition.clone(), codes, short })
-    }
-
-    /// Takes a difference. At most 31 bits, which are ready.
-    #[inline(always)]
-    pub(crate) fn difference(&self, bits: &mut Bits<'_>) -> Result<i32, Error> {
-        let (difference, length) = self.short[bits.peek::<LOOKED_UP>()];
-        if length > 0 {
-            bits.skip(length.into());
-            return Ok(difference.into());
-        }
-        let size = self.codes.symbol(bits)?;
-        Ok(magnitude(bits, size.into()))
-    }
-}
-
-/// What the next 11 bits say of AC coefficients: up to two, with the zeros in front of each.
+/// What the next 11 bits say of coefficients: one of DC, or up to two of AC with the zeros in front of
+/// each.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Step {
     /// The values; where there is but one, it stands here twice.
     pub(crate) values: [i16; 2],
-    /// Their places, counted from the next coefficient.
+    /// Their places, counted from the next coefficient. 63 if the first value takes more than 11
+    /// bits with its code.
     pub(crate) places: [u8; 2],
     /// Coefficients that this step passes over. [`END_OF_BLOCK`] is added where the block ends.
     pub(crate) advance: u8,
-    /// Bits of the whole step; 0 if the first value takes more than 11.
+    /// Bits of the whole step; 0 if it has no value.
     pub(crate) bits: u8,
 }
 
@@ -155,41 +118,49 @@ pub(crate) const END_OF_BLOCK: u8 = 128;
 /// The symbol for 16 zeros.
 const ZEROS: u8 = 0xF0;
 
-/// A table for AC coefficients.
-pub(crate) struct AcTable {
-    pub(crate) definition: Definition,
-    /// Progressive scans: zero bits below the values, and ends of several blocks at once.
-    pub(crate) low: Option<u32>,
-    pub(crate) codes: Codes,
-    pub(crate) steps: Box<[Step; ENTRIES]>,
+/// What a table is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Differences of DC coefficients.
+    Dc,
+    /// AC coefficients of a sequential scan.
+    Ac,
+    /// AC coefficients of a progressive scan, which leaves so many of their low bits to later scans
+    /// and can end several blocks at once.
+    ProgressiveAc { low: u32 },
 }
 
-impl AcTable {
-    /// `low` is the number of bits that a progressive scan leaves to later ones; `None` for a
-    /// sequential scan.
-    pub(crate) fn new(definition: &Definition, low: Option<u32>) -> Result<Self, Error> {
+/// A table that is made for a use.
+pub(crate) struct Table {
+    definition: Definition,
+    made_for: Use,
+    pub(crate) codes: Codes,
+}
+
+impl Table {
+    /// Makes a table, and its steps for the next 11 bits.
+    pub(crate) fn new(
+        definition: &Definition,
+        made_for: Use,
+        steps: &mut [Step; ENTRIES],
+    ) -> Result<Self, Error> {
         let codes = Codes::new(definition)?;
-        let ends_many = |symbol: u8| low.is_some() && symbol & 15 == 0 && symbol != ZEROS;
-        let first = |next: usize| {
-            let (symbol, bits) = codes.short[next & (ENTRIES - 1)];
-            let (zeros, size, bits) = (symbol >> 4, u32::from(symbol & 15), u32::from(bits));
-            let is_end = size == 0 && symbol != ZEROS;
-            if bits == 0 || bits + size > LOOKED_UP || (ends_many(symbol) && symbol != 0) {
-                return Step::default();
-            }
-            let value = next as i32 >> (LOOKED_UP - bits - size) & ((1 << size) - 1);
-            let value = (extend(value, size) << low.unwrap_or(0)) as i16;
-            let (place, advance) = if is_end { (0, END_OF_BLOCK) } else { (zeros, zeros + 1) };
-            Step { values: [value; 2], places: [place; 2], advance, bits: (bits + size) as u8 }
-        };
-        let mut steps = Box::new([Step::default(); ENTRIES]);
+        let is_too_large = |&size: &u8| size > 15;
+        if made_for == Use::Dc && definition.symbols.iter().any(is_too_large) {
+            return Err(Error::Damaged("a Huffman table has a DC difference of over 15 bits"));
+        }
         for (next, step) in steps.iter_mut().enumerate() {
-            *step = first(next);
-            if step.bits == 0 || step.advance >= END_OF_BLOCK {
-                continue;
-            }
-            let second = first(next << step.bits);
-            if second.bits > 0 && u32::from(step.bits + second.bits) <= LOOKED_UP {
+            *step = first(&codes, next, made_for);
+        }
+        if made_for != Use::Dc {
+            for (next, step) in steps.iter_mut().enumerate() {
+                if step.bits == 0 || step.advance >= END_OF_BLOCK {
+                    continue;
+                }
+                let second = first(&codes, next << step.bits & (ENTRIES - 1), made_for);
+                if second.bits == 0 || u32::from(step.bits + second.bits) > LOOKED_UP {
+                    continue;
+                }
                 if second.advance < END_OF_BLOCK {
                     step.values[1] = second.values[0];
                     step.places[1] = step.advance + second.places[0];
@@ -198,8 +169,37 @@ impl AcTable {
                 step.bits += second.bits;
             }
         }
-        Ok(Self { definition: definition.clone(), low, codes, steps })
+        Ok(Self { definition: definition.clone(), made_for, codes })
     }
+
+    /// Whether it is made of this definition, for this use.
+    pub(crate) fn is(&self, definition: &Definition, made_for: Use) -> bool {
+        self.definition == *definition && self.made_for == made_for
+    }
+}
+
+/// The first value in these 11 bits.
+fn first(codes: &Codes, next: usize, made_for: Use) -> Step {
+    let too_long = Step { places: [63; 2], ..Step::default() };
+    let (symbol, bits) = codes.short[next];
+    let (zeros, size) = if made_for == Use::Dc { (0, symbol) } else { (symbol >> 4, symbol & 15) };
+    let (size, bits) = (u32::from(size), u32::from(bits));
+    if bits == 0 || bits + size > LOOKED_UP {
+        return too_long;
+    }
+    let value = next as i32 >> (LOOKED_UP - bits - size) & ((1 << size) - 1);
+    let value = extend(value, size);
+    let bits = (bits + size) as u8;
+    let is_end = made_for != Use::Dc && size == 0 && symbol != ZEROS;
+    if !is_end {
+        let low = if let Use::ProgressiveAc { low } = made_for { low } else { 0 };
+        let value = (value << low) as i16;
+        return Step { values: [value; 2], places: [zeros; 2], advance: zeros + 1, bits };
+    }
+    if zeros > 0 && matches!(made_for, Use::ProgressiveAc { .. }) {
+        return too_long;
+    }
+    Step { advance: END_OF_BLOCK, bits, ..Step::default() }
 }
 
 /// The tables of T.81, annex K.3, which the frames of Motion JPEG leave out: DC and AC of brightness,

@@ -25,6 +25,7 @@ mod progressive;
 mod reader;
 mod scan;
 mod sequential;
+mod tables;
 mod transform;
 mod upsample;
 

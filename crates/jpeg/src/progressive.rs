@@ -3,60 +3,68 @@
 use crate::bits::Bits;
 use crate::block::{Block, PLACES};
 use crate::band::Band;
-use crate::coding::Coding;
-use crate::coefficients::BlockMut;
+use crate::coding::{Coding, Next};
+use crate::coefficients::Coefficients;
 use crate::error::Error;
-use crate::huffman::{AcTable, DcTable, END_OF_BLOCK, LOOKED_UP, magnitude};
+use crate::huffman::{END_OF_BLOCK, LOOKED_UP, magnitude};
+use crate::tables::HuffmanTables;
 use crate::scan::check_left_over;
-use crate::sequential::PAST_BLOCK;
+use crate::sequential::{LARGE_DC, PAST_BLOCK};
 
 /// Decodes the blocks of one scan.
 pub(crate) struct Progressive<'a> {
     bits: Bits<'a>,
     band: Band,
-    tables: Tables<'a>,
+    tables: &'a HuffmanTables,
+    /// For each component of the scan the slot of its table. A scan that refines DC coefficients
+    /// needs none.
+    slots: [usize; 4],
     /// The last DC coefficient of each component, without the bits that are left out.
     predictions: [i32; 4],
     /// Blocks that follow and have no further coefficients.
     ended_blocks: u32,
 }
 
-/// The tables that a scan needs. A scan that refines DC coefficients needs none.
-pub(crate) enum Tables<'a> {
-    /// For each component of the scan.
-    Dc([Option<&'a DcTable>; 4]),
-    Ac(&'a AcTable),
-}
-
 impl<'a> Progressive<'a> {
-    pub(crate) fn new(band: Band, tables: Tables<'a>) -> Self {
-        Self { bits: Bits::new(&[], 0), band, tables, predictions: [0; 4], ended_blocks: 0 }
+    pub(crate) fn new(band: Band, tables: &'a HuffmanTables, slots: [usize; 4]) -> Self {
+        Self { bits: Bits::new(&[], 0), band, tables, slots, predictions: [0; 4], ended_blocks: 0 }
     }
 
     #[inline(always)]
-    fn first_dc(&mut self, table: &DcTable, component: usize) -> Result<i16, Error> {
+    fn first_dc(&mut self, component: usize) -> Result<i16, Error> {
+        let slot = self.slots[component];
         self.bits.refill();
+        let step = self.tables.steps(slot)[self.bits.peek::<LOOKED_UP>()];
+        let difference = if step.bits > 0 {
+            self.bits.skip(step.bits.into());
+            step.values[0].into()
+        } else {
+            let size = self.tables.codes(slot)?.symbol(&mut self.bits)?;
+            magnitude(&mut self.bits, size.into())
+        };
         let prediction = &mut self.predictions[component];
-        *prediction += table.difference(&mut self.bits)?;
-        i16::try_from(*prediction << self.band.low)
-            .map_err(|_| Error::Damaged("a DC coefficient is larger than any sample makes it"))
+        *prediction = prediction.saturating_add(difference);
+        let whole = i64::from(*prediction) << self.band.low;
+        i16::try_from(whole).map_err(|_| LARGE_DC)
     }
 
     #[inline(always)]
-    fn first_ac(&mut self, table: &AcTable, block: &mut Block, known: &mut u64) -> Result<(), Error> {
+    fn first_ac(&mut self, block: &mut Block, known: &mut u64) -> Result<(), Error> {
         if self.ended_blocks > 0 {
             self.ended_blocks -= 1;
             return Ok(());
         }
+        let slot = self.slots[0];
+        let steps = self.tables.steps(slot);
         let mut bits = self.bits;
         let (mut at, end) = (self.band.start as u8, self.band.end as u8);
         while at <= end {
             if bits.count() < 32 {
                 bits.refill();
             }
-            let step = table.steps[bits.peek::<LOOKED_UP>()];
-            if step.bits == 0 || at + step.places[0] >= end {
-                let symbol = table.codes.symbol(&mut bits)?;
+            let step = steps[bits.peek::<LOOKED_UP>()];
+            if at + step.places[0] >= end {
+                let symbol = self.tables.codes(slot)?.symbol(&mut bits)?;
                 let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
                 if size == 0 && zeros < 15 {
                     self.ended_blocks = (1 << zeros) - 1 + bits.take(zeros.into());
@@ -84,8 +92,9 @@ impl<'a> Progressive<'a> {
     }
 
     #[inline(always)]
-    fn refine_ac(&mut self, table: &AcTable, block: &mut Block, known: &mut u64) -> Result<(), Error> {
+    fn refine_ac(&mut self, block: &mut Block, known: &mut u64) -> Result<(), Error> {
         let Band { start, end, low, .. } = self.band;
+        let codes = self.tables.codes(self.slots[0])?;
         let bit = 1_i16 << low;
         let mut bits = self.bits;
         let before = *known & (u64::MAX >> (63 - end));
@@ -93,7 +102,7 @@ impl<'a> Progressive<'a> {
         let mut ahead = u64::MAX >> (63 - end) & u64::MAX << start;
         while self.ended_blocks == 0 && ahead != 0 {
             bits.refill();
-            let symbol = table.codes.symbol(&mut bits)?;
+            let symbol = codes.symbol(&mut bits)?;
             let (zeros, size) = (symbol >> 4, symbol & 15);
             let value = match size {
                 0 if zeros < 15 => {
@@ -160,24 +169,35 @@ impl<'a> Coding<'a> for Progressive<'a> {
     }
 
     #[inline(always)]
-    fn block(&mut self, component: usize, into: BlockMut<'_>) -> Result<(), Error> {
-        let BlockMut { block, known } = into;
-        match (&self.tables, self.band.is_refinement()) {
-            (Tables::Ac(table), false) => self.first_ac(table, block, known),
-            (Tables::Ac(table), true) => self.refine_ac(table, block, known),
-            (Tables::Dc(_), true) => {
-                self.bits.refill();
-                block[0] |= i16::from(self.bits.flag()) << self.band.low;
-                *known |= 1;
-                Ok(())
+    fn blocks(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
+        let Coefficients { blocks, known, .. } = into;
+        let index = |next: &Next| next.index as usize;
+        match (self.band.start > 0, self.band.is_refinement()) {
+            (true, false) => {
+                for index in next.iter().map(index) {
+                    self.first_ac(&mut blocks[index], &mut known[index])?;
+                }
             }
-            (Tables::Dc(tables), false) => {
-                let Some(table) = tables[component] else { return Ok(()) };
-                block[0] = self.first_dc(table, component)?;
-                *known |= 1;
-                Ok(())
+            (true, true) => {
+                for index in next.iter().map(index) {
+                    self.refine_ac(&mut blocks[index], &mut known[index])?;
+                }
+            }
+            (false, true) => {
+                for index in next.iter().map(index) {
+                    self.bits.refill();
+                    blocks[index][0] |= i16::from(self.bits.flag()) << self.band.low;
+                    known[index] |= 1;
+                }
+            }
+            (false, false) => {
+                for next in next {
+                    blocks[index(next)][0] = self.first_dc(next.component as usize & 3)?;
+                    known[index(next)] |= 1;
+                }
             }
         }
+        Ok(())
     }
 
     fn is_past_end(&self) -> bool {

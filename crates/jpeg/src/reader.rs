@@ -1,20 +1,21 @@
 //! A JPEG's scans, from the first to the last, and then its pixels.
 
-use std::array;
+use pulp::Arch;
 
 use crate::arithmetic::{Arithmetic, Conditioning};
 use crate::band::Progress;
-use crate::coding::Coding;
+use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
 use crate::error::Error;
 use crate::header::{Header, is_frame_header, segment};
-use crate::huffman::{AcTable, DcTable, Definition, standard};
-use crate::layout::Layout;
+use crate::huffman::Use;
+use crate::layout::{Layout, Plane};
 use crate::markers::{self, Marker, code};
 use crate::paint::Painter;
-use crate::progressive::{Progressive, Tables};
+use crate::progressive::Progressive;
 use crate::scan::{Data, Scan};
 use crate::sequential::Sequential;
+use crate::tables::HuffmanTables;
 
 /// Cameras write one scan, progressive encoders about ten.
 const MAX_SCANS: usize = 100;
@@ -75,7 +76,7 @@ impl Reader {
         rgb.resize(length, 0);
         let rows = if header.has_many_scans() { layout.mcus_down } else { 1 };
         self.coefficients.begin(&layout, rows);
-        self.tables.begin(header);
+        self.tables.begin(header.coding.is_progressive);
         let outcome = self.scans(bytes, header, &layout, stop, rgb);
         self.coefficients.free_if_large();
         outcome.map(|()| (layout.width, layout.height))
@@ -170,25 +171,26 @@ impl Reader {
             let coding = Arithmetic::new(scan.band, &tables, &settings.conditioning);
             return walk.decode(coding, painting);
         }
-        let low = header.coding.is_progressive.then_some(scan.band.low);
         let band = scan.band;
-        let (has_dc, has_ac) = (band.start == 0 && !band.is_refinement(), band.end > 0);
-        for one in &scan.components {
-            tables.build(has_dc.then_some(one.dc_table), has_ac.then_some(one.ac_table), low)?;
+        let mut slots = [[0; 2]; 4];
+        for (slots, one) in slots.iter_mut().zip(&scan.components) {
+            if band.start == 0 && !band.is_refinement() {
+                slots[0] = tables.make(one.dc_table, Use::Dc)?;
+            }
+            if band.end > 0 {
+                let low = header.coding.is_progressive.then_some(band.low);
+                let made_for = low.map_or(Use::Ac, |low| Use::ProgressiveAc { low });
+                slots[1] = tables.make(one.ac_table, made_for)?;
+            }
         }
-        let tables = &*tables;
-        let in_scan = |index: usize| scan.components.get(index);
-        if !header.coding.is_progressive {
-            let both = |index| {
-                in_scan(index).and_then(|one| Some((tables.dc(one.dc_table)?, tables.ac(one.ac_table)?)))
-            };
-            return walk.decode(Sequential::new(array::from_fn(both)), painting);
+        if header.coding.is_progressive {
+            let slots = slots.map(|[dc, ac]| if band.start == 0 { dc } else { ac });
+            let coding = Progressive::new(band, tables, slots);
+            Arch::new().dispatch(|| walk.decode(coding, painting))
+        } else {
+            let coding = Sequential::new(tables, slots);
+            Arch::new().dispatch(|| walk.decode(coding, painting))
         }
-        let of_band = match tables.ac(scan.components[0].ac_table) {
-            Some(table) if has_ac => Tables::Ac(table),
-            _ => Tables::Dc(array::from_fn(|index| in_scan(index).and_then(|one| tables.dc(one.dc_table)))),
-        };
-        walk.decode(Progressive::new(band, of_band), painting)
     }
 }
 
@@ -205,6 +207,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Decodes all blocks. `paint` takes each row of MCUs, if the picture has but this scan.
+    #[inline(always)]
     fn decode<C: Coding<'a>>(
         &mut self,
         mut coding: C,
@@ -223,13 +226,20 @@ impl<'a> Walk<'a> {
         if !data.has_intervals((across * down).div_ceil(interval)) {
             return Err(Error::Damaged("there are too few or too many restart markers"));
         }
+        let blocks_of_mcu = match &scan.components[..] {
+            [_] => 1,
+            all => all.iter().map(|one| in_mcu(&layout.planes[one.component])).sum(),
+        };
+        let mut order = Vec::with_capacity(across * blocks_of_mcu);
         let (mut left, mut begun) = (0, 0);
         for row in 0..down {
             if (self.stop)() {
                 return Err(Error::Stopped);
             }
             let kept_row = if paint.is_some() { 0 } else { row };
-            for column in 0..across {
+            self.order(kept_row, across, &mut order);
+            let mut next = &order[..];
+            while !next.is_empty() {
                 if left == 0 {
                     if begun > 0 {
                         coding.end()?;
@@ -239,26 +249,14 @@ impl<'a> Walk<'a> {
                     begun += 1;
                     left = interval;
                 }
-                left -= 1;
-                if let [one] = &scan.components[..] {
-                    coding.block(0, self.coefficients.block(one.component, kept_row, column))?;
-                } else {
-                    for (index, one) in scan.components.iter().enumerate() {
-                        let plane = &layout.planes[one.component];
-                        for y in 0..plane.down {
-                            for x in 0..plane.across {
-                                let (y, x) = (kept_row * plane.down + y, column * plane.across + x);
-                                coding.block(index, self.coefficients.block(one.component, y, x))?;
-                            }
-                        }
-                    }
-                }
-                if left == 0 && coding.is_past_end() {
+                let mcus = left.min(next.len() / blocks_of_mcu);
+                let (now, later) = next.split_at(mcus * blocks_of_mcu);
+                coding.blocks(now, self.coefficients)?;
+                if coding.is_past_end() {
                     return Err(PAST_END);
                 }
-            }
-            if coding.is_past_end() {
-                return Err(PAST_END);
+                left -= mcus;
+                next = later;
             }
             if let Some(paint) = &mut paint {
                 paint(self.coefficients);
@@ -266,6 +264,36 @@ impl<'a> Walk<'a> {
         }
         coding.end()
     }
+
+    /// The blocks of a row of MCUs, in the order in which they come.
+    fn order(&self, row: usize, across: usize, order: &mut Vec<Next>) {
+        let Self { coefficients, layout, scan, .. } = self;
+        order.clear();
+        let mut push = |component: usize, of: usize, y, x| {
+            let index = coefficients.index(layout, of, y, x) as u32;
+            order.push(Next { index, component: component as u32 });
+        };
+        for column in 0..across {
+            if let [one] = &scan.components[..] {
+                push(0, one.component, row, column);
+                continue;
+            }
+            for (component, one) in scan.components.iter().enumerate() {
+                let plane = &layout.planes[one.component];
+                for y in 0..plane.down {
+                    for x in 0..plane.across {
+                        let (y, x) = (row * plane.down + y, column * plane.across + x);
+                        push(component, one.component, y, x);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Blocks of a component in an MCU.
+fn in_mcu(plane: &Plane) -> usize {
+    plane.across * plane.down
 }
 
 const PAST_END: Error = Error::Damaged("there are fewer data than blocks");
@@ -335,88 +363,5 @@ impl Settings {
     /// The tables of the components.
     fn latched(&self) -> [[u16; 64]; 4] {
         self.latched.map(|table| table.unwrap_or([0; 64]))
-    }
-}
-
-/// Huffman tables by their numbers. Those made for one picture are kept for the next, which often
-/// has the same.
-#[derive(Default)]
-struct HuffmanTables {
-    dc: [Slot<DcTable>; 4],
-    ac: [Slot<AcTable>; 4],
-}
-
-struct Slot<T> {
-    definition: Option<Definition>,
-    made: Option<T>,
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self { definition: None, made: None }
-    }
-}
-
-impl HuffmanTables {
-    /// Forgets the definitions of the last picture.
-    fn begin(&mut self, header: &Header<'_>) {
-        self.dc.iter_mut().for_each(|slot| slot.definition = None);
-        self.ac.iter_mut().for_each(|slot| slot.definition = None);
-        if !header.coding.is_progressive {
-            let [dc0, ac0, dc1, ac1] = standard();
-            (self.dc[0].definition, self.ac[0].definition) = (Some(dc0), Some(ac0));
-            (self.dc[1].definition, self.ac[1].definition) = (Some(dc1), Some(ac1));
-        }
-    }
-
-    /// Reads a segment of tables.
-    fn take(&mut self, mut data: &[u8]) -> Result<(), Error> {
-        let wrong = Error::Damaged("a Huffman table is cut or has a number over 3");
-        while !data.is_empty() {
-            let (&[kind, ref counts @ ..], rest) = data.split_first_chunk::<17>().ok_or(wrong)?;
-            let count = counts.iter().map(|&count| usize::from(count)).sum::<usize>();
-            let (symbols, rest) = rest.split_at_checked(count).ok_or(wrong)?;
-            if count > 256 {
-                return Err(wrong);
-            }
-            let definition = Some(Definition { counts: *counts, symbols: symbols.to_vec() });
-            let number = usize::from(kind & 15);
-            match kind >> 4 {
-                0 => self.dc.get_mut(number).ok_or(wrong)?.definition = definition,
-                1 => self.ac.get_mut(number).ok_or(wrong)?.definition = definition,
-                _ => return Err(wrong),
-            }
-            data = rest;
-        }
-        Ok(())
-    }
-
-    /// Makes the tables with these numbers, unless they are made already.
-    fn build(&mut self, dc: Option<usize>, ac: Option<usize>, low: Option<u32>) -> Result<(), Error> {
-        let missing = Error::Damaged("a Huffman table is missing");
-        if let Some(number) = dc {
-            let slot = self.dc.get_mut(number).ok_or(missing)?;
-            let definition = slot.definition.as_ref().ok_or(missing)?;
-            if slot.made.as_ref().is_none_or(|table| table.definition != *definition) {
-                slot.made = Some(DcTable::new(definition)?);
-            }
-        }
-        if let Some(number) = ac {
-            let slot = self.ac.get_mut(number).ok_or(missing)?;
-            let definition = slot.definition.as_ref().ok_or(missing)?;
-            let is_made = |table: &AcTable| table.definition == *definition && table.low == low;
-            if !slot.made.as_ref().is_some_and(is_made) {
-                slot.made = Some(AcTable::new(definition, low)?);
-            }
-        }
-        Ok(())
-    }
-
-    fn dc(&self, number: usize) -> Option<&DcTable> {
-        self.dc.get(number)?.made.as_ref()
-    }
-
-    fn ac(&self, number: usize) -> Option<&AcTable> {
-        self.ac.get(number)?.made.as_ref()
     }
 }

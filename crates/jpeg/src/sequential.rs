@@ -1,28 +1,33 @@
 //! Huffman-coded blocks of a sequential scan (ITU-T T.81, F.2.2).
 
 use crate::bits::Bits;
-use crate::block::PLACES;
-use crate::coding::Coding;
-use crate::coefficients::BlockMut;
+use crate::block::{Block, PLACES};
+use crate::coding::{Coding, Next};
+use crate::coefficients::Coefficients;
 use crate::error::Error;
-use crate::huffman::{AcTable, DcTable, END_OF_BLOCK, LOOKED_UP, magnitude};
+use crate::huffman::{Codes, END_OF_BLOCK, LOOKED_UP, magnitude};
+use crate::tables::HuffmanTables;
 use crate::scan::check_left_over;
 
 /// What is said of a block of more than 64 coefficients.
 pub(crate) const PAST_BLOCK: Error = Error::Damaged("a run of zeros leads out of its block");
 
+/// What is said of a DC coefficient that does not fit in its bits.
+pub(crate) const LARGE_DC: Error = Error::Damaged("a DC coefficient is larger than any sample makes it");
+
 /// Decodes the blocks of one scan.
 pub(crate) struct Sequential<'a> {
     bits: Bits<'a>,
-    /// For each component of the scan.
-    tables: [Option<(&'a DcTable, &'a AcTable)>; 4],
+    tables: &'a HuffmanTables,
+    /// For each component of the scan the slots of its tables for DC and AC coefficients.
+    slots: [[usize; 2]; 4],
     /// The last DC coefficient of each component.
     predictions: [i32; 4],
 }
 
 impl<'a> Sequential<'a> {
-    pub(crate) fn new(tables: [Option<(&'a DcTable, &'a AcTable)>; 4]) -> Self {
-        Self { bits: Bits::new(&[], 0), tables, predictions: [0; 4] }
+    pub(crate) fn new(tables: &'a HuffmanTables, slots: [[usize; 2]; 4]) -> Self {
+        Self { bits: Bits::new(&[], 0), tables, slots, predictions: [0; 4] }
     }
 }
 
@@ -33,40 +38,51 @@ impl<'a> Coding<'a> for Sequential<'a> {
     }
 
     #[inline(always)]
-    fn block(&mut self, component: usize, into: BlockMut<'_>) -> Result<(), Error> {
-        let Some((dc, ac)) = self.tables[component] else { return Ok(()) };
-        let BlockMut { block, known } = into;
+    fn blocks(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
         // A copy can stay in registers.
         let mut bits = self.bits;
-        *block = [0; 64];
-        bits.refill();
-        let prediction = &mut self.predictions[component];
-        *prediction += dc.difference(&mut bits)?;
-        block[0] = i16::try_from(*prediction)
-            .map_err(|_| Error::Damaged("a DC coefficient is larger than any sample makes it"))?;
-
-        // The index, in zigzag order, of the next coefficient.
-        let mut at = 1_u8;
-        while at < 64 {
-            // A step takes 11 bits, a longer symbol up to 31.
-            if bits.count() < 32 {
+        for next in next {
+            let component = next.component as usize & 3;
+            let [dc, ac] = self.slots[component];
+            let block = &mut into.blocks[next.index as usize];
+            *block = [0; 64];
+            bits.refill();
+            let mut step = self.tables.steps(dc)[bits.peek::<LOOKED_UP>()];
+            if step.bits == 0 {
+                (bits, step.values[0]) = difference(bits, self.tables.codes(dc)?)?;
+            }
+            bits.skip(step.bits.into());
+            let prediction = &mut self.predictions[component];
+            *prediction += i32::from(step.values[0]);
+            block[0] = i16::try_from(*prediction).map_err(|_| LARGE_DC)?;
+            let steps = self.tables.steps(ac);
+            // The index, in zigzag order, of the next coefficient.
+            let mut at = 1_u8;
+            while at < 64 {
+                for _ in 0..STEPS {
+                    let step = steps[bits.peek::<LOOKED_UP>()];
+                    if at + step.places[0] >= 63 {
+                        // A longer symbol, or the last of the block: what follows is not of this
+                        // table.
+                        bits.refill();
+                        (bits, at) = one(bits, self.tables.codes(ac)?, at, block)?;
+                        break;
+                    }
+                    block[place(at + step.places[0])] = step.values[0];
+                    block[place(at + step.places[1])] = step.values[1];
+                    bits.skip(step.bits.into());
+                    at += step.advance;
+                    if at >= 64 {
+                        break;
+                    }
+                }
                 bits.refill();
             }
-            let step = ac.steps[bits.peek::<LOOKED_UP>()];
-            if step.bits == 0 || at + step.places[0] >= 63 {
-                // A longer symbol, or the last of the block: what follows is not of this table.
-                at = one(&mut bits, ac, at, block)?;
-                continue;
+            if at > 64 && at < END_OF_BLOCK {
+                return Err(PAST_BLOCK);
             }
-            block[place(at + step.places[0])] = step.values[0];
-            block[place(at + step.places[1])] = step.values[1];
-            bits.skip(step.bits.into());
-            at += step.advance;
+            into.known[next.index as usize] = u64::MAX >> (64 - (at & (END_OF_BLOCK - 1)));
         }
-        if at > 64 && at < END_OF_BLOCK {
-            return Err(PAST_BLOCK);
-        }
-        *known = u64::MAX >> (64 - (at & (END_OF_BLOCK - 1)));
         self.bits = bits;
         Ok(())
     }
@@ -80,24 +96,41 @@ impl<'a> Coding<'a> for Sequential<'a> {
     }
 }
 
+/// Steps for which the bits suffice that a refill makes ready, behind a DC coefficient of one step.
+const STEPS: u32 = 56 / LOOKED_UP - 1;
+
 #[inline(always)]
 fn place(at: u8) -> usize {
     usize::from(PLACES[usize::from(at)] & 63)
 }
 
-/// Decodes one symbol with its value, and returns the index behind it.
+/// Decodes a DC difference that takes more bits than a step, and makes bits ready again.
 #[inline(never)]
-fn one(bits: &mut Bits<'_>, ac: &AcTable, at: u8, block: &mut [i16; 64]) -> Result<u8, Error> {
-    let symbol = ac.codes.symbol(bits)?;
+fn difference<'a>(mut bits: Bits<'a>, codes: &Codes) -> Result<(Bits<'a>, i16), Error> {
+    let size = codes.symbol(&mut bits)?;
+    let difference = magnitude(&mut bits, size.into()) as i16;
+    bits.refill();
+    Ok((bits, difference))
+}
+
+/// Decodes one symbol with its value, and returns the index behind it. Bits come and go by value, so
+/// that those of the caller stay in registers.
+#[inline(never)]
+fn one<'a>(
+    mut bits: Bits<'a>,
+    codes: &Codes,
+    at: u8,
+    block: &mut Block,
+) -> Result<(Bits<'a>, u8), Error> {
+    let symbol = codes.symbol(&mut bits)?;
     let (zeros, size) = (symbol >> 4, symbol & 15);
     if size == 0 && zeros != 15 {
-        return Ok(at + END_OF_BLOCK);
+        return Ok((bits, at + END_OF_BLOCK));
     }
     let at = at + zeros;
     if at > 63 {
         return Err(PAST_BLOCK);
     }
-    let value = magnitude(bits, size.into()) as i16;
-    block[place(at)] = value;
-    Ok(at + 1)
+    block[place(at)] = magnitude(&mut bits, size.into()) as i16;
+    Ok((bits, at + 1))
 }

@@ -35,11 +35,9 @@ pub(crate) fn without_padding(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether there is an Adobe segment, as long as libjpeg wants it, before the first scan.
 pub(crate) fn is_adobe(bytes: &[u8]) -> bool {
-    markers(bytes)
-        .take_while(|marker| !matches!(marker.code, 0xD9 | 0xDA))
-        .any(|marker| {
-            marker.code == 0xEE && marker.data.starts_with(b"Adobe") && marker.data.len() >= 12
-        })
+    markers(bytes).take_while(|marker| !matches!(marker.code, 0xD9 | 0xDA)).any(|marker| {
+        marker.code == 0xEE && marker.data.starts_with(b"Adobe") && marker.data.len() >= 12
+    })
 }
 
 struct Marker<'a> {

@@ -135,7 +135,8 @@ fn is_wild_block(block: &[i16; 64], steps: &[u16; 64]) -> bool {
     let value = |at: usize| f64::from(block[at]) * f64::from(steps[at]);
     let wave = |k: usize, x: usize, side: usize| {
         let scale = if k == 0 { std::f64::consts::FRAC_1_SQRT_2 } else { 1.0 };
-        scale * (std::f64::consts::PI * (2 * x + 1) as f64 * k as f64 / (2 * side) as f64).cos() / 2.0
+        scale * (std::f64::consts::PI * (2 * x + 1) as f64 * k as f64 / (2 * side) as f64).cos()
+            / 2.0
     };
     // The transforms to 8, 4, 2 and 1 samples.
     [8, 4, 2, 1].into_iter().any(|side| {
@@ -213,7 +214,8 @@ fn damaged_pictures_are_refused_or_equal_to_libjpegs() {
             let theirs = libjpeg::decode(&damaged, reduction, MOST_PX);
             let counts = table.entry(damage).or_default();
             let mut complain = |text: String| {
-                let recipe = format!("{damage:?}, number {number}, of seed {seed} at 1/{reduction}");
+                let recipe =
+                    format!("{damage:?}, number {number}, of seed {seed} at 1/{reduction}");
                 unexpected.push(format!("{recipe}: {text}"));
             };
             match (ours, theirs) {
@@ -230,7 +232,8 @@ fn damaged_pictures_are_refused_or_equal_to_libjpegs() {
                 }
                 (Ok(_), Err(refusal)) => {
                     counts.only_libjpeg_refuses += 1;
-                    let is_known = |text: &str| ONLY_LIBJPEG_REFUSES.iter().any(|one| text.contains(one));
+                    let is_known =
+                        |text: &str| ONLY_LIBJPEG_REFUSES.iter().any(|one| text.contains(one));
                     if !matches!(&refusal, Refusal::Libjpeg(text) if is_known(text)) {
                         complain(format!("only libjpeg refuses: {refusal:?}"));
                     }

@@ -15,7 +15,8 @@ fn made_pictures_are_equal_to_libjpegs_to_the_bit() {
     let mut differences = Vec::new();
     for seed in 0..2000 {
         let made = Made::of_seed(seed, LONGEST_PX);
-        let file = made.encode().unwrap_or_else(|text| panic!("libjpeg cannot write {made:?}: {text}"));
+        let file =
+            made.encode().unwrap_or_else(|text| panic!("libjpeg cannot write {made:?}: {text}"));
         for reduction in [1, 2, 4, 8] {
             let ours = read(&mut reader, &file, reduction);
             let theirs = libjpeg::decode(&file, reduction, LONGEST_PX);
