@@ -3,11 +3,13 @@
 //!
 //! For tests and fuzzing only. This is the one place with `unsafe`.
 
+mod compare;
 mod decode;
 mod errors;
 mod made;
 mod markers;
 mod script;
 
-pub use decode::{Coefficients, Decoded, Refusal, coefficients, decode};
+pub use compare::{Comparison, compare};
+pub use decode::{Decoded, Refusal, decode};
 pub use made::Made;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use jpeg::{Header, Reader};
-use libjpeg::{Coefficients, Made, Refusal};
+use libjpeg::{Comparison, Made};
 
-use crate::{difference, read};
+use crate::read;
 
 const LONGEST_PX: usize = 64;
 /// Larger pictures, which damaged headers announce, are left out.
@@ -117,87 +117,24 @@ fn scans(file: &[u8]) -> Vec<std::ops::Range<usize>> {
     starts.into_iter().filter_map(ends).collect()
 }
 
-/// Whether libjpeg's own C and SIMD code may read different samples: a coefficient or a sum of them
-/// is far larger than samples of 8 bits give.
-fn is_wild(file: &[u8]) -> bool {
-    let wild = |Coefficients { blocks, steps }: &Coefficients| {
-        blocks.iter().any(|block| is_wild_block(block, steps))
-    };
-    libjpeg::coefficients(file).is_ok_and(|planes| planes.iter().any(wild))
-}
-
-fn is_wild_block(block: &[i16; 64], steps: &[u16; 64]) -> bool {
-    // Half of where results of the first pass leave 16 bits, and of where libjpeg's table of samples
-    // begins again.
-    const BETWEEN: f64 = 4096.0;
-    const SAMPLE: f64 = 256.0;
-
-    let value = |at: usize| f64::from(block[at]) * f64::from(steps[at]);
-    let wave = |k: usize, x: usize, side: usize| {
-        let scale = if k == 0 { std::f64::consts::FRAC_1_SQRT_2 } else { 1.0 };
-        scale * (std::f64::consts::PI * (2 * x + 1) as f64 * k as f64 / (2 * side) as f64).cos()
-            / 2.0
-    };
-    // The transforms to 8, 4, 2 and 1 samples.
-    [8, 4, 2, 1].into_iter().any(|side| {
-        let columns: Vec<f64> = (0..8 * side)
-            .map(|at| (0..8).map(|v| value(8 * v + at % 8) * wave(v, at / 8, side)).sum())
-            .collect();
-        let sample = |at: usize| -> f64 {
-            (0..8).map(|u| columns[8 * (at / side) + u] * wave(u, at % side, side)).sum()
-        };
-        columns.iter().any(|value| value.abs() > BETWEEN)
-            || (0..side * side).any(|at| sample(at).abs() > SAMPLE)
-    })
-}
-
-/// Reasons for which only this crate refuses a picture, as its message says them.
-///
-/// - Scans are missing or out of order: libjpeg shows the blocks that it has.
-/// - A run of zeros, or an arithmetic code, leads out of a block: libjpeg drops what lies outside.
-/// - A code is in no table: libjpeg's fast path takes it for a zero.
-/// - A segment is shorter than its length: libjpeg passes over those that it does not need.
-/// - Restart markers are doubled where an arithmetic interval is empty: libjpeg drops one.
-/// - More than seven bytes are left over: libjpeg's bit buffer hides up to eight.
-const ONLY_OURS_REFUSES: [&str; 8] = [
-    "a component or some of its frequencies are missing",
-    "a scan does not continue the scans before it",
-    "a run of zeros leads out of its block",
-    "an arithmetic code leads out of its block",
-    "there is a Huffman code that is in no table",
-    "the length of a segment is wrong",
-    "the restart markers are out of order",
-    "there are data left over behind the last block",
-];
-
-/// Reasons for which only libjpeg refuses a picture.
-///
-/// - Bytes are left over behind the last block of an interval: libjpeg complains where its bit buffer
-///   does not happen to hide them, this crate where they are more than seven and not all zero.
-/// - A sequential scan names another band than all: libjpeg refuses that in all scans but the first,
-///   and reads all coefficients all the same.
-const ONLY_LIBJPEG_REFUSES: [&str; 2] =
-    ["extraneous bytes before marker", "Invalid SOS parameters for sequential JPEG"];
-
 /// How many damaged pictures came to which end.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
-    refused: usize,
+    both_refuse: usize,
     equal: usize,
-    /// Read differently, as libjpeg's C and SIMD code do: see [`is_wild`].
     wild: usize,
     only_ours_refuses: usize,
     only_libjpeg_refuses: usize,
 }
 
-/// Both refuse a damaged picture, or both read the same pixels. Where one of them refuses, it is for
-/// a reason of the lists above. A message has the seed and the number of the damage, with which the
-/// loops below find the file again. `cargo test -p jpeg damaged -- --nocapture` shows the counts.
+/// Both refuse a damaged picture, or both read the same pixels. Where only one of them refuses, it is
+/// for a reason that `fuzz/libjpeg/src/compare.rs` lists. A message has the seed and the number of the
+/// damage, with which the loops below find the file again. `cargo test -p jpeg damaged -- --nocapture` shows the counts.
 #[test]
 fn damaged_pictures_are_refused_or_equal_to_libjpegs() {
     let mut reader = Reader::default();
     let mut table: BTreeMap<Damage, Counts> = BTreeMap::new();
-    let mut unexpected = Vec::new();
+    let mut differences = Vec::new();
     for seed in 0..PICTURES {
         let made = Made::of_seed(seed, LONGEST_PX);
         let file = made.encode().expect("as in the test of whole pictures");
@@ -211,36 +148,18 @@ fn damaged_pictures_are_refused_or_equal_to_libjpegs() {
                 continue;
             }
             let ours = read(&mut reader, &damaged, reduction);
-            let theirs = libjpeg::decode(&damaged, reduction, MOST_PX);
             let counts = table.entry(damage).or_default();
-            let mut complain = |text: String| {
-                let recipe =
-                    format!("{damage:?}, number {number}, of seed {seed} at 1/{reduction}");
-                unexpected.push(format!("{recipe}: {text}"));
-            };
-            match (ours, theirs) {
-                (Err(_), Err(_)) => counts.refused += 1,
-                (Ok(ours), Ok(theirs)) if ours == theirs => counts.equal += 1,
-                (Ok(_), Ok(_)) if is_wild(&damaged) => counts.wild += 1,
-                (Ok(ours), Ok(theirs)) => complain(difference(&ours, &theirs)),
-                (Err(error), Ok(_)) => {
-                    counts.only_ours_refuses += 1;
-                    let text = error.to_string();
-                    if !ONLY_OURS_REFUSES.contains(&&*text) {
-                        complain(format!("only ours refuses: {text}"));
-                    }
-                }
-                (Ok(_), Err(refusal)) => {
-                    counts.only_libjpeg_refuses += 1;
-                    let is_known =
-                        |text: &str| ONLY_LIBJPEG_REFUSES.iter().any(|one| text.contains(one));
-                    if !matches!(&refusal, Refusal::Libjpeg(text) if is_known(text)) {
-                        complain(format!("only libjpeg refuses: {refusal:?}"));
-                    }
-                }
+            match libjpeg::compare(&damaged, reduction, MOST_PX, &ours) {
+                Comparison::BothRefuse => counts.both_refuse += 1,
+                Comparison::Equal => counts.equal += 1,
+                Comparison::Wild => counts.wild += 1,
+                Comparison::OnlyOursRefuses => counts.only_ours_refuses += 1,
+                Comparison::OnlyLibjpegRefuses => counts.only_libjpeg_refuses += 1,
+                Comparison::Different(text) => differences
+                    .push(format!("{damage:?}, {number} of seed {seed} at 1/{reduction}: {text}")),
             }
         }
     }
     println!("{table:#?}");
-    assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

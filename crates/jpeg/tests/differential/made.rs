@@ -1,9 +1,9 @@
 //! Pictures made with libjpeg.
 
 use jpeg::Reader;
-use libjpeg::Made;
+use libjpeg::{Comparison, Made};
 
-use crate::{difference, read};
+use crate::read;
 
 const LONGEST_PX: usize = 200;
 
@@ -19,15 +19,10 @@ fn made_pictures_are_equal_to_libjpegs_to_the_bit() {
             made.encode().unwrap_or_else(|text| panic!("libjpeg cannot write {made:?}: {text}"));
         for reduction in [1, 2, 4, 8] {
             let ours = read(&mut reader, &file, reduction);
-            let theirs = libjpeg::decode(&file, reduction, LONGEST_PX);
-            let difference = match (&ours, &theirs) {
-                (Ok(ours), Ok(theirs)) if ours == theirs => continue,
-                (Ok(ours), Ok(theirs)) => difference(ours, theirs),
-                (ours, theirs) => {
-                    format!("ours {:?}, libjpeg's {:?}", ours.as_ref().err(), theirs.as_ref().err())
-                }
-            };
-            differences.push(format!("at 1/{reduction}: {difference}\n  {made:?}"));
+            match libjpeg::compare(&file, reduction, LONGEST_PX, &ours) {
+                Comparison::Equal => {}
+                other => differences.push(format!("at 1/{reduction}: {other:?}\n  {made:?}")),
+            }
         }
     }
     let count = differences.len();

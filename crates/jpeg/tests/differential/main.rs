@@ -8,30 +8,11 @@ mod made;
 use jpeg::{Header, Reader};
 use libjpeg::Decoded;
 
-/// Reads a picture with this crate.
-fn read(reader: &mut Reader, bytes: &[u8], reduction: usize) -> Result<Decoded, jpeg::Error> {
-    let header = Header::read(bytes)?;
+/// Reads a picture with this crate. An error is its text.
+fn read(reader: &mut Reader, bytes: &[u8], reduction: usize) -> Result<Decoded, String> {
     let mut rgb = Vec::new();
-    let (width, height) = reader.read(bytes, &header, reduction, &|| false, &mut rgb)?;
+    let size = Header::read(bytes)
+        .and_then(|header| reader.read(bytes, &header, reduction, &|| false, &mut rgb));
+    let (width, height) = size.map_err(|error| error.to_string())?;
     Ok(Decoded { width, height, rgb })
-}
-
-/// Where two pictures begin to differ.
-fn difference(ours: &Decoded, theirs: &Decoded) -> String {
-    if (ours.width, ours.height) != (theirs.width, theirs.height) {
-        let [ours, theirs] = [ours, theirs].map(|picture| (picture.width, picture.height));
-        return format!("sizes {ours:?} and {theirs:?}");
-    }
-    let differs = |at: &usize| ours.rgb[*at] != theirs.rgb[*at];
-    let places: Vec<usize> = (0..ours.rgb.len()).filter(differs).collect();
-    let Some(&first) = places.first() else { return "none".to_owned() };
-    let (x, y) = (first / 3 % ours.width, first / 3 / ours.width);
-    format!(
-        "{} of {} samples, first at x {x}, y {y}, channel {}: {} instead of {}",
-        places.len(),
-        ours.rgb.len(),
-        first % 3,
-        ours.rgb[first],
-        theirs.rgb[first]
-    )
 }
