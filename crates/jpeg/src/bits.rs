@@ -27,20 +27,11 @@ impl<'a> Bits<'a> {
     pub(crate) fn refill(&mut self) {
         let next = match self.data.get(self.at..).and_then(<[u8]>::first_chunk) {
             Some(bytes) => u64::from_be_bytes(*bytes),
-            None => self.last_bytes(),
+            None => last_bytes(self.data, self.at),
         };
         self.word |= next >> self.count;
         self.at += ((63 - self.count) / 8) as usize;
         self.count |= 56;
-    }
-
-    /// The bytes that are left, and zeros.
-    #[cold]
-    fn last_bytes(&self) -> u64 {
-        let rest = self.data.get(self.at..).unwrap_or_default();
-        let mut bytes = [0; 8];
-        bytes[..rest.len()].copy_from_slice(rest);
-        u64::from_be_bytes(bytes)
     }
 
     /// The number of bits that are ready.
@@ -70,6 +61,16 @@ impl<'a> Bits<'a> {
         value
     }
 
+    /// The signed number of `size` bits, 1 to 15, behind the next `skipped` bits; all of them are
+    /// ready. It is as [`magnitude`](crate::huffman::magnitude) says, without a branch.
+    #[inline(always)]
+    pub(crate) fn magnitude_behind(&self, skipped: u32, size: u32) -> i16 {
+        let word = self.word << skipped;
+        let value = (word >> 1 >> (63 - size)) as i32;
+        let is_negative = !((word as i64) >> 63) as i32;
+        (value + (is_negative & (1 - (1 << size)))) as i16
+    }
+
     /// Takes a bit that is ready.
     #[inline(always)]
     pub(crate) fn flag(&mut self) -> bool {
@@ -91,6 +92,18 @@ impl<'a> Bits<'a> {
     pub(crate) fn left_over(&self) -> &'a [u8] {
         self.data.get(self.used().div_ceil(8)..self.length).unwrap_or_default()
     }
+}
+
+/// The bytes that are left, and zeros. It takes no [`Bits`], which then stay in registers.
+#[cold]
+#[inline(never)]
+fn last_bytes(data: &[u8], at: usize) -> u64 {
+    let rest = data.get(at..).unwrap_or_default();
+    let mut bytes = [0; 8];
+    for (byte, last) in bytes.iter_mut().zip(rest) {
+        *byte = *last;
+    }
+    u64::from_be_bytes(bytes)
 }
 
 #[cfg(test)]

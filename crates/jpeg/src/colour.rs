@@ -4,6 +4,8 @@
     reason = "a function compiled for AVX2 must take in all that it calls"
 )]
 
+use crate::lanes::Lanes;
+
 /// What the components of a picture are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Colours {
@@ -28,18 +30,19 @@ type Samples = [u8; PIXELS];
 
 /// Converts a row of the components' samples to RGB8. Components that the picture lacks are empty.
 #[inline(always)]
-pub(crate) fn convert(colours: Colours, rows: [&[u8]; 4], out: &mut [u8]) {
+pub(crate) fn convert<L: Lanes>(lanes: L, colours: Colours, rows: [&[u8]; 4], out: &mut [u8]) {
     match colours {
-        Colours::Gray => each_chunk(rows, out, #[inline(always)] |[gray]| [gray; 3]),
-        Colours::Rgb => each_chunk(rows, out, #[inline(always)] |rgb| rgb),
-        Colours::YCbCr => each_chunk(rows, out, rgb_of_ycbcr),
+        Colours::Gray => each_chunk(lanes, rows, out, #[inline(always)] |[gray]| [gray; 3]),
+        Colours::Rgb => each_chunk(lanes, rows, out, #[inline(always)] |rgb| rgb),
+        Colours::YCbCr => each_chunk(lanes, rows, out, rgb_of_ycbcr),
         Colours::Cmyk { inverted } => {
             let mask = if inverted { 0 } else { 255 };
-            each_chunk(rows, out, #[inline(always)] |inks| rgb_of_cmyk(inks, mask));
+            each_chunk(lanes, rows, out, #[inline(always)] |inks| rgb_of_cmyk(inks, mask));
         }
         Colours::Ycck { inverted } => {
             let mask = if inverted { 0 } else { 255 };
             each_chunk(
+                lanes,
                 rows,
                 out,
                 #[inline(always)]
@@ -56,7 +59,8 @@ pub(crate) fn convert(colours: Colours, rows: [&[u8]; 4], out: &mut [u8]) {
 
 /// Converts as many pixels as `out` has room for, [`PIXELS`] at a time.
 #[inline(always)]
-fn each_chunk<const PLANES: usize>(
+fn each_chunk<L: Lanes, const PLANES: usize>(
+    lanes: L,
     rows: [&[u8]; 4],
     out: &mut [u8],
     rgb: impl Fn([Samples; PLANES]) -> [Samples; 3],
@@ -66,7 +70,7 @@ fn each_chunk<const PLANES: usize>(
     let chunks: [&[Samples]; PLANES] = rows.map(|row| row.as_chunks().0);
     let (whole, rest) = out.as_chunks_mut();
     for (i, out) in whole.iter_mut().enumerate() {
-        *out = interleaved(rgb(std::array::from_fn(|plane| chunks[plane][i])));
+        *out = lanes.interleave(rgb(std::array::from_fn(|plane| chunks[plane][i])));
     }
     if !rest.is_empty() {
         let samples = std::array::from_fn(|plane| {
@@ -75,17 +79,8 @@ fn each_chunk<const PLANES: usize>(
             samples[..last.len()].copy_from_slice(last);
             samples
         });
-        rest.copy_from_slice(&interleaved(rgb(samples))[..rest.len()]);
+        rest.copy_from_slice(&lanes.interleave(rgb(samples))[..rest.len()]);
     }
-}
-
-#[inline(always)]
-fn interleaved([red, green, blue]: [Samples; 3]) -> [u8; 3 * PIXELS] {
-    let mut pixels = [0; 3 * PIXELS];
-    for (i, pixel) in pixels.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-        *pixel = [red[i], green[i], blue[i]];
-    }
-    pixels
 }
 
 /// JFIF's conversion. The factors have 16 bits behind the point.

@@ -102,15 +102,40 @@ fn extend(value: i32, size: u32) -> i32 {
 /// each.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Step {
-    /// The values; where there is but one, it stands here twice.
-    pub(crate) values: [i16; 2],
-    /// Their places, counted from the next coefficient. 63 if the first value takes more than 11
-    /// bits with its code.
+    /// The values; where there is but one, it stands here twice. If [`Step::is_long`], the second
+    /// says where the value stands instead.
+    values: [i16; 2],
+    /// Their places, counted from the next coefficient. [`NO_PLACE`] if the code takes more than 11
+    /// bits.
     pub(crate) places: [u8; 2],
     /// Coefficients that this step passes over. [`END_OF_BLOCK`] is added where the block ends.
     pub(crate) advance: u8,
-    /// Bits of the whole step; 0 if it has no value.
+    /// Bits of the whole step: at most 11, or [`MOST_BITS`] if it is long; 0 if the code takes more.
     pub(crate) bits: u8,
+}
+
+/// The place of a value whose code takes more than 11 bits: behind the block, wherever the step
+/// begins.
+const NO_PLACE: u8 = 63;
+
+/// Most bits of a step: 11 of a code, and 15 of its value.
+pub(crate) const MOST_BITS: u32 = LOOKED_UP + 15;
+
+impl Step {
+    /// Whether there is one value, which begins in these 11 bits and ends behind them.
+    #[inline(always)]
+    fn is_long(self) -> bool {
+        u32::from(self.bits) > LOOKED_UP
+    }
+
+    /// The values, of which `bits` begin with the code of the first. If there is but one, the second
+    /// is to be overwritten with it.
+    #[inline(always)]
+    pub(crate) fn values(self, bits: &Bits<'_>) -> [i16; 2] {
+        let [first, second] = self.values;
+        let (code_bits, size) = (u32::from(second as u16 >> 8), u32::from(second as u16 & 15));
+        [if self.is_long() { bits.magnitude_behind(code_bits & 31, size) } else { first }, second]
+    }
 }
 
 /// Added to [`Step::advance`] where the block ends. Blocks have 64 coefficients.
@@ -154,7 +179,7 @@ impl Table {
         }
         if made_for != Use::Dc {
             for (next, step) in steps.iter_mut().enumerate() {
-                if step.bits == 0 || step.advance >= END_OF_BLOCK {
+                if step.bits == 0 || step.is_long() || step.advance >= END_OF_BLOCK {
                     continue;
                 }
                 let second = first(&codes, next << step.bits & (ENTRIES - 1), made_for);
@@ -180,24 +205,28 @@ impl Table {
 
 /// The first value in these 11 bits.
 fn first(codes: &Codes, next: usize, made_for: Use) -> Step {
-    let too_long = Step { places: [63; 2], ..Step::default() };
+    let no_step = Step { places: [NO_PLACE; 2], ..Step::default() };
     let (symbol, bits) = codes.short[next];
     let (zeros, size) = if made_for == Use::Dc { (0, symbol) } else { (symbol >> 4, symbol & 15) };
-    let (size, bits) = (u32::from(size), u32::from(bits));
-    if bits == 0 || bits + size > LOOKED_UP {
-        return too_long;
+    if bits == 0 {
+        return no_step;
     }
-    let value = next as i32 >> (LOOKED_UP - bits - size) & ((1 << size) - 1);
-    let value = extend(value, size);
-    let bits = (bits + size) as u8;
+    let low = if let Use::ProgressiveAc { low } = made_for { low } else { 0 };
+    let (code_bits, bits) = (u16::from(bits), bits + size);
+    let (places, advance) = ([zeros; 2], zeros + 1);
+    if u32::from(bits) > LOOKED_UP {
+        // The bits that a progressive scan leaves out are not added to a long step.
+        let values = [0, (code_bits << 8 | u16::from(size)) as i16];
+        return if low == 0 { Step { values, places, advance, bits } } else { no_step };
+    }
     let is_end = made_for != Use::Dc && size == 0 && symbol != ZEROS;
     if !is_end {
-        let low = if let Use::ProgressiveAc { low } = made_for { low } else { 0 };
-        let value = (value << low) as i16;
-        return Step { values: [value; 2], places: [zeros; 2], advance: zeros + 1, bits };
+        let value = next as i32 >> (LOOKED_UP - u32::from(bits)) & ((1 << size) - 1);
+        let value = (extend(value, size.into()) << low) as i16;
+        return Step { values: [value; 2], places, advance, bits };
     }
     if zeros > 0 && matches!(made_for, Use::ProgressiveAc { .. }) {
-        return too_long;
+        return no_step;
     }
     Step { advance: END_OF_BLOCK, bits, ..Step::default() }
 }

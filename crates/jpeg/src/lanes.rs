@@ -40,6 +40,8 @@ pub(crate) trait Lanes: Copy {
     fn samples_8(self, columns: [Self::I16; 8]) -> [[u8; 16]; 8];
     fn samples_4(self, columns: [Self::I16; 4]) -> [[u8; 16]; 4];
     fn samples_2(self, columns: [Self::I16; 2]) -> [[u8; 16]; 2];
+    /// Pixels of their colours.
+    fn interleave(self, colours: [[u8; 32]; 3]) -> [u8; 96];
 }
 
 /// Arrays, for any processor.
@@ -187,6 +189,14 @@ impl Lanes for Arrays {
     fn samples_2(self, columns: [[i16; 16]; 2]) -> [[u8; 16]; 2] {
         Self::samples(columns)
     }
+    #[inline(always)]
+    fn interleave(self, [red, green, blue]: [[u8; 32]; 3]) -> [u8; 96] {
+        let mut pixels = [0; 96];
+        for (i, pixel) in pixels.as_chunks_mut().0.iter_mut().enumerate() {
+            *pixel = [red[i], green[i], blue[i]];
+        }
+        pixels
+    }
 }
 
 /// 256-bit vectors of x86-64 processors since 2013.
@@ -291,6 +301,36 @@ mod avx2 {
             let both = bytes(self, a, b);
             cast(joined(self, self.avx2._mm256_shuffle_epi8(both, cast([BY_ROW; 2]))))
         }
+        #[inline(always)]
+        fn interleave(self, [red, green, blue]: [[u8; 32]; 3]) -> [u8; 96] {
+            let colours = [cast(red), cast(green), cast(blue)];
+            let first = third(self, colours, &SPREAD[0]);
+            let second = third(self, colours, &SPREAD[1]);
+            let last = third(self, colours, &SPREAD[2]);
+            let halves: [[[u8; 16]; 2]; 3] = [cast(first), cast(second), cast(last)];
+            let [[a, d], [b, e], [c, f]] = halves;
+            cast([a, b, c, d, e, f])
+        }
+    }
+
+    /// Where each colour of 16 pixels goes in each third of their bytes. 128 makes a zero.
+    const SPREAD: [[[u8; 16]; 3]; 3] = {
+        let mut spread = [[[128; 16]; 3]; 3];
+        let mut byte = 0;
+        while byte < 48 {
+            spread[byte / 16][byte % 3][byte % 16] = (byte / 3) as u8;
+            byte += 1;
+        }
+        spread
+    };
+
+    /// A third of the bytes of 16 pixels, in each half.
+    #[inline(always)]
+    fn third(lanes: V3, colours: [__m256i; 3], places: &[[u8; 16]; 3]) -> __m256i {
+        let red = lanes.avx2._mm256_shuffle_epi8(colours[0], cast([places[0]; 2]));
+        let green = lanes.avx2._mm256_shuffle_epi8(colours[1], cast([places[1]; 2]));
+        let blue = lanes.avx2._mm256_shuffle_epi8(colours[2], cast([places[2]; 2]));
+        lanes.avx2._mm256_or_si256(lanes.avx2._mm256_or_si256(red, green), blue)
     }
 
     /// The numbers of 16 bits of `a` and of `b` in turn: of the first of each half, of the last.
@@ -331,5 +371,163 @@ mod avx2 {
         let ab = lanes.avx2._mm256_unpacklo_epi8(ac, bd);
         let cd = lanes.avx2._mm256_unpackhi_epi8(ac, bd);
         [lanes.avx2._mm256_unpacklo_epi16(ab, cd), lanes.avx2._mm256_unpackhi_epi16(ab, cd)]
+    }
+}
+
+/// 128-bit vectors, a half in each, that each x86-64 processor has.
+#[cfg(target_arch = "x86_64")]
+mod sse2 {
+    use std::arch::x86_64::__m128i;
+
+    use pulp::cast;
+    use pulp::core_arch::x86::Sse2;
+
+    use super::{Arrays, Lanes};
+
+    type Halves = [__m128i; 2];
+
+    impl Lanes for Sse2 {
+        type I16 = Halves;
+        type I32 = Halves;
+
+        #[inline(always)]
+        fn load(self, [first, second]: [[i16; 8]; 2]) -> Halves {
+            [cast(first), cast(second)]
+        }
+        #[inline(always)]
+        fn add(self, a: Halves, b: Halves) -> Halves {
+            [self._mm_add_epi16(a[0], b[0]), self._mm_add_epi16(a[1], b[1])]
+        }
+        #[inline(always)]
+        fn sub(self, a: Halves, b: Halves) -> Halves {
+            [self._mm_sub_epi16(a[0], b[0]), self._mm_sub_epi16(a[1], b[1])]
+        }
+        #[inline(always)]
+        fn mul(self, a: Halves, b: Halves) -> Halves {
+            [self._mm_mullo_epi16(a[0], b[0]), self._mm_mullo_epi16(a[1], b[1])]
+        }
+        #[inline(always)]
+        fn dot_low(self, a: Halves, b: Halves, weights: [i16; 2]) -> Halves {
+            let first = self._mm_unpacklo_epi16(a[0], b[0]);
+            let second = self._mm_unpacklo_epi16(a[1], b[1]);
+            let weights = cast([weights; 4]);
+            [self._mm_madd_epi16(first, weights), self._mm_madd_epi16(second, weights)]
+        }
+        #[inline(always)]
+        fn dot_high(self, a: Halves, b: Halves, weights: [i16; 2]) -> Halves {
+            let first = self._mm_unpackhi_epi16(a[0], b[0]);
+            let second = self._mm_unpackhi_epi16(a[1], b[1]);
+            let weights = cast([weights; 4]);
+            [self._mm_madd_epi16(first, weights), self._mm_madd_epi16(second, weights)]
+        }
+        #[inline(always)]
+        fn widen_low<const LESS: i32>(self, a: Halves) -> Halves {
+            let first = self._mm_unpacklo_epi16(cast([0_i16; 8]), a[0]);
+            let second = self._mm_unpacklo_epi16(cast([0_i16; 8]), a[1]);
+            [self._mm_srai_epi32::<LESS>(first), self._mm_srai_epi32::<LESS>(second)]
+        }
+        #[inline(always)]
+        fn widen_high<const LESS: i32>(self, a: Halves) -> Halves {
+            let first = self._mm_unpackhi_epi16(cast([0_i16; 8]), a[0]);
+            let second = self._mm_unpackhi_epi16(cast([0_i16; 8]), a[1]);
+            [self._mm_srai_epi32::<LESS>(first), self._mm_srai_epi32::<LESS>(second)]
+        }
+        #[inline(always)]
+        fn add_wide(self, a: Halves, b: Halves) -> Halves {
+            [self._mm_add_epi32(a[0], b[0]), self._mm_add_epi32(a[1], b[1])]
+        }
+        #[inline(always)]
+        fn sub_wide(self, a: Halves, b: Halves) -> Halves {
+            [self._mm_sub_epi32(a[0], b[0]), self._mm_sub_epi32(a[1], b[1])]
+        }
+        #[inline(always)]
+        fn scale<const SHIFT: i32>(self, a: Halves) -> Halves {
+            let half = cast([1_i32 << (SHIFT - 1); 4]);
+            let (first, second) = (self._mm_add_epi32(a[0], half), self._mm_add_epi32(a[1], half));
+            [self._mm_srai_epi32::<SHIFT>(first), self._mm_srai_epi32::<SHIFT>(second)]
+        }
+        #[inline(always)]
+        fn narrow(self, low: Halves, high: Halves) -> Halves {
+            [self._mm_packs_epi32(low[0], high[0]), self._mm_packs_epi32(low[1], high[1])]
+        }
+        #[inline(always)]
+        fn transpose(self, rows: [Halves; 8]) -> [Halves; 8] {
+            let [a, b, c, d, e, f, g, h] = rows;
+            let first = transposed(self, [a[0], b[0], c[0], d[0], e[0], f[0], g[0], h[0]]);
+            let second = transposed(self, [a[1], b[1], c[1], d[1], e[1], f[1], g[1], h[1]]);
+            let [a, b, c, d, e, f, g, h] = first;
+            let [i, j, k, l, m, n, o, p] = second;
+            [[a, i], [b, j], [c, k], [d, l], [e, m], [f, n], [g, o], [h, p]]
+        }
+        #[inline(always)]
+        fn samples_8(self, [a, b, c, d, e, f, g, h]: [Halves; 8]) -> [[u8; 16]; 8] {
+            let [zero, two, four, six] = rows_of_8(self, [a[0], b[0], c[0], d[0]], [e[0], f[0], g[0], h[0]]);
+            let [one, three, five, seven] = rows_of_8(self, [a[1], b[1], c[1], d[1]], [e[1], f[1], g[1], h[1]]);
+            let [[a, b], [c, d]] = [by_64(self, zero, one), by_64(self, two, three)];
+            let [[e, f], [g, h]] = [by_64(self, four, five), by_64(self, six, seven)];
+            cast([a, b, c, d, e, f, g, h])
+        }
+        #[inline(always)]
+        fn samples_4(self, [a, b, c, d]: [Halves; 4]) -> [[u8; 16]; 4] {
+            let [first, second] = quads(self, [a[0], b[0], c[0], d[0]]);
+            let [third, fourth] = quads(self, [a[1], b[1], c[1], d[1]]);
+            let [[a, b], [c, d]] = [by_32(self, first, second), by_32(self, third, fourth)];
+            let [[a, b], [c, d]] = [by_64(self, a, c), by_64(self, b, d)];
+            cast([a, b, c, d])
+        }
+        #[inline(always)]
+        fn samples_2(self, columns: [Halves; 2]) -> [[u8; 16]; 2] {
+            Arrays.samples_2([cast(columns[0]), cast(columns[1])])
+        }
+        #[inline(always)]
+        fn interleave(self, colours: [[u8; 32]; 3]) -> [u8; 96] {
+            Arrays.interleave(colours)
+        }
+    }
+
+    #[inline(always)]
+    fn by_16(lanes: Sse2, a: __m128i, b: __m128i) -> Halves {
+        [lanes._mm_unpacklo_epi16(a, b), lanes._mm_unpackhi_epi16(a, b)]
+    }
+
+    #[inline(always)]
+    fn by_32(lanes: Sse2, a: __m128i, b: __m128i) -> Halves {
+        [lanes._mm_unpacklo_epi32(a, b), lanes._mm_unpackhi_epi32(a, b)]
+    }
+
+    #[inline(always)]
+    fn by_64(lanes: Sse2, a: __m128i, b: __m128i) -> Halves {
+        [lanes._mm_unpacklo_epi64(a, b), lanes._mm_unpackhi_epi64(a, b)]
+    }
+
+    #[inline(always)]
+    fn transposed(lanes: Sse2, [a, b, c, d, e, f, g, h]: [__m128i; 8]) -> [__m128i; 8] {
+        let ([ab, ab_4], [cd, cd_4]) = (by_16(lanes, a, b), by_16(lanes, c, d));
+        let ([ef, ef_4], [gh, gh_4]) = (by_16(lanes, e, f), by_16(lanes, g, h));
+        let ([abcd, abcd_2], [abcd_4, abcd_6]) = (by_32(lanes, ab, cd), by_32(lanes, ab_4, cd_4));
+        let ([efgh, efgh_2], [efgh_4, efgh_6]) = (by_32(lanes, ef, gh), by_32(lanes, ef_4, gh_4));
+        let ([zero, one], [two, three]) = (by_64(lanes, abcd, efgh), by_64(lanes, abcd_2, efgh_2));
+        let ([four, five], [six, seven]) =
+            (by_64(lanes, abcd_4, efgh_4), by_64(lanes, abcd_6, efgh_6));
+        [zero, one, two, three, four, five, six, seven]
+    }
+
+    /// The samples of four columns, row by row: the first four rows, then the last.
+    #[inline(always)]
+    fn quads(lanes: Sse2, [a, b, c, d]: [__m128i; 4]) -> Halves {
+        let middle = cast([0x80_u8; 16]);
+        let ac = lanes._mm_xor_si128(lanes._mm_packs_epi16(a, c), middle);
+        let bd = lanes._mm_xor_si128(lanes._mm_packs_epi16(b, d), middle);
+        by_16(lanes, lanes._mm_unpacklo_epi8(ac, bd), lanes._mm_unpackhi_epi8(ac, bd))
+    }
+
+    /// The samples of eight columns, two rows in each vector.
+    #[inline(always)]
+    fn rows_of_8(lanes: Sse2, first: [__m128i; 4], last: [__m128i; 4]) -> [__m128i; 4] {
+        let [abcd, abcd_4] = quads(lanes, first);
+        let [efgh, efgh_4] = quads(lanes, last);
+        let [zero, two] = by_32(lanes, abcd, efgh);
+        let [four, six] = by_32(lanes, abcd_4, efgh_4);
+        [zero, two, four, six]
     }
 }

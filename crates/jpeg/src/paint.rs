@@ -107,6 +107,10 @@ impl Painter {
         if let Some(avx2) = pulp::x86::V3::try_new() {
             return avx2.vectorize(Paint { painter: self, lanes: avx2, layout, rows, out });
         }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(sse2) = pulp::core_arch::x86::Sse2::try_new() {
+            return self.paint_by(sse2, layout, rows, out);
+        }
         self.paint_by(Arrays, layout, rows, out);
     }
 
@@ -143,7 +147,7 @@ impl Painter {
         let stride = 3 * layout.width;
         let todo = self.painted..end;
         for (y, out) in todo.clone().zip(out[todo.start * stride..].chunks_exact_mut(stride)) {
-            self.paint_row(layout, y, out);
+            self.paint_row(lanes, layout, y, out);
         }
         self.painted = end;
         self.mcu_rows += 1;
@@ -151,7 +155,7 @@ impl Painter {
 
     /// Writes the row `y` of the picture.
     #[inline(always)]
-    fn paint_row(&mut self, layout: &Layout, y: usize, out: &mut [u8]) {
+    fn paint_row<L: Lanes>(&mut self, lanes: L, layout: &Layout, y: usize, out: &mut [u8]) {
         for ((plane, strip), row) in layout.planes.iter().zip(&self.strips).zip(&mut self.rows) {
             if strip.upsampling == Upsampling::None {
                 continue;
@@ -176,7 +180,7 @@ impl Painter {
                 &self.rows[i]
             };
         }
-        convert(self.colours, rows, out);
+        convert(lanes, self.colours, rows, out);
     }
 
     /// Overwrites the buffers with zeros.

@@ -36,8 +36,9 @@ impl<'a> Progressive<'a> {
         self.bits.refill();
         let step = self.tables.steps(slot)[self.bits.peek::<LOOKED_UP>()];
         let difference = if step.bits > 0 {
+            let [difference, _] = step.values(&self.bits);
             self.bits.skip(step.bits.into());
-            step.values[0].into()
+            difference.into()
         } else {
             let size = self.tables.codes(slot)?.symbol(&mut self.bits)?;
             magnitude(&mut self.bits, size.into())
@@ -79,8 +80,9 @@ impl<'a> Progressive<'a> {
                 at += 1;
                 continue;
             }
-            put(block, known, at + step.places[0], step.values[0]);
-            put(block, known, at + step.places[1], step.values[1]);
+            let [first, second] = step.values(&bits);
+            put(block, known, at + step.places[1], second);
+            put(block, known, at + step.places[0], first);
             bits.skip(step.bits.into());
             at += step.advance;
         }

@@ -236,8 +236,9 @@ impl<'a> Walk<'a> {
             if (self.stop)() {
                 return Err(Error::Stopped);
             }
-            let kept_row = if paint.is_some() { 0 } else { row };
-            self.order(kept_row, across, &mut order);
+            if row == 0 || paint.is_none() {
+                self.order(row, across, &mut order);
+            }
             let mut next = &order[..];
             while !next.is_empty() {
                 if left == 0 {

@@ -5,7 +5,7 @@ use crate::block::{Block, PLACES};
 use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
 use crate::error::Error;
-use crate::huffman::{Codes, END_OF_BLOCK, LOOKED_UP, magnitude};
+use crate::huffman::{Codes, END_OF_BLOCK, LOOKED_UP, MOST_BITS, magnitude};
 use crate::tables::HuffmanTables;
 use crate::scan::check_left_over;
 
@@ -47,36 +47,38 @@ impl<'a> Coding<'a> for Sequential<'a> {
             let block = &mut into.blocks[next.index as usize];
             *block = [0; 64];
             bits.refill();
-            let mut step = self.tables.steps(dc)[bits.peek::<LOOKED_UP>()];
-            if step.bits == 0 {
-                (bits, step.values[0]) = difference(bits, self.tables.codes(dc)?)?;
-            }
+            let step = self.tables.steps(dc)[bits.peek::<LOOKED_UP>()];
+            let [mut difference, _] = step.values(&bits);
             bits.skip(step.bits.into());
+            if step.bits == 0 {
+                (bits, difference) = long_difference(bits, self.tables.codes(dc)?)?;
+            }
             let prediction = &mut self.predictions[component];
-            *prediction += i32::from(step.values[0]);
+            *prediction += i32::from(difference);
             block[0] = i16::try_from(*prediction).map_err(|_| LARGE_DC)?;
             let steps = self.tables.steps(ac);
             // The index, in zigzag order, of the next coefficient.
             let mut at = 1_u8;
             while at < 64 {
+                bits.refill();
                 for _ in 0..STEPS {
                     let step = steps[bits.peek::<LOOKED_UP>()];
                     if at + step.places[0] >= 63 {
-                        // A longer symbol, or the last of the block: what follows is not of this
+                        // A longer code, or the last of the block: what follows is not of this
                         // table.
                         bits.refill();
                         (bits, at) = one(bits, self.tables.codes(ac)?, at, block)?;
                         break;
                     }
-                    block[place(at + step.places[0])] = step.values[0];
-                    block[place(at + step.places[1])] = step.values[1];
+                    let [first, second] = step.values(&bits);
+                    block[place(at + step.places[1])] = second;
+                    block[place(at + step.places[0])] = first;
                     bits.skip(step.bits.into());
                     at += step.advance;
                     if at >= 64 {
                         break;
                     }
                 }
-                bits.refill();
             }
             if at > 64 && at < END_OF_BLOCK {
                 return Err(PAST_BLOCK);
@@ -96,20 +98,19 @@ impl<'a> Coding<'a> for Sequential<'a> {
     }
 }
 
-/// Steps for which the bits suffice that a refill makes ready, behind a DC coefficient of one step.
-const STEPS: u32 = 56 / LOOKED_UP - 1;
+/// Steps for which the bits suffice that a refill makes ready.
+const STEPS: u32 = 56 / MOST_BITS;
 
 #[inline(always)]
 fn place(at: u8) -> usize {
     usize::from(PLACES[usize::from(at)] & 63)
 }
 
-/// Decodes a DC difference that takes more bits than a step, and makes bits ready again.
+/// Decodes a DC difference whose code takes more bits than a step looks at.
 #[inline(never)]
-fn difference<'a>(mut bits: Bits<'a>, codes: &Codes) -> Result<(Bits<'a>, i16), Error> {
+fn long_difference<'a>(mut bits: Bits<'a>, codes: &Codes) -> Result<(Bits<'a>, i16), Error> {
     let size = codes.symbol(&mut bits)?;
     let difference = magnitude(&mut bits, size.into()) as i16;
-    bits.refill();
     Ok((bits, difference))
 }
 

@@ -100,8 +100,9 @@ fn each_group<const PX: usize, const BLOCKS: usize>(
             for (one, block) in group.iter_mut().zip(blocks) {
                 *one = block;
             }
-            for (row, samples) in rows.iter_mut().zip(transform(group, end)) {
-                row[i] = samples;
+            let samples = transform(group, end);
+            for (row, samples) in rows.iter_mut().zip(&samples) {
+                row[i] = *samples;
             }
         }
     }
