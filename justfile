@@ -22,11 +22,11 @@ ci:
 # Write the sources in the project's format.
 format:
     cargo fmt --all
-    rustfmt --edition 2024 fuzz/fuzz_targets/*.rs fuzz/seeds/src/main.rs
+    rustfmt --edition 2024 fuzz/fuzz_targets/*.rs fuzz/libjpeg/src/lib.rs fuzz/seeds/src/main.rs
 
 format-check:
     cargo fmt --all -- --check
-    rustfmt --edition 2024 --check fuzz/fuzz_targets/*.rs fuzz/seeds/src/main.rs
+    rustfmt --edition 2024 --check fuzz/fuzz_targets/*.rs fuzz/libjpeg/src/lib.rs fuzz/seeds/src/main.rs
 
 # Warnings are errors here, but not in an ordinary build.
 lint:
@@ -129,10 +129,10 @@ operate *options:
     python3 benches/operate.py target/release/livegate endurance {{options}}
     python3 benches/operate.py target/release/livegate end {{options}}
 
-# Fuzz every parser of untrusted bytes, each for so many seconds (needs clang and nasm).
+# Fuzz every parser of untrusted bytes, each for so many seconds (needs clang).
 fuzz seconds="600":
     fuzz/run jpeg {{seconds}}
-    JPEG_SIMD=1 fuzz/run jpeg {{seconds}}
+    fuzz/run jpeg_differential {{seconds}}
     fuzz/run picture {{seconds}}
     fuzz/run onnx_model {{seconds}}
     fuzz/run body {{seconds}}

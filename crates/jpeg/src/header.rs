@@ -5,9 +5,6 @@ use crate::layout::{Component, Layout};
 use crate::markers::{self, Marker, code};
 use crate::colour::Colours;
 
-/// Most blocks in an MCU (T.81, B.2.3).
-const MAX_BLOCKS_IN_MCU: usize = 10;
-
 /// What stands in front of the first scan.
 #[derive(Debug, Clone)]
 pub struct Header<'a> {
@@ -66,11 +63,6 @@ impl<'a> Header<'a> {
                     if let [one] = &mut components[..] {
                         // The factors say how many samples a component has compared with others.
                         (one.across, one.down) = (1, 1);
-                    }
-                    let blocks = components.iter().map(|one| one.across * one.down).sum::<usize>();
-                    let is_interleaved = in_scan > Some(1);
-                    if is_interleaved && blocks > MAX_BLOCKS_IN_MCU {
-                        return Err(Error::Unsupported(Unsupported::Sampling));
                     }
                     let has_many_scans =
                         coding.is_progressive || in_scan != Some(components.len());

@@ -7,6 +7,7 @@
 //! one or several scans, with or without restart markers, of every sampling with whole ratios, gray,
 //! RGB, YCbCr, CMYK and YCCK (ITU-T T.81).
 
+mod arithmetic;
 mod band;
 mod bits;
 mod block;

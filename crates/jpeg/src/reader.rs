@@ -2,6 +2,7 @@
 
 use pulp::Arch;
 
+use crate::arithmetic::{Arithmetic, Conditioning};
 use crate::band::Progress;
 use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
@@ -126,6 +127,9 @@ impl Reader {
                     is_behind_scan = true;
                 }
                 code::EOI => break,
+                other if is_behind_scan && is_frame_header(other) => {
+                    return Err(Error::Damaged("there are two frame headers"));
+                }
                 _ => settings.take(&marker, &mut self.tables)?,
             }
         }
@@ -162,7 +166,10 @@ impl Reader {
         let painting: Option<&mut dyn FnMut(&mut Coefficients)> =
             if header.has_many_scans() { None } else { Some(&mut paint) };
         if header.coding.is_arithmetic {
-            return Err(Error::Damaged("TODO arithmetic"));
+            let of_each = scan.components.iter().map(|one| (one.dc_table, one.ac_table));
+            let tables: Vec<_> = of_each.collect();
+            let coding = Arithmetic::new(scan.band, &tables, &settings.conditioning);
+            return walk.decode(coding, painting);
         }
         let band = scan.band;
         let mut slots = [[0; 2]; 4];
@@ -216,7 +223,7 @@ impl<'a> Walk<'a> {
             (plane.own_blocks_across, plane.own_blocks_down)
         });
         let interval = if self.interval == 0 { across * down } else { self.interval };
-        if data.intervals() != (across * down).div_ceil(interval) {
+        if !data.has_intervals((across * down).div_ceil(interval)) {
             return Err(Error::Damaged("there are too few or too many restart markers"));
         }
         let blocks_of_mcu = match &scan.components[..] {
@@ -302,6 +309,7 @@ struct Settings {
     latched: [Option<[u16; 64]>; 4],
     /// MCUs of a restart interval.
     interval: usize,
+    conditioning: Conditioning,
 }
 
 impl Settings {
@@ -317,7 +325,8 @@ impl Settings {
                 Ok(())
             }
             code::SOI => Err(Error::Damaged("there is a second start-of-image marker")),
-            code::APP0..=code::APP15 | code::COM | code::DNL | code::DAC => segment(marker).map(drop),
+            code::DAC => self.conditioning.define(segment(marker)?),
+            code::APP0..=code::APP15 | code::COM | code::DNL => segment(marker).map(drop),
             code::TEMPORARY | code::RST0..=code::RST7 => Ok(()),
             other if is_frame_header(other) => Ok(()),
             _ => Err(Error::Damaged("there is a marker that the standard does not know")),

@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use crate::band::Band;
-use crate::error::Error;
+use crate::error::{Error, Unsupported};
 use crate::header::segment;
 use crate::layout::Component;
 use crate::markers::{Marker, code};
+
+/// Most blocks in an MCU (T.81, B.2.3).
+const MAX_BLOCKS_IN_MCU: usize = 10;
 
 /// A scan's header.
 #[derive(Debug, Clone)]
@@ -50,6 +53,13 @@ impl Scan {
                 .ok_or(Error::Damaged("a scan is of a component that the frame header lacks"))?;
             let (dc_table, ac_table) = (usize::from(tables >> 4), usize::from(tables & 15));
             found.push(InScan { component, dc_table, ac_table });
+        }
+        let blocks_of = |one: &InScan| {
+            let Component { across, down, .. } = components[one.component];
+            across * down
+        };
+        if found.len() > 1 && found.iter().map(blocks_of).sum::<usize>() > MAX_BLOCKS_IN_MCU {
+            return Err(Error::Unsupported(Unsupported::Sampling));
         }
         let band = if is_progressive {
             let band = Band {
@@ -124,10 +134,11 @@ impl Data {
         }
     }
 
-    /// The number of restart intervals. Some encoders write a restart marker behind the last one.
-    pub(crate) fn intervals(&self) -> usize {
-        let is_empty = self.intervals.len() > 1 && self.intervals.last().is_some_and(Range::is_empty);
-        self.intervals.len() - usize::from(is_empty)
+    /// Whether there are so many restart intervals. Some encoders write a restart marker behind the
+    /// last one. An interval can be empty where data are coded arithmetically.
+    pub(crate) fn has_intervals(&self, count: usize) -> bool {
+        let has_empty_last = self.intervals.last().is_some_and(Range::is_empty);
+        self.intervals.len() == count || has_empty_last && self.intervals.len() == count + 1
     }
 
     /// The data from the beginning of a restart interval on, and the length of the interval.
@@ -170,7 +181,8 @@ mod tests {
         assert_eq!(interval(1), Some(&[4][..]));
         assert_eq!(interval(2), Some(&[][..]));
         assert_eq!(data.interval(2).map(|(bytes, _)| bytes.len()), Some(PADDING));
-        assert_eq!(data.intervals(), 3);
+        assert!(data.has_intervals(3) && data.has_intervals(4));
+        assert!(!data.has_intervals(2) && !data.has_intervals(5));
         for end in 0..file.len() - 1 {
             assert_eq!(Data::default().take(&file[..end], 0), Err(Error::CutShort), "{end}");
         }

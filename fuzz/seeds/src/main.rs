@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use pictures::{ColorSpace, Jpeg, encoded, exif};
+use libjpeg::Made;
+use pictures::{Jpeg, encoded, exif};
 
 #[allow(dead_code, reason = "tests need more kinds of pictures than this")]
 #[path = "../../../crates/testbed/src/pictures.rs"]
@@ -17,15 +18,14 @@ mod pictures;
 
 fn main() {
     let out = PathBuf::from(std::env::args_os().nth(1).expect("a directory to write to"));
-    let jpegs = jpegs();
-    for (name, jpeg) in &jpegs {
-        // The target adds the first three bytes itself, and reads the reduction from a leading
-        // byte.
-        for choice in 0..4 {
-            let input = [&[choice], &jpeg[3..]].concat();
-            write(&out, "jpeg", &format!("{name}-{choice}"), &input);
+    for (name, jpeg) in jpegs() {
+        // The targets add the first three bytes themselves, and read from a leading byte the
+        // reduction and how often `jpeg` asks before it is stopped.
+        for (choice, target) in [(0, "jpeg"), (30, "jpeg"), (1, "jpeg_differential")] {
+            let choice = choice + name.len() as u8;
+            write(&out, target, &format!("{name}-{choice}"), &[&[choice], &jpeg[3..]].concat());
         }
-        write(&out, "picture", &format!("jpeg-{name}"), jpeg);
+        write(&out, "picture", &format!("jpeg-{name}"), &jpeg);
     }
     for (name, file) in others() {
         write(&out, "picture", &name, &file);
@@ -56,72 +56,25 @@ fn scene(width: u32, height: u32) -> RgbImage {
     })
 }
 
-/// JPEGs of every supported kind, and of some others.
+/// JPEGs of every kind that libjpeg writes, and some others.
 fn jpegs() -> Vec<(String, Vec<u8>)> {
-    let (width, height) = (37, 21);
-    let scene = scene(width, height);
-    let gray = DynamicImage::ImageRgb8(scene.clone()).into_luma8();
-    let ink: Vec<u8> = scene.pixels().flat_map(|&Rgb([r, g, b])| [r, g, b, 200]).collect();
     let mut files = Vec::new();
-    for progressive in [false, true] {
-        let name = if progressive { "progressive" } else { "baseline" };
-        let jpeg_kind = Jpeg { progressive, ..Jpeg::default() };
-        let size = (width, height);
-        files.push((name.to_owned(), jpeg_kind.of(&scene)));
-        files.push((
-            format!("{name}-gray"),
-            jpeg_kind.of_samples(gray.as_raw(), size, ColorSpace::JCS_GRAYSCALE),
-        ));
-        files
-            .push((format!("{name}-cmyk"), jpeg_kind.of_samples(&ink, size, ColorSpace::JCS_CMYK)));
-        files.push((
-            format!("{name}-ycck"),
-            jpeg(&ink, ColorSpace::JCS_CMYK, ColorSpace::JCS_YCCK, (1, 1), progressive),
-        ));
-        let rgb = ColorSpace::JCS_RGB;
-        files.push((format!("{name}-rgb"), jpeg(&scene, rgb, rgb, (1, 1), progressive)));
-        for chroma in [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (4, 2)] {
-            let file = jpeg(&scene, rgb, ColorSpace::JCS_YCbCr, chroma, progressive);
-            files.push((format!("{name}-{}x{}", chroma.0, chroma.1), file));
+    for seed in 0..150 {
+        let file = Made::of_seed(seed, 40).encode().expect("libjpeg writes it");
+        if file.len() < 2000 {
+            files.push((format!("made-{seed}"), file));
         }
     }
+    let baseline = Jpeg::default().of(&scene(37, 21));
     for orientation in [3, 6] {
         let jpeg_kind = Jpeg { exif: Some(exif(orientation)), ..Jpeg::default() };
-        files.push((format!("exif-{orientation}"), jpeg_kind.of(&scene)));
+        files.push((format!("exif-{orientation}"), jpeg_kind.of(&scene(37, 21))));
     }
-    let baseline = Jpeg::default().of(&scene);
-    files.push(("arithmetic".to_owned(), with_frame_kind(&baseline, 0xC9)));
-    files.push(("extended".to_owned(), with_frame_kind(&baseline, 0xC1)));
-    files.push(("restarts".to_owned(), with_restarts()));
-    let end = baseline.len() - 2;
-    files.push(("padded".to_owned(), [&baseline[..end], &[0; 4], &baseline[end..]].concat()));
+    // Lossless, hierarchical, and of extended precision.
+    for kind in [0xC1, 0xC3, 0xC5] {
+        files.push((format!("frame-{kind}"), with_frame_kind(&baseline, kind)));
+    }
     files
-}
-
-/// A JPEG that stores samples of the colour space `given` in the colour space `kept`. `chroma` is
-/// the size of its chroma samples, pixels.
-fn jpeg(
-    samples: &[u8],
-    given: ColorSpace,
-    kept: ColorSpace,
-    chroma: (u8, u8),
-    progressive: bool,
-) -> Vec<u8> {
-    let mut writer = mozjpeg::Compress::new(given);
-    writer.set_size(37, 21);
-    if progressive {
-        writer.set_progressive_mode();
-    } else {
-        writer.set_fastest_defaults();
-    }
-    writer.set_color_space(kept);
-    writer.set_quality(60.0);
-    if kept == ColorSpace::JCS_YCbCr {
-        writer.set_chroma_sampling_pixel_sizes(chroma, chroma);
-    }
-    let mut writer = writer.start_compress(Vec::new()).expect("memory can be written to");
-    writer.write_scanlines(samples).expect("there are as many samples as pixels");
-    writer.finish().expect("memory can be written to")
 }
 
 /// `baseline` with the marker of another kind of frame.
@@ -130,24 +83,6 @@ fn with_frame_kind(baseline: &[u8], kind: u8) -> Vec<u8> {
     let frame = file.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a baseline frame");
     file[frame + 1] = kind;
     file
-}
-
-/// A gray JPEG with a restart marker between blocks.
-fn with_restarts() -> Vec<u8> {
-    let file = Jpeg::default().of_samples(&[128; 24 * 16], (24, 16), ColorSpace::JCS_GRAYSCALE);
-    let scan = file.windows(2).position(|pair| pair == [0xFF, 0xDA]).expect("a scan");
-    let (head, scan_head) = (&file[..scan], &file[scan..scan + 10]);
-    let mut restarted = [head, &[0xFF, 0xDD, 0, 4, 0, 1], scan_head].concat();
-    for block in 0..6 {
-        // In the standard tables: no difference from the previous block (00), and end of block
-        // (1010).
-        restarted.push(0b0010_1011);
-        if block < 5 {
-            restarted.extend([0xFF, 0xD0 + block]);
-        }
-    }
-    restarted.extend([0xFF, 0xD9]);
-    restarted
 }
 
 /// Pictures of the formats that the `image` crate decodes.
