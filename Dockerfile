@@ -21,10 +21,6 @@ FROM docker.io/library/rust:${RUST_VERSION}-${DEBIAN} AS program
 # Use the version above; rust-toolchain.toml would have rustup fetch another.
 ARG RUST_VERSION
 ENV RUSTUP_TOOLCHAIN=${RUST_VERSION}
-# nasm is for libjpeg's SIMD code: JPEG is decoded two to four times as fast.
-RUN apt-get update \
- && apt-get install -y --no-install-recommends nasm \
- && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # The commit, for /version: there is no .git here.
@@ -32,7 +28,7 @@ ARG REVISION=""
 # The builder keeps what cargo fetched and built, outside the layers, so that a change compiles only what it touches.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    BUILD_COMMIT="$REVISION" cargo build --locked --release --package livegate --features jpeg-simd \
+    BUILD_COMMIT="$REVISION" cargo build --locked --release --package livegate \
  && mkdir /out && strip --strip-debug -o /out/livegate target/release/livegate
 
 # ---- its files

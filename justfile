@@ -43,10 +43,6 @@ test:
 build-tests:
     cargo test --workspace --no-run
 
-# The decoders' tests with libjpeg's SIMD code, which needs nasm on x86.
-test-simd:
-    cargo test -p frame --features jpeg-simd
-
 # crates/liveness/examples/check.rs on the portrait: bytes in, verdict out. Built with the whole workspace,
 # as the tests are: with other features cargo would build the dependencies again.
 example:

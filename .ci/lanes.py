@@ -20,11 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The recipes of each lane. Those that compile yield to those that run tests, because some tests
 # have limits in seconds.
 LANES = {
-    "tests": ["build-tests", "test", "example", "test-simd"],
+    "tests": ["build-tests", "test", "example"],
     "scripts": ["binary", "smoke", "deploy-check", "conformance", "contract", "browser"],
     "lints": ["format-check", "lint", "docs"],
 }
-YIELDS = {"build-tests", "test-simd", "binary", "lint", "docs"}
+YIELDS = {"build-tests", "binary", "lint", "docs"}
 # The recipe after which a lane begins: lints are compiled while tests run and wait.
 BEGINS_AFTER = {"lints": "build-tests"}
 # The build directory of a lane. Only one cargo can build in a directory at a time, so that without

@@ -1,15 +1,13 @@
 //! Pictures altered on purpose: smaller, larger, blurred, compressed. An evaluation measures with
 //! them how a score changes. The service never alters a picture.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use mozjpeg::{ColorSpace, Compress};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use crate::frame::Frame;
 use crate::geometry::Size;
 use crate::resample::{Filter, Resampler};
 
-/// The frame cannot be written as a JPEG: a side has more than 65500 pixels, or memory is lacking.
+/// The frame cannot be written as a JPEG: a side has more than 65535 pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a picture of {}x{} px cannot be written as a JPEG", size.width, size.height)]
 pub struct EncodeJpegError {
@@ -21,27 +19,22 @@ pub struct EncodeJpegError {
 const REACH_SIGMAS: f32 = 3.0;
 
 impl Frame {
-    /// The picture as a baseline JPEG with chroma at half size and no metadata: libjpeg-turbo's
-    /// defaults at `quality` (1 to 100).
+    /// The picture as a baseline JPEG with chroma at half size and no metadata. `quality` (1 to 100)
+    /// is on libjpeg's scale, with the tables of T.81, annex K.
     ///
     /// # Errors
-    /// When a side has more than 65500 pixels, the maximum of JPEG.
+    /// When a side has more than 65535 pixels, the maximum of JPEG.
     pub fn encode_jpeg(&self, quality: u8) -> Result<Vec<u8>, EncodeJpegError> {
         let size = self.size();
-        let encode = || {
-            let mut encoder = Compress::new(ColorSpace::JCS_RGB);
-            encoder.set_size(size.width, size.height);
-            encoder.set_fastest_defaults();
-            encoder.set_quality(quality.clamp(1, 100).into());
-            let mut encoder = encoder.start_compress(Vec::new())?;
-            encoder.write_scanlines(self.pixels())?;
-            encoder.finish()
-        };
-        // On an error libjpeg unwinds, through C frames that are built for it.
-        match catch_unwind(AssertUnwindSafe(encode)) {
-            Ok(Ok(file)) => Ok(file),
-            Ok(Err(_)) | Err(_) => Err(EncodeJpegError { size }),
-        }
+        let side = |pixels: usize| u16::try_from(pixels).map_err(|_| EncodeJpegError { size });
+        let (width, height) = (side(size.width)?, side(size.height)?);
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, quality.clamp(1, 100));
+        encoder.set_sampling_factor(SamplingFactor::F_2_2);
+        encoder
+            .encode(self.pixels(), width, height, ColorType::Rgb)
+            .map_err(|_| EncodeJpegError { size })?;
+        Ok(file)
     }
 
     /// The picture with a longer side of `longer_side_px` and the same shape. It is averaged by
@@ -154,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_of_more_than_65500_pixels_a_side_cannot_be_a_jpeg() {
-        let size = Size::new(65_501, 1);
+    fn a_frame_of_more_than_65535_pixels_a_side_cannot_be_a_jpeg() {
+        let size = Size::new(65_536, 1);
         let frame = Frame::from_rgb8(size, vec![0; 3 * size.area()]).unwrap();
         assert_eq!(frame.encode_jpeg(90), Err(EncodeJpegError { size }));
     }

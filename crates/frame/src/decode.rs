@@ -62,6 +62,7 @@ pub struct Decoder {
     picture: Picture,
     /// Pixels of another colour type, or not upright yet.
     samples: Vec<u8>,
+    jpeg: ::jpeg::Reader,
 }
 
 debug_without_buffers!(Decoder, limits);
@@ -123,6 +124,7 @@ impl Decoder {
     pub fn clear(&mut self) {
         self.picture.frame.clear();
         self.samples.fill(0);
+        self.jpeg.clear();
     }
 
     fn read(
@@ -132,9 +134,9 @@ impl Decoder {
         reduction: &Reduction,
         pixels: &mut Vec<u8>,
     ) -> Result<Raw, DecodeError> {
-        let Self { limits, samples, .. } = self;
+        let Self { limits, samples, jpeg: reader, .. } = self;
         match format {
-            Format::Jpeg => return jpeg::decode(bytes, limits, reduction, pixels, samples),
+            Format::Jpeg => return jpeg::decode(bytes, limits, reduction, reader, pixels),
             Format::WebP => webp::check_frames(bytes, limits)?,
             Format::Tiff => tiff::check_compression(bytes)?,
             Format::Png | Format::Bmp | Format::Gif => {}

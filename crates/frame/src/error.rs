@@ -48,19 +48,17 @@ pub enum DecodeError {
 /// The decoding library's error.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
-    /// The JPEG's data contradict themselves.
-    #[error("the JPEG data contradict themselves")]
-    Jpeg,
-    /// The JPEG has more scans than any camera or browser writes. Such files keep a decoder busy
-    /// for minutes.
-    #[error("the JPEG has more than {limit} scans")]
-    Scans {
-        /// The maximum number of scans.
-        limit: usize,
+    /// From the JPEG reader.
+    #[error(transparent)]
+    Jpeg(jpeg::Error),
+    /// Reading the picture would take more memory than [`Limits`](crate::Limits) allow.
+    #[error("reading it takes {needed} bytes of memory; {limit} are allowed")]
+    Memory {
+        /// Memory that it takes, bytes.
+        needed: usize,
+        /// The limit, bytes.
+        limit: u64,
     },
-    /// The JPEG's colour space is unknown.
-    #[error("the colours of the JPEG are of an unknown kind")]
-    Colours,
     /// The TIFF's directory cannot be read.
     #[error(transparent)]
     Tiff(tiff::TiffError),

@@ -19,7 +19,6 @@ mod format;
 mod frame;
 mod geometry;
 mod jpeg;
-mod jpeg_markers;
 mod kept;
 mod limits;
 mod luma;

@@ -69,7 +69,7 @@ fn difference(name: &str, new: &str, old: &str) -> Option<String> {
     (new != old).then(|| format!("{name}: {old} then, {new} now"))
 }
 
-fn facts(setup: &Setup) -> [(&'static str, String); 14] {
+fn facts(setup: &Setup) -> [(&'static str, String); 13] {
     let settings = setup.settings.iter().map(|(key, value)| format!("{key} = {value}"));
     [
         ("CPU", setup.cpu_model.clone()),
@@ -77,7 +77,6 @@ fn facts(setup: &Setup) -> [(&'static str, String); 14] {
         ("platform", setup.platform.clone()),
         ("livegate", setup.livegate.clone()),
         ("build", setup.build.clone()),
-        ("jpeg-simd", setup.jpeg_simd.to_string()),
         ("pack", setup.pack.clone()),
         ("pack digest", setup.pack_digest.clone()),
         ("device", setup.device.clone()),

@@ -32,8 +32,6 @@ pub(super) struct Setup {
     pub livegate: String,
     /// `release` or `debug`.
     pub build: String,
-    /// Whether the JPEG decoder was built with SIMD.
-    pub jpeg_simd: bool,
     pub platform: String,
     pub cpu_model: String,
     /// Cores that the program may use.

@@ -42,12 +42,11 @@ pub(super) fn point(point: &Point) -> String {
 }
 
 fn setup(setup: &Setup) -> String {
-    let Setup { livegate, build, jpeg_simd, platform, cpu_model, cores_usable, pack, .. } = setup;
+    let Setup { livegate, build, platform, cpu_model, cores_usable, pack, .. } = setup;
     let Setup { pack_digest, device, provider, workers, seconds_per_point, .. } = setup;
-    let simd = if *jpeg_simd { ", jpeg-simd" } else { "" };
     let digest = pack_digest.get(..12).unwrap_or(pack_digest);
     format!(
-        "livegate {livegate} ({build} build{simd}), pack {pack} ({digest}), {device} ({provider}), workers: {workers}\n\
+        "livegate {livegate} ({build} build), pack {pack} ({digest}), {device} ({provider}), workers: {workers}\n\
          {cpu_model}, cores: {cores_usable}, {platform}; {seconds_per_point} s a point"
     )
 }

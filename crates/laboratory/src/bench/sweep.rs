@@ -171,7 +171,6 @@ impl<'a> Sweep<'a> {
         let setup = Setup {
             livegate: env!("CARGO_PKG_VERSION").to_owned(),
             build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
-            jpeg_simd: cfg!(feature = "jpeg-simd"),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cpu_model: cpu_model(),
             cores_usable: cores_usable(),

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Which of our crates each of our crates uses.
-const OURS: [(&str, &[&str]); 14] = [
-    ("frame", &[]),
+const OURS: [(&str, &[&str]); 15] = [
+    ("jpeg", &[]),
+    ("frame", &["jpeg"]),
     ("onnx", &[]),
     ("face-detector", &["frame", "onnx"]),
     ("anti-spoof", &["frame", "onnx"]),
@@ -37,8 +38,9 @@ const FENCED: [(&str, &[&str]); 39] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
-    ("mozjpeg", &["frame", "testbed"]),
-    ("mozjpeg-sys", &["frame"]),
+    ("jpeg-encoder", &["frame"]),
+    ("mozjpeg", &["testbed"]),
+    ("pulp", &["jpeg"]),
     ("tiff", &["frame"]),
     ("axum", &["ingress"]),
     ("multer", &["ingress"]),
