@@ -32,12 +32,30 @@ type Samples = [u8; PIXELS];
 #[inline(always)]
 pub(crate) fn convert<L: Lanes>(lanes: L, colours: Colours, rows: [&[u8]; 4], out: &mut [u8]) {
     match colours {
-        Colours::Gray => each_chunk(lanes, rows, out, #[inline(always)] |[gray]| [gray; 3]),
-        Colours::Rgb => each_chunk(lanes, rows, out, #[inline(always)] |rgb| rgb),
+        Colours::Gray => each_chunk(
+            lanes,
+            rows,
+            out,
+            #[inline(always)]
+            |[gray]| [gray; 3],
+        ),
+        Colours::Rgb => each_chunk(
+            lanes,
+            rows,
+            out,
+            #[inline(always)]
+            |rgb| rgb,
+        ),
         Colours::YCbCr => each_chunk(lanes, rows, out, rgb_of_ycbcr),
         Colours::Cmyk { inverted } => {
             let mask = if inverted { 0 } else { 255 };
-            each_chunk(lanes, rows, out, #[inline(always)] |inks| rgb_of_cmyk(inks, mask));
+            each_chunk(
+                lanes,
+                rows,
+                out,
+                #[inline(always)]
+                |inks| rgb_of_cmyk(inks, mask),
+            );
         }
         Colours::Ycck { inverted } => {
             let mask = if inverted { 0 } else { 255 };
@@ -96,9 +114,8 @@ fn rgb_of_ycbcr([y, cb, cr]: [Samples; 3]) -> [Samples; 3] {
         let (y, cb, cr) = (i16::from(y[i]), i16::from(cb[i]) - 128, i16::from(cr[i]) - 128);
         // Half the rounded product of a number and a factor that is no more than a half: that of
         // the doubled number, rounded down, is rounded once more.
-        let by = |number: i16, factor: i32| {
-            ((((i32::from(2 * number) * factor) >> 16) as i16) + 1) >> 1
-        };
+        let by =
+            |number: i16, factor: i32| ((((i32::from(2 * number) * factor) >> 16) as i16) + 1) >> 1;
         let green = i32::from(cb) * CB_GREEN + i32::from(cr) * CR_GREEN;
         let green = ((green + (1 << 15)) >> 16) as i16;
         rgb[0][i] = (y + cr + by(cr, CR_RED)).clamp(0, 255) as u8;
@@ -127,4 +144,79 @@ fn flipped(mut samples: Samples, mask: u8) -> Samples {
         *sample ^= mask;
     }
     samples
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::lanes::Arrays;
+
+    /// The colours of a pixel, by their definition.
+    pub(crate) fn by_definition(colours: Colours, [a, b, c, black]: [u8; 4]) -> [u8; 3] {
+        let of_ycbcr = || {
+            let [y, cb, cr] = [i64::from(a), i64::from(b) - 128, i64::from(c) - 128];
+            let half = 1 << 15;
+            let red = y + ((91_881 * cr + half) >> 16);
+            let green = y + ((-22_554 * cb - 46_802 * cr + half) >> 16);
+            let blue = y + ((116_130 * cb + half) >> 16);
+            [red, green, blue].map(|colour| colour.clamp(0, 255) as u8)
+        };
+        let dimmed = |inks: [u8; 3], inverted: bool| {
+            let light = |ink: u8| u32::from(if inverted { ink } else { 255 - ink });
+            inks.map(|ink| ((light(ink) * light(black) + 127) / 255) as u8)
+        };
+        match colours {
+            Colours::Gray => [a; 3],
+            Colours::Rgb => [a, b, c],
+            Colours::YCbCr => of_ycbcr(),
+            Colours::Cmyk { inverted } => dimmed([a, b, c], inverted),
+            Colours::Ycck { inverted } => dimmed(of_ycbcr().map(|light| 255 - light), inverted),
+        }
+    }
+
+    fn equals_the_definition(lanes: impl Lanes) {
+        let all: Vec<u8> = (0..=255).collect();
+        let mut out = [0; 3 * 256];
+        for colours in [
+            Colours::Gray,
+            Colours::Rgb,
+            Colours::YCbCr,
+            Colours::Cmyk { inverted: false },
+            Colours::Cmyk { inverted: true },
+            Colours::Ycck { inverted: false },
+            Colours::Ycck { inverted: true },
+        ] {
+            for cb in 0..=255 {
+                for y in [0, 1, 90, 128, 254, 255] {
+                    let black = cb ^ y;
+                    let rows = [&[y; 256][..], &[cb; 256], &all, &[black; 256]];
+                    convert(lanes, colours, rows, &mut out);
+                    for (pixel, &cr) in out.as_chunks().0.iter().zip(&all) {
+                        assert_eq!(*pixel, by_definition(colours, [y, cb, cr, black]));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_chroma_is_converted_as_defined() {
+        equals_the_definition(Arrays);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx2) = pulp::x86::V3::try_new() {
+            equals_the_definition(avx2);
+        }
+    }
+
+    #[test]
+    fn rows_of_every_width_are_converted_whole() {
+        let samples: [Vec<u8>; 3] = [1, 2, 3].map(|first| (first..first + 100).collect());
+        for width in 0..100 {
+            let mut out = vec![0; 3 * width];
+            let rows = [&samples[0][..], &samples[1], &samples[2], &[]];
+            convert(Arrays, Colours::Rgb, rows, &mut out);
+            let last = [width, width + 1, width + 2].map(|sample| sample as u8);
+            assert_eq!(out.as_chunks().0.last(), (width > 0).then_some(&last));
+        }
+    }
 }

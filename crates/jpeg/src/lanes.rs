@@ -5,6 +5,10 @@
     clippy::inline_always,
     reason = "a function compiled for AVX2 must take in all that it calls"
 )]
+#![expect(
+    clippy::many_single_char_names,
+    reason = "the eight rows or columns of a block are a to h"
+)]
 
 /// The operations that the inverse transforms are written in.
 ///
@@ -55,8 +59,7 @@ impl Arrays {
         let mut sums = [0; 8];
         for (i, sum) in sums.iter_mut().enumerate() {
             let place = i / 4 * 8 + FROM + i % 4;
-            *sum = (i32::from(a[place]) * weight_a)
-                .wrapping_add(i32::from(b[place]) * weight_b);
+            *sum = (i32::from(a[place]) * weight_a).wrapping_add(i32::from(b[place]) * weight_b);
         }
         sums
     }
@@ -272,8 +275,10 @@ mod avx2 {
             let ([ef, ef_4], [gh, gh_4]) = (by_16(self, e, f), by_16(self, g, h));
             let ([abcd, abcd_2], [abcd_4, abcd_6]) = (by_32(self, ab, cd), by_32(self, ab_4, cd_4));
             let ([efgh, efgh_2], [efgh_4, efgh_6]) = (by_32(self, ef, gh), by_32(self, ef_4, gh_4));
-            let ([zero, one], [two, three]) = (by_64(self, abcd, efgh), by_64(self, abcd_2, efgh_2));
-            let ([four, five], [six, seven]) = (by_64(self, abcd_4, efgh_4), by_64(self, abcd_6, efgh_6));
+            let ([zero, one], [two, three]) =
+                (by_64(self, abcd, efgh), by_64(self, abcd_2, efgh_2));
+            let ([four, five], [six, seven]) =
+                (by_64(self, abcd_4, efgh_4), by_64(self, abcd_6, efgh_6));
             [zero, one, two, three, four, five, six, seven]
         }
         #[inline(always)]
@@ -461,8 +466,10 @@ mod sse2 {
         }
         #[inline(always)]
         fn samples_8(self, [a, b, c, d, e, f, g, h]: [Halves; 8]) -> [[u8; 16]; 8] {
-            let [zero, two, four, six] = rows_of_8(self, [a[0], b[0], c[0], d[0]], [e[0], f[0], g[0], h[0]]);
-            let [one, three, five, seven] = rows_of_8(self, [a[1], b[1], c[1], d[1]], [e[1], f[1], g[1], h[1]]);
+            let [zero, two, four, six] =
+                rows_of_8(self, [a[0], b[0], c[0], d[0]], [e[0], f[0], g[0], h[0]]);
+            let [one, three, five, seven] =
+                rows_of_8(self, [a[1], b[1], c[1], d[1]], [e[1], f[1], g[1], h[1]]);
             let [[a, b], [c, d]] = [by_64(self, zero, one), by_64(self, two, three)];
             let [[e, f], [g, h]] = [by_64(self, four, five), by_64(self, six, seven)];
             cast([a, b, c, d, e, f, g, h])

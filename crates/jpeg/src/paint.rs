@@ -71,12 +71,7 @@ fn rows_of_mcu(plane: &Plane) -> usize {
 
 impl Painter {
     /// Begins a picture. `quantisation` is a table for each component, row by row.
-    pub(crate) fn begin(
-        &mut self,
-        layout: &Layout,
-        colours: Colours,
-        quantisation: &[[u16; 64]],
-    ) {
+    pub(crate) fn begin(&mut self, layout: &Layout, colours: Colours, quantisation: &[[u16; 64]]) {
         self.colours = colours;
         self.strips.resize_with(layout.planes.len(), || Strip {
             samples: Vec::new(),
@@ -192,5 +187,144 @@ impl Painter {
             row.fill(0);
         }
         self.sums.fill(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::Block;
+    use crate::layout::Component;
+    use crate::{colour, transform as transforms, upsample as upsamplers};
+
+    struct Picture {
+        layout: Layout,
+        colours: Colours,
+        tables: Vec<[u16; 64]>,
+        blocks: Vec<Vec<Block>>,
+        ends: Vec<Vec<u8>>,
+    }
+
+    fn picture(random: &mut fastrand::Rng) -> Picture {
+        let colours = match random.u8(0..7) {
+            0 => Colours::Gray,
+            1 => Colours::Rgb,
+            2 => Colours::Cmyk { inverted: random.bool() },
+            3 => Colours::Ycck { inverted: random.bool() },
+            _ => Colours::YCbCr,
+        };
+        let count = match colours {
+            Colours::Gray => 1,
+            Colours::Rgb | Colours::YCbCr => 3,
+            Colours::Cmyk { .. } | Colours::Ycck { .. } => 4,
+        };
+        let size = (random.usize(1..70), random.usize(1..70));
+        let reduction = 1 << random.u8(0..4);
+        let layout = loop {
+            let mut factor = || if random.bool() { 1 } else { random.usize(1..=4) };
+            let components: Vec<_> = (0..count)
+                .map(|_| Component { id: 0, across: factor(), down: factor(), table: 0 })
+                .collect();
+            if let Ok(layout) = Layout::new(size, &components, reduction) {
+                break layout;
+            }
+        };
+        let rows = |plane: &Plane| plane.blocks_across * plane.blocks_down;
+        let (blocks, ends) = layout
+            .planes
+            .iter()
+            .map(|plane| {
+                std::iter::repeat_with(|| transforms::tests::random_block(random, 60))
+                    .take(rows(plane))
+                    .unzip()
+            })
+            .unzip();
+        let tables = (0..count).map(|_| std::array::from_fn(|_| random.u16(1..9))).collect();
+        Picture { layout, colours, tables, blocks, ends }
+    }
+
+    impl Picture {
+        fn painted(&self, mut paint: impl FnMut(&[Blocks<'_>], &mut [u8])) -> Vec<u8> {
+            let layout = &self.layout;
+            let mut out = vec![0; 3 * layout.width * layout.height];
+            for mcu_row in 0..layout.mcus_down {
+                let rows: Vec<_> = (0..layout.planes.len())
+                    .map(|i| {
+                        let count = layout.planes[i].down * layout.planes[i].blocks_across;
+                        let these = mcu_row * count..(mcu_row + 1) * count;
+                        let ends = &self.ends[i][these.clone()];
+                        Blocks { blocks: &self.blocks[i][these], ends }
+                    })
+                    .collect();
+                paint(&rows, &mut out);
+            }
+            out
+        }
+
+        /// The pixels by the definition of each step, of whole planes.
+        fn by_definition(&self) -> Vec<u8> {
+            let layout = &self.layout;
+            let samples: Vec<Vec<Vec<u8>>> = (0..layout.planes.len())
+                .map(|i| {
+                    let table = self.tables[i].map(u16::cast_signed);
+                    let px = layout.planes[i].block_px;
+                    let samples = |block| transforms::tests::by_definition(block, &table, px);
+                    self.blocks[i].iter().map(samples).collect()
+                })
+                .collect();
+            let component = |i: usize, x: usize, y: usize| {
+                let plane = &layout.planes[i];
+                let sample = |x: usize, y: usize| {
+                    let px = plane.block_px;
+                    samples[i][y / px * plane.blocks_across + x / px][y % px * px + x % px]
+                };
+                let how = Upsampling::of(layout, plane);
+                let size = (plane.width, plane.height);
+                upsamplers::tests::by_definition(how, sample, size, (x, y))
+            };
+            let mut out = Vec::new();
+            for y in 0..layout.height {
+                for x in 0..layout.width {
+                    let mut pixel = [0; 4];
+                    for (i, sample) in pixel.iter_mut().enumerate().take(layout.planes.len()) {
+                        *sample = component(i, x, y);
+                    }
+                    out.extend(colour::tests::by_definition(self.colours, pixel));
+                }
+            }
+            out
+        }
+    }
+
+    #[test]
+    fn strips_give_what_whole_planes_give() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut painter = Painter::default();
+        for _ in 0..400 {
+            let picture = picture(&mut random);
+            let layout = &picture.layout;
+            let expected = picture.by_definition();
+            painter.begin(layout, picture.colours, &picture.tables);
+            let actual = picture.painted(|rows, out| painter.paint(layout, rows, out));
+            assert!(actual == expected, "{:?} {layout:?}", picture.colours);
+            painter.begin(layout, picture.colours, &picture.tables);
+            let portable = picture.painted(|rows, out| painter.paint_by(Arrays, layout, rows, out));
+            assert!(portable == expected, "portable: {:?} {layout:?}", picture.colours);
+        }
+    }
+
+    #[test]
+    fn cleared_buffers_hold_nothing() {
+        let mut random = fastrand::Rng::with_seed(4);
+        let mut painter = Painter::default();
+        for _ in 0..20 {
+            let picture = picture(&mut random);
+            painter.begin(&picture.layout, picture.colours, &picture.tables);
+            picture.painted(|rows, out| painter.paint(&picture.layout, rows, out));
+        }
+        painter.clear();
+        assert!(painter.strips.iter().all(|strip| strip.samples.iter().all(|&s| s == 0)));
+        assert!(painter.rows.iter().flatten().all(|&sample| sample == 0));
+        assert!(painter.sums.iter().all(|&sum| sum == 0));
     }
 }

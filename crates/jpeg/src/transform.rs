@@ -8,6 +8,10 @@
     clippy::inline_always,
     reason = "a function compiled for AVX2 must take in all that it calls"
 )]
+#![expect(
+    clippy::many_single_char_names,
+    reason = "the eight rows or columns of a block are a to h"
+)]
 
 use crate::block::{Block, Blocks};
 use crate::lanes::{Lanes, sample_of};
@@ -117,12 +121,7 @@ fn uniform(coefficient: i16, quantiser: i16) -> u8 {
 
 /// The row of coefficients `row` of two blocks, by their quantisers.
 #[inline(always)]
-fn dequantised<L: Lanes>(
-    lanes: L,
-    blocks: [&Block; 2],
-    table: &[i16; 64],
-    row: usize,
-) -> L::I16 {
+fn dequantised<L: Lanes>(lanes: L, blocks: [&Block; 2], table: &[i16; 64], row: usize) -> L::I16 {
     let quantisers = table.as_chunks().0[row];
     let [first, second] = blocks;
     let coefficients = [first.as_chunks().0[row], second.as_chunks().0[row]];
@@ -192,11 +191,8 @@ fn pass_8<L: Lanes, const LIVE: usize, const SHIFT: i32>(
     // In 1/8192. The names are those of the angles' cosines that are their sums.
     const C2: i16 = 10_703;
     const C6: i16 = 4433;
-    let (even_sum, even_difference) = if LIVE > 4 {
-        (lanes.add(a, e), lanes.sub(a, e))
-    } else {
-        (a, a)
-    };
+    let (even_sum, even_difference) =
+        if LIVE > 4 { (lanes.add(a, e), lanes.sub(a, e)) } else { (a, a) };
     let sum = widen::<L, 3>(lanes, even_sum);
     let difference = widen::<L, 3>(lanes, even_difference);
     let outer = dot(lanes, c, g, [C2, C6]);
@@ -258,22 +254,11 @@ fn columns_4<L: Lanes>(lanes: L, blocks: [&Block; 2], table: &[i16; 64]) -> [L::
 
 /// One dimension of the transform to four samples.
 #[inline(always)]
-fn pass_4<L: Lanes, const SHIFT: i32>(
-    lanes: L,
-    [a, b, c, d, f, g, h]: [L::I16; 7],
-) -> [L::I16; 4] {
+fn pass_4<L: Lanes, const SHIFT: i32>(lanes: L, [a, b, c, d, f, g, h]: [L::I16; 7]) -> [L::I16; 4] {
     let even = widen::<L, 2>(lanes, a);
     let turn = dot(lanes, c, g, [15_137, -6270]);
-    let outer = add(
-        lanes,
-        dot(lanes, b, d, [20_995, 7373]),
-        dot(lanes, f, h, [-4926, -4176]),
-    );
-    let inner = add(
-        lanes,
-        dot(lanes, b, d, [8697, -17_799]),
-        dot(lanes, f, h, [11_893, -1730]),
-    );
+    let outer = add(lanes, dot(lanes, b, d, [20_995, 7373]), dot(lanes, f, h, [-4926, -4176]));
+    let inner = add(lanes, dot(lanes, b, d, [8697, -17_799]), dot(lanes, f, h, [11_893, -1730]));
     let [a, d] = butterfly::<L, SHIFT>(lanes, add(lanes, even, turn), outer);
     let [b, c] = butterfly::<L, SHIFT>(lanes, sub(lanes, even, turn), inner);
     [a, b, c, d]
@@ -306,11 +291,7 @@ fn columns_2<L: Lanes>(lanes: L, blocks: [&Block; 2], table: &[i16; 64]) -> [L::
 /// One dimension of the transform to two samples.
 #[inline(always)]
 fn pass_2<L: Lanes, const SHIFT: i32>(lanes: L, [a, b, d, f, h]: [L::I16; 5]) -> [L::I16; 2] {
-    let odd = add(
-        lanes,
-        dot(lanes, b, d, [29_692, -10_426]),
-        dot(lanes, f, h, [6967, -5906]),
-    );
+    let odd = add(lanes, dot(lanes, b, d, [29_692, -10_426]), dot(lanes, f, h, [6967, -5906]));
     butterfly::<L, SHIFT>(lanes, widen::<L, 1>(lanes, a), odd)
 }
 
@@ -320,4 +301,155 @@ fn pass_2<L: Lanes, const SHIFT: i32>(lanes: L, [a, b, d, f, h]: [L::I16; 5]) ->
 fn to_1(coefficient: i16, quantiser: i16) -> u8 {
     let mean = (i32::from(coefficient) * i32::from(quantiser) + 4) >> 3;
     sample_of((mean << 22 >> 22) as i16)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::lanes::Arrays;
+
+    /// The factors of the coefficients that make each of the first half of the samples, times 8192,
+    /// and those that make the other half are the same with the sign of the odd ones changed.
+    const TO_8: [[i64; 8]; 4] = [
+        [8192, 11_363, 10_703, 9633, 8192, 6437, 4433, 2260],
+        [8192, 9633, 4433, -2259, -8192, -11_362, -10_704, -6436],
+        [8192, 6437, -4433, -11_362, -8192, 2261, 10_704, 9633],
+        [8192, 2260, -10_703, -6436, 8192, 9633, -4433, -11_363],
+    ];
+    /// Times 16384.
+    const TO_4: [[i64; 8]; 2] = [
+        [16_384, 20_995, 15_137, 7373, 0, -4926, -6270, -4176],
+        [16_384, 8697, -15_137, -17_799, 0, 11_893, 6270, -1730],
+    ];
+    /// Times 32768.
+    const TO_2: [[i64; 8]; 1] = [[32_768, 29_692, 0, -10_426, 0, 6967, 0, -5906]];
+
+    /// One dimension by its definition, without a limit of size but one: `i16`.
+    fn pass(coefficients: [i64; 8], px: usize, shift: u32) -> Vec<i64> {
+        let factors: &[[i64; 8]] = match px {
+            8 => &TO_8,
+            4 => &TO_4,
+            _ => &TO_2,
+        };
+        let sample = |x: usize| {
+            let is_mirrored = x >= px / 2;
+            let factors = factors[if is_mirrored { px - 1 - x } else { x }];
+            let sum: i64 = (0..8)
+                .map(|i| {
+                    let sign = if is_mirrored && i % 2 == 1 { -1 } else { 1 };
+                    sign * factors[i] * coefficients[i]
+                })
+                .sum();
+            ((sum + (1 << (shift - 1))) >> shift).clamp(i16::MIN.into(), i16::MAX.into())
+        };
+        (0..px).map(sample).collect()
+    }
+
+    /// The samples of a block, row by row.
+    pub(crate) fn by_definition(block: &Block, table: &[i16; 64], px: usize) -> Vec<u8> {
+        let value = |i: usize| i64::from(block[i].wrapping_mul(table[i]));
+        let byte = |distance: i64| (distance.clamp(-128, 127) + 128) as u8;
+        let shift = match px {
+            8 => 11,
+            4 => 12,
+            2 => 13,
+            _ => return vec![byte((value(0) + 4) >> 3)],
+        };
+        let columns: Vec<Vec<i64>> = (0..8)
+            .map(|column| pass(std::array::from_fn(|row| value(8 * row + column)), px, shift))
+            .collect();
+        (0..px)
+            .flat_map(|row| pass(std::array::from_fn(|i| columns[i][row]), px, shift + 7))
+            .map(byte)
+            .collect()
+    }
+
+    /// A block that ends somewhere, and its end.
+    pub(crate) fn random_block(random: &mut fastrand::Rng, most: i16) -> (Block, u8) {
+        let end = *random.choice(&[0, 1, 2, 3, 6, 10, 11, 20, 64]).unwrap_or(&64);
+        let mut block = [0; 64];
+        for place in &crate::block::PLACES[..end] {
+            block[usize::from(*place)] = random.i16(-most..=most);
+        }
+        (block, end as u8)
+    }
+
+    fn equals_the_definition(lanes: impl Lanes) {
+        let mut random = fastrand::Rng::with_seed(16);
+        for round in 0..300 {
+            // Below what overflows.
+            let most = [4, 30, 100, 500][round % 4];
+            let count = random.usize(1..20);
+            let (blocks, ends): (Vec<_>, Vec<_>) =
+                std::iter::repeat_with(|| random_block(&mut random, most)).take(count).unzip();
+            let table = std::array::from_fn(|_| random.i16(1..=500 / most));
+            for px in [8, 4, 2, 1] {
+                let stride = (count * px).next_multiple_of(GROUP);
+                let mut strip = vec![0; px * stride];
+                let row = Blocks { blocks: &blocks, ends: &ends };
+                transform(lanes, px, row, &table, &mut strip, stride);
+                for (i, block) in blocks.iter().enumerate() {
+                    let samples: Vec<u8> = (0..px)
+                        .flat_map(|row| &strip[row * stride + i * px..][..px])
+                        .copied()
+                        .collect();
+                    assert_eq!(samples, by_definition(block, &table, px), "{px} px: {block:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn portable_transforms_equal_their_definition() {
+        equals_the_definition(Arrays);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn transforms_for_x86_64_equal_their_definition() {
+        if let Some(sse2) = pulp::core_arch::x86::Sse2::try_new() {
+            equals_the_definition(sse2);
+        }
+        if let Some(avx2) = pulp::x86::V3::try_new() {
+            equals_the_definition(avx2);
+        }
+    }
+
+    #[test]
+    fn the_factors_are_those_of_the_cosine_transform() {
+        for (x, factors) in TO_8.iter().enumerate() {
+            for (i, factor) in factors.iter().enumerate() {
+                let angle = ((2 * x + 1) * i) as f64 * std::f64::consts::PI / 16.0;
+                let scale = if i == 0 { 1.0 } else { std::f64::consts::SQRT_2 };
+                let exact = 8192.0 * scale * angle.cos();
+                assert!((*factor as f64 - exact).abs() < 1.5, "{x} {i} {exact}");
+            }
+        }
+    }
+
+    /// Every vector has the same results for coefficients that no encoder writes.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn wild_coefficients_overflow_alike() {
+        let mut random = fastrand::Rng::with_seed(17);
+        for _ in 0..300 {
+            let (blocks, ends): (Vec<_>, Vec<_>) =
+                std::iter::repeat_with(|| random_block(&mut random, i16::MAX)).take(16).unzip();
+            let table = std::array::from_fn(|_| random.i16(..));
+            for px in [8, 4, 2, 1] {
+                let stride = 16 * px;
+                let row = Blocks { blocks: &blocks, ends: &ends };
+                let mut strips = vec![vec![0; px * stride]; 3];
+                transform(Arrays, px, row, &table, &mut strips[0], stride);
+                if let Some(sse2) = pulp::core_arch::x86::Sse2::try_new() {
+                    transform(sse2, px, row, &table, &mut strips[1], stride);
+                    assert_eq!(strips[0], strips[1]);
+                }
+                if let Some(avx2) = pulp::x86::V3::try_new() {
+                    transform(avx2, px, row, &table, &mut strips[2], stride);
+                    assert_eq!(strips[0], strips[2]);
+                }
+            }
+        }
+    }
 }

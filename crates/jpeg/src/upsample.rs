@@ -53,7 +53,6 @@ pub(crate) fn upsample(
     sums: &mut [u16],
 ) {
     match how {
-        Upsampling::None => row[..near.len()].copy_from_slice(near),
         Upsampling::Across => {
             let sums = &mut sums[..near.len() + 2];
             for (sum, near) in sums[1..].iter_mut().zip(near) {
@@ -77,7 +76,7 @@ pub(crate) fn upsample(
         Upsampling::Repeat(2, _) => repeat::<2>(near, row),
         Upsampling::Repeat(3, _) => repeat::<3>(near, row),
         Upsampling::Repeat(4, _) => repeat::<4>(near, row),
-        Upsampling::Repeat(..) => row[..near.len()].copy_from_slice(near),
+        Upsampling::None | Upsampling::Repeat(..) => row[..near.len()].copy_from_slice(near),
     }
 }
 
@@ -104,5 +103,80 @@ fn across<const SHIFT: u32>(sums: &mut [u16], [left_bias, right_bias]: [u16; 2],
 fn repeat<const TIMES: usize>(samples: &[u8], row: &mut [u8]) {
     for (all, sample) in row.as_chunks_mut().0.iter_mut().zip(samples) {
         *all = [*sample; TIMES];
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A sample of the picture by its definition, of whole planes.
+    pub(crate) fn by_definition(
+        how: Upsampling,
+        sample: impl Fn(usize, usize) -> u8,
+        (width, height): (usize, usize),
+        (x, y): (usize, usize),
+    ) -> u8 {
+        let further = |at: usize, count: usize| match at % 2 {
+            0 => (at / 2).saturating_sub(1),
+            _ => (at / 2 + 1).min(count - 1),
+        };
+        let sample = |x, y| u32::from(sample(x, y));
+        let (left, top) = (x / 2, y / 2);
+        (match how {
+            Upsampling::None => sample(x, y),
+            Upsampling::Repeat(across, down) => sample(x / across, y / down),
+            Upsampling::Across => {
+                let bias = [1, 2][x % 2];
+                (3 * sample(left, y) + sample(further(x, width), y) + bias) / 4
+            }
+            Upsampling::Down => {
+                let bias = [1, 2][y % 2];
+                (3 * sample(x, top) + sample(x, further(y, height)) + bias) / 4
+            }
+            Upsampling::Both => {
+                let (x_far, y_far) = (further(x, width), further(y, height));
+                let near = 3 * sample(left, top) + sample(left, y_far);
+                let far = 3 * sample(x_far, top) + sample(x_far, y_far);
+                (3 * near + far + [8, 7][x % 2]) / 16
+            }
+        }) as u8
+    }
+
+    #[test]
+    fn rows_equal_the_definition_at_every_width() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let ways = [
+            (Upsampling::Across, 2),
+            (Upsampling::Down, 1),
+            (Upsampling::Both, 2),
+            (Upsampling::Repeat(1, 2), 1),
+            (Upsampling::Repeat(2, 1), 2),
+            (Upsampling::Repeat(3, 1), 3),
+            (Upsampling::Repeat(4, 4), 4),
+        ];
+        for width in 1..=70 {
+            let rows: [Vec<u8>; 2] = std::array::from_fn(|_| {
+                std::iter::repeat_with(|| random.u8(..)).take(width).collect()
+            });
+            for (how, times) in ways {
+                for y in [1, 2] {
+                    let (near, far) = (&rows[y / 2], &rows[1 - y / 2]);
+                    let (mut row, mut sums) = (vec![0; times * width], vec![0; width + 2]);
+                    upsample(how, [near, far], y == 1, &mut row, &mut sums);
+                    let across_only = matches!(how, Upsampling::Across);
+                    let top = if across_only { y / 2 } else { y };
+                    let repeated = matches!(how, Upsampling::Repeat(..));
+                    for (x, sample) in row.iter().enumerate() {
+                        let expected = if repeated {
+                            near[x / times]
+                        } else {
+                            by_definition(how, |x, y| rows[y][x], (width, 2), (x, top))
+                        };
+                        assert_eq!(*sample, expected, "{how:?}, {width} samples, at {x}, {y}");
+                    }
+                }
+            }
+        }
     }
 }
