@@ -370,7 +370,7 @@ pub(crate) struct Arithmetic<'a> {
     ac: [Ac; COMPONENTS],
 }
 
-impl<'a> Arithmetic<'a> {
+impl Arithmetic<'_> {
     /// `tables` has for each component of the scan (1 to 4) the numbers of its DC and AC table, 0 to
     /// 15.
     pub(crate) fn new(band: Band, tables: &[(usize, usize)], conditioning: &Conditioning) -> Self {
@@ -514,14 +514,14 @@ fn first_ac(
         }
         let is_negative = decisions.toss();
         let bin = 3 * (k - 1) + 2;
-        let value = if !decisions.decide(&mut bins[bin]) {
-            0
-        } else if !decisions.decide(&mut bins[bin]) {
-            1
-        } else {
-            let first = if k <= *last_low { LOW_MAGNITUDE_BIN } else { HIGH_MAGNITUDE_BIN };
-            decisions.magnitude(bins, first, 2)?.1
-        };
+        let mut value = 0;
+        if decisions.decide(&mut bins[bin]) {
+            value = 1;
+            if decisions.decide(&mut bins[bin]) {
+                let first = if k <= *last_low { LOW_MAGNITUDE_BIN } else { HIGH_MAGNITUDE_BIN };
+                value = decisions.magnitude(bins, first, 2)?.1;
+            }
+        }
         let value = if is_negative { -(value + 1) } else { value + 1 };
         block[usize::from(PLACES[k])] = (value << low) as i16;
         k += 1;
