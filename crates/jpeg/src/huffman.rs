@@ -66,18 +66,21 @@ impl Codes {
             bits.skip(length.into());
             return Ok(symbol);
         }
-        self.long_symbol(bits)
+        let (symbol, length) = self.long_symbol(bits.peek::<16>() as u32)?;
+        bits.skip(length);
+        Ok(symbol)
     }
 
+    /// The symbol with which these 16 bits begin, and the bits of its code. It takes no [`Bits`],
+    /// which then stay in registers.
     #[cold]
-    fn long_symbol(&self, bits: &mut Bits<'_>) -> Result<u8, Error> {
-        let next = bits.peek::<16>() as u32;
+    #[inline(never)]
+    fn long_symbol(&self, next: u32) -> Result<(u8, u32), Error> {
         for length in LOOKED_UP + 1..=16 {
             let (bound, offset) = self.bounds[length as usize];
             if next < bound {
-                bits.skip(length);
                 let index = (next >> (16 - length)) as i32 + offset;
-                return Ok(self.symbols[index as usize & 255]);
+                return Ok((self.symbols[index as usize & 255], length));
             }
         }
         Err(NO_CODE)

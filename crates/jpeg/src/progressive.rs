@@ -30,114 +30,146 @@ impl<'a> Progressive<'a> {
         Self { bits: Bits::new(&[], 0), band, tables, slots, predictions: [0; 4], ended_blocks: 0 }
     }
 
+    /// Decodes DC coefficients without their low bits.
     #[inline(always)]
-    fn first_dc(&mut self, component: usize) -> Result<i16, Error> {
-        let slot = self.slots[component];
-        self.bits.refill();
-        let step = self.tables.steps(slot)[self.bits.peek::<LOOKED_UP>()];
-        let difference = if step.bits > 0 {
-            let [difference, _] = step.values(&self.bits);
-            self.bits.skip(step.bits.into());
-            difference.into()
-        } else {
-            let size = self.tables.codes(slot)?.symbol(&mut self.bits)?;
-            magnitude(&mut self.bits, size.into())
-        };
-        let prediction = &mut self.predictions[component];
-        *prediction = prediction.saturating_add(difference);
-        let whole = i64::from(*prediction) << self.band.low;
-        i16::try_from(whole).map_err(|_| LARGE_DC)
-    }
-
-    #[inline(always)]
-    fn first_ac(&mut self, block: &mut Block, known: &mut u64) -> Result<(), Error> {
-        if self.ended_blocks > 0 {
-            self.ended_blocks -= 1;
-            return Ok(());
-        }
-        let slot = self.slots[0];
-        let steps = self.tables.steps(slot);
+    fn first_dc(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
         let mut bits = self.bits;
-        let (mut at, end) = (self.band.start as u8, self.band.end as u8);
-        while at <= end {
-            if bits.count() < 32 {
-                bits.refill();
-            }
-            let step = steps[bits.peek::<LOOKED_UP>()];
-            if at + step.places[0] >= end {
-                let symbol = self.tables.codes(slot)?.symbol(&mut bits)?;
-                let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
-                if size == 0 && zeros < 15 {
-                    self.ended_blocks = (1 << zeros) - 1 + bits.take(zeros.into());
-                    break;
-                }
-                at += zeros;
-                if at > end {
-                    return Err(PAST_BLOCK);
-                }
-                let value = (magnitude(&mut bits, size) << self.band.low) as i16;
-                put(block, known, at, value);
-                at += 1;
-                continue;
-            }
-            let [first, second] = step.values(&bits);
-            put(block, known, at + step.places[1], second);
-            put(block, known, at + step.places[0], first);
+        for next in next {
+            let component = next.component as usize & 3;
+            let slot = self.slots[component];
+            bits.refill();
+            let step = self.tables.steps(slot)[bits.peek::<LOOKED_UP>()];
+            let [mut difference, _] = step.values(&bits);
             bits.skip(step.bits.into());
-            at += step.advance;
-        }
-        if at > end + 1 && at < END_OF_BLOCK {
-            return Err(PAST_BLOCK);
+            if step.bits == 0 {
+                let size = self.tables.codes(slot)?.symbol(&mut bits)?;
+                difference = magnitude(&mut bits, size.into()) as i16;
+            }
+            let prediction = &mut self.predictions[component];
+            *prediction = prediction.saturating_add(difference.into());
+            let whole = i64::from(*prediction) << self.band.low;
+            into.blocks[next.index as usize][0] = i16::try_from(whole).map_err(|_| LARGE_DC)?;
+            into.known[next.index as usize] |= 1;
         }
         self.bits = bits;
         Ok(())
     }
 
+    /// Adds a bit to DC coefficients.
     #[inline(always)]
-    fn refine_ac(&mut self, block: &mut Block, known: &mut u64) -> Result<(), Error> {
+    fn refine_dc(&mut self, next: &[Next], into: &mut Coefficients) {
+        let mut bits = self.bits;
+        for next in next {
+            bits.refill();
+            into.blocks[next.index as usize][0] |= i16::from(bits.flag()) << self.band.low;
+            into.known[next.index as usize] |= 1;
+        }
+        self.bits = bits;
+    }
+
+    /// Decodes AC coefficients without their low bits.
+    #[inline(always)]
+    fn first_ac(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
+        let (slot, low) = (self.slots[0], self.band.low);
+        let steps = self.tables.steps(slot);
+        let (start, end) = (self.band.start as u8, self.band.end as u8);
+        let (mut bits, mut ended_blocks) = (self.bits, self.ended_blocks);
+        for next in next {
+            if ended_blocks > 0 {
+                ended_blocks -= 1;
+                continue;
+            }
+            let block = &mut into.blocks[next.index as usize];
+            let known = &mut into.known[next.index as usize];
+            let mut at = start;
+            while at <= end {
+                // A step takes at most 26 bits, a longer symbol up to 31.
+                if bits.count() < 32 {
+                    bits.refill();
+                }
+                let step = steps[bits.peek::<LOOKED_UP>()];
+                if at + step.places[0] >= end {
+                    // A longer symbol, or the last of the block.
+                    let symbol = self.tables.codes(slot)?.symbol(&mut bits)?;
+                    let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
+                    if size == 0 && zeros < 15 {
+                        ended_blocks = (1 << zeros) - 1 + bits.take(zeros.into());
+                        break;
+                    }
+                    at += zeros;
+                    if at > end {
+                        return Err(PAST_BLOCK);
+                    }
+                    put(block, known, at, (magnitude(&mut bits, size) << low) as i16);
+                    at += 1;
+                    continue;
+                }
+                let [first, second] = step.values(&bits);
+                put(block, known, at + step.places[1], second);
+                put(block, known, at + step.places[0], first);
+                bits.skip(step.bits.into());
+                at += step.advance;
+            }
+            if at > end + 1 && at < END_OF_BLOCK {
+                return Err(PAST_BLOCK);
+            }
+        }
+        (self.bits, self.ended_blocks) = (bits, ended_blocks);
+        Ok(())
+    }
+
+    /// Adds a bit to AC coefficients, and finds those that become other than zero by it.
+    #[inline(always)]
+    fn refine_ac(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
         let Band { start, end, low, .. } = self.band;
         let codes = self.tables.codes(self.slots[0])?;
         let bit = 1_i16 << low;
-        let mut bits = self.bits;
-        let before = *known & (u64::MAX >> (63 - end));
-        // The coefficients of the band that are not passed yet.
-        let mut ahead = u64::MAX >> (63 - end) & u64::MAX << start;
-        while self.ended_blocks == 0 && ahead != 0 {
-            bits.refill();
-            let symbol = codes.symbol(&mut bits)?;
-            let (zeros, size) = (symbol >> 4, symbol & 15);
-            let value = match size {
-                0 if zeros < 15 => {
-                    self.ended_blocks = (1 << zeros) + bits.take(zeros.into());
+        let (mut bits, mut ended_blocks) = (self.bits, self.ended_blocks);
+        let band = u64::MAX >> (63 - end) & u64::MAX << start;
+        for next in next {
+            let block = &mut into.blocks[next.index as usize];
+            let known = &mut into.known[next.index as usize];
+            let before = *known & band;
+            // The coefficients of the band that are not passed yet.
+            let mut ahead = band;
+            while ended_blocks == 0 && ahead != 0 {
+                bits.refill();
+                let symbol = codes.symbol(&mut bits)?;
+                let (zeros, size) = (symbol >> 4, symbol & 15);
+                if size == 0 && zeros < 15 {
+                    ended_blocks = (1 << zeros) + bits.take(zeros.into());
                     break;
                 }
-                0 => 0,
-                1 if bits.flag() => bit,
-                1 => -bit,
-                _ => return Err(Error::Damaged("a coefficient grows by more than its last bit")),
-            };
-            // Passes over `zeros` coefficients that were zero, to the next one that was.
-            let mut free = ahead & !before;
-            for _ in 0..zeros {
-                free &= free.wrapping_sub(1);
+                if size > 1 {
+                    return Err(Error::Damaged("a coefficient grows by more than its last bit"));
+                }
+                // The sign's bit is 1 for a positive value. 16 zeros have none.
+                let sign = bits.take(size.into()) as i16;
+                let value = (2 * sign - 1) * bit * i16::from(size);
+                // Passes over `zeros` coefficients that were zero, to the next one that was.
+                let mut free = ahead & !before;
+                for _ in 0..zeros {
+                    free &= free.wrapping_sub(1);
+                }
+                if free == 0 {
+                    if value != 0 {
+                        return Err(PAST_BLOCK);
+                    }
+                    refine(&mut bits, block, before & ahead, bit);
+                    ahead = 0;
+                    break;
+                }
+                let below = (free & free.wrapping_neg()) - 1;
+                refine(&mut bits, block, before & ahead & below, bit);
+                put(block, known, free.trailing_zeros() as u8, value);
+                ahead &= !(below << 1 | 1);
             }
-            if free == 0 && value != 0 {
-                return Err(PAST_BLOCK);
-            }
-            let passed = if free == 0 { ahead } else { ahead & (free & free.wrapping_neg()).wrapping_sub(1) };
-            refine(&mut bits, block, before & passed, bit);
-            ahead &= !passed;
-            if free != 0 {
-                let at = free.trailing_zeros() as u8;
-                put(block, known, at, value);
-                ahead &= ahead - 1;
+            if ended_blocks > 0 {
+                refine(&mut bits, block, before & ahead, bit);
+                ended_blocks -= 1;
             }
         }
-        if self.ended_blocks > 0 {
-            refine(&mut bits, block, before & ahead, bit);
-            self.ended_blocks -= 1;
-        }
-        self.bits = bits;
+        (self.bits, self.ended_blocks) = (bits, ended_blocks);
         Ok(())
     }
 }
@@ -155,10 +187,11 @@ fn refine(bits: &mut Bits<'_>, block: &mut Block, mut which: u64, bit: i16) {
         if bits.count() < 16 {
             bits.refill();
         }
-        if bits.flag() {
-            let value = &mut block[usize::from(PLACES[which.trailing_zeros() as usize] & 63)];
-            *value = value.wrapping_add(if *value < 0 { -bit } else { bit });
-        }
+        // Without a branch, which the processor would guess wrong every other time.
+        let grows = bit & -i16::from(bits.flag());
+        let value = &mut block[usize::from(PLACES[which.trailing_zeros() as usize] & 63)];
+        let sign = *value >> 15;
+        *value = value.wrapping_add((grows ^ sign) - sign);
         which &= which - 1;
     }
 }
@@ -172,34 +205,15 @@ impl<'a> Coding<'a> for Progressive<'a> {
 
     #[inline(always)]
     fn blocks(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
-        let Coefficients { blocks, known, .. } = into;
-        let index = |next: &Next| next.index as usize;
         match (self.band.start > 0, self.band.is_refinement()) {
-            (true, false) => {
-                for index in next.iter().map(index) {
-                    self.first_ac(&mut blocks[index], &mut known[index])?;
-                }
-            }
-            (true, true) => {
-                for index in next.iter().map(index) {
-                    self.refine_ac(&mut blocks[index], &mut known[index])?;
-                }
-            }
+            (false, false) => self.first_dc(next, into),
             (false, true) => {
-                for index in next.iter().map(index) {
-                    self.bits.refill();
-                    blocks[index][0] |= i16::from(self.bits.flag()) << self.band.low;
-                    known[index] |= 1;
-                }
+                self.refine_dc(next, into);
+                Ok(())
             }
-            (false, false) => {
-                for next in next {
-                    blocks[index(next)][0] = self.first_dc(next.component as usize & 3)?;
-                    known[index(next)] |= 1;
-                }
-            }
+            (true, false) => self.first_ac(next, into),
+            (true, true) => self.refine_ac(next, into),
         }
-        Ok(())
     }
 
     fn is_past_end(&self) -> bool {

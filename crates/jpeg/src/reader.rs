@@ -270,15 +270,16 @@ impl<'a> Walk<'a> {
     fn order(&self, row: usize, across: usize, order: &mut Vec<Next>) {
         let Self { coefficients, layout, scan, .. } = self;
         order.clear();
+        if let [one] = &scan.components[..] {
+            let first = coefficients.index(layout, one.component, row, 0) as u32;
+            order.extend((first..first + across as u32).map(|index| Next { index, component: 0 }));
+            return;
+        }
         let mut push = |component: usize, of: usize, y, x| {
             let index = coefficients.index(layout, of, y, x) as u32;
             order.push(Next { index, component: component as u32 });
         };
         for column in 0..across {
-            if let [one] = &scan.components[..] {
-                push(0, one.component, row, column);
-                continue;
-            }
             for (component, one) in scan.components.iter().enumerate() {
                 let plane = &layout.planes[one.component];
                 for y in 0..plane.down {
