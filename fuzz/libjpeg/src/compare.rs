@@ -23,9 +23,12 @@ pub enum Comparison {
 /// - A run of zeros, or an arithmetic code, leads out of a block: libjpeg drops what lies outside.
 /// - A code is in no table: libjpeg's fast path takes it for a zero.
 /// - A segment is shorter than its length: libjpeg passes over those that it does not need.
-/// - Restart markers are doubled where an arithmetic interval is empty: libjpeg drops one.
+/// - More restart markers than intervals: libjpeg drops those behind the last block, and one of two
+///   where an arithmetic interval is empty.
+/// - A DC coefficient has more than 16 bits: libjpeg's wraps.
+/// - There are zeros between a segment and the end: Livegate took them for padding.
 /// - More than seven bytes are left over: libjpeg's bit buffer hides up to eight.
-const ONLY_OURS_REFUSES: [&str; 8] = [
+const ONLY_OURS_REFUSES: [&str; 11] = [
     "a component or some of its frequencies are missing",
     "a scan does not continue the scans before it",
     "a run of zeros leads out of its block",
@@ -33,6 +36,9 @@ const ONLY_OURS_REFUSES: [&str; 8] = [
     "there is a Huffman code that is in no table",
     "the length of a segment is wrong",
     "the restart markers are out of order",
+    "there are too few or too many restart markers",
+    "a DC coefficient is larger than any sample makes it",
+    "there are data between the markers",
     "there are data left over behind the last block",
 ];
 
