@@ -1,11 +1,12 @@
-//! Arithmetic decoding of blocks: the QM-coder of ITU-T T.81, annex D, and the binary decisions into
-//! which annexes F.1.4 and G.1.3 split a coefficient.
+//! Arithmetic decoding of blocks: the QM-coder of ITU-T T.81, annex D, and the binary decisions
+//! into which annexes F.1.4 and G.1.3 split a coefficient.
 //!
 //! Bytes that are missing at the end of an interval are zeros: an encoder leaves them out (D.1.8).
-//! So no decoder can tell data that were cut from data of a picture whose rest is flat. Zeros decode
-//! to the likelier symbol, whose cost soon comes near to nothing: a flat rest of a whole picture is a
-//! few bytes long, and so is the rest of a picture cut in its middle. Nothing is refused for reading
-//! behind its end. Markers between intervals and scans are looked at as for other pictures.
+//! So no decoder can tell data that were cut from data of a picture whose rest is flat. Zeros
+//! decode to the likelier symbol, whose cost soon comes near to nothing: a flat rest of a whole
+//! picture is a few bytes long, and so is the rest of a picture cut in its middle. Nothing is
+//! refused for reading behind its end. Markers between intervals and scans are looked at as for
+//! other pictures.
 
 use crate::band::Band;
 use crate::block::{Block, PLACES};
@@ -334,7 +335,8 @@ impl<'a> Decisions<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Dc {
     bins: [Estimate; 64],
-    /// Categories (powers of two) below which a difference counts as zero, and above which as large.
+    /// Categories (powers of two) below which a difference counts as zero, and above which as
+    /// large.
     bounds: (i32, i32),
 }
 
@@ -371,8 +373,8 @@ pub(crate) struct Arithmetic<'a> {
 }
 
 impl Arithmetic<'_> {
-    /// `tables` has for each component of the scan (1 to 4) the numbers of its DC and AC table, 0 to
-    /// 15.
+    /// `tables` has for each component of the scan (1 to 4) the numbers of its DC and AC table, 0
+    /// to 15.
     pub(crate) fn new(band: Band, tables: &[(usize, usize)], conditioning: &Conditioning) -> Self {
         let mut components = [Component::default(); COMPONENTS];
         let mut dc = [Dc { bins: [Estimate::UNKNOWN; 64], bounds: (0, 0) }; COMPONENTS];
@@ -530,8 +532,8 @@ fn first_ac(
     Ok(written)
 }
 
-/// One bit more of the AC coefficients of a block in `band` (figure G.10). Returns one more than the
-/// index of the last coefficient that was written.
+/// One bit more of the AC coefficients of a block in `band` (figure G.10). Returns one more than
+/// the index of the last coefficient that was written.
 fn more_ac(
     decisions: &mut Decisions<'_>,
     Ac { bins, .. }: &mut Ac,

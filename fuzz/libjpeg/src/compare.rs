@@ -44,15 +44,16 @@ const ONLY_OURS_REFUSES: [&str; 11] = [
 
 /// Reasons for which only libjpeg refuses a picture.
 ///
-/// - Bytes are left over behind the last block of an interval: libjpeg complains where its bit buffer
-///   does not happen to hide them, the crate `jpeg` where they are more than seven and not all zero.
-/// - A sequential scan names another band than all: libjpeg refuses that in all scans but the first,
-///   and reads all coefficients all the same.
+/// - Bytes are left over behind the last block of an interval: libjpeg complains where its bit
+///   buffer does not happen to hide them, the crate `jpeg` where they are more than seven and not
+///   all zero.
+/// - A sequential scan names another band than all: libjpeg refuses that in all scans but the
+///   first, and reads all coefficients all the same.
 const ONLY_LIBJPEG_REFUSES: [&str; 2] =
     ["extraneous bytes before marker", "Invalid SOS parameters for sequential JPEG"];
 
-/// Compares the result of the crate `jpeg`, or its error's text, with libjpeg's. Pictures with a side
-/// of more than `most_px` are refused by libjpeg: they are not to be compared.
+/// Compares the result of the crate `jpeg`, or its error's text, with libjpeg's. Pictures with a
+/// side of more than `most_px` are refused by libjpeg: they are not to be compared.
 #[must_use]
 pub fn compare(
     bytes: &[u8],
@@ -108,8 +109,8 @@ fn is_wild(file: &[u8]) -> bool {
 }
 
 fn is_wild_block(block: &[i16; 64], steps: &[u16; 64]) -> bool {
-    // Half of where results of the first pass leave 16 bits, and of where libjpeg's table of samples
-    // begins again.
+    // Half of where results of the first pass leave 16 bits, and of where libjpeg's table of
+    // samples begins again.
     const BETWEEN: f64 = 4096.0;
     const SAMPLE: f64 = 256.0;
 
