@@ -1,11 +1,12 @@
-//! Arithmetic decoding of blocks: the QM-coder of ITU-T T.81, annex D, and the binary decisions into
-//! which annexes F.1.4 and G.1.3 split a coefficient.
+//! Arithmetic decoding of blocks: the QM-coder of ITU-T T.81, annex D, and the binary decisions
+//! into which annexes F.1.4 and G.1.3 split a coefficient.
 //!
 //! Bytes that are missing at the end of an interval are zeros: an encoder leaves them out (D.1.8).
-//! So no decoder can tell data that were cut from data of a picture whose rest is flat. Zeros decode
-//! to the likelier symbol, whose cost soon comes near to nothing: a flat rest of a whole picture is a
-//! few bytes long, and so is the rest of a picture cut in its middle. Nothing is refused for reading
-//! behind its end. Markers between intervals and scans are looked at as for other pictures.
+//! So no decoder can tell data that were cut from data of a picture whose rest is flat. Zeros
+//! decode to the likelier symbol, whose cost soon comes near to nothing: a flat rest of a whole
+//! picture is a few bytes long, and so is the rest of a picture cut in its middle. Nothing is
+//! refused for reading behind its end. Markers between intervals and scans are looked at as for
+//! other pictures.
 
 use crate::band::Band;
 use crate::block::{Block, PLACES};
@@ -334,7 +335,8 @@ impl<'a> Decisions<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Dc {
     bins: [Estimate; 64],
-    /// Categories (powers of two) below which a difference counts as zero, and above which as large.
+    /// Categories (powers of two) below which a difference counts as zero, and above which as
+    /// large.
     bounds: (i32, i32),
 }
 
@@ -370,9 +372,9 @@ pub(crate) struct Arithmetic<'a> {
     ac: [Ac; COMPONENTS],
 }
 
-impl<'a> Arithmetic<'a> {
-    /// `tables` has for each component of the scan (1 to 4) the numbers of its DC and AC table, 0 to
-    /// 15.
+impl Arithmetic<'_> {
+    /// `tables` has for each component of the scan (1 to 4) the numbers of its DC and AC table, 0
+    /// to 15.
     pub(crate) fn new(band: Band, tables: &[(usize, usize)], conditioning: &Conditioning) -> Self {
         let mut components = [Component::default(); COMPONENTS];
         let mut dc = [Dc { bins: [Estimate::UNKNOWN; 64], bounds: (0, 0) }; COMPONENTS];
@@ -514,14 +516,14 @@ fn first_ac(
         }
         let is_negative = decisions.toss();
         let bin = 3 * (k - 1) + 2;
-        let value = if !decisions.decide(&mut bins[bin]) {
-            0
-        } else if !decisions.decide(&mut bins[bin]) {
-            1
-        } else {
-            let first = if k <= *last_low { LOW_MAGNITUDE_BIN } else { HIGH_MAGNITUDE_BIN };
-            decisions.magnitude(bins, first, 2)?.1
-        };
+        let mut value = 0;
+        if decisions.decide(&mut bins[bin]) {
+            value = 1;
+            if decisions.decide(&mut bins[bin]) {
+                let first = if k <= *last_low { LOW_MAGNITUDE_BIN } else { HIGH_MAGNITUDE_BIN };
+                value = decisions.magnitude(bins, first, 2)?.1;
+            }
+        }
         let value = if is_negative { -(value + 1) } else { value + 1 };
         block[usize::from(PLACES[k])] = (value << low) as i16;
         k += 1;
@@ -530,8 +532,8 @@ fn first_ac(
     Ok(written)
 }
 
-/// One bit more of the AC coefficients of a block in `band` (figure G.10). Returns one more than the
-/// index of the last coefficient that was written.
+/// One bit more of the AC coefficients of a block in `band` (figure G.10). Returns one more than
+/// the index of the last coefficient that was written.
 fn more_ac(
     decisions: &mut Decisions<'_>,
     Ac { bins, .. }: &mut Ac,

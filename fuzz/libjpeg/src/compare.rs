@@ -23,9 +23,12 @@ pub enum Comparison {
 /// - A run of zeros, or an arithmetic code, leads out of a block: libjpeg drops what lies outside.
 /// - A code is in no table: libjpeg's fast path takes it for a zero.
 /// - A segment is shorter than its length: libjpeg passes over those that it does not need.
-/// - Restart markers are doubled where an arithmetic interval is empty: libjpeg drops one.
+/// - More restart markers than intervals: libjpeg drops those behind the last block, and one of two
+///   where an arithmetic interval is empty.
+/// - A DC coefficient has more than 16 bits: libjpeg's wraps.
+/// - There are zeros between a segment and the end: Livegate took them for padding.
 /// - More than seven bytes are left over: libjpeg's bit buffer hides up to eight.
-const ONLY_OURS_REFUSES: [&str; 8] = [
+const ONLY_OURS_REFUSES: [&str; 11] = [
     "a component or some of its frequencies are missing",
     "a scan does not continue the scans before it",
     "a run of zeros leads out of its block",
@@ -33,20 +36,24 @@ const ONLY_OURS_REFUSES: [&str; 8] = [
     "there is a Huffman code that is in no table",
     "the length of a segment is wrong",
     "the restart markers are out of order",
+    "there are too few or too many restart markers",
+    "a DC coefficient is larger than any sample makes it",
+    "there are data between the markers",
     "there are data left over behind the last block",
 ];
 
 /// Reasons for which only libjpeg refuses a picture.
 ///
-/// - Bytes are left over behind the last block of an interval: libjpeg complains where its bit buffer
-///   does not happen to hide them, the crate `jpeg` where they are more than seven and not all zero.
-/// - A sequential scan names another band than all: libjpeg refuses that in all scans but the first,
-///   and reads all coefficients all the same.
+/// - Bytes are left over behind the last block of an interval: libjpeg complains where its bit
+///   buffer does not happen to hide them, the crate `jpeg` where they are more than seven and not
+///   all zero.
+/// - A sequential scan names another band than all: libjpeg refuses that in all scans but the
+///   first, and reads all coefficients all the same.
 const ONLY_LIBJPEG_REFUSES: [&str; 2] =
     ["extraneous bytes before marker", "Invalid SOS parameters for sequential JPEG"];
 
-/// Compares the result of the crate `jpeg`, or its error's text, with libjpeg's. Pictures with a side
-/// of more than `most_px` are refused by libjpeg: they are not to be compared.
+/// Compares the result of the crate `jpeg`, or its error's text, with libjpeg's. Pictures with a
+/// side of more than `most_px` are refused by libjpeg: they are not to be compared.
 #[must_use]
 pub fn compare(
     bytes: &[u8],
@@ -102,8 +109,8 @@ fn is_wild(file: &[u8]) -> bool {
 }
 
 fn is_wild_block(block: &[i16; 64], steps: &[u16; 64]) -> bool {
-    // Half of where results of the first pass leave 16 bits, and of where libjpeg's table of samples
-    // begins again.
+    // Half of where results of the first pass leave 16 bits, and of where libjpeg's table of
+    // samples begins again.
     const BETWEEN: f64 = 4096.0;
     const SAMPLE: f64 = 256.0;
 

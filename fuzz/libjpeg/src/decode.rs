@@ -50,8 +50,8 @@ pub fn decode(bytes: &[u8], reduction: usize, most_px: usize) -> Result<Decoded,
     or_unpadded(bytes, |bytes| decode_exactly(bytes, reduction, most_px))
 }
 
-/// Reads a picture that libjpeg refuses a second time without the zeros in front of its end: then it
-/// must be as strictly right.
+/// Reads a picture that libjpeg refuses a second time without the zeros in front of its end: then
+/// it must be as strictly right.
 fn or_unpadded<T>(bytes: &[u8], read: impl Fn(&[u8]) -> Result<T, Refusal>) -> Result<T, Refusal> {
     let outcome = read(bytes);
     match (&outcome, without_padding(bytes)) {

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use mozjpeg_sys::{jpeg_common_struct, jpeg_error_mgr, jpeg_std_error};
 
-/// libjpeg's state when it begins to read the picture's data (`DSTATE_PRELOAD`). Earlier warnings are
-/// about an unusual header, and are passed over.
+/// libjpeg's state when it begins to read the picture's data (`DSTATE_PRELOAD`). Earlier warnings
+/// are about an unusual header, and are passed over.
 const READING_DATA: c_int = 203;
 
 /// What libjpeg says.
@@ -17,9 +17,9 @@ const LONGEST_MESSAGE: usize = 200;
 
 extern "C-unwind" fn leave(common: &mut jpeg_common_struct) {
     let mut text = [0u8; LONGEST_MESSAGE];
-    // SAFETY: libjpeg calls this with the manager that `strict` has made. The function writes a text
-    // of at most `LONGEST_MESSAGE` bytes with a zero behind it; the binding's type of 80 bytes is too
-    // short.
+    // SAFETY: libjpeg calls this with the manager that `strict` has made. The function writes a
+    // text of at most `LONGEST_MESSAGE` bytes with a zero behind it; the binding's type of 80 bytes
+    // is too short.
     let message = unsafe {
         if let Some(format) = (*common.err).format_message {
             format(common, &*text.as_mut_ptr().cast::<[u8; 80]>());

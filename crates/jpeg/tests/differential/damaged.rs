@@ -127,9 +127,10 @@ struct Counts {
     only_libjpeg_refuses: usize,
 }
 
-/// Both refuse a damaged picture, or both read the same pixels. Where only one of them refuses, it is
-/// for a reason that `fuzz/libjpeg/src/compare.rs` lists. A message has the seed and the number of the
-/// damage, with which the loops below find the file again. `cargo test -p jpeg damaged -- --nocapture` shows the counts.
+/// Both refuse a damaged picture, or both read the same pixels. Where only one of them refuses, it
+/// is for a reason that `fuzz/libjpeg/src/compare.rs` lists. A message has the seed and the number
+/// of the damage, with which the loops below find the file again. `cargo test -p jpeg damaged --
+/// --nocapture` shows the counts.
 #[test]
 fn damaged_pictures_are_refused_or_equal_to_libjpegs() {
     let mut reader = Reader::default();
