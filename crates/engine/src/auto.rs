@@ -14,7 +14,7 @@ use onnx::{Device, Runtime};
 use crate::config::Config;
 use crate::device::{DeviceChoice, library, setup_command};
 use crate::home::Place;
-use crate::runtime::{load_installed, preload_dependencies};
+use crate::runtime::{is_begun, load_installed, preload_dependencies};
 
 /// ONNX Runtime looks for this file beside itself to run models on a GPU.
 const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
@@ -51,18 +51,20 @@ pub fn load_runtime(
     Ok(LoadedRuntime { runtime, path, fallback: None })
 }
 
-/// The libraries to install for a device that is to be found out. The CPU's comes with each better
-/// one, so that `--device cpu` and a fallback need no network. None where any is there.
+/// The libraries to install for a device that is to be found out: none where one is there, else
+/// those of which a part is there, else all that `setup` brings.
 pub(crate) fn libraries_to_install(choice: DeviceChoice, home: &Home) -> Vec<Library> {
     let is_there = |device: &Device| home.runtime_library(library(*device)).is_some();
     if is_there(&Device::Cpu) || choice.better_than_cpu().iter().any(is_there) {
         return Vec::new();
     }
-    libraries_without_gpu()
+    let (begun, others): (Vec<_>, Vec<_>) =
+        libraries_without_gpu().into_iter().partition(|library| is_begun(home, *library));
+    if begun.is_empty() { others } else { begun }
 }
 
 /// The libraries that `setup` brings if no device is named: OpenVINO's where this platform has it,
-/// and the CPU's.
+/// and the CPU's, so that `--device cpu` and a fallback need no network.
 pub(crate) fn libraries_without_gpu() -> Vec<Library> {
     let better = DeviceChoice::AutoCpu.better_than_cpu().iter().map(|device| library(*device));
     let exists = |library: &Library| runtime_library(*library).is_some();

@@ -34,7 +34,9 @@ const PAGE_BYTES: usize = 4096;
 /// set of the cache, and the reorders cost more than the blocks gain. Measured in
 /// docs/DECISIONS.md.
 fn level(model: &[u8], input: &[Dim; 4]) -> GraphOptimizationLevel {
-    let [_, _, Dim::Is(height), Dim::Is(width)] = *input else { return GraphOptimizationLevel::All };
+    let [_, _, Dim::Is(height), Dim::Is(width)] = *input else {
+        return GraphOptimizationLevel::All;
+    };
     // The first convolution of nets for pictures halves both sides.
     let plane_bytes = (height / 2) * (width / 2) * size_of::<f32>();
     if plane_bytes.is_multiple_of(PAGE_BYTES) && has_prelu(model) {
