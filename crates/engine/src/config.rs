@@ -35,7 +35,7 @@ pub struct Config {
     #[schemars(example = &"starter")]
     pub pack: Option<String>,
     /// Device that models run on: `cpu`, `openvino`, `cuda` or `tensorrt`. `auto-cpu` takes
-    /// `openvino` if it is installed and runs the pack, else `cpu`; `auto` tries `cuda` before both.
+    /// `openvino` if it is installed and runs the pack, else `cpu`; `auto` tries `cuda` first.
     #[schemars(with = "String", extend("enum" = DeviceChoice::NAMES))]
     pub device: DeviceChoice,
     /// Worker threads, each with its own models. Default: one per core

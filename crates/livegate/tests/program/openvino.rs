@@ -274,10 +274,15 @@ fn a_slim_setup_has_no_openvino_and_its_service_says_so() {
     let (_, said, code) = finished(&command.arg(carried.path()).output().unwrap());
     assert_eq!(code, 0, "{said}");
     assert!(!said.contains("OpenVINO"), "{said}");
-    // Nor does a later start bring it, although it could.
+    // Nor does a later start bring it, although it could, also where the CPU's library is damaged.
     let from = carried.path().to_str().unwrap();
     let (out, said, code) = verify(home.path(), &["--from", from]);
     assert_eq!((said.as_str(), code), ("", 0));
+    assert!(out.contains("\"device\":\"cpu\""), "{out}");
+    let library = Home::new(home.path().to_owned()).runtime_library(Library::Cpu).unwrap();
+    std::fs::write(library, "damaged").unwrap();
+    let (out, said, code) = verify(home.path(), &["--from", from]);
+    assert_eq!(code, 0, "{said}");
     assert!(out.contains("\"device\":\"cpu\""), "{out}");
     assert!(!home.path().join("runtime/openvino").exists());
 
