@@ -11,19 +11,20 @@ use onnx::Runtime;
 const LEDGER: &str = include_str!("../data/ledger.txt");
 
 /// The columns after pack and picture.
-pub const COLUMNS: [&str; 5] = ["verdict", "score", "faces", "first face's box, px", "reasons"];
+pub(crate) const COLUMNS: [&str; 5] =
+    ["verdict", "score", "faces", "first face's box, px", "reasons"];
 
 /// The box may differ because ONNX Runtime adds in another order on another kind of CPU.
 const MAX_BOX_ERROR_PX: f64 = 0.05;
 
 /// Pack and picture.
-pub type Key = (String, String);
+pub(crate) type Key = (String, String);
 /// One text for each of [`COLUMNS`].
-pub type Row = [String; COLUMNS.len()];
+pub(crate) type Row = [String; COLUMNS.len()];
 
 /// Fails with a line for each result on `device` that is not the recorded one. Scores may be
 /// `max_score_error` apart.
-pub fn assert_unmoved(runtime: &Runtime, device: Device, max_score_error: f64) {
+pub(crate) fn assert_unmoved(runtime: &Runtime, device: Device, max_score_error: f64) {
     let (recorded, found) = (read(LEDGER), found(runtime, device));
     let moved = moved(&recorded, &found, max_score_error);
     assert!(
@@ -79,7 +80,7 @@ fn row(result: &Result<Report, CheckError>) -> Row {
 }
 
 /// The rows of every pack and picture that are here, in the order of the file.
-pub fn found(runtime: &Runtime, device: Device) -> Vec<(Key, Row)> {
+pub(crate) fn found(runtime: &Runtime, device: Device) -> Vec<(Key, Row)> {
     let pictures = pictures();
     let mut rows = Vec::new();
     for &pack in testbed::packs() {
@@ -94,7 +95,7 @@ pub fn found(runtime: &Runtime, device: Device) -> Vec<(Key, Row)> {
     rows
 }
 
-pub fn read(text: &str) -> BTreeMap<Key, Row> {
+pub(crate) fn read(text: &str) -> BTreeMap<Key, Row> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let rows = lines.map(|line| {
         let mut columns = line.split('|').map(|column| column.trim().to_owned());
@@ -117,7 +118,11 @@ fn agree(recorded: &str, found: &str, most: f64) -> bool {
 }
 
 /// One line for each column that moved.
-pub fn moved(recorded: &BTreeMap<Key, Row>, found: &[(Key, Row)], max_score_error: f64) -> String {
+pub(crate) fn moved(
+    recorded: &BTreeMap<Key, Row>,
+    found: &[(Key, Row)],
+    max_score_error: f64,
+) -> String {
     let max_errors = [0.0, max_score_error, 0.0, MAX_BOX_ERROR_PX, 0.0];
     let mut text = String::new();
     for (key, row) in found {
