@@ -2,7 +2,7 @@
 //! service.
 //!
 //! The installer that users run fetches everything once into `target/testbed` (or into
-//! `$LIVEGATE_TEST_HOME`): the libraries and the portrait through pip, the starter pack through npm.
+//! `$LIVEGATE_TEST_HOME`): libraries and the portrait through pip, the starter pack through npm.
 //! The other packs and more pictures come from `../shared`. Where that directory is missing, a test
 //! that would use it says what it leaves out.
 
