@@ -1,14 +1,14 @@
 # Livegate on the CPU, with all files that it needs: no network at run time.
 #
 #     docker build -t livegate --build-arg VERSION=0.1.0 --build-arg REVISION=$(git rev-parse HEAD) .
-#     docker build -t livegate:openvino --build-arg DEVICES="cpu openvino" --build-arg DEVICE=auto .
+#     docker build -t livegate:slim --build-arg DEVICES=cpu --build-arg DEVICE=cpu .    # without OpenVINO: 133 MB less
 #     docker build -t livegate:starter --build-arg PACKS=starter .
 #
 # Weights are not in the repository: the stage `parts` fetches ONNX Runtime, packs and the sample portrait with
 # `livegate setup`, by sha256. Building needs the network, an image does not; deploy/README.md says how an image gets to
 # machines without one. `just exercise-dockerfile` carries out every step without a container registry.
 #
-# Licences in the image: Livegate Apache-2.0, ONNX Runtime MIT, OpenVINO and oneTBB (only if named) Apache-2.0, packs as
+# Licences in the image: Livegate Apache-2.0, ONNX Runtime MIT, OpenVINO and oneTBB (x86-64 only) Apache-2.0, packs as
 # models/README.md says (`minifas-128` was trained on data with non-commercial terms, and is installed only by name), the
 # portrait in the public domain, and Debian's packages under their own. `livegate packs show` and each pack.toml name
 # licence and origin of every file; LICENSE and models/README.md are in /usr/share/doc/livegate.
@@ -41,8 +41,9 @@ COPY --from=program /out/livegate /usr/local/bin/livegate
 # Names of packs. By default `silent-face` and `starter`, if they can be fetched. A named pack that cannot be fetched
 # ends the build.
 ARG PACKS=""
-# Devices whose libraries are installed: cpu, openvino (x86-64 only), or both.
-ARG DEVICES="cpu"
+# Devices whose libraries are installed: cpu, openvino (x86-64 only), or both. By default both, or the one that can be
+# fetched. A named device whose libraries cannot be fetched ends the build.
+ARG DEVICES=""
 # A server with the Git hosts' files, for networks that do not reach the hosts (`livegate setup --help`).
 ARG MIRROR=""
 RUN set -eu; set --; \
@@ -63,7 +64,7 @@ RUN apt-get update \
 COPY LICENSE models/README.md /usr/share/doc/livegate/
 COPY --from=parts /opt/livegate /opt/livegate
 COPY --from=program /out/livegate /usr/local/bin/livegate
-ARG DEVICE="cpu"
+ARG DEVICE="auto-cpu"
 ARG VERSION=""
 ARG REVISION=""
 LABEL org.opencontainers.image.title="Livegate" \

@@ -50,7 +50,7 @@ def arguments():
     parser.add_argument("--picture", action="append", default=[], metavar="WxH=FILE",
                         help="measure with this file; may be repeated, and then these are all")
     parser.add_argument("--workers", type=int, default=2, help="of Livegate; 0: its own default")
-    parser.add_argument("--device", help="on which Livegate runs models")
+    parser.add_argument("--device", help="on which Livegate runs models; without it, on its default device")
     parser.add_argument("--features", default="", help="that the binary was built with, for the record")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures")
     parser.add_argument("--page", action="store_true", help="rewrite the figures in docs/PERFORMANCE.md")
@@ -123,7 +123,7 @@ def measure(words, scratch):
                                                   words.device, scratch) for pack in packs}
     servers = {"peer": peer, **livegates}
     result = {"cpu": table.cpu(), "peer_packages": versions, "livegate": version(words.binary), "features": words.features, "packs": packs,
-              "device": words.device or "cpu", "workers": words.workers, "connections": CONNECTIONS,
+              "device": device(words, packs[0]), "workers": words.workers, "connections": CONNECTIONS,
               "pictures": {size: {"bytes": file.stat().st_size} for size, file in files.items()},
               "starts": {}, "rounds": [], "one_by_one": {}, "pace": {}, "peak_mib": {}}
     for name, server in servers.items():
@@ -147,6 +147,15 @@ def measure(words, scratch):
 
 def version(binary):
     return subprocess.run([binary.resolve(), "--version"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def device(words, pack):
+    """The device that Livegate chooses."""
+    command = [words.binary.resolve(), "verify", "--json", "--offline", "--home", words.home.resolve(), "--pack", pack]
+    command += ["--device", words.device] if words.device else []
+    checked = subprocess.run([*command, words.home / "sample/portrait.png"], check=True, capture_output=True, text=True,
+                             env=harness.without_settings())
+    return json.loads(checked.stdout)["device"]
 
 
 def end_once(*_):

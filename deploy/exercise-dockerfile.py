@@ -3,7 +3,7 @@ user, with a read-only root, without capabilities and without a network.
 
     python3 deploy/exercise-dockerfile.py                       # builds Livegate in it: 10 to 20 minutes
     python3 deploy/exercise-dockerfile.py --binary target/release/livegate
-    python3 deploy/exercise-dockerfile.py --build-arg DEVICES="cpu openvino" --build-arg DEVICE=auto
+    python3 deploy/exercise-dockerfile.py --build-arg DEVICES=cpu --build-arg DEVICE=cpu
 
 `buildah` carries out every line of the Dockerfile. The base images are made here: from Debian's packages
 by `mmdebstrap`, and for the image `rust` with this machine's Rust toolchain. So the installed packages

@@ -34,8 +34,8 @@ pub struct Config {
     /// Model pack to serve with. Default: the best installed pack.
     #[schemars(example = &"starter")]
     pub pack: Option<String>,
-    /// Device that models run on: `cpu`, `openvino`, `cuda` or `tensorrt`. `auto` takes the first
-    /// of `cuda`, `openvino` and `cpu` that is installed and runs the pack.
+    /// Device that models run on: `cpu`, `openvino`, `cuda` or `tensorrt`. `auto-cpu` takes
+    /// `openvino` if it is installed and runs the pack, else `cpu`; `auto` tries `cuda` first.
     #[schemars(with = "String", extend("enum" = DeviceChoice::NAMES))]
     pub device: DeviceChoice,
     /// Worker threads, each with its own models. Default: one per core

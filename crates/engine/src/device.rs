@@ -8,42 +8,52 @@ use model_pack::Library;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The configured device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// CUDA where it is installed and runs the pack, else OpenVINO, else the CPU
-    /// ([`crate::auto`]). Nothing is downloaded for it.
+    /// OpenVINO where it is installed and runs the pack, else the CPU ([`crate::auto`]). Never a
+    /// GPU.
+    #[default]
+    AutoCpu,
+    /// CUDA where it is installed and runs the pack, else as [`Self::AutoCpu`].
     Auto,
     /// This device, or an error.
     Named(Device),
 }
 
+const AUTO_CPU: &str = "auto-cpu";
+const AUTO: &str = "auto";
+
 impl DeviceChoice {
     /// Every choice, as configuration spells it.
-    pub const NAMES: [&str; 5] = {
+    pub const NAMES: [&str; 6] = {
         let [cpu, openvino, cuda, tensorrt] = Device::NAMES;
-        [cpu, openvino, cuda, tensorrt, "auto"]
+        [AUTO_CPU, cpu, openvino, cuda, tensorrt, AUTO]
     };
 
     /// The device, unless it is to be found out.
     #[must_use]
     pub fn named(self) -> Option<Device> {
         match self {
-            Self::Auto => None,
+            Self::AutoCpu | Self::Auto => None,
             Self::Named(device) => Some(device),
         }
     }
-}
 
-impl Default for DeviceChoice {
-    fn default() -> Self {
-        Self::Named(Device::default())
+    /// The devices to try before the CPU, the best first.
+    pub(crate) fn better_than_cpu(self) -> &'static [Device] {
+        match self {
+            Self::AutoCpu => &[Device::OpenVino],
+            Self::Auto => &[Device::Cuda, Device::OpenVino],
+            Self::Named(_) => &[],
+        }
     }
 }
 
 impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Auto => f.write_str("auto"),
+            Self::AutoCpu => f.write_str(AUTO_CPU),
+            Self::Auto => f.write_str(AUTO),
             Self::Named(device) => device.fmt(f),
         }
     }
@@ -53,10 +63,13 @@ impl FromStr for DeviceChoice {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        if name == "auto" {
-            return Ok(Self::Auto);
+        match name {
+            AUTO_CPU => Ok(Self::AutoCpu),
+            AUTO => Ok(Self::Auto),
+            name => name.parse().map(Self::Named).map_err(|error| {
+                format!("{error}; {AUTO_CPU} takes the best without a GPU, {AUTO} the best of all")
+            }),
         }
-        name.parse().map(Self::Named).map_err(|error| format!("{error}; or auto"))
     }
 }
 
@@ -107,6 +120,22 @@ mod tests {
             assert_eq!(serde_json::from_value::<DeviceChoice>(json).unwrap(), choice);
         }
         let refused = "gpu".parse::<DeviceChoice>().unwrap_err();
-        assert_eq!(refused, "this build runs models on: cpu, openvino, cuda, tensorrt; or auto");
+        assert_eq!(
+            refused,
+            "this build runs models on: cpu, openvino, cuda, tensorrt; auto-cpu takes the best \
+             without a GPU, auto the best of all"
+        );
+    }
+
+    #[test]
+    fn a_gpu_is_tried_only_where_the_choice_names_it_or_is_auto() {
+        let default = DeviceChoice::default();
+        assert_eq!((default.to_string().as_str(), default.named()), ("auto-cpu", None));
+        for name in DeviceChoice::NAMES {
+            let choice: DeviceChoice = name.parse().unwrap();
+            let tried = choice.better_than_cpu().iter().copied().chain(choice.named());
+            let is_gpu_tried = tried.into_iter().any(Device::is_gpu);
+            assert_eq!(is_gpu_tried, ["cuda", "tensorrt", "auto"].contains(&name), "{name}");
+        }
     }
 }

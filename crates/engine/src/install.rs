@@ -41,6 +41,8 @@ pub struct Sources {
 /// The files of one installation.
 struct Wanted {
     libraries: Vec<Library>,
+    /// Whether a library that cannot be had is an error where another of them can.
+    all_libraries: bool,
     sample: bool,
     /// Packs of the catalogue, with their `pack.toml`.
     packs: Vec<(Manifest, &'static str)>,
@@ -49,7 +51,8 @@ struct Wanted {
 }
 
 /// Installs the libraries of `devices`, the packs called `packs` or else the preferred ones, and
-/// the sample portrait. With `bring_cuda`, NVIDIA's libraries come also where the host has them.
+/// the sample portrait. Without devices, OpenVINO's library and the CPU's come, or the one of them
+/// that can be had. With `bring_cuda`, NVIDIA's libraries come also where the host has them.
 ///
 /// # Errors
 /// When a pack is unknown, or a file cannot be had.
@@ -61,18 +64,26 @@ pub fn setup(
     bring_cuda: bool,
     sources: &Sources,
 ) -> anyhow::Result<()> {
-    let mut wanted = Wanted {
-        libraries: Vec::new(),
+    let needed: Vec<Library> = match (devices, &place.onnxruntime) {
+        (_, Some(_)) => Vec::new(),
+        ([], None) => auto::libraries_without_gpu(),
+        (devices, None) => {
+            devices.iter().flat_map(|&device| needed_by(device, home, bring_cuda)).collect()
+        }
+    };
+    let mut libraries = Vec::new();
+    for library in needed {
+        if !libraries.contains(&library) {
+            libraries.push(library);
+        }
+    }
+    let wanted = Wanted {
+        libraries,
+        all_libraries: !devices.is_empty(),
         sample: true,
         packs: named_or_preferred(packs)?,
         all_packs: !packs.is_empty(),
     };
-    let devices = if place.onnxruntime.is_none() { devices } else { &[] };
-    for library in devices.iter().flat_map(|&device| libraries(device, home, bring_cuda)) {
-        if !wanted.libraries.contains(&library) {
-            wanted.libraries.push(library);
-        }
-    }
     install(home, &wanted, sources)
 }
 
@@ -86,8 +97,10 @@ pub fn install_packs(
     names: &[String],
     sources: &Sources,
 ) -> anyhow::Result<()> {
+    let device = DeviceChoice::default();
     let wanted = Wanted {
-        libraries: missing_libraries(place, home, DeviceChoice::Auto),
+        libraries: missing_libraries(place, home, device),
+        all_libraries: device.named().is_some(),
         sample: home.sample_portrait().is_none(),
         packs: named_or_preferred(names)?,
         all_packs: true,
@@ -118,6 +131,7 @@ pub fn ensure(
     };
     let wanted = Wanted {
         libraries: missing_libraries(place, home, config.device),
+        all_libraries: config.device.named().is_some(),
         sample: sample && home.sample_portrait().is_none(),
         packs,
         all_packs: serving.is_some(),
@@ -135,7 +149,7 @@ pub fn ensure(
 
 /// The libraries that `device` needs: a build of ONNX Runtime, and NVIDIA's unless the host has
 /// them. If they were installed once, they are kept whole.
-fn libraries(device: Device, home: &Home, bring_cuda: bool) -> Vec<Library> {
+fn needed_by(device: Device, home: &Home, bring_cuda: bool) -> Vec<Library> {
     let mut libraries = vec![library(device)];
     let is_installed = home.runtime_directory(Library::Nvidia).is_dir();
     if device.is_gpu() && (bring_cuda || is_installed || cuda_directories().is_none()) {
@@ -156,11 +170,9 @@ fn missing_libraries(place: &Place, home: &Home, device: DeviceChoice) -> Vec<Li
         return Vec::new();
     }
     let is_missing = |library: &Library| home.runtime_library(*library).is_none();
-    match device {
-        DeviceChoice::Named(device) => {
-            libraries(device, home, false).into_iter().filter(is_missing).collect()
-        }
-        DeviceChoice::Auto => auto::library_to_install(home).into_iter().collect(),
+    match device.named() {
+        Some(device) => needed_by(device, home, false).into_iter().filter(is_missing).collect(),
+        None => auto::libraries_to_install(device, home),
     }
 }
 
@@ -221,7 +233,10 @@ fn install(home: &Home, wanted: &Wanted, sources: &Sources) -> anyhow::Result<()
     if !wanted.packs.is_empty() {
         report::serving_pack(home, &wanted.packs);
     }
-    if let Some((library, error)) = failed_libraries.pop() {
+    let is_none_left = failed_libraries.len() == wanted.libraries.len();
+    if let Some((library, error)) = failed_libraries.pop()
+        && (wanted.all_libraries || is_none_left)
+    {
         return Err(error).with_context(|| {
             format!("there is nothing to run models with: {library} could not be installed")
         });

@@ -17,9 +17,9 @@ pub struct Version {
     pub pack: PackIdentity,
     /// The device that models run on.
     pub device: String,
-    /// The configured device; may be `auto`.
+    /// The configured device; may be `auto-cpu` or `auto`.
     pub device_asked_for: String,
-    /// Why `auto` chose the CPU; null otherwise.
+    /// Why `auto-cpu` or `auto` did not take the best device; null otherwise.
     pub fallback: Option<String>,
     /// The execution providers that ran each model at the start, on the golden vectors; empty if
     /// they are not known.

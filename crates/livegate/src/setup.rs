@@ -16,7 +16,8 @@ pub(crate) struct Setup {
     /// can be had].
     #[arg(long = "pack", value_name = "NAME")]
     packs: Vec<String>,
-    /// Install the libraries of this device and no other; may be repeated [default: cpu].
+    /// Install the libraries of this device and no other; may be repeated [default: openvino, if it
+    /// can be had, and cpu].
     #[arg(long = "device", value_name = "DEVICE")]
     devices: Vec<Device>,
     /// Bring NVIDIA's libraries also where this host has CUDA 13 and cuDNN 9 of its own: for a home
@@ -30,7 +31,6 @@ pub(crate) struct Setup {
 pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
     let Setup { packs, devices, bring_cuda, sources } = command;
     let home = place.home()?;
-    let devices = if devices.is_empty() { &[Device::default()] } else { &devices[..] };
     setup(place, &home, devices, packs, *bring_cuda, sources)?;
     if devices.contains(&Device::TensorRt)
         && let Err(missing) = HostLibraries::look().all(&nvidia::TENSORRT)

@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod agreement;
+mod score_ledger;
 
 use agreement::{assert_every_picture_agrees, assert_the_portrait_agrees, pipeline, terms};
 use liveness::{Device, LoadError, Pipeline, Report, Settings};
 use model_pack::{Manifest, Pack};
+use score_ledger::assert_unmoved;
 
 /// The vectors were recorded on the CPU, so a pack that serves here gives the same results.
 #[test]
@@ -44,6 +46,15 @@ fn the_portrait_agrees_with_the_recorded_numbers() {
 fn every_picture_agrees_with_the_reference_on_every_pack() {
     let Some(runtime) = testbed::openvino_runtime() else { return };
     assert_every_picture_agrees(runtime, Device::OpenVino);
+}
+
+/// Most that a score on another device may differ from the recorded one (docs/GPU.md).
+const MAX_SCORE_ERROR: f64 = 0.005;
+
+#[test]
+fn no_score_verdict_or_box_is_another_than_the_ledgers() {
+    let Some(runtime) = testbed::openvino_runtime() else { return };
+    assert_unmoved(runtime, Device::OpenVino, MAX_SCORE_ERROR);
 }
 
 /// The portrait, and all pictures of `../shared`.

@@ -9,6 +9,7 @@
 //! This crate knows no picture, no meaning of an output, and downloads nothing.
 
 mod cards;
+mod cpu;
 mod declared_input;
 mod device;
 mod engines;

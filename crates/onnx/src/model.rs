@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ndarray::{ArrayD, ArrayViewD};
 use ort::session::SessionOutputs;
 
+use crate::cpu;
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::gpu;
@@ -149,11 +150,7 @@ pub(crate) fn open(
     input: &[Dim; 4],
 ) -> Result<DeviceSession, ModelError> {
     let session = match device {
-        Device::Cpu => {
-            let builder = runtime.session_builder();
-            let session = builder.and_then(|mut builder| builder.commit_from_memory(model.bytes()));
-            session.map_err(ModelError::Load)?
-        }
+        Device::Cpu => cpu::open(runtime, model, input)?,
         Device::OpenVino => openvino::open(runtime, model, input)?,
         Device::Cuda | Device::TensorRt => gpu::open(runtime, model, device, input)?,
     };

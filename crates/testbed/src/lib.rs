@@ -2,7 +2,7 @@
 //! service.
 //!
 //! The installer that users run fetches everything once into `target/testbed` (or into
-//! `$LIVEGATE_TEST_HOME`): the library and the portrait through pip, the starter pack through npm.
+//! `$LIVEGATE_TEST_HOME`): libraries and the portrait through pip, the starter pack through npm.
 //! The other packs and more pictures come from `../shared`. Where that directory is missing, a test
 //! that would use it says what it leaves out.
 
@@ -57,7 +57,8 @@ pub fn left_out_for_want_of(missing: &str, what: &str) {
     let _ = writeln!(std::io::stderr(), "LEFT OUT, because {missing} is not here: {what}");
 }
 
-/// A home with the library, the portrait and every pack in [`packs`].
+/// A home as `livegate setup` makes it, with every pack in [`packs`]. Where this platform has
+/// OpenVINO, the default device is OpenVINO in it.
 ///
 /// # Panics
 /// When they cannot be fetched.
@@ -71,6 +72,11 @@ pub fn home() -> &'static Home {
         let options = options();
         let installer = Installer::open(&home, &options, &|_| ()).expect("the home can be used");
         installer.install_runtime(Library::Cpu).expect("pip brings the ONNX Runtime library");
+        let has_openvino = model_pack::runtime_library(Library::OpenVino).is_some();
+        // A receipt stands for its hash, so that not every test binary hashes it.
+        if has_openvino && home.runtime_library(Library::OpenVino).is_none() {
+            installer.install_runtime(Library::OpenVino).expect("pip brings OpenVINO");
+        }
         installer.install_sample().expect("pip brings the portrait");
         for (manifest, text) in model_pack::catalog() {
             if packs().contains(&manifest.name.as_str()) {
@@ -90,10 +96,10 @@ fn options() -> Options {
 /// so and gives back nothing.
 ///
 /// # Panics
-/// When it cannot be fetched.
+/// When the home cannot be filled.
 pub fn openvino_library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let library = LIBRARY.get_or_init(|| fetched(Library::OpenVino));
+    let library = LIBRARY.get_or_init(|| home().runtime_library(Library::OpenVino));
     if library.is_none() {
         left_out_for_want_of("OpenVINO for this platform", "everything on it");
     }
@@ -107,26 +113,23 @@ pub fn openvino_library() -> Option<&'static Path> {
 /// When it cannot be fetched.
 pub fn gpu_library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let library = LIBRARY.get_or_init(|| fetched(Library::Gpu));
+    let library = LIBRARY.get_or_init(fetched_gpu_library);
     if library.is_none() {
         left_out_for_want_of("ONNX Runtime with CUDA for this platform", "everything on it");
     }
     library.as_deref()
 }
 
-/// The file of `library` to load, fetched where it is missing; nothing where this platform has
-/// none.
-fn fetched(library: Library) -> Option<PathBuf> {
-    model_pack::runtime_library(library)?;
+fn fetched_gpu_library() -> Option<PathBuf> {
+    model_pack::runtime_library(Library::Gpu)?;
     let home = home();
-    // A receipt stands for its hash, so that not every test binary hashes it.
-    if let Some(file) = home.runtime_library(library) {
+    if let Some(file) = home.runtime_library(Library::Gpu) {
         return Some(file);
     }
     let options = options();
     let installer = Installer::open(home, &options, &|_| ()).expect("the home can be used");
-    installer.install_runtime(library).expect("pip brings it");
-    Some(home.runtime_library(library).expect("it was just installed"))
+    installer.install_runtime(Library::Gpu).expect("pip brings it");
+    Some(home.runtime_library(Library::Gpu).expect("it was just installed"))
 }
 
 /// The packs that tests run on: all of them where `../shared` is, otherwise the starter pack.

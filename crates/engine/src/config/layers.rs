@@ -318,7 +318,7 @@ mod tests {
             ("LIVEGATE_WORKERS", "0", "nonzero"),
             ("LIVEGATE_GPU_CARDS", "0", "expected a sequence"),
             ("LIVEGATE_GPU_CARDS", "[-1]", "expected u32"),
-            ("LIVEGATE_DEVICE", "gpu", "`openvino`, `cuda`, `tensorrt`, `auto`"),
+            ("LIVEGATE_DEVICE", "gpu", "`cpu`, `openvino`, `cuda`, `tensorrt`, `auto`"),
         ] {
             let error = of_variables(&[(name, value)]).err().unwrap().to_string();
             assert!(error.contains(name) && error.contains(because), "{error}");

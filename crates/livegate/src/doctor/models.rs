@@ -57,7 +57,7 @@ fn library_in_use(
             Some(loaded)
         }
         Err(error) => {
-            // `auto` needs the CPU's library at least.
+            // A device that is to be found out needs the CPU's library at least.
             let library = library(config.device.named().unwrap_or(Device::Cpu));
             let advice = if home.runtime_library(library).is_some() {
                 "put right what it names, or take another device: `--device cpu` runs everywhere"
@@ -149,7 +149,7 @@ fn serving(
         let advice = format!(
             "put that right, or say with `device = \"{device}\"` that this is what is meant"
         );
-        findings.add(Warning, "device", format!("auto is {device}: {reason}"), advice);
+        findings.add(Warning, "device", format!("{} is {device}: {reason}", config.device), advice);
     }
     Some(version)
 }

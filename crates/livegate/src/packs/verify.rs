@@ -66,7 +66,8 @@ fn check(name: &str, home: &Home, runtime: &Runtime, config: &Config) -> Result<
             Err(format!("files ok; graphs: {}", chain(&error)))
         }
         Err(error) => {
-            let (device, error) = (config.device, chain(&error));
+            // A device that is to be found out is the CPU if all others have failed.
+            let (device, error) = (config.device.named().unwrap_or_default(), chain(&error));
             Err(format!("files ok; graphs ok; golden vectors on {device}: {error}"))
         }
     }

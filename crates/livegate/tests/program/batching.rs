@@ -68,7 +68,16 @@ fn a_wrong_batching_setting_is_refused_by_name() {
 #[test]
 fn the_doctor_names_the_provider_of_shared_models() {
     let mut command = livegate(testbed::home().root());
-    command.args(["doctor", "--json", "--set", "batching.devices=[\"cpu\"]", "--pack", "starter"]);
+    command.args([
+        "doctor",
+        "--device",
+        "cpu",
+        "--json",
+        "--set",
+        "batching.devices=[\"cpu\"]",
+        "--pack",
+        "starter",
+    ]);
     let (out, err, _) = finished(&command.output().unwrap());
     let report: Value = serde_json::from_str(&out).expect(&err);
     let models = report["version"]["models"].as_array().unwrap();

@@ -33,7 +33,8 @@ impl Bench {
     fn command(&self, home: &Path, arguments: &[&str]) -> Command {
         let mut command = livegate(home);
         command.current_dir(self.directory.path());
-        command.args(["bench", "--offline", "--pack", "starter"]).args(arguments);
+        command.args(["bench", "--offline", "--pack", "starter", "--device", "cpu"]);
+        command.args(arguments);
         command
     }
 

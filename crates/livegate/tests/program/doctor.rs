@@ -13,12 +13,12 @@ use testbed::valkey::ValkeyServer;
 use crate::setup::carried;
 use crate::{finished, livegate};
 
-/// The doctor's report of `home`, and its exit code. Core dumps are off, so that they are no
-/// finding.
+/// The doctor's report of `home`, and its exit code. The device is the CPU unless `arguments` or
+/// `variables` name another. Core dumps are off, so that they are no finding.
 fn doctor(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Value, i32) {
     let mut doctor = livegate(home);
     doctor.args(["doctor", "--json"]).args(arguments).env_remove("TMPDIR");
-    doctor.envs(variables.iter().copied());
+    doctor.env("LIVEGATE_DEVICE", "cpu").envs(variables.iter().copied());
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -c 0; ulimit -n 2048; exec \"$0\" \"$@\""]);
     let (out, said, code) = finished(&wrapped(shell, &doctor).output().unwrap());
@@ -39,8 +39,8 @@ fn said(report: &Value, status: &str) -> Vec<String> {
 fn home() -> tempfile::TempDir {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let mut command = livegate(home.path());
-    command.args(["setup", "--offline", "--pack", "starter", "--from"]).arg(carried.path());
-    assert_eq!(finished(&command.output().unwrap()).2, 0);
+    command.args(["setup", "--offline", "--device", "cpu", "--pack", "starter", "--from"]);
+    assert_eq!(finished(&command.arg(carried.path()).output().unwrap()).2, 0);
     let mut command = livegate(home.path());
     let (_, said, code) = finished(&command.args(["keys", "create"]).output().unwrap());
     assert_eq!(code, 0, "{said}");
@@ -243,7 +243,9 @@ fn without_a_place_for_profiles_the_cpu_serves_and_openvino_does_not() {
     let problems = said(&report, "problem");
     let refused = "it cannot be shown that models run on the device openvino";
     assert!(problems[0].contains(refused) && problems[0].contains("TMPDIR"), "{problems:?}");
-    let (report, code) = doctor("auto");
-    assert_eq!((code, &report["version"]["device"]), (0, &"cpu".into()));
-    assert!(report["version"]["fallback"].as_str().unwrap().contains(refused), "{report}");
+    for choice in ["auto-cpu", "auto"] {
+        let (report, code) = doctor(choice);
+        assert_eq!((code, &report["version"]["device"]), (0, &"cpu".into()));
+        assert!(report["version"]["fallback"].as_str().unwrap().contains(refused), "{report}");
+    }
 }

@@ -1,12 +1,13 @@
-//! `--device openvino`: setup installs it, checks run on it, and another device never replaces it
-//! without saying so.
+//! The default device, and `--device openvino`: setup installs it, checks run on it, and another
+//! device never replaces it without saying so.
 
 use std::path::Path;
 use std::process::Command;
 
 use model_pack::{Home, Library};
 use serde_json::Value;
-use testbed::client::Body;
+use testbed::client::{Body, Client};
+use testbed::process::free_port;
 use testbed::service::Service;
 
 use crate::demo::{CREDENTIALS, V1, demo_on, portrait_file};
@@ -20,10 +21,20 @@ const PLUGIN: &str = "libopenvino_intel_cpu_plugin.so";
 fn home() -> tempfile::TempDir {
     let (home, carried) = (tempfile::tempdir().unwrap(), carried());
     let mut command = livegate(home.path());
-    command.args(["setup", "--offline", "--pack", "starter", "--from"]).arg(carried.path());
-    let (_, said, code) = finished(&command.output().unwrap());
+    command.args(["setup", "--offline", "--device", "cpu", "--pack", "starter", "--from"]);
+    let (_, said, code) = finished(&command.arg(carried.path()).output().unwrap());
     assert_eq!(code, 0, "{said}");
     home
+}
+
+/// A directory with every file that the starter pack needs on either device.
+fn carried_with_openvino() -> Option<tempfile::TempDir> {
+    let (files, carried) = (files()?, carried());
+    for entry in std::fs::read_dir(files).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, carried.path().join(path.file_name().unwrap())).unwrap();
+    }
+    Some(carried)
 }
 
 /// The directory with OpenVINO's files; nothing where this platform has none.
@@ -212,45 +223,145 @@ fn answers_of_a_service_on_openvino_name_the_device() {
     assert!((cpu - openvino).abs() <= 1e-4, "{cpu} {openvino}");
 }
 
-#[test]
-fn auto_is_openvino_if_it_is_installed_and_whole_and_the_log_says_why() {
-    let home = home();
+/// The device of a check and its log, with `LIVEGATE_DEVICE` set to `choice` if there is one.
+fn chosen(home: &Path, choice: Option<&str>) -> (String, String) {
+    let mut command = livegate(home);
     // By default `verify` logs only warnings.
-    let auto = |arguments: &[&str]| {
+    command.env("LIVEGATE_LOG", "info,ort=warn").envs(choice.map(|name| ("LIVEGATE_DEVICE", name)));
+    command.args(["verify", "--json", "--offline", "--pack", "starter"]);
+    let (out, said, code) = finished(&command.arg(testbed::portrait()).output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    (report["device"].as_str().unwrap().to_owned(), said)
+}
+
+#[test]
+fn setup_brings_openvino_and_the_default_device_uses_it() {
+    let Some(carried) = carried_with_openvino() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let mut command = livegate(home.path());
+    command.args(["setup", "--offline", "--pack", "starter", "--from"]).arg(carried.path());
+    let (_, said, code) = finished(&command.output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("ONNX Runtime with OpenVINO: at most 0 MB to fetch"), "{said}");
+    assert!(said.contains("libopenvino.so.2541: installed (Apache-2.0"), "{said}");
+    assert!(is_whole(home.path()));
+    let (device, said) = chosen(home.path(), None);
+    assert_eq!(device, "openvino");
+    assert!(said.contains("device auto-cpu is openvino, which is installed"), "{said}");
+    // The CPU's library has come too: one flag, and no network, leaves OpenVINO out.
+    let (device, said) = chosen(home.path(), Some("cpu"));
+    assert_eq!((device.as_str(), said.contains("openvino")), ("cpu", false), "{said}");
+}
+
+#[test]
+fn a_start_in_an_empty_home_brings_openvino_too() {
+    let Some(carried) = carried_with_openvino() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let from = carried.path().to_str().unwrap();
+    let (out, said, code) = verify(home.path(), &["--from", from]);
+    assert_eq!(code, 0, "{said}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["device"], "openvino");
+}
+
+#[test]
+fn a_slim_setup_has_no_openvino_and_its_service_says_so() {
+    let Some(carried) = carried_with_openvino() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let mut command = livegate(home.path());
+    command.args(["setup", "--offline", "--device", "cpu", "--pack", "starter", "--from"]);
+    let (_, said, code) = finished(&command.arg(carried.path()).output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("OpenVINO"), "{said}");
+    // Nor does a later start bring it, although it could, also where the CPU's library is damaged.
+    let from = carried.path().to_str().unwrap();
+    let (out, said, code) = verify(home.path(), &["--from", from]);
+    assert_eq!((said.as_str(), code), ("", 0));
+    assert!(out.contains("\"device\":\"cpu\""), "{out}");
+    let library = Home::new(home.path().to_owned()).runtime_library(Library::Cpu).unwrap();
+    std::fs::write(library, "damaged").unwrap();
+    let (out, said, code) = verify(home.path(), &["--from", from]);
+    assert_eq!(code, 0, "{said}");
+    assert!(out.contains("\"device\":\"cpu\""), "{out}");
+    assert!(!home.path().join("runtime/openvino").exists());
+
+    let why = "the loaded ONNX Runtime has no openvino (`livegate setup --device openvino` brings \
+               one that has)";
+    let (_, said) = chosen(home.path(), None);
+    assert!(said.contains(&format!("device auto-cpu is cpu, as {why}")), "{said}");
+    let (_, said) = chosen(home.path(), Some("cpu"));
+    assert!(!said.contains("openvino"), "{said}");
+    for (device, fallback) in [("auto-cpu", Value::from(why)), ("cpu", Value::Null)] {
+        let port = free_port();
+        let mut serve = livegate(home.path());
+        serve.args(["serve", "--demo", "--offline", "--listen", "127.0.0.1:0", "--set"]);
+        serve.arg(format!("admin.listen=127.0.0.1:{port}")).args(["--device", device]);
+        let _service = Service::start(serve);
+        let version = Client::default().get(&format!("http://127.0.0.1:{port}/version")).unwrap();
+        let version = version.json();
+        assert_eq!((&version["device"], &version["fallback"]), (&"cpu".into(), &fallback));
+        assert_eq!(version["device_asked_for"], device);
+    }
+}
+
+/// OpenVINO cannot be had here; the CPU's library can.
+#[test]
+fn setup_goes_on_without_openvino_and_fails_where_it_was_asked_for() {
+    if files().is_none() {
+        return;
+    }
+    let (home, carried) = (tempfile::tempdir().unwrap(), carried());
+    let setup = |devices: &[&str]| {
         let mut command = livegate(home.path());
-        command.env("LIVEGATE_LOG", "info,ort=warn").env("LIVEGATE_DEVICE", "auto");
-        command.args(["verify", "--json", "--offline"]).args(arguments);
-        let (out, said, code) = finished(&command.arg(testbed::portrait()).output().unwrap());
-        assert_eq!(code, 0, "{said}");
-        let report: Value = serde_json::from_str(&out).unwrap();
-        (report["device"].as_str().unwrap().to_owned(), said)
+        command.args(["setup", "--offline", "--pack", "starter"]).args(devices);
+        command.arg("--from").arg(carried.path());
+        let (_, said, code) = finished(&command.output().unwrap());
+        assert!(said.contains("NOT INSTALLED: ONNX Runtime with OpenVINO"), "{said}");
+        code
     };
-    let (device, said) = auto(&[]);
-    assert_eq!(device, "cpu");
-    assert!(
-        said.contains(
-            "device auto is cpu, as the loaded ONNX Runtime has neither cuda nor openvino"
-        ),
-        "{said}"
-    );
+    assert_eq!(setup(&[]), 0);
+    assert_eq!(chosen(home.path(), None).0, "cpu");
+    assert_eq!(setup(&["--device", "cpu", "--device", "openvino"]), 69);
+}
+
+#[test]
+fn openvino_is_taken_if_it_is_installed_and_whole_and_the_log_says_why() {
+    let home = home();
+    let choices = [(None, "auto-cpu"), (Some("auto"), "auto")];
     let Some(files) = files() else { return };
     assert_eq!(setup(home.path(), Some(files)).1, 0);
-    let (device, said) = auto(&[]);
-    assert_eq!(device, "openvino");
-    assert!(said.contains("device auto is openvino"), "{said}");
+    for (choice, name) in choices {
+        let (device, said) = chosen(home.path(), choice);
+        assert_eq!(device, "openvino");
+        assert!(said.contains(&format!("device {name} is openvino")), "{said}");
+    }
     // Without one of its files OpenVINO is not used, and the CPU's library runs the models.
     std::fs::remove_file(home.path().join("runtime/openvino").join(PLUGIN)).unwrap();
-    let (device, said) = auto(&[]);
-    assert_eq!(device, "cpu");
-    let why = format!(
-        "device auto is cpu, as openvino cannot be used: ONNX Runtime with OpenVINO is not whole: {PLUGIN} missing"
-    );
-    assert!(said.contains("WARN") && said.contains(&why), "{said}");
+    for (choice, name) in choices {
+        let (device, said) = chosen(home.path(), choice);
+        assert_eq!(device, "cpu");
+        let why = format!(
+            "device {name} is cpu, as openvino cannot be used: ONNX Runtime with OpenVINO is not whole: {PLUGIN} missing"
+        );
+        assert!(said.contains("WARN") && said.contains(&why), "{said}");
+    }
     // A library that cannot be loaded has the same effect.
     assert_eq!(setup(home.path(), Some(files)).1, 0);
     damage(&home.path().join("runtime/openvino").join(MAIN));
-    let (device, said) = auto(&[]);
+    let (device, said) = chosen(home.path(), None);
     assert_eq!(device, "cpu");
     assert!(said.contains("WARN") && said.contains(MAIN), "{said}");
     assert!(said.contains("`livegate setup --device openvino`"), "{said}");
+    let mut doctor = livegate(home.path());
+    doctor.args(["doctor", "--json", "--pack", "starter"]);
+    let (out, said, code) = finished(&doctor.output().unwrap());
+    assert_eq!(code, 0, "{said}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["version"]["device"], "cpu");
+    let is_said = |check: &Value| {
+        let says = check["says"].as_str().unwrap();
+        says.starts_with("auto-cpu is cpu: openvino cannot be used") && says.contains(MAIN)
+    };
+    assert!(report["checks"].as_array().unwrap().iter().any(is_said), "{report}");
 }

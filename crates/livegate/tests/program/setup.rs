@@ -12,8 +12,8 @@ use model_pack::Library;
 
 use crate::{finished, livegate};
 
-/// A directory with every file that the starter pack needs, as an operator carries it to a machine
-/// without a network.
+/// A directory with every file that the starter pack needs on the CPU, as an operator carries it to
+/// a machine without a network.
 pub(crate) fn carried() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let home = testbed::home();
@@ -163,7 +163,8 @@ fn a_pack_of_another_version_does_not_keep_others_from_serving() {
 fn a_mirrors_password_is_not_printed() {
     let home = tempfile::tempdir().unwrap();
     let mirror = "http://user:secret@127.0.0.1:9";
-    let (_, said, code) = setup(home.path(), &["--pack", "silent-face", "--mirror", mirror]);
+    let arguments = ["--device", "cpu", "--pack", "silent-face", "--mirror", mirror];
+    let (_, said, code) = setup(home.path(), &arguments);
     assert_eq!(code, 69);
     assert!(said.contains("http://127.0.0.1:9/") && !said.contains("secret"), "{said}");
 }
@@ -197,6 +198,9 @@ fn without_a_network_every_missing_file_is_named_with_its_directory() {
     assert!(said.contains(&library.sha256.to_string()), "{said}");
     assert!(said.contains(&home.path().join("runtime").display().to_string()), "{said}");
     assert!(said.contains("wheel onnxruntime==1.26.0"), "{said}");
+    if model_pack::runtime_library(Library::OpenVino).is_some() {
+        assert!(said.contains("wheel onnxruntime-openvino==1.24.1"), "{said}");
+    }
 
     let packs = model_pack::catalog();
     for (manifest, _) in
@@ -272,7 +276,7 @@ fn a_source_that_does_not_answer_costs_five_seconds_at_most() {
     }
     let start = Instant::now();
     let mut command = livegate(home.path());
-    command.args(["setup", "--mirror", &url, "--from"]).arg(carried.path());
+    command.args(["setup", "--device", "cpu", "--mirror", &url, "--from"]).arg(carried.path());
     command.env("npm_config_registry", &url);
     let (_, said, code) = finished(&command.output().unwrap());
     let elapsed = start.elapsed();
@@ -363,8 +367,10 @@ fn a_pack_is_fetched_from_a_mirror_of_its_git_host() {
     }
     let (url, thread) = file_server(shared.join("models"), 3);
     let from = carried.path().to_str().unwrap();
-    let (_, said, code) =
-        setup(home.path(), &["--pack", "silent-face", "--mirror", &url, "--from", from]);
+    let (_, said, code) = setup(
+        home.path(),
+        &["--device", "cpu", "--pack", "silent-face", "--mirror", &url, "--from", from],
+    );
     assert_eq!(code, 0, "{said}");
     let asked = thread.join().unwrap();
     assert_eq!(

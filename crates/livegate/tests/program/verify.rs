@@ -49,7 +49,7 @@ fn each_picture_has_one_line_of_text() {
 #[test]
 fn each_picture_has_one_line_of_json() {
     let (_directory, portrait, gray, text) = pictures();
-    let (out, _, _) = verify(&["--json", "--exact"], &[&portrait, &gray, &text]);
+    let (out, _, _) = verify(&["--json", "--exact", "--device", "cpu"], &[&portrait, &gray, &text]);
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [live, not_assessed, unreadable] = &lines[..] else { panic!("{out}") };
 

@@ -12,7 +12,7 @@ use testbed::service::Service;
 use super::marked::{self, Marked, Trace};
 use super::requests::{Request, WAYS, Way};
 use crate::batching::start_on_the_cpu;
-use crate::demo::start;
+use crate::demo::{demo_on, start};
 
 /// Longest wait until the task of a closed connection is gone, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -123,6 +123,16 @@ fn a_selfie_is_in_memory_while_it_is_checked() {
 fn nothing_of_a_selfie_is_in_memory_after_its_answer() {
     let good = marked::good().into_iter().map(|picture| ("200 0", picture));
     search_after_answers(&start(), good.chain(marked::bad()), &WAYS);
+}
+
+/// OpenVINO has buffers and a heap of its own.
+#[test]
+fn nothing_of_a_selfie_is_in_memory_after_its_answer_on_openvino() {
+    if testbed::openvino_library().is_none() {
+        return;
+    }
+    let good = marked::good().into_iter().map(|picture| ("200 0", picture));
+    search_after_answers(&Service::start(demo_on("openvino", "starter")), good, &WAYS[..1]);
 }
 
 /// A run group has input buffers of its own.
