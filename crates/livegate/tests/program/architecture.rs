@@ -33,10 +33,12 @@ const OURS: [(&str, &[&str]); 14] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 39] = [
+const FENCED: [(&str, &[&str]); 41] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
+    ("fast_image_resize", &["frame"]),
+    ("pulp", &["frame"]),
     ("mozjpeg", &["frame", "testbed"]),
     ("mozjpeg-sys", &["frame"]),
     ("tiff", &["frame"]),
