@@ -52,7 +52,9 @@ impl Resampler {
                     let row = pixels[3 * y * to.width..].as_chunks_mut::<3>().0;
                     let (red, others) = line.split_at(to.width);
                     let (green, blue) = others.split_at(to.width);
-                    for (((pixel, &red), &green), &blue) in row.iter_mut().zip(red).zip(green).zip(blue) {
+                    for (((pixel, &red), &green), &blue) in
+                        row.iter_mut().zip(red).zip(green).zip(blue)
+                    {
                         *pixel = [red, green, blue];
                     }
                 });

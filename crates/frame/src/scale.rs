@@ -48,9 +48,12 @@ impl Frame {
         fit(&mut pixels, 3 * to.area());
         let from = ImageRef::new(from_width, from_height, self.pixels(), PixelType::U8x3);
         let into = Image::from_slice_u8(width, height, &mut pixels, PixelType::U8x3);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(filter))
-            .crop(0.0, 0.0, part.width as f64, part.height as f64);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(
+            0.0,
+            0.0,
+            part.width as f64,
+            part.height as f64,
+        );
         Resizer::new()
             .resize(&from.expect(SIZES_FIT), &mut into.expect(SIZES_FIT), &options)
             .expect("the part lies in the picture");
