@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn a_resized_picture_keeps_its_shape_and_its_colours() {
         let ramp = |size: Size| {
-            let level = |i: usize| [(255 * (i % size.width) / size.width) as u8, 90, 7];
+            let level =
+                |i: usize| [(255 * (2 * (i % size.width) + 1) / (2 * size.width)) as u8, 90, 7];
             Frame::from_rgb8(size, (0..size.area()).flat_map(level).collect()).unwrap()
         };
         for (from, to, expected) in [

@@ -18,7 +18,7 @@ macro_rules! vectorized {
             }
             impl<$life> pulp::NullaryFnOnce for Body<$life> {
                 type Output = ();
-                #[expect(clippy::inline_always, reason = "else it is compiled for SSE2 alone")]
+                // Else it would be compiled for SSE2 alone.
                 #[inline(always)]
                 fn call(self) {
                     let Self { $($argument),* } = self;
