@@ -93,8 +93,8 @@ impl Classifier {
         self.classify_tensor(picture, face, &mut other.tensor)
     }
 
-    /// Whether the tensor of `other` for the face in `face`, in a picture of this size, has the same
-    /// numbers. Crops of different scales are the same where the picture has no room for either.
+    /// Whether the tensor of `other` has the same numbers for the face in `face`, in a picture of
+    /// this size. Crops of different scales are the same where the picture has no room for either.
     pub(crate) fn sees_as(&self, other: &Self, picture: Size, face: &Rect) -> bool {
         let seen = |Spec { crop, input, resize, tensor, .. }: &Spec| {
             (crop.region(picture, face), *input, *resize, *tensor)

@@ -60,8 +60,8 @@ impl LumaSampler {
     }
 
     /// The luma of `view` at the size `to`: rows from the top, not rounded. It is resized by the
-    /// Catmull-Rom filter, which may overshoot 0 and 255 at an edge by a few levels. The slice lives
-    /// until the next call.
+    /// Catmull-Rom filter, which may overshoot 0 and 255 at an edge by a few levels. The slice
+    /// lives until the next call.
     ///
     /// # Panics
     /// When either size has no pixels.
@@ -126,7 +126,7 @@ mod tests {
         let frame = Frame::from_rgb8(size, pixels).unwrap();
         let mut sampler = LumaSampler::default();
         let found = sampler.sample(frame.view(), Size::new(1, 17));
-        // A ramp stays one, except for its ends. Levels are rounded down, by half a level on average.
+        // A ramp stays one, except for its ends. Levels are rounded down, on average by a half.
         let step = 255.0 / size.height as f32;
         for (i, luma) in found.iter().enumerate().take(16).skip(1) {
             let middle = (i as f32 + 0.5) * size.height as f32 / 17.0 - 0.5;
