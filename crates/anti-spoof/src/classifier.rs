@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use frame::{Frame, Rect, Resampler};
+use frame::{Frame, Rect, Resampler, Size};
 use onnx::{Device, Model, ModelError, ProfileError, Providers, Runtime};
 
 use crate::crop::Region;
@@ -68,23 +68,55 @@ impl Classifier {
             return Err(ScoreError::NoArea);
         }
         let &Spec { crop, input, resize, tensor, .. } = &self.spec;
-        let region = crop.region(frame.size(), face);
-        let view = match region {
+        let view = match crop.region(frame.size(), face) {
             Region::Inside(rect) => frame.crop(rect),
-            Region::Square(part) => {
-                frame.copy_reflected(part, &mut self.square);
-                self.square.view()
-            }
+            Region::Square(part) => frame.reflected(part, &mut self.square),
         };
         self.resampler.fill(view, (input, resize), &tensor, input, &mut self.tensor);
+        let mut tensor = std::mem::take(&mut self.tensor);
+        let score = self.classify_tensor(frame.size(), face, &mut tensor);
+        self.tensor = tensor;
+        score
+    }
+
+    /// Scores the face as `other` saw it, which has just scored it and must
+    /// [see the same](Self::sees_as).
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    pub(crate) fn classify_as(
+        &mut self,
+        other: &mut Self,
+        picture: Size,
+        face: &Rect,
+    ) -> Result<ModelScore, ScoreError> {
+        self.classify_tensor(picture, face, &mut other.tensor)
+    }
+
+    /// Whether the tensor of `other` has the same numbers for the face in `face`, in a picture of
+    /// this size. Crops of different scales are the same where the picture has no room for either.
+    pub(crate) fn sees_as(&self, other: &Self, picture: Size, face: &Rect) -> bool {
+        let seen = |Spec { crop, input, resize, tensor, .. }: &Spec| {
+            (crop.region(picture, face), *input, *resize, *tensor)
+        };
+        face.is_proper() && seen(&self.spec) == seen(&other.spec)
+    }
+
+    fn classify_tensor(
+        &mut self,
+        picture: Size,
+        face: &Rect,
+        tensor: &mut Vec<f32>,
+    ) -> Result<ModelScore, ScoreError> {
         let id = self.id.clone();
-        let live = match self.live_probability() {
+        let live = match self.live_probability(tensor) {
             Ok(probability) => Score::new(probability)
                 .map_err(|source| ScoreError::NoProbability { scorer: id.clone(), source })?,
             Err(source) => return Err(ScoreError::Model { scorer: id, source }),
         };
-        let crop_scale = crop.scale_within(frame.size(), face);
-        Ok(ModelScore { id, live, crop_scale, crop: region.rect() })
+        let crop = self.spec.crop;
+        let crop_scale = crop.scale_within(picture, face);
+        Ok(ModelScore { id, live, crop_scale, crop: crop.region(picture, face).rect() })
     }
 
     /// Overwrites the buffers.
@@ -94,9 +126,9 @@ impl Classifier {
         self.tensor.fill(0.0);
     }
 
-    fn live_probability(&mut self) -> Result<f64, ModelError> {
+    fn live_probability(&mut self, tensor: &mut Vec<f32>) -> Result<f64, ModelError> {
         let shape = [1, 3, self.spec.input.height, self.spec.input.width];
-        let outputs = self.model.run(shape, &mut self.tensor)?;
+        let outputs = self.model.run(shape, tensor)?;
         let classes = outputs.get(0)?;
         Ok(match self.spec.activation {
             Activation::Softmax => softmax(classes.iter().copied(), self.spec.live_class),

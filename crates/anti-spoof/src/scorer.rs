@@ -43,9 +43,17 @@ impl Scorer {
     /// # Errors
     /// When any model fails: a score of fewer models would be another score.
     pub fn score(&mut self, frame: &Frame, face: &Rect) -> Result<Assessment, ScoreError> {
-        let models = self.classifiers.iter_mut();
-        let models = models.map(|classifier| classifier.classify(frame, face));
-        let models = models.collect::<Result<Vec<_>, _>>()?;
+        let mut models = Vec::with_capacity(self.classifiers.len());
+        for next in 0..self.classifiers.len() {
+            let (done, others) = self.classifiers.split_at_mut(next);
+            let Some(classifier) = others.first_mut() else { break };
+            // The first of those that see the same has filled its tensor; the others take it.
+            let same = done.iter_mut().find(|it| classifier.sees_as(it, frame.size(), face));
+            models.push(match same {
+                Some(same) => classifier.classify_as(same, frame.size(), face)?,
+                None => classifier.classify(frame, face)?,
+            });
+        }
         let fused = self.fusion.fuse(&models)?;
         Ok(Assessment { score: self.calibration.apply(fused)?, fused, models })
     }

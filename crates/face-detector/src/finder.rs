@@ -89,7 +89,7 @@ impl Finder {
         let overview = if factor == 1 {
             frame
         } else {
-            frame.view().bin(factor, &mut self.overview);
+            frame.bin(factor, &mut self.overview);
             &self.overview
         };
         let Found { turn, faces } = self.nets.find_upright(overview, &mut self.turned)?;

@@ -4,7 +4,7 @@
 //! mirrored patch tell the two apart: on upright faces both agree to a twentieth of the distance
 //! between the eyes, on others they are three to eight times further apart (docs/EVALUATION.md).
 
-use frame::{Frame, LumaSampler, Part, Point, Rect, Size};
+use frame::{Filter, Frame, Part, Point, Rect, Resampler, Size};
 use onnx::{Device, Dim, Model, OutputSignature, ProfileError, Providers, Runtime, Signature};
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,8 @@ const POINTS: usize = 68;
 pub struct Landmarker {
     model: Model,
     pub(crate) spec: LandmarkerSpec,
-    sampler: LumaSampler,
+    square: Frame,
+    resampler: Resampler,
     tensor: Vec<f32>,
 }
 
@@ -125,7 +126,8 @@ impl Landmarker {
     ) -> Result<Self, DetectError> {
         let model = Model::load(runtime, model, device, &spec.signature());
         let model = model.map_err(DetectError::Landmarker)?;
-        Ok(Self { model, spec, sampler: LumaSampler::default(), tensor: Vec::new() })
+        let (square, resampler) = (Frame::default(), Resampler::default());
+        Ok(Self { model, spec, square, resampler, tensor: Vec::new() })
     }
 
     /// Ends the model's profile: see [`Model::end_profile`].
@@ -138,7 +140,8 @@ impl Landmarker {
 
     /// Overwrites the buffers.
     pub(crate) fn clear(&mut self) {
-        self.sampler.clear();
+        self.square.clear();
+        self.resampler.clear();
         self.tensor.fill(0.0);
     }
 
@@ -149,9 +152,10 @@ impl Landmarker {
     pub fn mark(&mut self, frame: &Frame, face: &Rect) -> Result<Marked, DetectError> {
         let part = self.part(frame.size(), face);
         let side = self.spec.input_side_px;
-        let luma = self.sampler.sample(frame, part, Size::new(side, side));
-        self.tensor.clear();
-        self.tensor.extend(luma.iter().map(|luma| luma / 255.0));
+        let square = frame.reflected(part, &mut self.square);
+        let input = Size::new(side, side);
+        self.resampler.resample(square, input, Filter::AreaOrLanczos4).luma_into(&mut self.tensor);
+        self.tensor.iter_mut().for_each(|luma| *luma /= 255.0);
         let seen = self.points()?;
         self.tensor.chunks_exact_mut(side).for_each(<[f32]>::reverse);
         let in_mirror = self.points()?;
@@ -197,7 +201,7 @@ impl Landmarker {
     }
 
     /// All points, from 0 to 1 of the square.
-    fn points(&mut self) -> Result<Vec<Point>, DetectError> {
+    fn points(&mut self) -> Result<[Point; POINTS], DetectError> {
         let side = self.spec.input_side_px;
         let outputs = self.model.run([1, 1, side, side], &mut self.tensor);
         let outputs = outputs.map_err(DetectError::Landmarker)?;
@@ -205,8 +209,8 @@ impl Landmarker {
         if values.iter().any(|value| !value.is_finite()) {
             return Err(DetectError::NoNumber);
         }
-        let point = |i| Point { x: values[[0, 2 * i]], y: values[[0, 2 * i + 1]] };
-        Ok((0..POINTS).map(point).collect())
+        let point = |i: usize| Point { x: values[[0, 2 * i]], y: values[[0, 2 * i + 1]] };
+        Ok(std::array::from_fn(point))
     }
 }
 

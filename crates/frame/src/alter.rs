@@ -1,11 +1,10 @@
-//! Pictures altered on purpose: smaller, larger, blurred, compressed. An evaluation measures with
-//! them how a score changes. The service never alters a picture.
+//! Pictures altered on purpose: blurred, compressed; `scale.rs` makes them smaller and larger. An
+//! evaluation measures with them how a score changes. The service never alters a picture.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use crate::frame::Frame;
 use crate::geometry::Size;
-use crate::resample::{Filter, Resampler};
 
 /// The frame cannot be written as a JPEG: a side has more than 65535 pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,26 +34,6 @@ impl Frame {
             .encode(self.pixels(), width, height, ColorType::Rgb)
             .map_err(|_| EncodeJpegError { size })?;
         Ok(file)
-    }
-
-    /// The picture with a longer side of `longer_side_px` and the same shape. It is averaged by
-    /// area when it shrinks, and interpolated with Lanczos' filter when it grows.
-    ///
-    /// # Panics
-    /// When `longer_side_px` is zero.
-    #[must_use]
-    pub fn resized(&self, longer_side_px: usize) -> Frame {
-        let from = self.size();
-        let scale = longer_side_px as f64 / from.longer_side() as f64;
-        let scaled = |side: usize| ((side as f64 * scale).round() as usize).max(1);
-        let to = Size::new(scaled(from.width), scaled(from.height));
-        if to == from {
-            return self.clone();
-        }
-        let mut resampler = Resampler::default();
-        let view = resampler.resample(self.view(), to, Filter::AreaOrLanczos4);
-        let pixels = (0..to.height).flat_map(|y| view.row(y)).copied().collect();
-        Frame::from_rgb8(to, pixels).expect("there are as many rows as the size says")
     }
 
     /// The picture blurred with a Gaussian of `sigma_px` standard deviation, mirrored at its
@@ -151,20 +130,6 @@ mod tests {
         let size = Size::new(65_536, 1);
         let frame = Frame::from_rgb8(size, vec![0; 3 * size.area()]).unwrap();
         assert_eq!(frame.encode_jpeg(90), Err(EncodeJpegError { size }));
-    }
-
-    #[test]
-    fn a_resized_picture_keeps_its_shape() {
-        for (from, to, expected) in [
-            (Size::new(160, 90), 80, Size::new(80, 45)),
-            (Size::new(90, 160), 320, Size::new(180, 320)),
-            (Size::new(1000, 1), 10, Size::new(10, 1)),
-            (Size::new(160, 90), 160, Size::new(160, 90)),
-        ] {
-            assert_eq!(scene(from).resized(to).size(), expected);
-        }
-        let scene = scene(Size::new(160, 90));
-        assert!(distance(&scene, &scene.resized(640).resized(160)) < 2.0);
     }
 
     #[test]

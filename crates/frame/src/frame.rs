@@ -97,23 +97,44 @@ impl Frame {
         View { pixels: &self.pixels[part.top * stride + 3 * part.left..], stride, size: part.size }
     }
 
-    /// Replaces `copy` with a copy of `part`. Outside, the picture is mirrored about its edge
-    /// pixels, which are not repeated (OpenCV's `BORDER_REFLECT_101`).
+    /// A view of `part`. Outside, the picture is mirrored about its edge pixels, which are not
+    /// repeated (OpenCV's `BORDER_REFLECT_101`). A part that reaches outside is copied to `copy`.
     ///
     /// # Panics
     /// When the part has no pixels.
-    pub fn copy_reflected(&self, part: Part, copy: &mut Frame) {
+    #[must_use]
+    pub fn reflected<'a>(&'a self, part: Part, copy: &'a mut Frame) -> View<'a> {
+        let Part { left, top, size } = part;
+        let fits = |start: i64, length: usize, end: usize| {
+            usize::try_from(start).ok().filter(|start| start + length <= end)
+        };
+        let left_inside = fits(left, size.width, self.size.width);
+        let top_inside = fits(top, size.height, self.size.height);
+        if let (Some(left), Some(top)) = (left_inside, top_inside) {
+            return self.crop(PixelRect { left, top, size });
+        }
+        self.copy_reflected(part, copy);
+        copy.view()
+    }
+
+    fn copy_reflected(&self, part: Part, copy: &mut Frame) {
         let Part { left, top, size } = part;
         assert!(size.area() > 0, "{size:?} has pixels");
-        let column = |i: usize| 3 * reflect_101(left + i as i64, self.size.width);
-        let columns: Vec<usize> = (0..size.width).map(column).collect();
+        let column = |i: usize| reflect_101(left + i as i64, self.size.width);
+        let clamped = |column: i64| (column - left).clamp(0, size.width as i64) as usize;
+        // The columns of the part that lie inside; none, if it lies beside the picture.
+        let inside = clamped(0)..clamped(self.size.width as i64);
         let mut pixels = std::mem::take(copy).into_pixels();
         fit(&mut pixels, 3 * size.area());
-        for (row, copy) in pixels.chunks_exact_mut(3 * size.width).enumerate() {
-            let start = 3 * self.size.width * reflect_101(top + row as i64, self.size.height);
-            let row = &self.pixels[start..start + 3 * self.size.width];
-            for (pixel, &column) in copy.as_chunks_mut::<3>().0.iter_mut().zip(&columns) {
-                pixel.copy_from_slice(&row[column..column + 3]);
+        for (y, copy) in pixels.chunks_exact_mut(3 * size.width).enumerate() {
+            let row = self.view().row(reflect_101(top + y as i64, self.size.height));
+            let (row, copy) = (row.as_chunks::<3>().0, copy.as_chunks_mut::<3>().0);
+            for i in (0..inside.start).chain(inside.end..size.width) {
+                copy[i] = row[column(i)];
+            }
+            if !inside.is_empty() {
+                let first = column(inside.start);
+                copy[inside.clone()].copy_from_slice(&row[first..first + inside.len()]);
             }
         }
         *copy = Frame { size, pixels };
@@ -210,6 +231,26 @@ mod tests {
         let frame = Frame::from_rgb8(Size::new(4, 3), pixels).unwrap();
         let crop = frame.crop(PixelRect { left: 1, top: 2, size: Size::new(2, 1) });
         assert_eq!(crop.row(0), [27, 28, 29, 30, 31, 32]);
+    }
+
+    #[test]
+    fn a_part_shows_the_picture_and_its_mirror_image_outside() {
+        let size = Size::new(5, 4);
+        let pixels = (0..size.area()).flat_map(|i| [i as u8; 3]).collect();
+        let frame = Frame::from_rgb8(size, pixels).unwrap();
+        let parts = [(1, 1, 4, 3), (-3, -2, 11, 11), (-9, 0, 4, 4), (7, -6, 3, 2), (2, 3, 9, 1)];
+        for (left, top, width, height) in parts {
+            let mut copy = Frame::default();
+            let part = Part { left, top, size: Size::new(width, height) };
+            let view = frame.reflected(part, &mut copy);
+            assert_eq!(view.size(), part.size);
+            for y in 0..height {
+                let row = reflect_101(top + y as i64, 4);
+                let level = |x: usize| (5 * row + reflect_101(left + x as i64, 5)) as u8;
+                let expected: Vec<u8> = (0..width).flat_map(|x| [level(x); 3]).collect();
+                assert_eq!(view.row(y), expected, "{part:?}");
+            }
+        }
     }
 
     #[test]

@@ -6,13 +6,13 @@
 //!
 //! A [`Frame`] is the picture as a person sees it, with its EXIF orientation applied. [`Resampler`]
 //! resizes a [`View`] of it as OpenCV does, because the models were trained that way.
-//! [`TensorSpec::fill`] lays the result out for a model. `alter.rs` makes pictures worse, so that
-//! an evaluation can measure how a score changes.
+//! [`TensorSpec::fill`] lays the result out for a model. Where no model sees the pixels,
+//! `fast_image_resize` resizes them: `scale.rs` for pictures, [`LumaSampler`] for measures.
+//! `alter.rs` makes pictures worse, so that an evaluation can measure how a score changes.
 //!
 //! This crate knows no model, no thread, no file and no log.
 
 mod alter;
-mod bin;
 mod decode;
 mod error;
 mod format;
@@ -25,10 +25,12 @@ mod luma;
 mod raw;
 mod reduction;
 mod resample;
+mod scale;
 mod still;
 mod tensor;
 mod tiff;
 mod turn;
+mod vectorized;
 mod webp;
 
 pub use alter::EncodeJpegError;

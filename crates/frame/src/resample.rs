@@ -2,6 +2,7 @@
 //!
 //! [`Filter::Linear`] equals OpenCV's to the bit. Resizing libraries cannot replace it: their
 //! bilinear filter averages when it shrinks, and their two-tap variant is off by up to one level.
+//! Where no model sees the result, `fast_image_resize` does the work: see `luma.rs`, `alter.rs`.
 
 mod area;
 mod lanczos4;
@@ -29,6 +30,8 @@ pub enum Filter {
 pub struct Resampler {
     pixels: Vec<u8>,
     linear: linear::Scratch,
+    area: area::Scratch,
+    lanczos4: lanczos4::Scratch,
 }
 
 debug_without_buffers!(Resampler,);
@@ -45,17 +48,23 @@ impl Resampler {
         match filter {
             Filter::Linear => {
                 let pixels = &mut self.pixels;
-                linear::resample(source, to, &mut self.linear, |y, channel, line| {
+                linear::resample(source, to, &mut self.linear, |y, line| {
                     let row = pixels[3 * y * to.width..].as_chunks_mut::<3>().0;
-                    for (pixel, &value) in row.iter_mut().zip(line) {
-                        pixel[channel] = value;
+                    let (red, others) = line.split_at(to.width);
+                    let (green, blue) = others.split_at(to.width);
+                    for (((pixel, &red), &green), &blue) in
+                        row.iter_mut().zip(red).zip(green).zip(blue)
+                    {
+                        *pixel = [red, green, blue];
                     }
                 });
             }
             Filter::AreaOrLanczos4 if from.height > to.height => {
-                area::resample(source, to, &mut self.pixels);
+                area::resample(source, to, &mut self.area, &mut self.pixels);
             }
-            Filter::AreaOrLanczos4 => lanczos4::resample(source, to, &mut self.pixels),
+            Filter::AreaOrLanczos4 => {
+                lanczos4::resample(source, to, &mut self.lanczos4, &mut self.pixels);
+            }
         }
         View::packed(&self.pixels, to)
     }
@@ -64,6 +73,8 @@ impl Resampler {
     pub fn clear(&mut self) {
         self.pixels.fill(0);
         self.linear.clear();
+        self.area.clear();
+        self.lanczos4.clear();
     }
 
     /// [`Resampler::resample`] and [`TensorSpec::fill`] in one. [`Filter::Linear`] writes straight
@@ -86,8 +97,8 @@ impl Resampler {
             Filter::Linear => {
                 assert!(source.size().area() > 0 && to.area() > 0, "{source:?} to {to:?}");
                 spec.blank(to, canvas, tensor);
-                linear::resample(source, to, &mut self.linear, |y, channel, line| {
-                    spec.put(y, channel, line, canvas, tensor);
+                linear::resample(source, to, &mut self.linear, |y, line| {
+                    spec.put(y, line, canvas, tensor);
                 });
             }
             Filter::AreaOrLanczos4 => spec.fill(self.resample(source, to, filter), canvas, tensor),

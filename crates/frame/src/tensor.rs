@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::View;
 use crate::geometry::Size;
 use crate::kept::fit;
+use crate::vectorized::vectorized;
 
 /// The order of the three colour planes of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +54,10 @@ impl TensorSpec {
     pub fn fill(&self, view: View<'_>, canvas: Size, tensor: &mut Vec<f32>) {
         let size = view.size();
         self.blank(size, canvas, tensor);
-        let mut line = Vec::with_capacity(size.width);
         for y in 0..size.height {
             for channel in 0..3 {
-                line.clear();
-                line.extend(view.row(y).as_chunks::<3>().0.iter().map(|pixel| pixel[channel]));
-                self.put(y, channel, &line, canvas, tensor);
+                let (row, formula) = self.row(y, channel, size.width, canvas, tensor);
+                fill_from_pixels(channel, view.row(y), formula, row);
             }
         }
     }
@@ -71,34 +70,93 @@ impl TensorSpec {
         );
         fit(tensor, 3 * canvas.area());
         for (plane, out) in tensor.chunks_exact_mut(canvas.area()).enumerate() {
-            let black = self.value(0, plane);
+            let black = self.formula(plane).value(0);
             for (y, row) in out.chunks_exact_mut(canvas.width).enumerate() {
                 row[if y < size.height { size.width } else { 0 }..].fill(black);
             }
         }
     }
 
-    /// Writes the values of `channel` (red is 0) in row `y`.
-    pub(crate) fn put(
+    /// Writes row `y`. `line` has its red values, then its green ones, then its blue ones.
+    pub(crate) fn put(&self, y: usize, line: &[u8], canvas: Size, tensor: &mut [f32]) {
+        let width = line.len() / 3;
+        for (channel, values) in line.chunks_exact(width).enumerate() {
+            let (row, formula) = self.row(y, channel, width, canvas, tensor);
+            fill_from_values(values, formula, row);
+        }
+    }
+
+    /// The first `width` values of `channel` (red is 0) in row `y`, and their formula.
+    fn row<'a>(
         &self,
         y: usize,
         channel: usize,
-        line: &[u8],
+        width: usize,
         canvas: Size,
-        tensor: &mut [f32],
-    ) {
+        tensor: &'a mut [f32],
+    ) -> (&'a mut [f32], Formula) {
         let plane = match self.channels {
             Channels::Rgb => channel,
             Channels::Bgr => 2 - channel,
         };
-        let row = &mut tensor[plane * canvas.area() + y * canvas.width..][..line.len()];
-        for (value, &pixel) in row.iter_mut().zip(line) {
-            *value = self.value(pixel, plane);
-        }
+        (&mut tensor[plane * canvas.area() + y * canvas.width..][..width], self.formula(plane))
     }
 
-    fn value(&self, pixel: u8, plane: usize) -> f32 {
-        (f32::from(pixel) * self.scale - self.mean[plane]) / self.std[plane]
+    fn formula(&self, plane: usize) -> Formula {
+        Formula { scale: self.scale, mean: self.mean[plane], std: self.std[plane] }
+    }
+}
+
+/// `(pixel * scale - mean) / std`.
+#[derive(Clone, Copy)]
+struct Formula {
+    scale: f32,
+    mean: f32,
+    std: f32,
+}
+
+impl Formula {
+    fn value(self, pixel: u8) -> f32 {
+        (f32::from(pixel) * self.scale - self.mean) / self.std
+    }
+
+    /// The factor that gives the same bits as the division, if there is one: processors multiply
+    /// several times as fast as they divide.
+    fn inverse_std(self) -> Option<f32> {
+        let is_power_of_two = self.std.is_normal() && self.std.to_bits().trailing_zeros() >= 23;
+        Some(1.0 / self.std).filter(|inverse| is_power_of_two && inverse.is_normal())
+    }
+}
+
+vectorized! {
+    fn fill_from_values<'a>(values: &'a [u8], formula: Formula, out: &'a mut [f32]) {
+        let Formula { scale, mean, .. } = formula;
+        if let Some(inverse) = formula.inverse_std() {
+            for (out, &value) in out.iter_mut().zip(values) {
+                *out = (f32::from(value) * scale - mean) * inverse;
+            }
+        } else {
+            for (out, &value) in out.iter_mut().zip(values) {
+                *out = formula.value(value);
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Takes `channel` of each pixel of `row`.
+    fn fill_from_pixels<'a>(channel: usize, row: &'a [u8], formula: Formula, out: &'a mut [f32]) {
+        let Formula { scale, mean, .. } = formula;
+        let pixels = row.as_chunks::<3>().0;
+        if let Some(inverse) = formula.inverse_std() {
+            for (out, pixel) in out.iter_mut().zip(pixels) {
+                *out = (f32::from(pixel[channel]) * scale - mean) * inverse;
+            }
+        } else {
+            for (out, pixel) in out.iter_mut().zip(pixels) {
+                *out = formula.value(pixel[channel]);
+            }
+        }
     }
 }
 

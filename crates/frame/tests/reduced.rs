@@ -60,7 +60,7 @@ fn a_reduced_picture_shows_the_same_at_a_smaller_size() {
                 Size::new(203_usize.div_ceil(reduction), 149_usize.div_ceil(reduction))
             );
             let mut means = Frame::default();
-            whole.view().bin(reduction, &mut means);
+            whole.bin(reduction, &mut means);
             let rows = 0..means.size().height;
             let pairs = rows.flat_map(|y| frame.view().row(y).iter().zip(means.view().row(y)));
             let apart: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();

@@ -1,13 +1,13 @@
 //! Sharpness and brightness of a face.
 
-use frame::{Frame, LumaSampler, Part, Rect, Size};
+use frame::{Frame, LumaSampler, PixelRect, Rect, Size};
 
 /// Width that every face is scaled to first, pixels. A number then means the same at any
 /// resolution. The widest scorer input leaves fewer pixels of a face.
 const WIDTH_PX: usize = 128;
 
 /// Mean luma at which sharpness is measured.
-const MEAN_LUMA: f32 = 128.0;
+const MEAN_LUMA: f64 = 128.0;
 
 /// Sharpness and brightness of a face.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,24 +24,43 @@ impl Quality {
     pub(crate) fn of(frame: &Frame, face: &Rect, sampler: &mut LumaSampler) -> Option<Self> {
         let part = inside(frame.size(), face)?;
         let height = (WIDTH_PX * part.size.height).div_ceil(part.size.width).clamp(3, 4 * WIDTH_PX);
-        let luma = &*sampler.sample(frame, part, Size::new(WIDTH_PX, height));
-        let laplacian = |x: usize, y: usize| {
-            let at = |x: usize, y: usize| luma[y * WIDTH_PX + x];
-            at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1) - 4.0 * at(x, y)
-        };
-        let inner = (1..height - 1).flat_map(|y| (1..WIDTH_PX - 1).map(move |x| (x, y)));
-        let edges: Vec<f32> = inner.map(|(x, y)| laplacian(x, y)).collect();
-        let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
-        let middle = mean(&edges);
-        let spread: Vec<f32> = edges.iter().map(|edge| (edge - middle) * (edge - middle)).collect();
+        let luma = sampler.sample(frame.crop(part), Size::new(WIDTH_PX, height));
+        let rows = luma.as_chunks::<WIDTH_PX>().0;
+        let (mut lumas, mut edges, mut squares) = ([0.0; WIDTH_PX], [0.0; COLUMNS], [0.0; COLUMNS]);
+        for row in rows {
+            for (sum, luma) in lumas.iter_mut().zip(row) {
+                *sum += luma;
+            }
+        }
+        for rows in rows.windows(3) {
+            let [above, row, below] = rows else { continue };
+            for x in 0..COLUMNS {
+                let around = above[x + 1] + below[x + 1] + row[x] + row[x + 2];
+                let edge = around - 4.0 * row[x + 1];
+                edges[x] += edge;
+                squares[x] += edge * edge;
+            }
+        }
+        let (luma, edge) = (mean(&lumas, height), mean(&edges, height - 2));
+        let variance = mean(&squares, height - 2) - edge * edge;
         // Half the light halves every edge, but does not blur.
-        let brightness = mean(luma) / MEAN_LUMA;
-        Some(Self { sharpness: mean(&spread) / (brightness * brightness), luma: mean(luma) })
+        let brightness = luma / MEAN_LUMA;
+        let sharpness = variance / (brightness * brightness);
+        Some(Self { sharpness: sharpness as f32, luma: luma as f32 })
     }
 }
 
+/// Columns of the Laplacian. The first and the last column of the face have none.
+const COLUMNS: usize = WIDTH_PX - 2;
+
+/// The mean of the values whose sums are `sums`, each over `rows` rows. The sums are kept by column
+/// so that the compiler vectorises the loops over them.
+fn mean(sums: &[f32], rows: usize) -> f64 {
+    sums.iter().copied().map(f64::from).sum::<f64>() / (sums.len() * rows) as f64
+}
+
 /// The pixels of a picture of size `picture` that `face` covers, even in part.
-fn inside(picture: Size, face: &Rect) -> Option<Part> {
+fn inside(picture: Size, face: &Rect) -> Option<PixelRect> {
     let span = |start: f32, length: f32, pixels: usize| {
         let first = start.max(0.0).floor() as usize;
         let end = (start + length).max(0.0).min(pixels as f32).ceil() as usize;
@@ -49,7 +68,7 @@ fn inside(picture: Size, face: &Rect) -> Option<Part> {
     };
     let (left, width) = span(face.top_left.x, face.delta.x, picture.width)?;
     let (top, height) = span(face.top_left.y, face.delta.y, picture.height)?;
-    Some(Part { left: left as i64, top: top as i64, size: Size::new(width, height) })
+    Some(PixelRect { left, top, size: Size::new(width, height) })
 }
 
 #[cfg(test)]

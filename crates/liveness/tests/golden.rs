@@ -9,6 +9,8 @@
 mod agreement;
 
 use agreement::{assert_every_picture_agrees, assert_the_portrait_agrees, pipeline, terms};
+use anti_spoof::{Classifier, Scorer};
+use frame::{Limits, Rect};
 use liveness::Device;
 
 #[test]
@@ -42,5 +44,35 @@ fn the_score_is_fused_and_calibrated_as_the_manifest_describes() {
         let log_odds = fused * manifest.calibration.slope + manifest.calibration.offset;
         let expected = 1.0 / (1.0 + (-log_odds).exp());
         assert!((assessment.score.get() - expected).abs() < 1e-9, "{pack}");
+    }
+}
+
+#[test]
+fn scorers_that_see_the_same_crop_answer_as_each_does_alone() {
+    let portrait = std::fs::read(testbed::portrait()).unwrap();
+    let portrait = frame::decode(&portrait, &Limits::default()).unwrap();
+    let (width, height) = (portrait.size().width as f32, portrait.size().height as f32);
+    for &name in testbed::packs() {
+        let pack = testbed::pack(name);
+        let classifiers = || -> Vec<Classifier> {
+            let scorers = pack.manifest.scorers.iter().zip(pack.scorer_models());
+            let load = scorers.map(|(scorer, model)| {
+                let runtime = testbed::runtime();
+                Classifier::load(runtime, &scorer.id, model, Device::Cpu, &scorer.spec).unwrap()
+            });
+            load.collect()
+        };
+        let (mut alone, manifest) = (classifiers(), &pack.manifest);
+        let mut all = Scorer::new(classifiers(), manifest.fusion.clone(), manifest.calibration);
+        // A near face leaves room for one crop only, a far one for both of `silent-face`.
+        for share in [0.6, 0.2, 0.5] {
+            let rest = (1.0 - share) / 2.0;
+            let face = Rect::new(rest * width, rest * height, share * width, share * height);
+            let found = all.score(&portrait, &face).unwrap().models;
+            let expected = alone.iter_mut().map(|it| it.classify(&portrait, &face).unwrap());
+            assert_eq!(found, expected.collect::<Vec<_>>(), "{name}, {share}");
+            let shares_a_crop = found.windows(2).any(|pair| pair[0].crop == pair[1].crop);
+            assert!(name != "silent-face" || shares_a_crop == (share > 0.4), "{share}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Eight taps a side in 11-bit fixed point: OpenCV's `INTER_LANCZOS4`, used for enlarging.
 
-use std::collections::VecDeque;
 use std::f64::consts::PI;
 
 use super::{inside, source_position};
 use crate::frame::View;
 use crate::geometry::Size;
+use crate::kept::fit;
+use crate::vectorized::vectorized;
 
 /// Taps a side: the kernel reaches 4 pixels in each direction.
 const REACH: usize = 8;
@@ -15,7 +16,31 @@ const ONE: f64 = 2048.0;
 const BOTH_PASSES_BITS: u32 = 22;
 
 /// Eight source positions and their weights.
-type Taps = [(usize, i64); REACH];
+type Taps = [(usize, i32); REACH];
+
+/// Buffers kept from call to call.
+#[derive(Default)]
+pub(super) struct Scratch {
+    columns: Vec<Taps>,
+    /// Source rows after the horizontal pass. The kernel covers at most eight neighbouring rows, so
+    /// that each has its place: its number modulo eight.
+    rows: [Row; REACH],
+    sums: Vec<i64>,
+}
+
+#[derive(Default)]
+struct Row {
+    source: Option<usize>,
+    values: Vec<i32>,
+}
+
+impl Scratch {
+    /// Overwrites the buffers.
+    pub(super) fn clear(&mut self) {
+        self.rows.iter_mut().for_each(|row| row.values.fill(0));
+        self.sums.fill(0);
+    }
+}
 
 /// Lanczos' windowed sinc with a window of 4.
 fn kernel(t: f64) -> f64 {
@@ -32,40 +57,50 @@ fn taps(i: usize, from: usize, to: usize) -> Taps {
     let sum: f64 = weights.iter().sum();
     std::array::from_fn(|k| {
         let source = inside(near + k as i64 - 3, from);
-        (source, (weights[k] / sum * ONE).round_ties_even() as i64)
+        (source, (weights[k] / sum * ONE).round_ties_even() as i32)
     })
 }
 
-pub(super) fn resample(source: View<'_>, to: Size, out: &mut [u8]) {
+pub(super) fn resample(source: View<'_>, to: Size, scratch: &mut Scratch, out: &mut [u8]) {
     let from = source.size();
-    let columns: Vec<Taps> = (0..to.width).map(|x| taps(x, from.width, to.width)).collect();
-    // Only the rows under the kernel are kept; all rows of a large picture would fill gigabytes.
-    let mut widened = VecDeque::<Vec<i64>>::new();
-    let mut first = 0;
+    let Scratch { columns, rows, sums } = scratch;
+    columns.clear();
+    columns.extend((0..to.width).map(|x| taps(x, from.width, to.width)));
+    fit(sums, 3 * to.width);
+    for row in rows.iter_mut() {
+        row.source = None;
+        fit(&mut row.values, 3 * to.width);
+    }
     for (y, out) in out.chunks_exact_mut(3 * to.width).enumerate() {
-        let rows = taps(y, from.height, to.height);
-        while first < rows[0].0 && widened.pop_front().is_some() {
-            first += 1;
+        sums.fill(1 << (BOTH_PASSES_BITS - 1));
+        for (wanted, weight) in taps(y, from.height, to.height) {
+            let row = &mut rows[wanted % REACH];
+            if row.source != Some(wanted) {
+                row.source = Some(wanted);
+                blend_columns(source.row(wanted), columns, &mut row.values);
+            }
+            add(weight, &row.values, sums);
         }
-        for row in first + widened.len()..=rows[REACH - 1].0 {
-            widened.push_back(blend_columns(source.row(row), &columns));
-        }
-        let rows = rows.map(|(row, weight)| (&widened[row - first], weight));
-        for (i, out) in out.iter_mut().enumerate() {
-            let sum: i64 = rows.iter().map(|&(row, weight)| weight * row[i]).sum();
-            let rounded = (sum + (1 << (BOTH_PASSES_BITS - 1))) >> BOTH_PASSES_BITS;
-            *out = rounded.clamp(0, 255) as u8;
+        for (out, &sum) in out.iter_mut().zip(&*sums) {
+            *out = (sum >> BOTH_PASSES_BITS).clamp(0, 255) as u8;
         }
     }
 }
 
-fn blend_columns(row: &[u8], columns: &[Taps]) -> Vec<i64> {
-    columns
-        .iter()
-        .flat_map(|taps| {
-            (0..3).map(move |channel| {
-                taps.iter().map(|&(x, weight)| weight * i64::from(row[3 * x + channel])).sum()
-            })
-        })
-        .collect()
+fn blend_columns(row: &[u8], columns: &[Taps], out: &mut [i32]) {
+    let pixels = row.as_chunks::<3>().0;
+    for (out, taps) in out.as_chunks_mut::<3>().0.iter_mut().zip(columns) {
+        *out = taps.iter().fold([0; 3], |sums, &(x, weight)| {
+            [0, 1, 2].map(|channel| sums[channel] + weight * i32::from(pixels[x][channel]))
+        });
+    }
+}
+
+vectorized! {
+    /// Adds `weight` times each value of `row` to `sums`. A product takes up to 32 bits.
+    fn add<'a>(weight: i32, row: &'a [i32], sums: &'a mut [i64]) {
+        for (sum, &value) in sums.iter_mut().zip(row) {
+            *sum += i64::from(weight) * i64::from(value);
+        }
+    }
 }

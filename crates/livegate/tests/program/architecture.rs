@@ -34,13 +34,14 @@ const OURS: [(&str, &[&str]); 15] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 39] = [
+const FENCED: [(&str, &[&str]); 41] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
+    ("fast_image_resize", &["frame"]),
     ("jpeg-encoder", &["frame"]),
     ("mozjpeg", &["testbed"]),
-    ("pulp", &["jpeg"]),
+    ("pulp", &["frame", "jpeg"]),
     ("tiff", &["frame"]),
     ("axum", &["ingress"]),
     ("multer", &["ingress"]),
