@@ -36,7 +36,7 @@ WARM_UP_S = 2
 # Pictures above this get rounds of twice the length: the requests that the end cuts off took longer.
 LARGE_PX = 4_000_000
 STARTS = 5
-PACE_PER_S, PACE_S = 10, 20
+PACE_S = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -146,8 +146,8 @@ def measure(words, scratch):
             server.first_answer(small)
         for server in running:
             if server.name in packs:
-                say(f"{server.name}: {PACE_PER_S} requests/s for {PACE_S} s")
-                result["pace"][server.name] = load.at_a_pace(server, small, PACE_PER_S, PACE_S)
+                say(f"{server.name}: {targets.PACE_PER_S} requests/s for {PACE_S} s")
+                result["pace"][server.name] = load.at_a_pace(server, small, targets.PACE_PER_S, PACE_S)
         for size, file in files.items():
             result["rounds"] += rounds(words, words.peer.resolve() / "load.sh", running, size, file)
         # The highest since the start, over all sizes and loads.

@@ -144,7 +144,7 @@ def decode_shares():
             lines.append([build, *cells])
     if lines:
         yield ""
-        yield "Decoding's share of libjpeg's time, by libjpeg's build; missed targets are bold."
+        yield "Decoding's share of libjpeg's time, by libjpeg's build; missed limits are bold."
         yield ""
         yield from targets.rows(["libjpeg", *(f"{picture} {what}" for what, picture in compared)], lines)
 

@@ -15,10 +15,10 @@ use libfuzzer_sys::fuzz_target;
 mod body;
 #[path = "../../crates/ingress/src/fields.rs"]
 mod fields;
+#[path = "../../crates/ingress/src/multipart.rs"]
+mod multipart;
 #[path = "../../crates/ingress/src/picture_text.rs"]
 mod picture_text;
-#[path = "../../crates/ingress/src/rescan.rs"]
-mod rescan;
 #[path = "../../crates/ingress/src/takes.rs"]
 mod takes;
 
