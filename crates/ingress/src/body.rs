@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
+use futures_util::future::poll_fn;
 use http_body_util::{LengthLimitError, Limited};
 use liveness::Threshold;
-use tower_http::timeout::{TimeoutBody, TimeoutError};
+use tokio::time::{Instant, sleep};
 
 use crate::admission::{NoRoom, announced_length};
 use crate::config::Config;
@@ -46,8 +49,7 @@ pub(crate) async fn read(
     }
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.ok_or(Problem::UnsupportedMediaType)?;
-    let pause = Duration::from_millis(config.body_timeout_ms);
-    let body = Body::new(TimeoutBody::new(pause, Limited::new(body, max_bytes))).into_data_stream();
+    let body = Body::new(Limited::new(body, max_bytes)).into_data_stream();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let is_form = essence.eq_ignore_ascii_case("multipart/form-data");
     if !is_form && !essence.eq_ignore_ascii_case("application/json") {
@@ -72,8 +74,6 @@ fn of_stream(error: &(dyn Error + 'static), config: &Config) -> Problem {
             return Problem::BodyTooLarge { limit_bytes: config.max_body_bytes };
         } else if cause.is::<NoRoom>() {
             return Problem::Overloaded;
-        } else if cause.is::<TimeoutError>() {
-            return Problem::RequestTimeout { paused_ms: config.body_timeout_ms };
         }
     }
     Problem::MalformedBody("The body ended before it was complete.")
@@ -107,11 +107,30 @@ async fn collect(
     // Reserved once: a buffer that doubles would take up to twice the body. Reserved memory is not
     // resident until bytes arrive.
     let mut bytes = Vec::with_capacity(announced.map_or(0, |length| length as usize));
-    while let Some(chunk) = body.next().await {
+    let pause = Duration::from_millis(config.body_timeout_ms);
+    let mut timer = pin!(sleep(pause));
+    let mut last_chunk_at = Instant::now();
+    loop {
+        let chunk = poll_fn(|context| {
+            if let Poll::Ready(chunk) = body.poll_next_unpin(context) {
+                return Poll::Ready(Ok(chunk));
+            }
+            // Set once, and again only when it has run out: to set a timer may wake the runtime,
+            // and a large body has many chunks.
+            while timer.as_mut().poll(context).is_ready() {
+                if last_chunk_at + pause <= Instant::now() {
+                    let paused_ms = config.body_timeout_ms;
+                    return Poll::Ready(Err(Problem::RequestTimeout { paused_ms }));
+                }
+                timer.as_mut().reset(last_chunk_at + pause);
+            }
+            Poll::Pending
+        });
+        let Some(chunk) = chunk.await? else { return Ok(bytes) };
         let chunk: Bytes = chunk.map_err(|error| of_stream(&error, config))?;
+        last_chunk_at = Instant::now();
         bytes.extend_from_slice(&chunk);
     }
-    Ok(bytes)
 }
 
 fn read_form(media_type: &str, body: &Bytes, takes: Takes) -> Result<Submission, Problem> {

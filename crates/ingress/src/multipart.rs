@@ -144,7 +144,8 @@ mod tests {
 
     use super::*;
 
-    const FORM: &[u8] = b"--B \r\nContent-Disposition: form-data; name=\"threshold\"\r\n\r\n0.5\r\n\
+    const FORM: &[u8] =
+        b"--B \r\nContent-Disposition: form-data; name=\"threshold\"\r\n\r\n0.5\r\n\
         --B\r\nContent-Disposition: form-data; filename=\"a\"; name=\"a \\\"selfie\\\"\"\r\n\
         Content-Type: image/jpeg\r\n\r\n\xFF\xD8\xFF\x00\r\n--A\r\n--B\t\r\n\
         content-disposition: form-data; name = plain; filename=a\r\n\r\n\r\n--B--\r\n";
