@@ -143,7 +143,7 @@ def page(result):
     yield from prose(
         f"{result['cpu']}. {result['livegate']} with its own setup, device {result['device'] or 'by default'}, "
         f"{result['workers'] or 'its own number of'} workers.{earlier} The peer: {versions}, one process. "
-        f"{result['connections']} connections, {count} rounds of {result['rounds'][0]['seconds']} s and more, in turn. "
+        f"{result['connections']} connections, {count} rounds of at least {result['rounds'][0]['seconds']} s, in turn. "
         "Figures are medians of the rounds; ratios are medians of the ratios within a round. Targets stand beside "
         "the figures; missed ones are bold.")
     yield ""

@@ -111,12 +111,11 @@ fn name_of(mut disposition: &[u8]) -> Option<Cow<'_, str>> {
         // `filename` has another letter in front.
         if before.last().is_none_or(|byte| byte.is_ascii_whitespace() || *byte == b';') {
             let value = rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
-            return match value.strip_prefix(b"\"") {
-                Some(quoted) => unquoted(quoted),
-                None => {
-                    let end = memchr::memchr2(b';', b' ', value).unwrap_or(value.len());
-                    std::str::from_utf8(&value[..end]).ok().map(Cow::from)
-                }
+            return if let Some(quoted) = value.strip_prefix(b"\"") {
+                unquoted(quoted)
+            } else {
+                let end = memchr::memchr2(b';', b' ', value).unwrap_or(value.len());
+                std::str::from_utf8(&value[..end]).ok().map(Cow::from)
             };
         }
         disposition = rest;

@@ -41,7 +41,7 @@ const FENCED: [(&str, &[&str]); 39] = [
     ("mozjpeg-sys", &["frame"]),
     ("tiff", &["frame"]),
     ("axum", &["ingress"]),
-    ("multer", &["ingress"]),
+    ("httparse", &["ingress"]),
     ("base64", &["evaluation", "ingress", "testbed"]),
     ("tower-http", &["ingress"]),
     // Answers and settings describe themselves.
