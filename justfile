@@ -2,9 +2,6 @@
 
 export RUSTDOCFLAGS := "-D warnings"
 
-# Cargo features of the release binary and of the benches: `just features=jpeg-simd peer`.
-features := ""
-
 # The profile of the binary that the scripts test (Cargo.toml): `just profile=release conformance`.
 profile := "ci"
 livegate := "target" / profile / "livegate"
@@ -108,18 +105,22 @@ timing:
     cargo build --release --locked
     python3 crates/livegate/tests/conformance/timing.py target/release/livegate
 
-# Measure every step, in about five minutes, and write the table in docs/PERFORMANCE.md.
+# Measure every step, in about six minutes, and write the table in docs/PERFORMANCE.md. `--step decode`
+# measures decoding alone, and compares it with libjpeg (with nasm, if that is installed, and without).
 bench-table *options:
-    python3 benches/table.py --features "{{features}}" {{options}}
+    python3 benches/table.py {{options}}
 
 # Compare Livegate with the peer (../shared/reference/peer); installs wrk if it is missing.
 peer *options:
-    cargo build --release --locked --features "{{features}}"
-    python3 benches/peer.py target/release/livegate --features "{{features}}" {{options}}
+    cargo build --release --locked
+    python3 benches/peer.py target/release/livegate {{options}}
+
+# The same, and with an earlier commit, which is built beside the tree: `just peer-before f5d915b`.
+peer-before commit *options: (peer "--before" commit options)
 
 # The service at 4 times its capacity, at 80% for half an hour, and at a shutdown under load.
 operate *options:
-    cargo build --release --locked --features "{{features}}"
+    cargo build --release --locked
     cargo build --release --locked -p benches --example pace
     python3 benches/operate.py target/release/livegate overload {{options}}
     python3 benches/operate.py target/release/livegate endurance {{options}}

@@ -1,11 +1,8 @@
-"""Load for the servers that are compared: concurrent, one request after the other, or at a steady pace."""
-import contextlib
+"""Load for the servers that are compared: concurrent requests, or requests at a steady pace."""
 import http.client
-import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import threading
 import time
@@ -26,14 +23,16 @@ def need_wrk():
 
 
 def at_once(script, server, picture, connections, seconds):
-    """`connections` callers; each sends its next request when it has an answer."""
+    """`connections` callers; each sends its next request when it has an answer. `threads_cpu_s` has the CPU
+    seconds by the name of the thread. At the end wrk hangs up on requests, some of which are finished all the
+    same: `finished` counts them too, as the CPU seconds have their work."""
     environment = {**os.environ, "IMG": str(picture), "URL": f"http://127.0.0.1:{server.port}{harness.KAIROS_PATH}",
                    "APP_ID": harness.APP_ID, "APP_KEY": harness.APP_KEY}
-    before = server.cpu_s()
+    threads_before, process_before = server.cpu_s(), server.process_cpu_s()
     run = subprocess.run([script, str(connections), str(seconds)], env=environment, capture_output=True, text=True,
                          timeout=seconds + 120)
     server.settle()
-    spent = since(before, server.cpu_s())
+    spent = {"cpu_s": server.process_cpu_s() - process_before, "threads_cpu_s": since(threads_before, server.cpu_s())}
     found = RESULT.search(run.stdout)
     if not found:
         raise SystemExit(f"{script}: {run.stdout[-500:]}{run.stderr[-500:]}")
@@ -45,34 +44,12 @@ def at_once(script, server, picture, connections, seconds):
     if answered == 0:
         raise SystemExit(f"{server.name}: no answer within {seconds} s")
     return {"seconds": seconds, "rps": rps, "p50_ms": p50, "p99_ms": p99, "requests": answered,
-            "errors": socket_errors, "not_2xx": refused, "cpu_s": spent}
+            "finished": answered + server.finished_unheard(connections), "errors": socket_errors,
+            "not_2xx": refused, **spent}
 
 
 def since(before, after):
     return {name: spent - before.get(name, 0.0) for name, spent in after.items()}
-
-
-def one_by_one(server, picture, count):
-    """Requests over one connection to Livegate's own endpoint, whose answers hold the stages' times.
-    Medians in milliseconds, and the CPU seconds of each thread for all of them."""
-    (headers, body), seen, stages = request_of(picture), [], []
-    connection = server.connect()
-    with contextlib.closing(connection):
-        for warm_up in [True] * 3 + [False] * count:
-            if not warm_up and not seen:
-                before = server.cpu_s()
-            began = time.perf_counter()
-            connection.request("POST", harness.V1_PATH, body, headers)
-            answer = connection.getresponse()
-            told = json.loads(answer.read())
-            if answer.status != 200:
-                raise SystemExit(f"{server.name}: {harness.V1_PATH} answers {answer.status}: {told}")
-            if not warm_up:
-                seen.append((time.perf_counter() - began) * 1e3)
-                stages.append(told["timings_ms"]["total"])
-        after = server.cpu_s()
-    return {"seen_ms": statistics.median(seen), "stages_ms": statistics.median(stages), "requests": count,
-            "verdict": told["verdict"], "cpu_s": since(before, after)}
 
 
 def at_a_pace(server, picture, per_second, seconds):

@@ -1,8 +1,10 @@
-"""Compares Livegate with the peer (FastAPI, OpenCV and onnxruntime on the starter models) on one machine,
-and the ratios with the targets.
+"""Compares Livegate with the peer (FastAPI, OpenCV and onnxruntime on the starter models) and with an earlier
+commit, on one machine, and the ratios with the targets.
 
-    python3 benches/peer.py target/release/livegate [--rounds 5] [--seconds 6] [--json FILE] [--page]
+    python3 benches/peer.py target/release/livegate [--before COMMIT] [--rounds 5] [--json FILE] [--page]
 
+Livegate is set up and run with its defaults, in a home of its own (target/peer/home). With `--before`, that
+commit is built beside the tree, set up in another home, and measured in the same rounds.
 All servers run at the same time and get load in turn, round by round, so that a machine that slows down
 slows all of them. Figures are medians of the rounds, and of the ratios within a round. Loopback only;
 ends every process that it started. Needs Linux, wrk, and pip for the peer's packages (into target/peer).
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 
+import before
 import load
 import table
 import targets
@@ -33,15 +36,15 @@ WARM_UP_S = 2
 # Pictures above this get rounds of twice the length: the requests that the end cuts off took longer.
 LARGE_PX = 4_000_000
 STARTS = 5
-PACE_PER_S, PACE_S = 10, 20
-ONE_BY_ONE = 60
+PACE_S = 20
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("binary", type=pathlib.Path, help="Livegate's release binary")
-    parser.add_argument("--home", type=pathlib.Path, default=harness.test_home(), help="with the packs and the portrait")
+    parser.add_argument("--before", metavar="COMMIT", help="measure this commit too")
+    parser.add_argument("--home", type=pathlib.Path, help="with packs and portrait [default: a new one, set up]")
     parser.add_argument("--peer", type=pathlib.Path, default=ROOT.parent / "shared/reference/peer",
                         help="directory with the peer's app.py, load.sh and upload.lua")
     parser.add_argument("--packs", default="silent-face,starter", help="compared if they are installed")
@@ -49,9 +52,8 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=6, help="of a round; twice that above 4 megapixels")
     parser.add_argument("--picture", action="append", default=[], metavar="WxH=FILE",
                         help="measure with this file; may be repeated, and then these are all")
-    parser.add_argument("--workers", type=int, default=2, help="of Livegate; 0: its own default")
-    parser.add_argument("--device", help="on which Livegate runs models; without it, on its default device")
-    parser.add_argument("--features", default="", help="that the binary was built with, for the record")
+    parser.add_argument("--workers", type=int, help="of Livegate [default: its own]")
+    parser.add_argument("--device", help="on which this tree's Livegate runs models [default: its own]")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures")
     parser.add_argument("--page", action="store_true", help="rewrite the figures in docs/PERFORMANCE.md")
     return parser.parse_args()
@@ -105,27 +107,36 @@ def rounds(words, script, running, size, file):
         first = number % len(running)
         for server in running[first:] + running[:first]:
             one = load.at_once(script, server, file, CONNECTIONS, seconds)
-            say(f"{size}, round {number + 1}: {server.name:<12} {one['rps']:7.1f} requests/s, "
-                f"p50 {one['p50_ms']:.0f} ms, p99 {one['p99_ms']:.0f} ms")
-            yield {"picture": size, "round": number, "server": server.name, **one}
+            one = {"picture": size, "round": number, "server": server.name, **one}
+            say(f"{size}, round {number + 1}: {server.name:<18} {one['rps']:7.1f} requests/s, p99 {one['p99_ms']:.0f} ms, "
+                f"CPU {targets.cpu_ms(one):.2f} ms a request")
+            yield one
 
 
 def measure(words, scratch):
-    packs = [pack for pack in words.packs.split(",") if (words.home / "packs" / pack).is_dir()]
+    binary = words.binary.resolve()
+    home = words.home.resolve() if words.home else before.set_up(binary, TOOLS / "home")
+    packs = [pack for pack in words.packs.split(",") if (home / "packs" / pack).is_dir()]
     if not packs:
-        raise SystemExit(f"none of the packs {words.packs} is under {words.home}")
+        raise SystemExit(f"none of the packs {words.packs} is under {home}")
+    servers = {targets.PEER: lambda: Peer(PYTHON, words.peer, home / "packs/starter", scratch)}
+    servers |= {pack: lambda pack=pack: Livegate(binary, home, pack, words.workers, words.device, scratch)
+                for pack in packs}
+    earlier = None
+    if words.before:
+        earlier = before.built(words.before)
+        earlier_home = before.set_up(earlier, earlier.parent / "home")
+        servers |= {targets.before(pack): lambda pack=pack: Livegate(
+            earlier, earlier_home, pack, words.workers, None, scratch, name=targets.before(pack)) for pack in packs}
     load.need_wrk()
     versions = install()
-    files = pictures(words.picture, words.home)
+    files = pictures(words.picture, home)
     small = min(files.values(), key=lambda file: file.stat().st_size).read_bytes()
-    peer = lambda: Peer(PYTHON, words.peer, words.home / "packs/starter", scratch)
-    livegates = {pack: lambda pack=pack: Livegate(words.binary.resolve(), words.home.resolve(), pack, words.workers,
-                                                  words.device, scratch) for pack in packs}
-    servers = {"peer": peer, **livegates}
-    result = {"cpu": table.cpu(), "peer_packages": versions, "livegate": version(words.binary), "features": words.features, "packs": packs,
-              "device": device(words, packs[0]), "workers": words.workers, "connections": CONNECTIONS,
-              "pictures": {size: {"bytes": file.stat().st_size} for size, file in files.items()},
-              "starts": {}, "rounds": [], "one_by_one": {}, "pace": {}, "peak_mib": {}}
+    result = {"cpu": table.cpu(), "peer_packages": versions, "livegate": version(binary),
+              "before": earlier and f"{version(earlier)}, {earlier.parent.name}",
+              "packs": packs, "servers": list(servers), "device": words.device, "workers": words.workers,
+              "connections": CONNECTIONS, "pictures": {size: {"bytes": file.stat().st_size} for size, file in files.items()},
+              "starts": {}, "rounds": [], "pace": {}, "peak_mib": {}}
     for name, server in servers.items():
         say(f"starting {name} {STARTS} times")
         result["starts"][name] = start(server, small)
@@ -133,11 +144,10 @@ def measure(words, scratch):
         running = [stack.enter_context(server()) for server in servers.values()]
         for server in running:
             server.first_answer(small)
-        for server in running[1:]:
-            say(f"{server.name}: one by one, then {PACE_PER_S} requests/s for {PACE_S} s")
-            result["one_by_one"][server.name] = {
-                size: load.one_by_one(server, file.read_bytes(), ONE_BY_ONE) for size, file in files.items()}
-            result["pace"][server.name] = load.at_a_pace(server, small, PACE_PER_S, PACE_S)
+        for server in running:
+            if server.name in packs:
+                say(f"{server.name}: {targets.PACE_PER_S} requests/s for {PACE_S} s")
+                result["pace"][server.name] = load.at_a_pace(server, small, targets.PACE_PER_S, PACE_S)
         for size, file in files.items():
             result["rounds"] += rounds(words, words.peer.resolve() / "load.sh", running, size, file)
         # The highest since the start, over all sizes and loads.
@@ -177,7 +187,7 @@ if __name__ == "__main__":
     lines = list(targets.page(result))
     print("\n".join(lines))
     if words.page:
-        table.rewrite(f"peer, {result['device']}", lines)
+        table.rewrite("peer", lines)
     failures = [one for one in result["rounds"] if one["errors"] or one["not_2xx"]]
     failures += [one for one in result["pace"].values() if one["errors"]]
     for failure in failures:

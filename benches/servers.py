@@ -1,4 +1,4 @@
-"""The two servers that are compared, with the memory and the CPU time of their processes. Linux only."""
+"""The servers that are compared, with the memory and the CPU time of their processes. Linux only."""
 import contextlib
 import http.client
 import os
@@ -70,6 +70,14 @@ class Measured:
                     times[name] = times.get(name, 0.0) + thread_cpu_s(task)
         return times
 
+    def process_cpu_s(self):
+        """CPU seconds of its processes, also those of threads that have ended."""
+        def of(pid):
+            with contextlib.suppress(OSError):
+                return ticks_s(pathlib.Path(f"/proc/{pid}/stat"))
+            return 0.0
+        return sum(map(of, self.processes()))
+
     def settle(self):
         """Waits until it has finished the requests of callers that hung up."""
         until = time.monotonic() + PATIENCE
@@ -85,18 +93,31 @@ def thread_cpu_s(task):
     """CPU seconds of one thread; the system counts nanoseconds, or else ticks."""
     with contextlib.suppress(OSError):
         return int((task / "schedstat").read_text().split()[0]) / 1e9
-    fields = (task / "stat").read_text().rpartition(")")[2].split()
+    return ticks_s(task / "stat")
+
+
+def ticks_s(stat):
+    """The CPU seconds in a file `stat` of `/proc`, in the system's and in the program's code."""
+    fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 class Livegate(Measured, harness.Livegate):
-    """The release binary with one pack."""
+    """A release binary with one pack."""
 
-    def __init__(self, binary, home, pack, workers, device, scratch, settings=()):
+    def __init__(self, binary, home, pack, workers, device, scratch, settings=(), name=None):
         words = ["--workers", str(workers)] if workers else []
         words += ["--device", device] if device else []
         words += [word for setting in settings for word in ("--set", setting)]
         super().__init__(binary, home, scratch, words, pack)
+        self.name = name or pack
+        self.log = scratch / f"{self.name.replace(' ', '-')}.log"
+        self.workers = workers or len(os.sched_getaffinity(0))
+
+    def finished_unheard(self, connections):
+        """Requests of callers that hung up which are finished all the same: a worker drops those in the
+        queue, and ends the one that it has begun."""
+        return min(self.workers, connections)
 
 
 class Peer(Measured, harness.Server):
@@ -108,3 +129,7 @@ class Peer(Measured, harness.Server):
                  "--port", str(port), "--workers", "1", "--log-level", "warning", "--no-access-log"]
         environment = clean_environment(MODELS=str(models), PYTHONDONTWRITEBYTECODE="1")
         super().__init__("peer", words, scratch / "peer.log", environment, port)
+
+    def finished_unheard(self, connections):
+        """It does not notice that a caller hangs up, and finishes every request."""
+        return connections

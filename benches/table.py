@@ -1,9 +1,11 @@
 """Runs the benches and writes their table in docs/PERFORMANCE.md.
 
-    python3 benches/table.py [--features jpeg-simd] [--step decode] [--no-run] [--print]
+    python3 benches/table.py [--step decode] [--no-run] [--print]
 
 The table has a row for each measured function and a column for each picture. A cell is the median in
-milliseconds with its 95% confidence interval, both by criterion. Python's own library only.
+milliseconds with its 95% confidence interval, both by criterion. A second table compares decoding with
+libjpeg (mozjpeg) as two builds of the benches have it: with nasm, if that is installed, and without.
+Python's own library only.
 """
 import argparse
 import datetime
@@ -17,12 +19,18 @@ import shutil
 import subprocess
 import sys
 
+import targets
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
-from harness import ROOT, test_home  # noqa: E402
+from harness import ROOT, left_out, test_home  # noqa: E402
 
 PAGE = ROOT / "docs/PERFORMANCE.md"
 # A directory of its own: other runs of criterion must not add results.
 RESULTS = ROOT / "target/bench-table"
+# The results of each build of libjpeg, and the benches' feature for it.
+BUILDS = {"without": (RESULTS / "without", []), "with nasm": (RESULTS / "nasm", ["--features", "nasm"])}
+# The names of libjpeg's functions begin so.
+LIBJPEG = "libjpeg "
 # In the order of the walk. A step that others build on comes before them.
 STEPS = ["decode", "resample", "detect", "score", "check", "answer"]
 ANY_PICTURE = "any"
@@ -32,12 +40,21 @@ def run(words):
     return subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def measure(features, step):
+def measure(step):
     shutil.rmtree(RESULTS, ignore_errors=True)
-    words = ["cargo", "bench", "-p", "benches", "--locked"]
-    words += ["--features", features] if features else []
-    words += ["--", "--noplot"] + ([f"^{step}/"] if step else [])
-    subprocess.run(words, cwd=ROOT, check=True, env={**os.environ, "CRITERION_HOME": str(RESULTS)})
+    bench("without", f"^{step}/" if step else "")
+    if step in (None, "decode"):
+        # libjpeg's own build would leave its SIMD code out in silence.
+        if shutil.which("nasm"):
+            bench("with nasm", "^decode/")
+        else:
+            left_out("libjpeg with nasm: nasm is not installed")
+
+
+def bench(build, name):
+    results, features = BUILDS[build]
+    words = ["cargo", "bench", "-p", "benches", "--locked", *features, "--", "--noplot", *filter(None, [name])]
+    subprocess.run(words, cwd=ROOT, check=True, env={**os.environ, "CRITERION_HOME": str(results)})
 
 
 # ---- Conditions ---------------------------------------------------------------------------------
@@ -63,27 +80,22 @@ def version():
 def packs(measured):
     for manifest in sorted(test_home().glob("packs/*/pack.toml")):
         if manifest.parent.name in measured:
-            yield f"`{manifest.parent.name}` {hashlib.sha256(manifest.read_bytes()).hexdigest()}"
+            yield f"`{manifest.parent.name}` {hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]}"
 
 
-def conditions(features, measured):
+def conditions(measured):
     libraries = [path.name.removeprefix("libonnxruntime.so.") for path in test_home().glob("runtime/libonnxruntime.so.*")]
-    return [
-        ("CPU", cpu()),
-        ("day", datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")),
-        ("Livegate", version()),
-        ("features", features or "default"),
-        ("compiler", run(["rustc", "--version"])),
-        ("ONNX Runtime", ", ".join(sorted(libraries)) or "unknown"),
-        ("packs, by sha256 of `pack.toml`", "<br>".join(packs(measured))),
-    ]
+    day = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    return (f"{cpu()}, {day}; Livegate {version()}, {run(['rustc', '--version'])}, "
+            f"ONNX Runtime {', '.join(sorted(libraries)) or 'unknown'}. Packs, by the sha256 of `pack.toml`: "
+            f"{', '.join(packs(measured))}.")
 
 
 # ---- Results ------------------------------------------------------------------------------------
 
-def results():
+def results(build):
     """Step, function, picture and estimate, in the order of the measurements."""
-    files = sorted(RESULTS.glob("**/new/estimates.json"), key=lambda path: path.stat().st_mtime_ns)
+    files = sorted(BUILDS[build][0].glob("**/new/estimates.json"), key=lambda path: path.stat().st_mtime_ns)
     for file in files:
         bench = json.loads((file.parent / "benchmark.json").read_text())
         median = json.loads(file.read_text())["median"]
@@ -120,18 +132,41 @@ def table(measured):
         yield f"| {step} | {what} | {' | '.join(cell(rows[step, what].get(picture)) for picture in pictures)} |"
 
 
-def section(features):
-    measured = list(results())
+def decode_shares():
+    """A row for each build of libjpeg: the share of its time that decoding takes here, and the limit."""
+    compared = list(dict.fromkeys(place for limits in targets.MOST_DECODE.values() for place in limits))
+    lines = []
+    for build, limits in targets.MOST_DECODE.items():
+        medians = {(what, picture): median["point_estimate"] for step, what, picture, median in results(build)
+                   if step == "decode"}
+        cells = [share(medians, what, picture, limits.get((what, picture))) for what, picture in compared]
+        if any(cells):
+            lines.append([build, *cells])
+    if lines:
+        yield ""
+        yield "Decoding's share of libjpeg's time, by libjpeg's build; missed limits are bold."
+        yield ""
+        yield from targets.rows(["libjpeg", *(f"{picture} {what}" for what, picture in compared)], lines)
+
+
+def share(medians, what, picture, limit):
+    ours, theirs = medians.get((what, picture)), medians.get((LIBJPEG + what, picture))
+    if ours is None or theirs is None:
+        return ""
+    return f"{ours / theirs:.2f}" if limit is None else targets.verdict(ours / theirs, limit, at_least=False)
+
+
+def section():
+    measured = [one for one in results("without") if not one[1].startswith(LIBJPEG)]
     if not measured:
         sys.exit(f"there are no results under {RESULTS}")
-    names = " ".join(f"{what}" for step, what, _, _ in measured if step == "check")
-    yield "| | |"
-    yield "|---|---|"
-    yield from (f"| {name} | {value} |" for name, value in conditions(features, names.split()))
+    names = " ".join(what for step, what, _, _ in measured if step == "check")
+    yield from targets.prose(conditions(names.split()))
     yield ""
     yield "Milliseconds: the median and, in brackets, its 95% confidence interval. One thread."
     yield ""
     yield from table(measured)
+    yield from decode_shares()
 
 
 def rewrite(name, lines):
@@ -147,15 +182,14 @@ def rewrite(name, lines):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--features", default="", help="build with these, as cargo takes them")
     parser.add_argument("--step", choices=STEPS, help="measure only this one, and print it")
     parser.add_argument("--no-run", action="store_true", help="use the results of the last run")
     parser.add_argument("--print", action="store_true", help="print the table, and do not change the page")
     words = parser.parse_args()
     if not words.no_run:
-        measure(words.features, words.step)
+        measure(words.step)
     # A part of the table must not replace the whole.
     if words.print or words.step:
-        print("\n".join(section(words.features)))
+        print("\n".join(section()))
     else:
-        rewrite("benches", list(section(words.features)))
+        rewrite("benches", list(section()))

@@ -15,10 +15,10 @@ use libfuzzer_sys::fuzz_target;
 mod body;
 #[path = "../../crates/ingress/src/fields.rs"]
 mod fields;
+#[path = "../../crates/ingress/src/multipart.rs"]
+mod multipart;
 #[path = "../../crates/ingress/src/picture_text.rs"]
 mod picture_text;
-#[path = "../../crates/ingress/src/rescan.rs"]
-mod rescan;
 #[path = "../../crates/ingress/src/takes.rs"]
 mod takes;
 
@@ -83,13 +83,12 @@ fuzz_target!(|input: &[u8]| {
     let cut = read(usize::from(chunk) + 1);
     for submission in [&whole, &cut].into_iter().flatten() {
         let pictures = submission.selfies.iter().flatten();
-        assert!(pictures.map(Vec::len).sum::<usize>() <= most.min(body.len()));
+        assert!(pictures.map(Bytes::len).sum::<usize>() <= most.min(body.len()));
         assert!((1..=3).contains(&submission.selfies.len()));
         assert!(takes != Takes::Selfie || submission.security_level.is_none());
     }
     if body.len() > most {
-        // A form in chunks may end, or turn out malformed, before the limit is reached.
-        assert!(whole.is_err(), "a body over the limit was accepted");
+        assert!(whole.is_err() && cut.is_err(), "a body over the limit was accepted");
         return;
     }
     match (whole, cut) {

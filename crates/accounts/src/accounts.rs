@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::bounded;
 use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::config::WhenUnavailable;
 use crate::directory::{Caller, Directory};
 use crate::health::Health;
-use crate::ledger::{Ledger, Order};
+use crate::ledger::Ledger;
+use crate::orders::{self, Order, Orders};
 use crate::store::{Entry, LimitReached, Store, StoreError};
 
 /// Minimum time after which a hold ends by itself, because its process is lost. Stores are rarely
@@ -26,7 +27,7 @@ const MAX_USES_WAITING: usize = 10_000;
 #[derive(Debug)]
 pub struct Accounts {
     directory: Arc<RwLock<Directory>>,
-    orders: Sender<Order>,
+    orders: Orders,
     lease: Duration,
     when_unavailable: WhenUnavailable,
     health: watch::Receiver<Health>,
@@ -53,7 +54,7 @@ pub struct Hold {
     id: Option<Uuid>,
     arrived_at: OffsetDateTime,
     is_counted: bool,
-    orders: Sender<Order>,
+    orders: Orders,
 }
 
 impl Accounts {
@@ -70,7 +71,7 @@ impl Accounts {
         // In this order, the next look notices a change that comes in between.
         let version = store.version()?;
         let directory = Arc::new(RwLock::new(Directory::new(&store.apps()?)));
-        let (orders, received) = unbounded();
+        let (orders, received) = orders::queue();
         let (sender, health) = watch::channel(Health { is_alive: true, is_up: true, errors: 0 });
         let ledger = Ledger::new(store, version, Arc::clone(&directory), sender, when_unavailable);
         std::thread::Builder::new()

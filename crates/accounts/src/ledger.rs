@@ -9,15 +9,15 @@ use std::mem;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
 use time::{Date, OffsetDateTime};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::config::WhenUnavailable;
 use crate::directory::Directory;
 use crate::health::Health;
 use crate::key::KeyDigest;
+use crate::orders::{Order, OutcomeSender, Received};
 use crate::store::{Entry, LimitReached, Settlement, Store, StoreError};
 
 /// Interval of looking for changed apps and of settling. A change must act within a second.
@@ -25,22 +25,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Maximum orders in one round. With more, the first of them would wait for the last.
 const MAX_ROUND: usize = 256;
-
-/// An order to the thread.
-#[derive(Debug)]
-pub(crate) enum Order {
-    /// Hold quota for a request.
-    Hold { entry: Entry, key: KeyDigest, outcome: OutcomeSender },
-    /// Record the use of a key whose request is not held.
-    Used { app_id: Arc<str>, key: KeyDigest, at: OffsetDateTime },
-    /// End a request, and count it if `is_counted`.
-    End { app_id: Arc<str>, hold: Option<Uuid>, day: Date, is_counted: bool },
-    /// Settle everything and end. The thread drops the sender when it has.
-    Close(Sender<()>),
-}
-
-/// Sends the store's decision on an entry, or `None` while the store is away.
-type OutcomeSender = oneshot::Sender<Option<Result<(), LimitReached>>>;
 
 /// Ended requests that are not handed to the store yet.
 #[derive(Debug, Default)]
@@ -98,13 +82,12 @@ impl Ledger {
     }
 
     /// Carries out orders until [`Order::Close`].
-    pub(crate) fn keep(mut self, orders: &Receiver<Order>) {
+    pub(crate) fn keep(mut self, orders: &Received) {
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
-            let first = orders.recv_deadline(next_look).ok();
             let mut waiting = Vec::new();
             let mut close = None;
-            for order in first.into_iter().chain(orders.try_iter().take(MAX_ROUND - 1)) {
+            for order in orders.next(next_look, MAX_ROUND) {
                 match order {
                     Order::Hold { entry, key, outcome } => {
                         self.tally.use_key(&entry.app_id, key, entry.at);

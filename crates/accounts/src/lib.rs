@@ -37,6 +37,7 @@ mod key;
 mod ledger;
 mod limits;
 mod open;
+mod orders;
 mod sqlite;
 mod store;
 mod valkey;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use accounts::Caller;
+use axum::body::Bytes;
 use axum::extract::{Extension, Query, Request, State};
 use axum::http::Uri;
 use axum::response::Response;
@@ -94,7 +95,7 @@ async fn receive(
     endpoint: Endpoint,
     config: &Config,
     request: Request,
-) -> Result<(Vec<Result<Vec<u8>, Problem>>, Terms), Problem> {
+) -> Result<(Vec<Result<Bytes, Problem>>, Terms), Problem> {
     let (head, body) = request.into_parts();
     let (takes, faces) = match endpoint {
         Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => (Takes::Selfie, Faces::One),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use accounts::{Caller, Hold};
+use axum::body::Bytes;
 use axum::response::Response;
 use liveness::{Report, Terms};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -86,7 +87,7 @@ pub(crate) async fn answer(
     arrival: Arrival,
     caller: &Caller,
     hold: Hold,
-    selfies: Vec<Result<Vec<u8>, Problem>>,
+    selfies: Vec<Result<Bytes, Problem>>,
     terms: Terms,
     deadline: Instant,
 ) -> Response {
@@ -110,7 +111,7 @@ async fn check(
     service: &Service,
     caller: &Caller,
     first: &mut Option<Hold>,
-    selfie: Result<Vec<u8>, Problem>,
+    selfie: Result<Bytes, Problem>,
     terms: Terms,
     deadline: Instant,
 ) -> Result<Report, Problem> {

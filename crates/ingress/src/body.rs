@@ -2,22 +2,24 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
+use futures_util::future::poll_fn;
 use http_body_util::{LengthLimitError, Limited};
 use liveness::Threshold;
-use multer::{Field, Multipart};
-use tower_http::timeout::{TimeoutBody, TimeoutError};
+use tokio::time::{Instant, sleep};
 
 use crate::admission::{NoRoom, announced_length};
 use crate::config::Config;
 use crate::fields::{self, Scalar};
+use crate::multipart::{self, FormError, Part, Parts};
 use crate::picture_text::{is_text, picture_of_text};
 use crate::problem::Problem;
-use crate::rescan::{EndlessHead, Rescan};
 use crate::takes::Takes;
 
 /// Longer than any valid threshold or security level.
@@ -26,8 +28,8 @@ const MAX_TERM_BYTES: usize = 256;
 /// The content of a body.
 pub(crate) struct Submission {
     /// The bytes of each picture, in the order sent; at least one picture. Text that is not base64
-    /// is a problem of that picture alone.
-    pub selfies: Vec<Result<Vec<u8>, Problem>>,
+    /// is a problem of that picture alone. Pictures of a form are parts of the body's one buffer.
+    pub selfies: Vec<Result<Bytes, Problem>>,
     pub threshold: Option<Threshold>,
     /// As sent, not parsed.
     pub security_level: Option<String>,
@@ -47,18 +49,17 @@ pub(crate) async fn read(
     }
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.ok_or(Problem::UnsupportedMediaType)?;
-    let pause = Duration::from_millis(config.body_timeout_ms);
-    let body = Body::new(TimeoutBody::new(pause, Limited::new(body, max_bytes))).into_data_stream();
+    let body = Body::new(Limited::new(body, max_bytes)).into_data_stream();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    // Reserved once: a buffer that doubles would take up to twice the body. Reserved memory is not
-    // resident until bytes arrive.
-    let room = announced.map_or(0, |length| length as usize);
-    let submission = if essence.eq_ignore_ascii_case("multipart/form-data") {
-        read_form(media_type, body, room, config, takes).await?
-    } else if essence.eq_ignore_ascii_case("application/json") {
-        read_json(body, room, config, takes).await?
-    } else {
+    let is_form = essence.eq_ignore_ascii_case("multipart/form-data");
+    if !is_form && !essence.eq_ignore_ascii_case("application/json") {
         return Err(Problem::UnsupportedMediaType);
+    }
+    let bytes = collect(body, announced, config).await?;
+    let submission = if is_form {
+        read_form(media_type, &Bytes::from(bytes), takes)?
+    } else {
+        read_json(&bytes, takes)?
     };
     if submission.selfies.is_empty() {
         return Err(Problem::MissingSelfie);
@@ -73,24 +74,17 @@ fn of_stream(error: &(dyn Error + 'static), config: &Config) -> Problem {
             return Problem::BodyTooLarge { limit_bytes: config.max_body_bytes };
         } else if cause.is::<NoRoom>() {
             return Problem::Overloaded;
-        } else if cause.is::<TimeoutError>() {
-            return Problem::RequestTimeout { paused_ms: config.body_timeout_ms };
-        } else if cause.is::<EndlessHead>() {
-            return Problem::MalformedBody("The head of a part does not end.");
         }
     }
     Problem::MalformedBody("The body ended before it was complete.")
 }
 
-/// The problem where the form's parser failed.
-fn of_form(error: &multer::Error, config: &Config) -> Problem {
+/// The problem where a body is not a form.
+fn of_form(error: FormError) -> Problem {
     Problem::MalformedBody(match error {
-        multer::Error::StreamReadFailed(cause) => return of_stream(&**cause, config),
-        multer::Error::NoBoundary => "The `Content-Type` has no multipart boundary.",
-        multer::Error::IncompleteStream | multer::Error::IncompleteFieldData { .. } => {
-            "The multipart body ended before its last boundary."
-        }
-        _ => "The multipart body cannot be parsed.",
+        FormError::NoBoundary => "The `Content-Type` has no multipart boundary.",
+        FormError::CutShort => "The multipart body ended before its last boundary.",
+        FormError::Malformed => "The multipart body cannot be parsed.",
     })
 }
 
@@ -104,33 +98,49 @@ fn too_many(takes: Takes) -> Problem {
     }
 }
 
-async fn read_form(
-    media_type: &str,
-    body: BodyDataStream,
-    room: usize,
+/// The whole body in one buffer.
+async fn collect(
+    mut body: BodyDataStream,
+    announced: Option<u64>,
     config: &Config,
-    takes: Takes,
-) -> Result<Submission, Problem> {
-    let of_form = |error| of_form(&error, config);
-    let boundary = multer::parse_boundary(media_type).map_err(of_form)?;
-    let rescan = Rescan::default();
-    let mut form = Multipart::new(rescan.watch(body), boundary);
-    let (mut selfies, mut threshold, mut security_level) = (Vec::new(), None, None);
-    let mut selfie_bytes = 0;
-    while let Some(mut field) = form.next_field().await.map_err(of_form)? {
-        rescan.begin_anew();
-        let (term, twice) = match field.name() {
-            Some("selfie") if selfies.len() < takes.most() => {
-                let buffer = Vec::with_capacity(room.saturating_sub(selfie_bytes));
-                let part = collect(&mut field, &rescan, buffer, usize::MAX).await;
-                let mut selfie = part.map_err(of_form)?;
-                selfie_bytes += selfie.len();
-                if takes.most() > 1 {
-                    // The rest of the reserved bytes is for the pictures that follow.
-                    selfie.shrink_to_fit();
+) -> Result<Vec<u8>, Problem> {
+    // Reserved once: a buffer that doubles would take up to twice the body. Reserved memory is not
+    // resident until bytes arrive.
+    let mut bytes = Vec::with_capacity(announced.map_or(0, |length| length as usize));
+    let pause = Duration::from_millis(config.body_timeout_ms);
+    let mut timer = pin!(sleep(pause));
+    let mut last_chunk_at = Instant::now();
+    loop {
+        let chunk = poll_fn(|context| {
+            if let Poll::Ready(chunk) = body.poll_next_unpin(context) {
+                return Poll::Ready(Ok(chunk));
+            }
+            // Set once, and again only when it has run out: to set a timer may wake the runtime,
+            // and a large body has many chunks.
+            while timer.as_mut().poll(context).is_ready() {
+                if last_chunk_at + pause <= Instant::now() {
+                    let paused_ms = config.body_timeout_ms;
+                    return Poll::Ready(Err(Problem::RequestTimeout { paused_ms }));
                 }
-                selfies.push(selfie);
-                rescan.begin_anew();
+                timer.as_mut().reset(last_chunk_at + pause);
+            }
+            Poll::Pending
+        });
+        let Some(chunk) = chunk.await? else { return Ok(bytes) };
+        let chunk: Bytes = chunk.map_err(|error| of_stream(&error, config))?;
+        last_chunk_at = Instant::now();
+        bytes.extend_from_slice(&chunk);
+    }
+}
+
+fn read_form(media_type: &str, body: &Bytes, takes: Takes) -> Result<Submission, Problem> {
+    let boundary = multipart::boundary(media_type).map_err(of_form)?;
+    let mut parts = Parts::new(body, &boundary).map_err(of_form)?;
+    let (mut selfies, mut threshold, mut security_level) = (Vec::new(), None, None);
+    while let Some(Part { name, content }) = parts.next().map_err(of_form)? {
+        let (term, twice) = match name.as_deref() {
+            Some("selfie") if selfies.len() < takes.most() => {
+                selfies.push(body.slice(content));
                 continue;
             }
             Some("selfie") => return Err(too_many(takes)),
@@ -138,23 +148,20 @@ async fn read_form(
             Some("security_level") if takes.level() => {
                 (&mut security_level, "`security_level` must be sent once.")
             }
-            _ => (&mut None, ""),
+            _ => continue,
         };
-        if term.is_some() {
+        if term.replace(&body[content]).is_some() {
             return Err(Problem::MalformedBody(twice));
         }
-        let part = collect(&mut field, &rescan, Vec::new(), MAX_TERM_BYTES).await;
-        *term = Some(part.map_err(of_form)?);
-        rescan.begin_anew();
     }
     let threshold = threshold.map(|text| {
-        let text = std::str::from_utf8(&text).ok().filter(|text| text.len() <= MAX_TERM_BYTES);
+        let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_TERM_BYTES);
         text.and_then(|text| text.parse().ok()).ok_or(Problem::InvalidThreshold)
     });
-    let security_level = security_level.map(|text| String::from_utf8_lossy(&text).into_owned());
+    let security_level = security_level.map(|text| String::from_utf8_lossy(text).into_owned());
     // Text that is not base64 goes to the decoder as it is, which refuses it.
-    let picture = |bytes: Vec<u8>| match is_text(&bytes).then(|| picture_of_text(&bytes)) {
-        Some(Some(picture)) => Ok(picture),
+    let picture = |bytes: Bytes| match is_text(&bytes).then(|| picture_of_text(&bytes)) {
+        Some(Some(picture)) => Ok(picture.into()),
         _ => Ok(bytes),
     };
     let threshold = threshold.transpose()?;
@@ -165,34 +172,8 @@ async fn read_form(
     })
 }
 
-/// Appends a part's bytes to `bytes`. A part longer than `enough` is cut, at any length above it.
-async fn collect(
-    field: &mut Field<'_>,
-    rescan: &Rescan,
-    mut bytes: Vec<u8>,
-    enough: usize,
-) -> Result<Vec<u8>, multer::Error> {
-    while let Some(chunk) = field.chunk().await? {
-        rescan.begin_anew();
-        if bytes.len() <= enough {
-            bytes.extend_from_slice(&chunk);
-        }
-    }
-    Ok(bytes)
-}
-
-async fn read_json(
-    mut body: BodyDataStream,
-    room: usize,
-    config: &Config,
-    takes: Takes,
-) -> Result<Submission, Problem> {
-    let mut text = Vec::with_capacity(room);
-    while let Some(chunk) = body.next().await {
-        let chunk: Bytes = chunk.map_err(|error| of_stream(&error, config))?;
-        text.extend_from_slice(&chunk);
-    }
-    let fields = fields::read(&text, takes).map_err(|_| {
+fn read_json(text: &[u8], takes: Takes) -> Result<Submission, Problem> {
+    let fields = fields::read(text, takes).map_err(|_| {
         Problem::MalformedBody("The JSON body cannot be parsed as the expected object.")
     })?;
     let threshold = fields.threshold.map(|value| {
@@ -209,7 +190,7 @@ async fn read_json(
     }
     let picture = |text: &Cow<'_, str>| {
         let problem = Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL.");
-        picture_of_text(text.as_bytes()).ok_or(problem)
+        picture_of_text(text.as_bytes()).map(Bytes::from).ok_or(problem)
     };
     let selfies = fields.selfies.iter().map(picture).collect();
     let security_level = fields.security_level.map(|value| match value {
@@ -266,9 +247,9 @@ mod tests {
             let outcome = |chunk| match read_in_chunks(media_type, &body, chunk) {
                 Ok(Submission { mut selfies, threshold, .. }) => match selfies.swap_remove(0) {
                     Ok(selfie) => (selfie, threshold, ""),
-                    Err(problem) => (Vec::new(), None, problem.code()),
+                    Err(problem) => (Bytes::new(), None, problem.code()),
                 },
-                Err(problem) => (Vec::new(), None, problem.code()),
+                Err(problem) => (Bytes::new(), None, problem.code()),
             };
             let whole = outcome(body.len().max(1));
             proptest::prop_assert_eq!(&outcome(chunk), &whole);

@@ -213,7 +213,8 @@ impl Beat {
                 // was.
                 Some(closed_at) => until.min(self.since.max(closed_at) + LAST_WORDS),
             },
-            Phase::Busy { .. } => Instant::now() + NEVER,
+            // The same for the whole phase, so that the timer is not set again at each poll.
+            Phase::Busy { .. } => self.since + NEVER,
         }
     }
 

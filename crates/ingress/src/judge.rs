@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use accounts::{Caller, Hold};
+use axum::body::Bytes;
 use liveness::Terms;
 use tracing::{Instrument, info_span};
 
@@ -24,7 +25,7 @@ pub(crate) async fn hold_quota(service: &Service, caller: &Caller) -> Result<Hol
 /// Has a worker check one picture, and counts the report.
 pub(crate) async fn judge(
     service: &Service,
-    selfie: Vec<u8>,
+    selfie: Bytes,
     terms: Terms,
     deadline: Instant,
 ) -> Result<Checked, Problem> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use liveness::{Check, CheckError, GpuFault, Report, Terms, chain};
 use tokio::sync::oneshot;
@@ -76,7 +77,7 @@ pub(crate) struct Checked {
 
 struct Job {
     /// The request owns the picture, so that an abandoned request frees it at once.
-    selfie: Weak<Vec<u8>>,
+    selfie: Weak<Bytes>,
     since: Instant,
     terms: Terms,
     deadline: Instant,
@@ -149,7 +150,7 @@ impl Workers {
     /// workers skip it.
     pub(crate) async fn check(
         &self,
-        selfie: Vec<u8>,
+        selfie: Bytes,
         terms: Terms,
         deadline: Instant,
     ) -> Result<Checked, WorkerError> {

@@ -198,6 +198,13 @@ const WORKER_BYTES: u64 = 144 << 20;
 const MOST_BYTES_IN_FLIGHT: u64 = 256 << 20;
 
 impl Host {
+    /// The number of threads that read, queue and answer: one for every four cores. They take a
+    /// twentieth of the workers' CPU time. More of them on few cores only wake each other
+    /// (docs/PERFORMANCE.md).
+    pub(crate) fn async_threads(&self) -> usize {
+        self.cores.count.div_ceil(4)
+    }
+
     /// The default number of workers: `per_core` for each core, or as many as fit into the memory
     /// beside `bytes_in_flight`.
     pub(crate) fn workers(&self, per_core: usize, bytes_in_flight: u64) -> usize {

@@ -66,7 +66,12 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let mut config = layers.config()?;
     let telemetry = telemetry::start(&config.telemetry)?;
     core_files::refuse();
-    let runtime = tokio::runtime::Runtime::new().context("the async runtime does not start")?;
+    let host = Host::own();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(host.async_threads())
+        .enable_all()
+        .build()
+        .context("the async runtime does not start")?;
     let signals = {
         let _inside = runtime.enter();
         Signals::listen(std::io::stdin().is_terminal()).context("signals cannot be listened to")?
@@ -77,7 +82,6 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let sources = &command.engine.sources;
     install::ensure(place, &home, &config, demo.is_some(), sources)?;
     let engine = Arc::new(Engine::load(place, &home, &config)?);
-    let host = Host::own();
     let workers = sized(&mut config, &host, engine.device());
     if workers < engine.cards() {
         tracing::warn!(

@@ -44,7 +44,7 @@ const FENCED: [(&str, &[&str]); 41] = [
     ("pulp", &["frame", "jpeg"]),
     ("tiff", &["frame"]),
     ("axum", &["ingress"]),
-    ("multer", &["ingress"]),
+    ("httparse", &["ingress"]),
     ("base64", &["evaluation", "ingress", "testbed"]),
     ("tower-http", &["ingress"]),
     // Answers and settings describe themselves.
