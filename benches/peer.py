@@ -134,7 +134,7 @@ def measure(words, scratch):
     small = min(files.values(), key=lambda file: file.stat().st_size).read_bytes()
     result = {"cpu": table.cpu(), "peer_packages": versions, "livegate": version(binary),
               "before": earlier and f"{version(earlier)}, {earlier.parent.name}",
-              "packs": packs, "servers": list(servers), "device": words.device, "workers": words.workers,
+              "packs": packs, "servers": list(servers), "device": device(binary, home, words.device, packs[0]), "workers": words.workers,
               "connections": CONNECTIONS, "pictures": {size: {"bytes": file.stat().st_size} for size, file in files.items()},
               "starts": {}, "rounds": [], "pace": {}, "peak_mib": {}}
     for name, server in servers.items():
@@ -159,11 +159,11 @@ def version(binary):
     return subprocess.run([binary.resolve(), "--version"], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def device(words, pack):
-    """The device that Livegate chooses."""
-    command = [words.binary.resolve(), "verify", "--json", "--offline", "--home", words.home.resolve(), "--pack", pack]
-    command += ["--device", words.device] if words.device else []
-    checked = subprocess.run([*command, words.home / "sample/portrait.png"], check=True, capture_output=True, text=True,
+def device(binary, home, chosen, pack):
+    """The device that Livegate runs this pack on."""
+    command = [binary, "verify", "--json", "--offline", "--home", home, "--pack", pack]
+    command += ["--device", chosen] if chosen else []
+    checked = subprocess.run([*command, home / "sample/portrait.png"], check=True, capture_output=True, text=True,
                              env=harness.without_settings())
     return json.loads(checked.stdout)["device"]
 

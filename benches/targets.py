@@ -142,7 +142,7 @@ def page(result):
     count = len(of(result, sizes[0], PEER))
     earlier = f" Before: {result['before']}." if result["before"] else ""
     yield from prose(
-        f"{result['cpu']}. {result['livegate']} with its own setup, device {result['device'] or 'by default'}, "
+        f"{result['cpu']}. {result['livegate']} with its own setup, device {result['device']}, "
         f"{result['workers'] or 'its own number of'} workers.{earlier} The peer: {versions}, one process. "
         f"{result['connections']} connections, {count} rounds of at least {result['rounds'][0]['seconds']} s, in turn. "
         "Figures are medians of the rounds; ratios are medians of the ratios within a round. Targets stand beside "
