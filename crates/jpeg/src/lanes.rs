@@ -53,7 +53,7 @@ pub(crate) trait Lanes: Copy {
 pub(crate) struct Arrays;
 
 impl Arrays {
-    #[inline(always)]
+    #[inline]
     fn dot<const FROM: usize>(a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
         let [weight_a, weight_b] = weights.map(i32::from);
         let mut sums = [0; 8];
@@ -64,7 +64,7 @@ impl Arrays {
         sums
     }
 
-    #[inline(always)]
+    #[inline]
     fn widen<const FROM: usize, const LESS: i32>(a: [i16; 16]) -> [i32; 8] {
         let mut wide = [0; 8];
         for (i, wide) in wide.iter_mut().enumerate() {
@@ -73,7 +73,7 @@ impl Arrays {
         wide
     }
 
-    #[inline(always)]
+    #[inline]
     fn samples<const PX: usize>(columns: [[i16; 16]; PX]) -> [[u8; 16]; PX] {
         let mut rows = [[0; 16]; PX];
         for (i, row) in rows.iter_mut().enumerate() {
@@ -95,72 +95,72 @@ impl Lanes for Arrays {
     type I16 = [i16; 16];
     type I32 = [i32; 8];
 
-    #[inline(always)]
+    #[inline]
     fn load(self, [first, second]: [[i16; 8]; 2]) -> [i16; 16] {
         let mut all = [0; 16];
         all[..8].copy_from_slice(&first);
         all[8..].copy_from_slice(&second);
         all
     }
-    #[inline(always)]
+    #[inline]
     fn add(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_add(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn sub(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_sub(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn mul(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_mul(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn dot_low(self, a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
         Self::dot::<0>(a, b, weights)
     }
-    #[inline(always)]
+    #[inline]
     fn dot_high(self, a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
         Self::dot::<4>(a, b, weights)
     }
-    #[inline(always)]
+    #[inline]
     fn widen_low<const LESS: i32>(self, a: [i16; 16]) -> [i32; 8] {
         Self::widen::<0, LESS>(a)
     }
-    #[inline(always)]
+    #[inline]
     fn widen_high<const LESS: i32>(self, a: [i16; 16]) -> [i32; 8] {
         Self::widen::<4, LESS>(a)
     }
-    #[inline(always)]
+    #[inline]
     fn add_wide(self, mut a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_add(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn sub_wide(self, mut a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_sub(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn scale<const SHIFT: i32>(self, mut a: [i32; 8]) -> [i32; 8] {
         for a in &mut a {
             *a = a.wrapping_add(1 << (SHIFT - 1)) >> SHIFT;
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn narrow(self, low: [i32; 8], high: [i32; 8]) -> [i16; 16] {
         let mut all = [0; 16];
         for (i, narrow) in all.iter_mut().enumerate() {
@@ -169,7 +169,7 @@ impl Lanes for Arrays {
         }
         all
     }
-    #[inline(always)]
+    #[inline]
     fn transpose(self, rows: [[i16; 16]; 8]) -> [[i16; 16]; 8] {
         let mut columns = [[0; 16]; 8];
         for (i, column) in columns.iter_mut().enumerate() {
@@ -180,19 +180,19 @@ impl Lanes for Arrays {
         }
         columns
     }
-    #[inline(always)]
+    #[inline]
     fn samples_8(self, columns: [[i16; 16]; 8]) -> [[u8; 16]; 8] {
         Self::samples(columns)
     }
-    #[inline(always)]
+    #[inline]
     fn samples_4(self, columns: [[i16; 16]; 4]) -> [[u8; 16]; 4] {
         Self::samples(columns)
     }
-    #[inline(always)]
+    #[inline]
     fn samples_2(self, columns: [[i16; 16]; 2]) -> [[u8; 16]; 2] {
         Self::samples(columns)
     }
-    #[inline(always)]
+    #[inline]
     fn interleave(self, [red, green, blue]: [[u8; 32]; 3]) -> [u8; 96] {
         let mut pixels = [0; 96];
         for (i, pixel) in pixels.as_chunks_mut().0.iter_mut().enumerate() {
