@@ -27,11 +27,11 @@ impl Band {
     /// Checks the band of a progressive scan of so many components.
     pub(crate) fn checked(self, components: usize) -> Result<Self, Error> {
         let Self { start, end, high, low } = self;
-        let is_dc = start == 0 && end == 0;
-        let is_ac = (1..=end).contains(&start) && end < 64 && components == 1;
+        let has_dc = start == 0 && end == 0;
+        let has_only_ac = (1..=end).contains(&start) && end < 64 && components == 1;
         let is_one_bit = high == 0 || low + 1 == high;
         // Samples of 8 bits have coefficients of at most 14 bits (libjpeg's own limit).
-        if (is_dc || is_ac) && is_one_bit && low <= 13 {
+        if (has_dc || has_only_ac) && is_one_bit && low <= 13 {
             Ok(self)
         } else {
             Err(Error::Damaged("a progressive scan has frequencies or bits that do not exist"))

@@ -1,4 +1,8 @@
 //! The bits of a restart interval, from which byte stuffing has been removed.
+#![expect(
+    clippy::inline_always,
+    reason = "a function compiled for newer processors must take in all that it calls"
+)]
 
 /// Reads bits, the highest of a byte first. Behind the end of the interval it may read the bytes of
 /// the next one, and then zeros: [`Bits::is_past_end`] tells.
@@ -8,8 +12,8 @@ pub(crate) struct Bits<'a> {
     data: &'a [u8],
     /// Bytes of the interval.
     length: usize,
-    /// Index of the next byte that is taken into `word`.
-    at: usize,
+    /// The data that are not yet taken into `word`.
+    rest: &'a [u8],
     /// The next bits, from the highest bit on; behind the first `count` they are not to be relied
     /// on.
     word: u64,
@@ -17,21 +21,37 @@ pub(crate) struct Bits<'a> {
 }
 
 impl<'a> Bits<'a> {
-    /// The bits of the first `length` bytes of `data`.
+    /// The bits of the first `length` bytes of `data`, behind which at least 8 bytes follow.
     pub(crate) fn new(data: &'a [u8], length: usize) -> Self {
-        Self { data, length, at: 0, word: 0, count: 0 }
+        Self { data, length, rest: data, word: 0, count: 0 }
     }
 
     /// Makes at least 56 bits ready.
     #[inline(always)]
     pub(crate) fn refill(&mut self) {
-        let next = match self.data.get(self.at..).and_then(<[u8]>::first_chunk) {
-            Some(bytes) => u64::from_be_bytes(*bytes),
-            None => last_bytes(self.data, self.at),
-        };
-        self.word |= next >> self.count;
-        self.at += ((63 - self.count) / 8) as usize;
-        self.count |= 56;
+        let taken = (!self.count >> 3 & 7) as usize;
+        if let Some(bytes) = self.rest.first_chunk() {
+            self.word |= u64::from_be_bytes(*bytes) >> self.count;
+            self.rest = &self.rest[taken..];
+        } else {
+            self.word |= last_bytes(self.rest) >> self.count;
+            self.rest = self.rest.get(taken..).unwrap_or_default();
+        }
+        // From 56 on, as many as before beyond whole bytes.
+        self.count |= 0b11_1000;
+    }
+
+    /// The next bits, from the highest of these on. At least those that [`Bits::refill`] made ready
+    /// are right.
+    #[inline(always)]
+    pub(crate) fn word(&self) -> u64 {
+        self.word
+    }
+
+    /// The bits of a [`Bits::word`]. A function that takes the word instead of the whole leaves the
+    /// caller's bits in registers.
+    pub(crate) fn of_word(word: u64) -> Self {
+        Self { data: &[], length: 0, rest: &[], word, count: 64 }
     }
 
     /// The number of bits that are ready.
@@ -79,8 +99,9 @@ impl<'a> Bits<'a> {
         is_set
     }
 
+    /// The number of bits that were used. Behind the data it may fall short of it.
     fn used(&self) -> usize {
-        8 * self.at - self.count as usize
+        (8 * (self.data.len() - self.rest.len())).saturating_sub(self.count as usize)
     }
 
     /// Whether bits behind the end were used.
@@ -94,11 +115,10 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// The bytes that are left, and zeros. It takes no [`Bits`], which then stay in registers.
+/// Fewer than eight bytes that are left, and zeros.
 #[cold]
 #[inline(never)]
-fn last_bytes(data: &[u8], at: usize) -> u64 {
-    let rest = data.get(at..).unwrap_or_default();
+fn last_bytes(rest: &[u8]) -> u64 {
     let mut bytes = [0; 8];
     for (byte, last) in bytes.iter_mut().zip(rest) {
         *byte = *last;
@@ -112,7 +132,8 @@ mod tests {
 
     #[test]
     fn bits_come_in_order_and_their_end_is_noticed() {
-        let data: Vec<u8> = (0..40).map(|i| (i * 37 + 11) as u8).collect();
+        let mut data: Vec<u8> = (0..40).map(|i| (i * 37 + 11) as u8).collect();
+        data.extend([0; 8]);
         let bit = |i: usize| data.get(i / 8).map_or(0, |byte| u32::from(byte >> (7 - i % 8) & 1));
         for length in [0, 1, 7, 8, 9, 39, 40] {
             let (mut bits, mut at) = (Bits::new(&data, length), 0);

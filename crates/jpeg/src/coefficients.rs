@@ -6,7 +6,8 @@ use crate::layout::{Layout, Plane};
 /// Blocks of all components.
 #[derive(Default)]
 pub(crate) struct Coefficients {
-    /// The blocks of each component, row by row, one component behind the other.
+    /// The blocks of each component, row by row, one component behind the other; and [`BEHIND`] that
+    /// are of none, so that four begin with each.
     pub(crate) blocks: Vec<Block>,
     /// For each block a bit for each coefficient in zigzag order: 0 says that it is zero.
     pub(crate) known: Vec<u64>,
@@ -21,6 +22,8 @@ pub(crate) struct Coefficients {
 /// less, all blocks of a progressive picture take more.
 const KEPT_BLOCKS: usize = (8 << 20) / size_of::<Block>();
 
+const BEHIND: usize = 3;
+
 impl Coefficients {
     /// Makes room for so many rows of MCUs, all zeros.
     pub(crate) fn begin(&mut self, layout: &Layout, rows: usize) {
@@ -32,12 +35,23 @@ impl Coefficients {
             self.starts.push(count);
             count += rows * in_row(plane);
         }
-        self.blocks.resize(count, [0; 64]);
+        if self.blocks.capacity() == 0 {
+            // Zeros of the operating system are not written a second time.
+            self.blocks = vec![[0; 64]; count + BEHIND];
+        } else {
+            self.blocks.resize(count + BEHIND, [0; 64]);
+        }
         self.known.resize(count, 0);
     }
 
     /// The index of a block.
-    pub(crate) fn index(&self, layout: &Layout, component: usize, row: usize, column: usize) -> usize {
+    pub(crate) fn index(
+        &self,
+        layout: &Layout,
+        component: usize,
+        row: usize,
+        column: usize,
+    ) -> usize {
         self.starts[component] + row * layout.planes[component].blocks_across + column
     }
 

@@ -46,7 +46,13 @@ pub(crate) fn convert<L: Lanes>(lanes: L, colours: Colours, rows: [&[u8]; 4], ou
             #[inline(always)]
             |rgb| rgb,
         ),
-        Colours::YCbCr => each_chunk(lanes, rows, out, rgb_of_ycbcr),
+        Colours::YCbCr => each_chunk(
+            lanes,
+            rows,
+            out,
+            #[inline(always)]
+            |samples| lanes.rgb_of_ycbcr(samples),
+        ),
         Colours::Cmyk { inverted } => {
             let mask = if inverted { 0 } else { 255 };
             each_chunk(
@@ -65,7 +71,7 @@ pub(crate) fn convert<L: Lanes>(lanes: L, colours: Colours, rows: [&[u8]; 4], ou
                 out,
                 #[inline(always)]
                 |[y, cb, cr, black]| {
-                    let [red, green, blue] = rgb_of_ycbcr([y, cb, cr]);
+                    let [red, green, blue] = lanes.rgb_of_ycbcr([y, cb, cr]);
                     let inverse = [flipped(red, 255), flipped(green, 255), flipped(blue, 255)];
                     let [cyan, magenta, yellow] = inverse;
                     rgb_of_cmyk([cyan, magenta, yellow, black], mask)
@@ -99,30 +105,6 @@ fn each_chunk<L: Lanes, const PLANES: usize>(
         });
         rest.copy_from_slice(&lanes.interleave(rgb(samples))[..rest.len()]);
     }
-}
-
-/// JFIF's conversion. The factors have 16 bits behind the point.
-#[inline(always)]
-fn rgb_of_ycbcr([y, cb, cr]: [Samples; 3]) -> [Samples; 3] {
-    /// The parts of 1.402 over 1, of 1.772 under 2 and of 0.71414 under 1; and 0.34414.
-    const CR_RED: i32 = 91_881 - 65_536;
-    const CB_BLUE: i32 = 116_130 - 131_072;
-    const CR_GREEN: i32 = 65_536 - 46_802;
-    const CB_GREEN: i32 = -22_554;
-    let mut rgb = [[0; PIXELS]; 3];
-    for i in 0..PIXELS {
-        let (y, cb, cr) = (i16::from(y[i]), i16::from(cb[i]) - 128, i16::from(cr[i]) - 128);
-        // Half the rounded product of a number and a factor that is no more than a half: that of
-        // the doubled number, rounded down, is rounded once more.
-        let by =
-            |number: i16, factor: i32| ((((i32::from(2 * number) * factor) >> 16) as i16) + 1) >> 1;
-        let green = i32::from(cb) * CB_GREEN + i32::from(cr) * CR_GREEN;
-        let green = ((green + (1 << 15)) >> 16) as i16;
-        rgb[0][i] = (y + cr + by(cr, CR_RED)).clamp(0, 255) as u8;
-        rgb[1][i] = (y + green - cr).clamp(0, 255) as u8;
-        rgb[2][i] = (y + 2 * cb + by(cb, CB_BLUE)).clamp(0, 255) as u8;
-    }
-    rgb
 }
 
 /// Light through ink: black dims each of the others. `mask` makes the inverse of ink.
@@ -174,6 +156,12 @@ pub(crate) mod tests {
         }
     }
 
+    /// Compiled once for each kind of vector.
+    #[inline(never)]
+    fn converted<L: Lanes>(lanes: L, colours: Colours, rows: [&[u8]; 4], out: &mut [u8]) {
+        convert(lanes, colours, rows, out);
+    }
+
     fn equals_the_definition(lanes: impl Lanes) {
         let all: Vec<u8> = (0..=255).collect();
         let mut out = [0; 3 * 256];
@@ -190,7 +178,7 @@ pub(crate) mod tests {
                 for y in [0, 1, 90, 128, 254, 255] {
                     let black = cb ^ y;
                     let rows = [&[y; 256][..], &[cb; 256], &all, &[black; 256]];
-                    convert(lanes, colours, rows, &mut out);
+                    converted(lanes, colours, rows, &mut out);
                     for (pixel, &cr) in out.as_chunks().0.iter().zip(&all) {
                         assert_eq!(*pixel, by_definition(colours, [y, cb, cr, black]));
                     }
@@ -214,7 +202,7 @@ pub(crate) mod tests {
         for width in 0..100 {
             let mut out = vec![0; 3 * width];
             let rows = [&samples[0][..], &samples[1], &samples[2], &[]];
-            convert(Arrays, Colours::Rgb, rows, &mut out);
+            converted(Arrays, Colours::Rgb, rows, &mut out);
             let last = [width, width + 1, width + 2].map(|sample| sample as u8);
             assert_eq!(out.as_chunks().0.last(), (width > 0).then_some(&last));
         }

@@ -1,9 +1,9 @@
 //! What stands in front of a JPEG's first scan: size, components, colours and EXIF.
 
+use crate::colour::Colours;
 use crate::error::{Error, Unsupported};
 use crate::layout::{Component, Layout};
 use crate::markers::{self, Marker, code};
-use crate::colour::Colours;
 
 /// What stands in front of the first scan.
 #[derive(Debug, Clone)]
@@ -64,8 +64,7 @@ impl<'a> Header<'a> {
                         // The factors say how many samples a component has compared with others.
                         (one.across, one.down) = (1, 1);
                     }
-                    let has_many_scans =
-                        coding.is_progressive || in_scan != Some(components.len());
+                    let has_many_scans = coding.is_progressive || in_scan != Some(components.len());
                     return Ok(Self {
                         width,
                         height,

@@ -1,4 +1,8 @@
 //! Huffman tables (ITU-T T.81, annexes C and F.2.2.3), made to be looked up.
+#![expect(
+    clippy::inline_always,
+    reason = "a function compiled for newer processors must take in all that it calls"
+)]
 
 use crate::bits::Bits;
 use crate::error::Error;
@@ -121,8 +125,8 @@ pub(crate) struct Step {
 /// begins.
 const NO_PLACE: u8 = 63;
 
-/// Most bits of a step: 11 of a code, and 15 of its value.
-pub(crate) const MOST_BITS: u32 = LOOKED_UP + 15;
+/// Most bits of a step: three fit into what a refill makes ready.
+pub(crate) const MOST_BITS: u32 = 18;
 
 impl Step {
     /// Whether there is one value, which begins in these 11 bits and ends behind them.
@@ -220,7 +224,8 @@ fn first(codes: &Codes, next: usize, made_for: Use) -> Step {
     if u32::from(bits) > LOOKED_UP {
         // The bits that a progressive scan leaves out are not added to a long step.
         let values = [0, (code_bits << 8 | u16::from(size)) as i16];
-        return if low == 0 { Step { values, places, advance, bits } } else { no_step };
+        let fits = low == 0 && u32::from(bits) <= MOST_BITS;
+        return if fits { Step { values, places, advance, bits } } else { no_step };
     }
     let is_end = made_for != Use::Dc && size == 0 && symbol != ZEROS;
     if !is_end {
@@ -276,4 +281,3 @@ const AC_OF_COLOUR: [u8; 162] = [
     0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
     0xF9, 0xFA,
 ];
-

@@ -46,14 +46,41 @@ pub(crate) trait Lanes: Copy {
     fn samples_2(self, columns: [Self::I16; 2]) -> [[u8; 16]; 2];
     /// Pixels of their colours.
     fn interleave(self, colours: [[u8; 32]; 3]) -> [u8; 96];
+
+    /// JFIF's conversion of luma and chroma, with the rounding of libjpeg, whose factors have 16 bits
+    /// behind the point.
+    #[inline(always)]
+    fn rgb_of_ycbcr(self, [y, cb, cr]: [[u8; 32]; 3]) -> [[u8; 32]; 3] {
+        let mut rgb = [[0; 32]; 3];
+        for i in 0..32 {
+            let (y, cb, cr) = (i16::from(y[i]), i16::from(cb[i]) - 128, i16::from(cr[i]) - 128);
+            // Half the rounded product of a number and a factor that is no more than a half: that of
+            // the doubled number, rounded down, is rounded once more.
+            let by = |number: i16, factor: i32| {
+                ((((i32::from(2 * number) * factor) >> 16) as i16) + 1) >> 1
+            };
+            let green = i32::from(cb) * CB_GREEN + i32::from(cr) * CR_GREEN;
+            let green = ((green + (1 << 15)) >> 16) as i16;
+            rgb[0][i] = (y + cr + by(cr, CR_RED)).clamp(0, 255) as u8;
+            rgb[1][i] = (y + green - cr).clamp(0, 255) as u8;
+            rgb[2][i] = (y + 2 * cb + by(cb, CB_BLUE)).clamp(0, 255) as u8;
+        }
+        rgb
+    }
 }
+
+/// The parts of 1.402 over 1, of 1.772 under 2 and of 0.71414 under 1; and 0.34414; times 65536.
+const CR_RED: i32 = 91_881 - 65_536;
+const CB_BLUE: i32 = 116_130 - 131_072;
+const CR_GREEN: i32 = 65_536 - 46_802;
+const CB_GREEN: i32 = -22_554;
 
 /// Arrays, for any processor.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrays;
 
 impl Arrays {
-    #[inline(always)]
+    #[inline]
     fn dot<const FROM: usize>(a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
         let [weight_a, weight_b] = weights.map(i32::from);
         let mut sums = [0; 8];
@@ -64,7 +91,7 @@ impl Arrays {
         sums
     }
 
-    #[inline(always)]
+    #[inline]
     fn widen<const FROM: usize, const LESS: i32>(a: [i16; 16]) -> [i32; 8] {
         let mut wide = [0; 8];
         for (i, wide) in wide.iter_mut().enumerate() {
@@ -73,7 +100,7 @@ impl Arrays {
         wide
     }
 
-    #[inline(always)]
+    #[inline]
     fn samples<const PX: usize>(columns: [[i16; 16]; PX]) -> [[u8; 16]; PX] {
         let mut rows = [[0; 16]; PX];
         for (i, row) in rows.iter_mut().enumerate() {
@@ -95,72 +122,72 @@ impl Lanes for Arrays {
     type I16 = [i16; 16];
     type I32 = [i32; 8];
 
-    #[inline(always)]
+    #[inline]
     fn load(self, [first, second]: [[i16; 8]; 2]) -> [i16; 16] {
         let mut all = [0; 16];
         all[..8].copy_from_slice(&first);
         all[8..].copy_from_slice(&second);
         all
     }
-    #[inline(always)]
+    #[inline]
     fn add(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_add(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn sub(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_sub(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn mul(self, mut a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_mul(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn dot_low(self, a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
         Self::dot::<0>(a, b, weights)
     }
-    #[inline(always)]
+    #[inline]
     fn dot_high(self, a: [i16; 16], b: [i16; 16], weights: [i16; 2]) -> [i32; 8] {
         Self::dot::<4>(a, b, weights)
     }
-    #[inline(always)]
+    #[inline]
     fn widen_low<const LESS: i32>(self, a: [i16; 16]) -> [i32; 8] {
         Self::widen::<0, LESS>(a)
     }
-    #[inline(always)]
+    #[inline]
     fn widen_high<const LESS: i32>(self, a: [i16; 16]) -> [i32; 8] {
         Self::widen::<4, LESS>(a)
     }
-    #[inline(always)]
+    #[inline]
     fn add_wide(self, mut a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_add(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn sub_wide(self, mut a: [i32; 8], b: [i32; 8]) -> [i32; 8] {
         for (a, b) in a.iter_mut().zip(b) {
             *a = a.wrapping_sub(b);
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn scale<const SHIFT: i32>(self, mut a: [i32; 8]) -> [i32; 8] {
         for a in &mut a {
             *a = a.wrapping_add(1 << (SHIFT - 1)) >> SHIFT;
         }
         a
     }
-    #[inline(always)]
+    #[inline]
     fn narrow(self, low: [i32; 8], high: [i32; 8]) -> [i16; 16] {
         let mut all = [0; 16];
         for (i, narrow) in all.iter_mut().enumerate() {
@@ -169,7 +196,7 @@ impl Lanes for Arrays {
         }
         all
     }
-    #[inline(always)]
+    #[inline]
     fn transpose(self, rows: [[i16; 16]; 8]) -> [[i16; 16]; 8] {
         let mut columns = [[0; 16]; 8];
         for (i, column) in columns.iter_mut().enumerate() {
@@ -180,19 +207,19 @@ impl Lanes for Arrays {
         }
         columns
     }
-    #[inline(always)]
+    #[inline]
     fn samples_8(self, columns: [[i16; 16]; 8]) -> [[u8; 16]; 8] {
         Self::samples(columns)
     }
-    #[inline(always)]
+    #[inline]
     fn samples_4(self, columns: [[i16; 16]; 4]) -> [[u8; 16]; 4] {
         Self::samples(columns)
     }
-    #[inline(always)]
+    #[inline]
     fn samples_2(self, columns: [[i16; 16]; 2]) -> [[u8; 16]; 2] {
         Self::samples(columns)
     }
-    #[inline(always)]
+    #[inline]
     fn interleave(self, [red, green, blue]: [[u8; 32]; 3]) -> [u8; 96] {
         let mut pixels = [0; 96];
         for (i, pixel) in pixels.as_chunks_mut().0.iter_mut().enumerate() {
@@ -210,7 +237,7 @@ mod avx2 {
     use pulp::cast;
     use pulp::x86::V3;
 
-    use super::Lanes;
+    use super::{CB_BLUE, CB_GREEN, CR_GREEN, CR_RED, Lanes};
 
     impl Lanes for V3 {
         type I16 = __m256i;
@@ -316,6 +343,56 @@ mod avx2 {
             let [[a, d], [b, e], [c, f]] = halves;
             cast([a, b, c, d, e, f])
         }
+        #[inline(always)]
+        fn rgb_of_ycbcr(self, [y, cb, cr]: [[u8; 32]; 3]) -> [[u8; 32]; 3] {
+            let (zero, middle) = (cast([0_u8; 32]), cast([128_i16; 16]));
+            let (y, cb, cr) = (cast(y), cast(cb), cast(cr));
+            // Each half holds the first eight numbers of its samples, or the last eight.
+            let low = rgb_of_differences(
+                self,
+                self.avx2._mm256_unpacklo_epi8(y, zero),
+                self.avx2._mm256_sub_epi16(self.avx2._mm256_unpacklo_epi8(cb, zero), middle),
+                self.avx2._mm256_sub_epi16(self.avx2._mm256_unpacklo_epi8(cr, zero), middle),
+            );
+            let high = rgb_of_differences(
+                self,
+                self.avx2._mm256_unpackhi_epi8(y, zero),
+                self.avx2._mm256_sub_epi16(self.avx2._mm256_unpackhi_epi8(cb, zero), middle),
+                self.avx2._mm256_sub_epi16(self.avx2._mm256_unpackhi_epi8(cr, zero), middle),
+            );
+            cast([
+                self.avx2._mm256_packus_epi16(low[0], high[0]),
+                self.avx2._mm256_packus_epi16(low[1], high[1]),
+                self.avx2._mm256_packus_epi16(low[2], high[2]),
+            ])
+        }
+    }
+
+    /// Red, green and blue, not saturated yet, of luma and the distances of chroma from gray.
+    #[inline(always)]
+    fn rgb_of_differences(lanes: V3, y: __m256i, cb: __m256i, cr: __m256i) -> [__m256i; 3] {
+        // The instruction rounds at 15 bits. Half the factor of red, rounded up, gives the same for
+        // every chroma (a test goes through all).
+        let red_part = cast([((CR_RED + 1) / 2) as i16; 16]);
+        let blue_part = cast([(CB_BLUE / 2) as i16; 16]);
+        let red = lanes.avx2._mm256_mulhrs_epi16(cr, red_part);
+        let red = lanes.avx2._mm256_add_epi16(lanes.avx2._mm256_add_epi16(y, cr), red);
+        let blue = lanes.avx2._mm256_mulhrs_epi16(cb, blue_part);
+        let blue = lanes.avx2._mm256_add_epi16(blue, lanes.avx2._mm256_add_epi16(cb, cb));
+        let blue = lanes.avx2._mm256_add_epi16(y, blue);
+        let [low, high] = by_16(lanes, cb, cr);
+        let green = lanes.avx2._mm256_packs_epi32(green_part(lanes, low), green_part(lanes, high));
+        let green = lanes.avx2._mm256_add_epi16(lanes.avx2._mm256_sub_epi16(y, cr), green);
+        [red, green, blue]
+    }
+
+    /// What chroma adds to green, but for a whole red, of pairs of blue and red.
+    #[inline(always)]
+    fn green_part(lanes: V3, pairs: __m256i) -> __m256i {
+        let weights = cast([[CB_GREEN as i16, CR_GREEN as i16]; 8]);
+        let sums = lanes.avx2._mm256_madd_epi16(pairs, weights);
+        let sums = lanes.avx2._mm256_add_epi32(sums, cast([1_i32 << 15; 8]));
+        lanes.avx2._mm256_srai_epi32::<16>(sums)
     }
 
     /// Where each colour of 16 pixels goes in each third of their bytes. 128 makes a zero.

@@ -6,7 +6,7 @@
 
 use crate::block::Blocks;
 use crate::colour::{Colours, convert};
-use crate::lanes::{Arrays, Lanes};
+use crate::lanes::Lanes;
 use crate::layout::{Layout, Plane};
 use crate::transform::{GROUP, transform};
 use crate::upsample::{Upsampling, upsample};
@@ -100,13 +100,14 @@ impl Painter {
     pub(crate) fn paint(&mut self, layout: &Layout, rows: &[Blocks<'_>], out: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) = pulp::x86::V3::try_new() {
-            return avx2.vectorize(Paint { painter: self, lanes: avx2, layout, rows, out });
+            avx2.vectorize(Paint { painter: self, lanes: avx2, layout, rows, out });
+        } else if let Some(sse2) = pulp::core_arch::x86::Sse2::try_new() {
+            self.paint_by(sse2, layout, rows, out);
+        } else {
+            unreachable!("each x86-64 processor has SSE2");
         }
-        #[cfg(target_arch = "x86_64")]
-        if let Some(sse2) = pulp::core_arch::x86::Sse2::try_new() {
-            return self.paint_by(sse2, layout, rows, out);
-        }
-        self.paint_by(Arrays, layout, rows, out);
+        #[cfg(not(target_arch = "x86_64"))]
+        self.paint_by(crate::lanes::Arrays, layout, rows, out);
     }
 
     #[inline(always)]
@@ -194,6 +195,7 @@ impl Painter {
 mod tests {
     use super::*;
     use crate::block::Block;
+    use crate::lanes::Arrays;
     use crate::layout::Component;
     use crate::{colour, transform as transforms, upsample as upsamplers};
 

@@ -1,15 +1,21 @@
 //! Huffman-coded blocks of a progressive scan (ITU-T T.81, G.2).
+#![expect(
+    clippy::inline_always,
+    reason = "a function compiled for newer processors must take in all that it calls"
+)]
 
+use pulp::{Arch, NullaryFnOnce};
+
+use crate::band::Band;
 use crate::bits::Bits;
 use crate::block::{Block, PLACES};
-use crate::band::Band;
 use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
 use crate::error::Error;
 use crate::huffman::{END_OF_BLOCK, LOOKED_UP, magnitude};
-use crate::tables::HuffmanTables;
 use crate::scan::check_left_over;
 use crate::sequential::{LARGE_DC, PAST_BLOCK};
+use crate::tables::HuffmanTables;
 
 /// Decodes the blocks of one scan.
 pub(crate) struct Progressive<'a> {
@@ -23,15 +29,18 @@ pub(crate) struct Progressive<'a> {
     predictions: [i32; 4],
     /// Blocks that follow and have no further coefficients.
     ended_blocks: u32,
+    /// A bit for each coefficient, in zigzag order, that the transform reads. The others need not be
+    /// refined: only whether they are zero counts for those behind them.
+    read: u64,
 }
 
 impl<'a> Progressive<'a> {
-    pub(crate) fn new(band: Band, tables: &'a HuffmanTables, slots: [usize; 4]) -> Self {
-        Self { bits: Bits::new(&[], 0), band, tables, slots, predictions: [0; 4], ended_blocks: 0 }
+    pub(crate) fn new(band: Band, tables: &'a HuffmanTables, slots: [usize; 4], read: u64) -> Self {
+        let (bits, predictions) = (Bits::new(&[], 0), [0; 4]);
+        Self { bits, band, tables, slots, predictions, ended_blocks: 0, read }
     }
 
     /// Decodes DC coefficients without their low bits.
-    #[inline(always)]
     fn first_dc(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
         let mut bits = self.bits;
         for next in next {
@@ -56,7 +65,6 @@ impl<'a> Progressive<'a> {
     }
 
     /// Adds a bit to DC coefficients.
-    #[inline(always)]
     fn refine_dc(&mut self, next: &[Next], into: &mut Coefficients) {
         let mut bits = self.bits;
         for next in next {
@@ -148,29 +156,54 @@ impl<'a> Progressive<'a> {
                 let value = (2 * sign - 1) * bit * i16::from(size);
                 // Passes over `zeros` coefficients that were zero, to the next one that was.
                 let mut free = ahead & !before;
-                for _ in 0..zeros {
+                // The first few without a branch, which the processor would often guess wrong.
+                for i in 0..4 {
+                    let next = free & free.wrapping_sub(1);
+                    free = std::hint::select_unpredictable(i < zeros, next, free);
+                }
+                for _ in 4..zeros {
                     free &= free.wrapping_sub(1);
                 }
                 if free == 0 {
                     if value != 0 {
                         return Err(PAST_BLOCK);
                     }
-                    refine(&mut bits, block, before & ahead, bit);
+                    refine(&mut bits, block, before & ahead, self.read, bit);
                     ahead = 0;
                     break;
                 }
                 let below = (free & free.wrapping_neg()) - 1;
-                refine(&mut bits, block, before & ahead & below, bit);
+                refine(&mut bits, block, before & ahead & below, self.read, bit);
                 put(block, known, free.trailing_zeros() as u8, value);
                 ahead &= !(below << 1 | 1);
             }
             if ended_blocks > 0 {
-                refine(&mut bits, block, before & ahead, bit);
+                refine(&mut bits, block, before & ahead, self.read, bit);
                 ended_blocks -= 1;
             }
         }
         (self.bits, self.ended_blocks) = (bits, ended_blocks);
         Ok(())
+    }
+}
+
+/// A call that decodes AC coefficients. A closure would be compiled on its own, for any processor.
+struct DecodeAc<'c, 'a> {
+    coding: &'c mut Progressive<'a>,
+    next: &'c [Next],
+    into: &'c mut Coefficients,
+}
+
+impl NullaryFnOnce for DecodeAc<'_, '_> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        if self.coding.band.is_refinement() {
+            self.coding.refine_ac(self.next, self.into)
+        } else {
+            self.coding.first_ac(self.next, self.into)
+        }
     }
 }
 
@@ -180,19 +213,36 @@ fn put(block: &mut Block, known: &mut u64, at: u8, value: i16) {
     *known |= u64::from(value != 0) << (at & 63);
 }
 
-/// Takes the next bit of each of these coefficients.
+/// Takes a bit for each of the coefficients `which`, and adds it to those of them that are `read`.
 #[inline(always)]
-fn refine(bits: &mut Bits<'_>, block: &mut Block, mut which: u64, bit: i16) {
-    while which != 0 {
-        if bits.count() < 16 {
+fn refine(bits: &mut Bits<'_>, block: &mut Block, which: u64, read: u64, bit: i16) {
+    let count = which.count_ones();
+    // Blocks with more than 56 of them are rare.
+    let (mut low, mut high) = (which, 0);
+    if count > 56 {
+        (low, high) = (which & 0xFFFF_FFFF, which & !0xFFFF_FFFF);
+    }
+    for which in [low, high] {
+        if which == 0 {
+            continue;
+        }
+        let count = which.count_ones();
+        if bits.count() < count {
             bits.refill();
         }
-        // Without a branch, which the processor would guess wrong every other time.
-        let grows = bit & -i16::from(bits.flag());
-        let value = &mut block[usize::from(PLACES[which.trailing_zeros() as usize] & 63)];
-        let sign = *value >> 15;
-        *value = value.wrapping_add((grows ^ sign) - sign);
-        which &= which - 1;
+        let word = bits.word();
+        let mut left = which & read;
+        while left != 0 {
+            let place = left.trailing_zeros();
+            let before = (which & ((1 << place) - 1)).count_ones();
+            // Without a branch, which the processor would guess wrong every other time.
+            let grows = bit & ((word << before) as i64 >> 63) as i16;
+            let value = &mut block[usize::from(PLACES[place as usize] & 63)];
+            let sign = *value >> 15;
+            *value = value.wrapping_add((grows ^ sign) - sign);
+            left &= left - 1;
+        }
+        bits.skip(count);
     }
 }
 
@@ -203,7 +253,6 @@ impl<'a> Coding<'a> for Progressive<'a> {
         self.ended_blocks = 0;
     }
 
-    #[inline(always)]
     fn blocks(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
         match (self.band.start > 0, self.band.is_refinement()) {
             (false, false) => self.first_dc(next, into),
@@ -211,8 +260,7 @@ impl<'a> Coding<'a> for Progressive<'a> {
                 self.refine_dc(next, into);
                 Ok(())
             }
-            (true, false) => self.first_ac(next, into),
-            (true, true) => self.refine_ac(next, into),
+            (true, _) => Arch::new().dispatch(DecodeAc { coding: self, next, into }),
         }
     }
 

@@ -1,9 +1,7 @@
 //! A JPEG's scans, from the first to the last, and then its pixels.
 
-use pulp::Arch;
-
 use crate::arithmetic::{Arithmetic, Conditioning};
-use crate::band::Progress;
+use crate::band::{Band, Progress};
 use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
 use crate::error::Error;
@@ -16,6 +14,7 @@ use crate::progressive::Progressive;
 use crate::scan::{Data, Scan};
 use crate::sequential::Sequential;
 use crate::tables::HuffmanTables;
+use crate::transform::read_by;
 
 /// Cameras write one scan, progressive encoders about ten.
 const MAX_SCANS: usize = 100;
@@ -67,8 +66,7 @@ impl Reader {
             Some(scans) if scans > MAX_SCANS => return Err(Error::Scans { limit: MAX_SCANS }),
             Some(_) => {}
         }
-        let layout =
-            Layout::new((header.width, header.height), &header.components, reduction)?;
+        let layout = Layout::new((header.width, header.height), &header.components, reduction)?;
         let length = 3 * layout.width * layout.height;
         if let Some(cut_off) = rgb.get_mut(length..) {
             cut_off.fill(0);
@@ -111,7 +109,8 @@ impl Reader {
             from = marker.end;
             match marker.code {
                 code::SOS => {
-                    let scan = Scan::read(&marker, &header.components, header.coding.is_progressive)?;
+                    let scan =
+                        Scan::read(&marker, &header.components, header.coding.is_progressive)?;
                     for one in &scan.components {
                         progress[one.component].note(&scan.band)?;
                         settings.latch(one.component, header.components[one.component].table)?;
@@ -120,11 +119,14 @@ impl Reader {
                         return Err(Error::Stopped);
                     }
                     from = self.data.take(bytes, marker.end)?;
+                    is_behind_scan = true;
+                    if cannot_show(&scan, layout) {
+                        continue;
+                    }
                     if !header.has_many_scans() {
                         self.painter.begin(layout, header.colours, &settings.latched());
                     }
                     self.scan(header, layout, &scan, &settings, stop, rgb)?;
-                    is_behind_scan = true;
                 }
                 code::EOI => break,
                 other if is_behind_scan && is_frame_header(other) => {
@@ -185,13 +187,25 @@ impl Reader {
         }
         if header.coding.is_progressive {
             let slots = slots.map(|[dc, ac]| if band.start == 0 { dc } else { ac });
-            let coding = Progressive::new(band, tables, slots);
-            Arch::new().dispatch(|| walk.decode(coding, painting))
+            let plane = &layout.planes[scan.components[0].component];
+            let coding = Progressive::new(band, tables, slots, read_by(plane.block_px));
+            walk.decode(coding, painting)
         } else {
             let coding = Sequential::new(tables, slots);
-            Arch::new().dispatch(|| walk.decode(coding, painting))
+            walk.decode(coding, painting)
         }
     }
+}
+
+/// Whether no pixel depends on this scan, as the picture is reduced.
+fn cannot_show(scan: &Scan, layout: &Layout) -> bool {
+    let [one] = scan.components[..] else { return false };
+    let read = read_by(layout.planes[one.component].block_px);
+    let has_ac = |read: u64| read >> 1 != 0;
+    let Band { start, end, low, .. } = scan.band;
+    let is_read = read & (u64::MAX >> (63 - end) & u64::MAX << start) != 0;
+    // A later scan that adds to the coefficients has to know which are zero.
+    !is_read && (low == 0 || !has_ac(read))
 }
 
 /// What is needed to go through the blocks of a scan.
@@ -207,7 +221,6 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Decodes all blocks. `paint` takes each row of MCUs, if the picture has but this scan.
-    #[inline(always)]
     fn decode<C: Coding<'a>>(
         &mut self,
         mut coding: C,
@@ -365,5 +378,36 @@ impl Settings {
     /// The tables of the components.
     fn latched(&self) -> [[u16; 64]; 4] {
         self.latched.map(|table| table.unwrap_or([0; 64]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Component;
+    use crate::scan::InScan;
+
+    #[test]
+    fn scans_that_no_pixel_depends_on_are_passed_over() -> Result<(), Error> {
+        let component = |across, down| Component { id: 0, across, down, table: 0 };
+        let components = [component(2, 2), component(1, 1), component(1, 1)];
+        let is_passed_over = |reduction, component, start, end, low| {
+            let band = Band { start, end, high: 0, low };
+            let one = InScan { component, dc_table: 0, ac_table: 0 };
+            let scan = Scan { components: vec![one], band };
+            Layout::new((100, 100), &components, reduction)
+                .map(|layout| cannot_show(&scan, &layout))
+        };
+        // At an eighth, a block of the first component becomes one sample, one of the others four.
+        assert!(is_passed_over(8, 0, 1, 63, 2)?);
+        assert!(is_passed_over(8, 0, 1, 63, 0)?);
+        assert!(!is_passed_over(8, 0, 0, 0, 0)?);
+        assert!(!is_passed_over(8, 1, 1, 63, 0)?);
+        // The sixth coefficient stands in the third column: two samples do without it.
+        assert!(is_passed_over(4, 0, 5, 5, 0)?);
+        assert!(!is_passed_over(4, 0, 5, 5, 1)?);
+        assert!(!is_passed_over(4, 0, 5, 6, 0)?);
+        assert!(!is_passed_over(1, 0, 5, 5, 0)?);
+        Ok(())
     }
 }

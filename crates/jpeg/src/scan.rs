@@ -114,8 +114,9 @@ impl Data {
             let length = memchr::memchr(0xFF, rest).ok_or(Error::CutShort)?;
             self.bytes.extend_from_slice(&rest[..length]);
             // Any number of 0xFF in front of a marker code is filling.
-            let fill = rest[length..].iter().position(|&byte| byte != 0xFF).ok_or(Error::CutShort)?;
-            let code_at = from + length + fill;
+            let filling =
+                rest[length..].iter().position(|&byte| byte != 0xFF).ok_or(Error::CutShort)?;
+            let code_at = from + length + filling;
             from = code_at + 1;
             match file[code_at] {
                 0 => self.bytes.push(0xFF),

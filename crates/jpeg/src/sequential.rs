@@ -1,19 +1,26 @@
 //! Huffman-coded blocks of a sequential scan (ITU-T T.81, F.2.2).
+#![expect(
+    clippy::inline_always,
+    reason = "a function compiled for newer processors must take in all that it calls"
+)]
+
+use pulp::{Arch, NullaryFnOnce};
 
 use crate::bits::Bits;
-use crate::block::{Block, PLACES};
+use crate::block::PLACES;
 use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
 use crate::error::Error;
 use crate::huffman::{Codes, END_OF_BLOCK, LOOKED_UP, MOST_BITS, magnitude};
-use crate::tables::HuffmanTables;
 use crate::scan::check_left_over;
+use crate::tables::HuffmanTables;
 
 /// What is said of a block of more than 64 coefficients.
 pub(crate) const PAST_BLOCK: Error = Error::Damaged("a run of zeros leads out of its block");
 
 /// What is said of a DC coefficient that does not fit in its bits.
-pub(crate) const LARGE_DC: Error = Error::Damaged("a DC coefficient is larger than any sample makes it");
+pub(crate) const LARGE_DC: Error =
+    Error::Damaged("a DC coefficient is larger than any sample makes it");
 
 /// Decodes the blocks of one scan.
 pub(crate) struct Sequential<'a> {
@@ -37,27 +44,62 @@ impl<'a> Coding<'a> for Sequential<'a> {
         self.predictions = [0; 4];
     }
 
-    #[inline(always)]
     fn blocks(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
+        Arch::new().dispatch(Decode { coding: self, next, into })
+    }
+
+    fn is_past_end(&self) -> bool {
+        self.bits.is_past_end()
+    }
+
+    fn end(&self) -> Result<(), Error> {
+        check_left_over(self.bits.left_over())
+    }
+}
+
+/// A call of [`Sequential::decode`]. A closure would be compiled on its own, for any processor.
+struct Decode<'c, 'a> {
+    coding: &'c mut Sequential<'a>,
+    next: &'c [Next],
+    into: &'c mut Coefficients,
+}
+
+impl NullaryFnOnce for Decode<'_, '_> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        self.coding.decode(self.next, self.into)
+    }
+}
+
+impl Sequential<'_> {
+    #[inline(always)]
+    fn decode(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error> {
         // A copy can stay in registers.
         let mut bits = self.bits;
         for next in next {
             let component = next.component as usize & 3;
             let [dc, ac] = self.slots[component];
-            let block = &mut into.blocks[next.index as usize];
-            *block = [0; 64];
+            let rest = into.blocks.as_flattened_mut().get_mut(64 * next.index as usize..);
+            let block = rest.and_then(<[i16]>::first_chunk_mut).ok_or(NO_ROOM)?;
+            block[..64].fill(0);
             bits.refill();
             let step = self.tables.steps(dc)[bits.peek::<LOOKED_UP>()];
             let [mut difference, _] = step.values(&bits);
             bits.skip(step.bits.into());
             if step.bits == 0 {
-                (bits, difference) = long_difference(bits, self.tables.codes(dc)?)?;
+                let used;
+                (difference, used) = long_difference(bits.word(), self.tables.codes(dc)?)?;
+                bits.skip(used);
+                bits.refill();
             }
             let prediction = &mut self.predictions[component];
             *prediction += i32::from(difference);
             block[0] = i16::try_from(*prediction).map_err(|_| LARGE_DC)?;
             let steps = self.tables.steps(ac);
-            // The index, in zigzag order, of the next coefficient.
+            // The index, in zigzag order, of the next coefficient. What was made ready suffices for
+            // two steps behind the one of DC.
             let mut at = 1_u8;
             while at < 64 {
                 bits.refill();
@@ -67,7 +109,9 @@ impl<'a> Coding<'a> for Sequential<'a> {
                         // A longer code, or the last of the block: what follows is not of this
                         // table.
                         bits.refill();
-                        (bits, at) = one(bits, self.tables.codes(ac)?, at, block)?;
+                        let used;
+                        (at, used) = one(bits.word(), self.tables.codes(ac)?, at, block)?;
+                        bits.skip(used);
                         break;
                     }
                     let [first, second] = step.values(&bits);
@@ -88,50 +132,43 @@ impl<'a> Coding<'a> for Sequential<'a> {
         self.bits = bits;
         Ok(())
     }
-
-    fn is_past_end(&self) -> bool {
-        self.bits.is_past_end()
-    }
-
-    fn end(&self) -> Result<(), Error> {
-        check_left_over(self.bits.left_over())
-    }
 }
+
+/// A block, and others behind it: so many that a place, which is a byte, is always one of them.
+type Room = [i16; 4 * 64];
+
+const NO_ROOM: Error = Error::Damaged("there is no room for a block");
 
 /// Steps for which the bits suffice that a refill makes ready.
 const STEPS: u32 = 56 / MOST_BITS;
 
 #[inline(always)]
 fn place(at: u8) -> usize {
-    usize::from(PLACES[usize::from(at)] & 63)
+    usize::from(PLACES[usize::from(at)])
 }
 
-/// Decodes a DC difference whose code takes more bits than a step looks at.
+/// Decodes a DC difference for which there is no step. It returns the bits that it used too.
 #[inline(never)]
-fn long_difference<'a>(mut bits: Bits<'a>, codes: &Codes) -> Result<(Bits<'a>, i16), Error> {
+fn long_difference(word: u64, codes: &Codes) -> Result<(i16, u32), Error> {
+    let mut bits = Bits::of_word(word);
     let size = codes.symbol(&mut bits)?;
     let difference = magnitude(&mut bits, size.into()) as i16;
-    Ok((bits, difference))
+    Ok((difference, 64 - bits.count()))
 }
 
-/// Decodes one symbol with its value, and returns the index behind it. Bits come and go by value, so
-/// that those of the caller stay in registers.
+/// Decodes one symbol with its value, and returns the index behind it and the bits that it used.
 #[inline(never)]
-fn one<'a>(
-    mut bits: Bits<'a>,
-    codes: &Codes,
-    at: u8,
-    block: &mut Block,
-) -> Result<(Bits<'a>, u8), Error> {
+fn one(word: u64, codes: &Codes, at: u8, block: &mut Room) -> Result<(u8, u32), Error> {
+    let mut bits = Bits::of_word(word);
     let symbol = codes.symbol(&mut bits)?;
     let (zeros, size) = (symbol >> 4, symbol & 15);
     if size == 0 && zeros != 15 {
-        return Ok((bits, at + END_OF_BLOCK));
+        return Ok((at + END_OF_BLOCK, 64 - bits.count()));
     }
     let at = at + zeros;
     if at > 63 {
         return Err(PAST_BLOCK);
     }
     block[place(at)] = magnitude(&mut bits, size.into()) as i16;
-    Ok((bits, at + 1))
+    Ok((at + 1, 64 - bits.count()))
 }

@@ -1,4 +1,8 @@
 //! The Huffman tables of a picture, by their numbers.
+#![expect(
+    clippy::inline_always,
+    reason = "a function compiled for newer processors must take in all that it calls"
+)]
 
 use crate::error::Error;
 use crate::huffman::{Codes, Definition, ENTRIES, Step, Table, Use, standard};
@@ -19,11 +23,9 @@ pub(crate) struct HuffmanTables {
 
 impl Default for HuffmanTables {
     fn default() -> Self {
-        Self {
-            definitions: Default::default(),
-            made: Default::default(),
-            steps: Box::new([[Step::default(); ENTRIES]; SLOTS]),
-        }
+        let steps = vec![[Step::default(); ENTRIES]; SLOTS].into_boxed_slice();
+        let Ok(steps) = steps.try_into() else { unreachable!("their number is constant") };
+        Self { definitions: Default::default(), made: Default::default(), steps }
     }
 }
 
@@ -38,9 +40,9 @@ impl HuffmanTables {
     pub(crate) fn begin(&mut self, is_progressive: bool) {
         self.definitions = Default::default();
         if !is_progressive {
-            let [dc, ac, colour_dc, colour_ac] = standard().map(Some);
-            [self.definitions[0], self.definitions[1]] = [dc, colour_dc];
-            [self.definitions[NUMBERS], self.definitions[NUMBERS + 1]] = [ac, colour_ac];
+            let [dc, ac, dc_of_colour, ac_of_colour] = standard().map(Some);
+            [self.definitions[0], self.definitions[1]] = [dc, dc_of_colour];
+            [self.definitions[NUMBERS], self.definitions[NUMBERS + 1]] = [ac, ac_of_colour];
         }
     }
 

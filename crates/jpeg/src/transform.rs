@@ -13,7 +13,7 @@
     reason = "the eight rows or columns of a block are a to h"
 )]
 
-use crate::block::{Block, Blocks};
+use crate::block::{Block, Blocks, PLACES};
 use crate::lanes::{Lanes, sample_of};
 
 /// Samples in a row that are written at once, of 2, 4, 8 or 16 blocks: a strip has rows of a
@@ -25,6 +25,22 @@ const EMPTY: Block = [0; 64];
 
 /// Thirty-two bits for each of 16 lanes: of the first four of each half, then of the last four.
 type Wide<L> = [<L as Lanes>::I32; 2];
+
+/// The coefficients, a bit for each in zigzag order, that the transform to blocks of this side reads.
+pub(crate) fn read_by(block_px: usize) -> u64 {
+    // A bit for each row and column that is read.
+    let lines: u8 = match block_px {
+        8 => 0b1111_1111,
+        4 => 0b1110_1111,
+        2 => 0b1010_1011,
+        _ => 0b0000_0001,
+    };
+    let is_read = |&i: &usize| {
+        let place = PLACES[i];
+        lines >> (place / 8) & lines >> (place % 8) & 1 == 1
+    };
+    (0..64).filter(is_read).fold(0, |read, i| read | 1 << i)
+}
 
 /// Writes the samples of a row of blocks into `strip`: `block_px` rows of `stride` samples.
 ///
@@ -368,10 +384,24 @@ pub(crate) mod tests {
     pub(crate) fn random_block(random: &mut fastrand::Rng, most: i16) -> (Block, u8) {
         let end = *random.choice(&[0, 1, 2, 3, 6, 10, 11, 20, 64]).unwrap_or(&64);
         let mut block = [0; 64];
-        for place in &crate::block::PLACES[..end] {
+        for place in &PLACES[..end] {
             block[usize::from(*place)] = random.i16(-most..=most);
         }
         (block, end as u8)
+    }
+
+    /// Compiled once for each kind of vector.
+    #[inline(never)]
+    fn transformed<L: Lanes>(
+        lanes: L,
+        px: usize,
+        row: Blocks<'_>,
+        table: &[i16; 64],
+        stride: usize,
+    ) -> Vec<u8> {
+        let mut strip = vec![0; px * stride];
+        transform(lanes, px, row, table, &mut strip, stride);
+        strip
     }
 
     fn equals_the_definition(lanes: impl Lanes) {
@@ -385,9 +415,8 @@ pub(crate) mod tests {
             let table = std::array::from_fn(|_| random.i16(1..=500 / most));
             for px in [8, 4, 2, 1] {
                 let stride = (count * px).next_multiple_of(GROUP);
-                let mut strip = vec![0; px * stride];
                 let row = Blocks { blocks: &blocks, ends: &ends };
-                transform(lanes, px, row, &table, &mut strip, stride);
+                let strip = transformed(lanes, px, row, &table, stride);
                 for (i, block) in blocks.iter().enumerate() {
                     let samples: Vec<u8> = (0..px)
                         .flat_map(|row| &strip[row * stride + i * px..][..px])
@@ -395,6 +424,27 @@ pub(crate) mod tests {
                         .collect();
                     assert_eq!(samples, by_definition(block, &table, px), "{px} px: {block:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn coefficients_that_are_not_read_change_no_sample() {
+        let mut random = fastrand::Rng::with_seed(18);
+        let table = [3; 64];
+        for (px, count) in [(8, 64), (4, 49), (2, 25), (1, 1)] {
+            let read = read_by(px);
+            assert_eq!(read.count_ones(), count);
+            let samples = |block: Block| {
+                let row = Blocks { blocks: &[block], ends: &[64] };
+                transformed(Arrays, px, row, &table, GROUP)
+            };
+            let block = std::array::from_fn(|_| random.i16(-3..3));
+            for (i, place) in PLACES[..64].iter().enumerate() {
+                let mut other = block;
+                other[usize::from(*place)] += 400;
+                let is_read = read >> i & 1 == 1;
+                assert_eq!(samples(other) != samples(block), is_read, "{px} px, coefficient {i}");
             }
         }
     }
@@ -439,15 +489,12 @@ pub(crate) mod tests {
             for px in [8, 4, 2, 1] {
                 let stride = 16 * px;
                 let row = Blocks { blocks: &blocks, ends: &ends };
-                let mut strips = vec![vec![0; px * stride]; 3];
-                transform(Arrays, px, row, &table, &mut strips[0], stride);
+                let expected = transformed(Arrays, px, row, &table, stride);
                 if let Some(sse2) = pulp::core_arch::x86::Sse2::try_new() {
-                    transform(sse2, px, row, &table, &mut strips[1], stride);
-                    assert_eq!(strips[0], strips[1]);
+                    assert_eq!(transformed(sse2, px, row, &table, stride), expected);
                 }
                 if let Some(avx2) = pulp::x86::V3::try_new() {
-                    transform(avx2, px, row, &table, &mut strips[2], stride);
-                    assert_eq!(strips[0], strips[2]);
+                    assert_eq!(transformed(avx2, px, row, &table, stride), expected);
                 }
             }
         }
