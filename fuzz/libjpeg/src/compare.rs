@@ -49,17 +49,22 @@ const ONLY_OURS_REFUSES: [&str; 11] = [
 ///   all zero.
 /// - A sequential scan names another band than all: libjpeg refuses that in all scans but the
 ///   first, and reads all coefficients all the same.
+///
+/// And a scan on which no pixel of a reduced picture depends is passed over: damage in it is noticed
+/// only in full size.
 const ONLY_LIBJPEG_REFUSES: [&str; 2] =
     ["extraneous bytes before marker", "Invalid SOS parameters for sequential JPEG"];
 
 /// Compares the result of the crate `jpeg`, or its error's text, with libjpeg's. Pictures with a
-/// side of more than `most_px` are refused by libjpeg: they are not to be compared.
+/// side of more than `most_px` are refused by libjpeg: they are not to be compared. `is_read_in_full`
+/// says whether the crate `jpeg` reads the bytes without reduction.
 #[must_use]
 pub fn compare(
     bytes: &[u8],
     reduction: usize,
     most_px: usize,
     ours: &Result<Decoded, String>,
+    is_read_in_full: impl FnOnce() -> bool,
 ) -> Comparison {
     match (ours, decode(bytes, reduction, most_px)) {
         (Err(_), Err(_)) => Comparison::BothRefuse,
@@ -73,6 +78,7 @@ pub fn compare(
         {
             Comparison::OnlyLibjpegRefuses
         }
+        (Ok(_), Err(_)) if reduction > 1 && !is_read_in_full() => Comparison::OnlyLibjpegRefuses,
         (Ok(_), Err(refusal)) => {
             Comparison::Different(format!("only libjpeg refuses: {refusal:?}"))
         }
