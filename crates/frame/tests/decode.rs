@@ -203,7 +203,10 @@ fn a_jpeg_of_a_thousand_scans_is_refused() {
     let error = refused(&bomb);
     let is_named = matches!(
         error,
-        DecodeError::Corrupt { source: frame::CodecError::Jpeg(jpeg::Error::Scans { limit: 100 }), .. }
+        DecodeError::Corrupt {
+            source: frame::CodecError::Jpeg(jpeg::Error::Scans { limit: 100 }),
+            ..
+        }
     );
     assert!(is_named, "{error:?}");
 }

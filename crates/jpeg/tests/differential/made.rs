@@ -19,7 +19,7 @@ fn made_pictures_are_equal_to_libjpegs_to_the_bit() {
             made.encode().unwrap_or_else(|text| panic!("libjpeg cannot write {made:?}: {text}"));
         for reduction in [1, 2, 4, 8] {
             let ours = read(&mut reader, &file, reduction);
-            match libjpeg::compare(&file, reduction, LONGEST_PX, &ours) {
+            match libjpeg::compare(&file, reduction, LONGEST_PX, &ours, || true) {
                 Comparison::Equal => {}
                 other => differences.push(format!("at 1/{reduction}: {other:?}\n  {made:?}")),
             }

@@ -83,7 +83,8 @@ const FENCED: [(&str, &[&str]); 41] = [
 ];
 
 /// Which of our crates the tests of each may use beside those. `testbed` has the real parts.
-const IN_TESTS: [(&str, &[&str]); 14] = [
+const IN_TESTS: [(&str, &[&str]); 15] = [
+    ("jpeg", &[]),
     ("frame", &["testbed"]),
     ("onnx", &["testbed"]),
     ("face-detector", &[]),
