@@ -18,15 +18,15 @@ pub struct EncodeJpegError {
 const REACH_SIGMAS: f32 = 3.0;
 
 impl Frame {
-    /// The picture as a baseline JPEG with chroma at half size and no metadata. `quality` (1 to 100)
-    /// is on libjpeg's scale, with the tables of T.81, annex K.
+    /// The picture as a baseline JPEG with chroma at half size and no metadata. `quality` (1 to
+    /// 100) is on libjpeg's scale, with the tables of T.81, annex K.
     ///
     /// # Errors
     /// When a side has more than 65535 pixels, the maximum of JPEG.
     pub fn encode_jpeg(&self, quality: u8) -> Result<Vec<u8>, EncodeJpegError> {
         let size = self.size();
-        let side = |pixels: usize| u16::try_from(pixels).map_err(|_| EncodeJpegError { size });
-        let (width, height) = (side(size.width)?, side(size.height)?);
+        let fit = |pixels: usize| u16::try_from(pixels).map_err(|_| EncodeJpegError { size });
+        let (width, height) = (fit(size.width)?, fit(size.height)?);
         let mut file = Vec::new();
         let mut encoder = Encoder::new(&mut file, quality.clamp(1, 100));
         encoder.set_sampling_factor(SamplingFactor::F_2_2);

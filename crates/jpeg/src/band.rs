@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 
-/// The coefficients and the bits of them that a scan has (T.81, G.1.1.1). A sequential scan has all.
+/// The coefficients and the bits of them that a scan has (T.81, G.1.1.1). A sequential scan has
+/// all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Band {
     /// Index of the first coefficient, in zigzag order, 0 to 63.

@@ -25,7 +25,7 @@ pub(crate) const PLACES: [u8; 256] = {
 pub(crate) struct Blocks<'a> {
     /// Blocks from left to right, row by row.
     pub(crate) blocks: &'a [Block],
-    /// For each block, one more than the index (in zigzag order) of the last coefficient that may not
-    /// be zero: 0 to 64.
+    /// For each block, one more than the index (in zigzag order) of the last coefficient that may
+    /// not be zero: 0 to 64.
     pub(crate) ends: &'a [u8],
 }

@@ -8,8 +8,8 @@ pub(crate) trait Coding<'a> {
     /// Begins a restart interval: the first `length` bytes of `data`.
     fn begin(&mut self, data: &'a [u8], length: usize);
 
-    /// Decodes the next blocks of the interval. A sequential scan overwrites them, a progressive one
-    /// adds to them.
+    /// Decodes the next blocks of the interval. A sequential scan overwrites them, a progressive
+    /// one adds to them.
     fn blocks(&mut self, next: &[Next], into: &mut Coefficients) -> Result<(), Error>;
 
     /// Whether more was read than the interval has.

@@ -6,13 +6,13 @@ use crate::layout::{Layout, Plane};
 /// Blocks of all components.
 #[derive(Default)]
 pub(crate) struct Coefficients {
-    /// The blocks of each component, row by row, one component behind the other; and [`BEHIND`] that
-    /// are of none, so that four begin with each.
+    /// The blocks of each component, row by row, one component behind the other; and [`BEHIND`]
+    /// that are of none, so that four begin with each.
     pub(crate) blocks: Vec<Block>,
     /// For each block a bit for each coefficient in zigzag order: 0 says that it is zero.
     pub(crate) known: Vec<u64>,
-    /// For each block of a row of MCUs, one more than the index of the last coefficient that may not
-    /// be zero.
+    /// For each block of a row of MCUs, one more than the index of the last coefficient that may
+    /// not be zero.
     ends: Vec<u8>,
     /// Index of the first block of each component.
     starts: Vec<usize>,

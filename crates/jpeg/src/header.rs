@@ -34,8 +34,8 @@ impl<'a> Header<'a> {
     /// Reads what stands in front of the first scan of the JPEG in `bytes`.
     ///
     /// # Errors
-    /// When the bytes are no JPEG, end before the first scan or contradict themselves, and when this
-    /// kind of JPEG is not read.
+    /// When the bytes are no JPEG, end before the first scan or contradict themselves, and when
+    /// this kind of JPEG is not read.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Error> {
         if !bytes.starts_with(&[0xFF, code::SOI]) {
             return Err(Error::NotJpeg);
@@ -87,7 +87,8 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// The most memory that reading takes, the pixels included, bytes. `length` is that of the file.
+    /// The most memory that reading takes, the pixels included, bytes. `length` is that of the
+    /// file.
     #[must_use]
     pub fn memory_bytes(&self, length: usize, reduction: usize) -> usize {
         let Ok(layout) = Layout::new((self.width, self.height), &self.components, reduction) else {

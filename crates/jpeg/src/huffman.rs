@@ -105,8 +105,8 @@ fn extend(value: i32, size: u32) -> i32 {
     if value << 1 < 1 << size { value + 1 - (1 << size) } else { value }
 }
 
-/// What the next 11 bits say of coefficients: one of DC, or up to two of AC with the zeros in front of
-/// each.
+/// What the next 11 bits say of coefficients: one of DC, or up to two of AC with the zeros in front
+/// of each.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Step {
     /// The values; where there is but one, it stands here twice. If [`Step::is_long`], the second
@@ -117,7 +117,8 @@ pub(crate) struct Step {
     pub(crate) places: [u8; 2],
     /// Coefficients that this step passes over. [`END_OF_BLOCK`] is added where the block ends.
     pub(crate) advance: u8,
-    /// Bits of the whole step: at most 11, or [`MOST_BITS`] if it is long; 0 if the code takes more.
+    /// Bits of the whole step: at most 11, or [`MOST_BITS`] if it is long; 0 if the code takes
+    /// more.
     pub(crate) bits: u8,
 }
 
@@ -135,8 +136,8 @@ impl Step {
         u32::from(self.bits) > LOOKED_UP
     }
 
-    /// The values, of which `bits` begin with the code of the first. If there is but one, the second
-    /// is to be overwritten with it.
+    /// The values, of which `bits` begin with the code of the first. If there is but one, the
+    /// second is to be overwritten with it.
     #[inline(always)]
     pub(crate) fn values(self, bits: &Bits<'_>) -> [i16; 2] {
         let [first, second] = self.values;
@@ -239,8 +240,8 @@ fn first(codes: &Codes, next: usize, made_for: Use) -> Step {
     Step { advance: END_OF_BLOCK, bits, ..Step::default() }
 }
 
-/// The tables of T.81, annex K.3, which the frames of Motion JPEG leave out: DC and AC of brightness,
-/// then of colour.
+/// The tables of T.81, annex K.3, which the frames of Motion JPEG leave out: DC and AC of
+/// brightness, then of colour.
 pub(crate) fn standard() -> [Definition; 4] {
     let of = |counts, symbols: &[u8]| Definition { counts, symbols: symbols.to_vec() };
     let sizes: Vec<u8> = (0..12).collect();

@@ -47,15 +47,15 @@ pub(crate) trait Lanes: Copy {
     /// Pixels of their colours.
     fn interleave(self, colours: [[u8; 32]; 3]) -> [u8; 96];
 
-    /// JFIF's conversion of luma and chroma, with the rounding of libjpeg, whose factors have 16 bits
-    /// behind the point.
+    /// JFIF's conversion of luma and chroma, with the rounding of libjpeg, whose factors have 16
+    /// bits behind the point.
     #[inline(always)]
     fn rgb_of_ycbcr(self, [y, cb, cr]: [[u8; 32]; 3]) -> [[u8; 32]; 3] {
         let mut rgb = [[0; 32]; 3];
         for i in 0..32 {
             let (y, cb, cr) = (i16::from(y[i]), i16::from(cb[i]) - 128, i16::from(cr[i]) - 128);
-            // Half the rounded product of a number and a factor that is no more than a half: that of
-            // the doubled number, rounded down, is rounded once more.
+            // Half the rounded product of a number and a factor that is no more than a half: that
+            // of the doubled number, rounded down, is rounded once more.
             let by = |number: i16, factor: i32| {
                 ((((i32::from(2 * number) * factor) >> 16) as i16) + 1) >> 1
             };

@@ -4,8 +4,8 @@
 //! bytes come from strangers: a picture that is not whole is an error, never half a picture.
 //!
 //! Baseline, extended and progressive JPEGs of 8 bits are read, Huffman or arithmetically coded, of
-//! one or several scans, with or without restart markers, of every sampling with whole ratios, gray,
-//! RGB, YCbCr, CMYK and YCCK (ITU-T T.81).
+//! one or several scans, with or without restart markers, of every sampling with whole ratios,
+//! gray, RGB, YCbCr, CMYK and YCCK (ITU-T T.81).
 
 mod arithmetic;
 mod band;

@@ -29,8 +29,8 @@ pub(crate) struct Progressive<'a> {
     predictions: [i32; 4],
     /// Blocks that follow and have no further coefficients.
     ended_blocks: u32,
-    /// A bit for each coefficient, in zigzag order, that the transform reads. The others need not be
-    /// refined: only whether they are zero counts for those behind them.
+    /// A bit for each coefficient, in zigzag order, that the transform reads. The others need not
+    /// be refined: only whether they are zero counts for those behind them.
     read: u64,
 }
 

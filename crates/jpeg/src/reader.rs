@@ -37,9 +37,9 @@ impl std::fmt::Debug for Reader {
 
 impl Reader {
     /// Reads the JPEG in `bytes`, whose header is `header`, into `rgb`: rows from the top, three
-    /// bytes (red, green, blue) for a pixel. `reduction` pixels of the picture become one, across and
-    /// down: 1, 2, 4 or 8. Returns the width and height in pixels, each the picture's divided by
-    /// `reduction` and rounded up.
+    /// bytes (red, green, blue) for a pixel. `reduction` pixels of the picture become one, across
+    /// and down: 1, 2, 4 or 8. Returns the width and height in pixels, each the picture's divided
+    /// by `reduction` and rounded up.
     ///
     /// The pixels are those of libjpeg-turbo with its accurate integer transform and its smooth
     /// upsampling. Orientation is not undone.
@@ -100,8 +100,8 @@ impl Reader {
         let (mut from, mut is_behind_scan) = (2, false);
         loop {
             let marker = markers::next(bytes, from).ok_or(Error::CutShort)?;
-            // Cameras write other bytes between the segments of the header; behind a scan they would
-            // be lost data. 0xFF in front of a marker is filling.
+            // Cameras write other bytes between the segments of the header; behind a scan they
+            // would be lost data. 0xFF in front of a marker is filling.
             let is_gap = bytes[from..marker.at].iter().any(|&byte| byte != 0xFF);
             if is_behind_scan && is_gap {
                 return Err(Error::Damaged("there are data between the markers"));

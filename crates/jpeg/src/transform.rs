@@ -26,7 +26,8 @@ const EMPTY: Block = [0; 64];
 /// Thirty-two bits for each of 16 lanes: of the first four of each half, then of the last four.
 type Wide<L> = [<L as Lanes>::I32; 2];
 
-/// The coefficients, a bit for each in zigzag order, that the transform to blocks of this side reads.
+/// The coefficients, a bit for each in zigzag order, that the transform to blocks of this side
+/// reads.
 pub(crate) fn read_by(block_px: usize) -> u64 {
     // A bit for each row and column that is read.
     let lines: u8 = match block_px {
@@ -90,8 +91,8 @@ pub(crate) fn transform<L: Lanes>(
     }
 }
 
-/// Runs `transform` on `BLOCKS` neighbours at a time with the greatest of their ends, and writes the
-/// `PX` rows.
+/// Runs `transform` on `BLOCKS` neighbours at a time with the greatest of their ends, and writes
+/// the `PX` rows.
 #[inline(always)]
 fn each_group<const PX: usize, const BLOCKS: usize>(
     row: Blocks<'_>,
@@ -179,8 +180,8 @@ fn butterfly<L: Lanes, const SHIFT: i32>(lanes: L, even: Wide<L>, odd: Wide<L>) 
     ]
 }
 
-/// Two blocks to 8x8 samples. Only the first `LIVE` coefficients (4 or 8) across and down may not be
-/// zero.
+/// Two blocks to 8x8 samples. Only the first `LIVE` coefficients (4 or 8) across and down may not
+/// be zero.
 #[inline(always)]
 fn to_8<L: Lanes, const LIVE: usize>(
     lanes: L,
@@ -197,8 +198,8 @@ fn to_8<L: Lanes, const LIVE: usize>(
 }
 
 /// One dimension of the transform to eight samples (Loeffler, Ligtenberg and Moschytz), after which
-/// the results are 2 to the power of `13 - SHIFT` times those of a transform that is the square root
-/// of 8 times the true one.
+/// the results are 2 to the power of `13 - SHIFT` times those of a transform that is the square
+/// root of 8 times the true one.
 #[inline(always)]
 fn pass_8<L: Lanes, const LIVE: usize, const SHIFT: i32>(
     lanes: L,

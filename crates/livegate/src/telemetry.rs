@@ -20,7 +20,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 const MAX_FLUSH: Duration = Duration::from_secs(3);
 
 /// Our crates, by the first part of their events' targets.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "accounts",
     "anti_spoof",
     "engine",
@@ -28,6 +28,7 @@ const OURS: [&str; 12] = [
     "face_detector",
     "frame",
     "ingress",
+    "jpeg",
     "laboratory",
     "livegate",
     "liveness",

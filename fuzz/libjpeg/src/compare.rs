@@ -50,14 +50,14 @@ const ONLY_OURS_REFUSES: [&str; 11] = [
 /// - A sequential scan names another band than all: libjpeg refuses that in all scans but the
 ///   first, and reads all coefficients all the same.
 ///
-/// And a scan on which no pixel of a reduced picture depends is passed over: damage in it is noticed
-/// only in full size.
+/// And a scan on which no pixel of a reduced picture depends is passed over: damage in it is
+/// noticed only in full size.
 const ONLY_LIBJPEG_REFUSES: [&str; 2] =
     ["extraneous bytes before marker", "Invalid SOS parameters for sequential JPEG"];
 
 /// Compares the result of the crate `jpeg`, or its error's text, with libjpeg's. Pictures with a
-/// side of more than `most_px` are refused by libjpeg: they are not to be compared. `is_read_in_full`
-/// says whether the crate `jpeg` reads the bytes without reduction.
+/// side of more than `most_px` are refused by libjpeg: they are not to be compared.
+/// `is_read_in_full` says whether the crate `jpeg` reads the bytes without reduction.
 #[must_use]
 pub fn compare(
     bytes: &[u8],
