@@ -206,8 +206,8 @@ fn the_scorers_of_the_packs_give_the_same_bits() {
             let changed = rewritten(bytes);
             assert_eq!((count(bytes, OPERATOR) > 30, count(&changed, OPERATOR)), (true, 0));
             let output = || vec![Dim::Is(1), Dim::Is(scorer.spec.classes)];
-            // Of any size, so that both are optimised at one level: it depends on `PRelu` and the size,
-            // and another level adds in another order.
+            // Of any size, so that both are optimised at one level: it depends on `PRelu` and the
+            // size, and another level adds in another order.
             let mut models = [bytes, &changed].map(|bytes| load(bytes, Dim::Any, output()));
             let mut compare = |picture: &[f32]| {
                 let [original, changed] =
