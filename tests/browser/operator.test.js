@@ -50,7 +50,7 @@ scene('the page shows the answers and the refusals of the service', { origins },
   assert.deepEqual(await rowsOf(page, 'refusals'), [['invalid_credentials', '1', '1'], ['unsupported_image', '1', '1']]);
   assert.match(await page.textContent('#p50'), /^[\d.]+ ms$/);
   assert.match(await page.textContent('#p99'), /^[\d.]+ ms$/);
-  assert.match(await page.textContent('#version'), /starter.*[0-9a-f]{64}.*cpu/s);
+  assert.match(await page.textContent('#version'), /starter.*[0-9a-f]{64}.*(openvino|cpu)/s);
   assert.equal(await page.textContent('#in-flight'), '0 of 64');
   assert.equal(await page.locator('img, canvas, video').count(), 0);
 });

@@ -59,7 +59,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     orders: VecDeque<Order>,
-    /// True while an order may be in the queue whose outcome is awaited.
+    /// True while an order may be in the queue whose outcome is awaited, or one that the last round
+    /// left over.
     is_awaited: bool,
     /// True while the thread sleeps. A wake-up is a call to the system, also where none sleeps.
     is_asleep: bool,
@@ -121,7 +122,8 @@ impl Received {
         }
         let count = queue.orders.len().min(most);
         let orders = queue.orders.drain(..count).collect();
-        queue.is_awaited &= !queue.orders.is_empty();
+        // What is left must not wait for another look.
+        queue.is_awaited = !queue.orders.is_empty();
         orders
     }
 }
@@ -189,6 +191,11 @@ mod tests {
         assert_eq!(received.next(late(), 2).len(), 2);
         assert_eq!(received.next(late(), 2).len(), 1);
         assert!(received.next(soon(), 2).is_empty());
+        for _ in 0..3 {
+            orders.send(end()).unwrap();
+        }
+        assert_eq!(received.next(soon(), 2).len(), 2);
+        assert_eq!(received.next(late(), 2).len(), 1);
     }
 
     #[test]

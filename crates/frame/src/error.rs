@@ -35,7 +35,8 @@ pub enum DecodeError {
         /// The format that the first bytes announce.
         format: Format,
     },
-    /// The bytes contradict themselves.
+    /// The bytes contradict themselves, or reading them takes more memory than is allowed
+    /// ([`CodecError::Memory`]).
     #[error("the {format} picture is corrupt or cut short")]
     Corrupt {
         /// The format that the first bytes announce.

@@ -1,7 +1,8 @@
 //! Pictures at another size, where the result need not be OpenCV's: overviews and working copies.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::frame::Frame;
 use crate::geometry::Size;
@@ -46,8 +47,9 @@ impl Frame {
         let ((from_width, from_height), (width, height)) = (sides(self.size()), sides(to));
         let mut pixels = std::mem::take(scaled).into_pixels();
         fit(&mut pixels, 3 * to.area());
-        let from = ImageRef::new(from_width, from_height, self.pixels(), PixelType::U8x3);
-        let into = Image::from_slice_u8(width, height, &mut pixels, PixelType::U8x3);
+        // Of one type of pixel: the compiler takes a minute for those of all types.
+        let from = TypedImageRef::<U8x3>::from_buffer(from_width, from_height, self.pixels());
+        let into = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(
             0.0,
             0.0,
@@ -55,7 +57,7 @@ impl Frame {
             part.height as f64,
         );
         Resizer::new()
-            .resize(&from.expect(SIZES_FIT), &mut into.expect(SIZES_FIT), &options)
+            .resize_typed(&from.expect(SIZES_FIT), &mut into.expect(SIZES_FIT), &options)
             .expect("the part lies in the picture");
         *scaled = Frame::from_rgb8(to, pixels).expect(SIZES_FIT);
     }

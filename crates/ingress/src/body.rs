@@ -24,6 +24,9 @@ use crate::takes::Takes;
 
 /// Longer than any valid threshold or security level.
 const MAX_TERM_BYTES: usize = 256;
+/// The most parts of a form that have no meaning here. An empty part takes 14 bytes, and the time of
+/// thousands.
+const MAX_OTHER_PARTS: usize = 64;
 
 /// The content of a body.
 pub(crate) struct Submission {
@@ -137,6 +140,7 @@ fn read_form(media_type: &str, body: &Bytes, takes: Takes) -> Result<Submission,
     let boundary = multipart::boundary(media_type).map_err(of_form)?;
     let mut parts = Parts::new(body, &boundary).map_err(of_form)?;
     let (mut selfies, mut threshold, mut security_level) = (Vec::new(), None, None);
+    let mut others = 0;
     while let Some(Part { name, content }) = parts.next().map_err(of_form)? {
         let (term, twice) = match name.as_deref() {
             Some("selfie") if selfies.len() < takes.most() => {
@@ -148,7 +152,11 @@ fn read_form(media_type: &str, body: &Bytes, takes: Takes) -> Result<Submission,
             Some("security_level") if takes.level() => {
                 (&mut security_level, "`security_level` must be sent once.")
             }
-            _ => continue,
+            _ if others < MAX_OTHER_PARTS => {
+                others += 1;
+                continue;
+            }
+            _ => return Err(Problem::MalformedBody("The form has too many parts.")),
         };
         if term.replace(&body[content]).is_some() {
             return Err(Problem::MalformedBody(twice));

@@ -98,7 +98,8 @@ fn field_name(head: &[u8]) -> Result<Option<Cow<'_, str>>, FormError> {
         return Err(FormError::Malformed);
     };
     let is_meant = |name: &str| name.eq_ignore_ascii_case("content-disposition");
-    let disposition = headers.iter().find(|header| is_meant(header.name));
+    // Of several, the last counts.
+    let disposition = headers.iter().rfind(|header| is_meant(header.name));
     Ok(disposition.and_then(|header| name_of(header.value)))
 }
 

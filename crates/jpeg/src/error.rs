@@ -38,7 +38,7 @@ pub enum Unsupported {
     /// Lossless coding (SOF3, 7, 11 and 15).
     #[error("it is coded without loss")]
     Lossless,
-    /// Hierarchical coding (SOF5 to 7 and 13 to 15).
+    /// Hierarchical coding (SOF5, 6, 13 and 14, and DHP).
     #[error("it is coded as a hierarchy of pictures")]
     Hierarchical,
     /// The height is not in the header but in a marker behind the first scan (DNL).

@@ -5,6 +5,9 @@ use crate::error::{Error, Unsupported};
 use crate::layout::{Component, Layout};
 use crate::markers::{self, Marker, code};
 
+/// Memory of Huffman tables that are made to be looked up.
+const TABLES_BYTES: usize = 256 << 10;
+
 /// What stands in front of the first scan.
 #[derive(Debug, Clone)]
 pub struct Header<'a> {
@@ -88,7 +91,7 @@ impl<'a> Header<'a> {
     }
 
     /// The most memory that reading takes, the pixels included, bytes. `length` is that of the
-    /// file.
+    /// file. Buffers that are kept from a larger picture may take more.
     #[must_use]
     pub fn memory_bytes(&self, length: usize, reduction: usize) -> usize {
         let Ok(layout) = Layout::new((self.width, self.height), &self.components, reduction) else {
@@ -101,7 +104,20 @@ impl<'a> Header<'a> {
             plane.blocks_across * plane.block_px * (plane.down * plane.block_px + 2)
         };
         let strips: usize = layout.planes.iter().map(in_strips).sum();
-        length + blocks * (2 * 64 + 8) + strips + 3 * layout.width * layout.height
+        let row_blocks = layout.planes.iter().map(per_row).sum::<usize>();
+        let own = |plane: &crate::layout::Plane| plane.own_blocks_across * plane.own_blocks_down;
+        let most_mcus = layout.planes.iter().map(own).max().unwrap_or(0);
+        // Vectors that grow take up to twice what they hold.
+        let intervals = 2 * size_of::<std::ops::Range<usize>>() * most_mcus.min(length / 2);
+        let rows_of_pixels = 64 * (layout.width + 64);
+        TABLES_BYTES
+            + 2 * length
+            + intervals
+            + blocks * (2 * 64 + 8)
+            + 16 * row_blocks
+            + strips
+            + rows_of_pixels
+            + 3 * layout.width * layout.height
     }
 
     pub(crate) fn has_many_scans(&self) -> bool {

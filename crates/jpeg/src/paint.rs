@@ -72,6 +72,8 @@ fn rows_of_mcu(plane: &Plane) -> usize {
 impl Painter {
     /// Begins a picture. `quantisation` is a table for each component, row by row.
     pub(crate) fn begin(&mut self, layout: &Layout, colours: Colours, quantisation: &[[u16; 64]]) {
+        // What is cut off below is then overwritten.
+        self.clear();
         self.colours = colours;
         self.strips.resize_with(layout.planes.len(), || Strip {
             samples: Vec::new(),

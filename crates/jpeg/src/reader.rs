@@ -11,7 +11,7 @@ use crate::layout::{Layout, Plane};
 use crate::markers::{self, Marker, code};
 use crate::paint::Painter;
 use crate::progressive::Progressive;
-use crate::scan::{Data, Scan};
+use crate::scan::{Data, RESTARTS, Scan};
 use crate::sequential::Sequential;
 use crate::tables::HuffmanTables;
 use crate::transform::read_by;
@@ -71,12 +71,14 @@ impl Reader {
         if let Some(cut_off) = rgb.get_mut(length..) {
             cut_off.fill(0);
         }
+        rgb.reserve_exact(length.saturating_sub(rgb.len()));
         rgb.resize(length, 0);
         let rows = if header.has_many_scans() { layout.mcus_down } else { 1 };
         self.coefficients.begin(&layout, rows);
         self.tables.begin(header.coding.is_progressive);
         let outcome = self.scans(bytes, header, &layout, stop, rgb);
         self.coefficients.free_if_large();
+        self.data.free_if_large();
         outcome.map(|()| (layout.width, layout.height))
     }
 
@@ -98,6 +100,8 @@ impl Reader {
         let mut settings = Settings::default();
         let mut progress = vec![Progress::NONE; header.components.len()];
         let (mut from, mut is_behind_scan) = (2, false);
+        let own = |plane: &Plane| plane.own_blocks_across * plane.own_blocks_down;
+        let most_mcus = layout.planes.iter().map(own).max().unwrap_or(0);
         loop {
             let marker = markers::next(bytes, from).ok_or(Error::CutShort)?;
             // Cameras write other bytes between the segments of the header; behind a scan they
@@ -118,7 +122,7 @@ impl Reader {
                     if stop() {
                         return Err(Error::Stopped);
                     }
-                    from = self.data.take(bytes, marker.end)?;
+                    from = self.data.take(bytes, marker.end, most_mcus)?;
                     is_behind_scan = true;
                     if cannot_show(&scan, layout) {
                         continue;
@@ -237,7 +241,7 @@ impl<'a> Walk<'a> {
         });
         let interval = if self.interval == 0 { across * down } else { self.interval };
         if !data.has_intervals((across * down).div_ceil(interval)) {
-            return Err(Error::Damaged("there are too few or too many restart markers"));
+            return Err(RESTARTS);
         }
         let blocks_of_mcu = match &scan.components[..] {
             [_] => 1,

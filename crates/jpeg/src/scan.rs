@@ -84,18 +84,31 @@ pub(crate) struct Data {
     intervals: Vec<Range<usize>>,
 }
 
+/// What is said of restart markers that do not divide the scan into its intervals.
+pub(crate) const RESTARTS: Error = Error::Damaged("there are too few or too many restart markers");
+
+/// The most of a scan that is kept for the next picture: 4 MiB of data, and as much for its
+/// intervals.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// Zeros behind the data, so that bits can be read eight bytes at a time.
 const PADDING: usize = 16;
 
 impl Data {
     /// Takes the data of the scan that begins at the index `from` of `file`, and returns the index
-    /// of the marker behind them.
+    /// of the marker behind them. `most_mcus` is the most that a scan of this picture has.
     ///
     /// # Errors
-    /// When the file ends before, or when restart markers are out of order.
-    pub(crate) fn take(&mut self, file: &[u8], from: usize) -> Result<usize, Error> {
+    /// When the file ends before, or when restart markers are out of order or too many: each takes
+    /// eight times its length here.
+    pub(crate) fn take(
+        &mut self,
+        file: &[u8],
+        from: usize,
+        most_mcus: usize,
+    ) -> Result<usize, Error> {
         let before = self.bytes.len();
-        let end = self.collect(file, from);
+        let end = self.collect(file, from, most_mcus);
         if self.bytes.len() < before {
             // Overwrites what a longer scan left behind the end.
             let length = self.bytes.len();
@@ -105,7 +118,7 @@ impl Data {
         end
     }
 
-    fn collect(&mut self, file: &[u8], mut from: usize) -> Result<usize, Error> {
+    fn collect(&mut self, file: &[u8], mut from: usize, most_mcus: usize) -> Result<usize, Error> {
         self.bytes.clear();
         self.intervals.clear();
         let mut interval = 0;
@@ -130,6 +143,10 @@ impl Data {
                     if usize::from(code - code::RST0) != (self.intervals.len() - 1) % 8 {
                         return Err(Error::Damaged("the restart markers are out of order"));
                     }
+                    // One more may follow the last interval.
+                    if self.intervals.len() > most_mcus {
+                        return Err(RESTARTS);
+                    }
                 }
             }
         }
@@ -146,6 +163,14 @@ impl Data {
     pub(crate) fn interval(&self, index: usize) -> Option<(&[u8], usize)> {
         let range = self.intervals.get(index)?;
         Some((&self.bytes[range.start..], range.len()))
+    }
+
+    /// Frees what is too large to keep.
+    pub(crate) fn free_if_large(&mut self) {
+        let intervals = self.intervals.capacity() * size_of::<Range<usize>>();
+        if self.bytes.capacity() > KEPT_BYTES || intervals > KEPT_BYTES {
+            *self = Self::default();
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -176,7 +201,7 @@ mod tests {
         ]
         .concat();
         let mut data = Data::default();
-        assert_eq!(data.take(&file, 0)?, file.len() - 3);
+        assert_eq!(data.take(&file, 0, 9)?, file.len() - 3);
         let interval = |index: usize| data.interval(index).map(|(bytes, length)| &bytes[..length]);
         assert_eq!(interval(0), Some(&[1, 2, 0xFF, 3, 0xFF][..]));
         assert_eq!(interval(1), Some(&[4][..]));
@@ -185,9 +210,12 @@ mod tests {
         assert!(data.has_intervals(3) && data.has_intervals(4));
         assert!(!data.has_intervals(2) && !data.has_intervals(5));
         for end in 0..file.len() - 1 {
-            assert_eq!(Data::default().take(&file[..end], 0), Err(Error::CutShort), "{end}");
+            assert_eq!(Data::default().take(&file[..end], 0, 9), Err(Error::CutShort), "{end}");
         }
-        assert!(matches!(Data::default().take(&file, 12), Err(Error::Damaged(_))));
+        assert!(matches!(Data::default().take(&file, 12, 9), Err(Error::Damaged(_))));
+        // Three restart markers: one between two MCUs each, and one behind the last.
+        assert!(Data::default().take(&file, 0, 3).is_ok());
+        assert_eq!(Data::default().take(&file, 0, 2), Err(RESTARTS));
         Ok(())
     }
 }
