@@ -43,8 +43,8 @@ impl Codes {
         for (bits, &count) in (1..=16_u32).zip(&definition.counts) {
             let first = code;
             code += u32::from(count);
-            // The code of ones alone stays free (C.2), which libjpeg does not demand.
-            if code > 1 << bits {
+            // No code is of ones alone (C.2).
+            if code >= 1 << bits {
                 return Err(Error::Damaged("the codes of a Huffman table do not fit"));
             }
             codes.bounds[bits as usize] = (code << (16 - bits), index as i32 - first as i32);
@@ -282,3 +282,23 @@ const AC_OF_COLOUR: [u8; 162] = [
     0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8,
     0xF9, 0xFA,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_ones_alone_and_those_that_do_not_fit_are_refused() {
+        let are_refused = |counts: &[u8]| {
+            let mut all = [0; 16];
+            all[..counts.len()].copy_from_slice(counts);
+            let symbols = vec![1; all.iter().map(|&count| usize::from(count)).sum()];
+            Codes::new(&Definition { counts: all, symbols }).is_err()
+        };
+        assert!(!are_refused(&[]));
+        assert!(!are_refused(&[1, 1, 1]));
+        assert!(are_refused(&[2]));
+        assert!(are_refused(&[1, 1, 2]));
+        assert!(are_refused(&[1, 3]));
+    }
+}
