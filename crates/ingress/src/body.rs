@@ -24,8 +24,8 @@ use crate::takes::Takes;
 
 /// Longer than any valid threshold or security level.
 const MAX_TERM_BYTES: usize = 256;
-/// The most parts of a form that have no meaning here. An empty part takes 14 bytes, and the time of
-/// thousands.
+/// The most parts of a form that have no meaning here. An empty part takes 14 bytes, and the time
+/// of thousands.
 const MAX_OTHER_PARTS: usize = 64;
 
 /// The content of a body.
