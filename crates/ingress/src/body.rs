@@ -225,6 +225,18 @@ mod tests {
         runtime.block_on(read(&headers, body, &config, Takes::SelfieAndLevel))
     }
 
+    #[test]
+    fn a_form_of_many_parts_without_meaning_is_refused() {
+        let form = |parts: usize| {
+            let others = "--B\r\nx:\r\n\r\n\r\n".repeat(parts);
+            let selfie =
+                "--B\r\nContent-Disposition: form-data; name=selfie\r\n\r\n\x01\r\n--B--\r\n";
+            read_in_chunks("multipart/form-data; boundary=B", (others + selfie).as_bytes(), 1 << 16)
+        };
+        assert!(form(MAX_OTHER_PARTS).is_ok());
+        assert!(matches!(form(MAX_OTHER_PARTS + 1), Err(Problem::MalformedBody(_))));
+    }
+
     proptest::proptest! {
         /// Any body gives a submission or a problem of the caller's, and the same one however the
         /// body is cut into chunks.
