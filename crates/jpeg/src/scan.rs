@@ -46,11 +46,11 @@ impl Scan {
         }
         let mut found: Vec<InScan> = Vec::with_capacity(4);
         for &[id, tables] in pairs {
-            let is_new = |index: &usize| found.iter().all(|one| one.component != *index);
-            let mut matches = (0..components.len()).filter(|&index| components[index].id == id);
-            let component = matches
-                .find(is_new)
-                .ok_or(Error::Damaged("a scan is of a component that the frame header lacks"))?;
+            // In the order of the frame header (B.2.3).
+            let first = found.last().map_or(0, |one| one.component + 1);
+            let component = (first..components.len())
+                .find(|&index| components[index].id == id)
+                .ok_or(Error::Damaged("a scan has components that the frame header lacks there"))?;
             let (dc_table, ac_table) = (usize::from(tables >> 4), usize::from(tables & 15));
             found.push(InScan { component, dc_table, ac_table });
         }
