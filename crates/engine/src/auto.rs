@@ -51,16 +51,17 @@ pub fn load_runtime(
     Ok(LoadedRuntime { runtime, path, fallback: None })
 }
 
-/// The libraries to install for a device that is to be found out: none where one is there, else
-/// those of which a part is there, else all that `setup` brings.
+/// The libraries to install for a device that is to be found out: none where one is there; the CPU's
+/// alone where a part of that alone is there, as `setup --device cpu` leaves it; else all that
+/// `setup` brings.
 pub(crate) fn libraries_to_install(choice: DeviceChoice, home: &Home) -> Vec<Library> {
     let is_there = |device: &Device| home.runtime_library(library(*device)).is_some();
     if is_there(&Device::Cpu) || choice.better_than_cpu().iter().any(is_there) {
         return Vec::new();
     }
-    let (begun, others): (Vec<_>, Vec<_>) =
-        libraries_without_gpu().into_iter().partition(|library| is_begun(home, *library));
-    if begun.is_empty() { others } else { begun }
+    let all = libraries_without_gpu();
+    let begun = all.iter().copied().filter(|library| is_begun(home, *library));
+    if begun.eq([Library::Cpu]) { vec![Library::Cpu] } else { all }
 }
 
 /// The libraries that `setup` brings if no device is named: OpenVINO's where this platform has it,

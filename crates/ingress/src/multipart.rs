@@ -41,7 +41,6 @@ pub(crate) struct Parts<'a> {
     boundary: Finder<'a>,
     /// Behind the boundary in front of the next part.
     place: usize,
-    is_at_end: bool,
 }
 
 /// The boundary that a form's media type names.
@@ -64,7 +63,7 @@ impl<'a> Parts<'a> {
         // No line need end in front of the first boundary.
         let first = boundary.strip_prefix(LINE_END).unwrap_or(boundary);
         let place = memmem::find(body, first).ok_or(FormError::CutShort)? + first.len();
-        Ok(Self { body, boundary: Finder::new(boundary), place, is_at_end: false })
+        Ok(Self { body, boundary: Finder::new(boundary), place })
     }
 
     /// The next part.
@@ -73,8 +72,7 @@ impl<'a> Parts<'a> {
     /// If the body ends before its last boundary, or the part's head cannot be parsed.
     pub(crate) fn next(&mut self) -> Result<Option<Part<'a>>, FormError> {
         let rest = &self.body[self.place..];
-        self.is_at_end |= rest.starts_with(DASHES);
-        if self.is_at_end {
+        if rest.starts_with(DASHES) {
             return Ok(None);
         }
         let padding = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t'));

@@ -1,5 +1,7 @@
 //! The coefficients of a picture, or of one row of its MCUs. The buffers are kept.
 
+use std::array;
+
 use crate::block::{Block, Blocks};
 use crate::layout::{Layout, Plane};
 
@@ -33,7 +35,7 @@ impl Coefficients {
         let mut count = 0;
         for plane in &layout.planes {
             self.starts.push(count);
-            count += rows * in_row(plane);
+            count += rows * plane.blocks_in_row();
         }
         if self.blocks.capacity() == 0 {
             // Zeros of the operating system are not written a second time.
@@ -55,24 +57,26 @@ impl Coefficients {
         self.starts[component] + row * layout.planes[component].blocks_across + column
     }
 
-    /// The blocks of a row of MCUs, for each component.
-    pub(crate) fn row(&mut self, layout: &Layout, row: usize) -> Vec<Blocks<'_>> {
-        let ranges = layout.planes.iter().zip(&self.starts).map(|(plane, start)| {
-            let count = in_row(plane);
+    /// The blocks of a row of MCUs, for each component; none for those that there are not.
+    pub(crate) fn row(&mut self, layout: &Layout, row: usize) -> [Blocks<'_>; 4] {
+        let range = |plane: &Plane, start: usize| {
+            let count = plane.blocks_in_row();
             start + row * count..start + (row + 1) * count
-        });
+        };
         self.ends.clear();
-        for range in ranges.clone() {
+        for (plane, &start) in layout.planes.iter().zip(&self.starts) {
             let end = |known: &u64| (64 - known.leading_zeros()) as u8;
-            self.ends.extend(self.known[range].iter().map(end));
+            self.ends.extend(self.known[range(plane, start)].iter().map(end));
         }
         let mut ends = &self.ends[..];
-        let blocks = |range: std::ops::Range<usize>| {
-            let (own, rest) = ends.split_at(range.len());
-            ends = rest;
-            Blocks { blocks: &self.blocks[range], ends: own }
-        };
-        ranges.map(blocks).collect()
+        array::from_fn(|i| {
+            let Some(plane) = layout.planes.get(i) else {
+                return Blocks { blocks: &[], ends: &[] };
+            };
+            let own;
+            (own, ends) = ends.split_at(plane.blocks_in_row());
+            Blocks { blocks: &self.blocks[range(plane, self.starts[i])], ends: own }
+        })
     }
 
     /// Frees what is too large to keep.
@@ -86,10 +90,8 @@ impl Coefficients {
     pub(crate) fn clear(&mut self) {
         self.blocks.fill([0; 64]);
         self.known.fill(0);
+        // Also what lies behind its end.
+        self.ends.resize(self.ends.capacity(), 0);
+        self.ends.fill(0);
     }
-}
-
-/// Blocks of a component in a row of MCUs.
-fn in_row(plane: &Plane) -> usize {
-    plane.blocks_across * plane.down
 }

@@ -1,8 +1,11 @@
 //! What stands in front of a JPEG's first scan: size, components, colours and EXIF.
 
+use std::ops::Range;
+
+use crate::block::Block;
 use crate::colour::Colours;
 use crate::error::{Error, Unsupported};
-use crate::layout::{Component, Layout};
+use crate::layout::{Component, Layout, Plane};
 use crate::markers::{self, Marker, code};
 
 /// Memory of Huffman tables that are made to be looked up.
@@ -21,7 +24,7 @@ pub struct Header<'a> {
     pub(crate) components: Vec<Component>,
     pub(crate) colours: Colours,
     /// Whether the coefficients of the whole picture are kept until the last scan is read.
-    has_many_scans: bool,
+    pub(crate) has_many_scans: bool,
 }
 
 /// How the coefficients are coded.
@@ -98,30 +101,21 @@ impl<'a> Header<'a> {
             return 0;
         };
         let rows = if self.has_many_scans { layout.mcus_down } else { 1 };
-        let per_row = |plane: &crate::layout::Plane| plane.blocks_across * plane.down;
-        let blocks: usize = rows * layout.planes.iter().map(per_row).sum::<usize>();
-        let in_strips = |plane: &crate::layout::Plane| {
-            plane.blocks_across * plane.block_px * (plane.down * plane.block_px + 2)
-        };
-        let strips: usize = layout.planes.iter().map(in_strips).sum();
-        let row_blocks = layout.planes.iter().map(per_row).sum::<usize>();
-        let own = |plane: &crate::layout::Plane| plane.own_blocks_across * plane.own_blocks_down;
-        let most_mcus = layout.planes.iter().map(own).max().unwrap_or(0);
+        let row_blocks = layout.planes.iter().map(Plane::blocks_in_row).sum::<usize>();
+        let in_strips =
+            |plane: &Plane| plane.blocks_across * plane.block_px * (plane.rows_in_row() + 2);
+        let strips = layout.planes.iter().map(in_strips).sum::<usize>();
         // Vectors that grow take up to twice what they hold.
-        let intervals = 2 * size_of::<std::ops::Range<usize>>() * most_mcus.min(length / 2);
+        let intervals = 2 * size_of::<Range<usize>>() * layout.most_mcus().min(length / 2);
         let rows_of_pixels = 64 * (layout.width + 64);
         TABLES_BYTES
             + 2 * length
             + intervals
-            + blocks * (2 * 64 + 8)
+            + rows * row_blocks * (size_of::<Block>() + size_of::<u64>())
             + 16 * row_blocks
             + strips
             + rows_of_pixels
             + 3 * layout.width * layout.height
-    }
-
-    pub(crate) fn has_many_scans(&self) -> bool {
-        self.has_many_scans
     }
 }
 

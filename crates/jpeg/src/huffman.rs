@@ -112,18 +112,16 @@ pub(crate) struct Step {
     /// The values; where there is but one, it stands here twice. If [`Step::is_long`], the second
     /// says where the value stands instead.
     values: [i16; 2],
-    /// Their places, counted from the next coefficient. [`NO_PLACE`] if the code takes more than 11
-    /// bits.
+    /// Their places, counted from the next coefficient. [`NO_PLACE`] if there is no value.
     pub(crate) places: [u8; 2],
     /// Coefficients that this step passes over. [`END_OF_BLOCK`] is added where the block ends.
     pub(crate) advance: u8,
-    /// Bits of the whole step: at most 11, or [`MOST_BITS`] if it is long; 0 if the code takes
-    /// more.
+    /// Bits of the whole step: at most 11, or up to [`MOST_BITS`] if it is long; 0 if there is no
+    /// value, because its code takes more than 11 or both take more than that.
     pub(crate) bits: u8,
 }
 
-/// The place of a value whose code takes more than 11 bits: behind the block, wherever the step
-/// begins.
+/// The place where a step has no value: behind the block, wherever the step begins.
 const NO_PLACE: u8 = 63;
 
 /// Most bits of a step: three fit into what a refill makes ready.

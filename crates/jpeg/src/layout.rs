@@ -24,8 +24,7 @@ pub(crate) struct Layout {
     pub(crate) mcus_down: usize,
     /// Side of a block of the component with the most samples, output pixels: 8, 4, 2 or 1.
     pub(crate) block_px: usize,
-    /// Largest sampling factors.
-    pub(crate) most_across: usize,
+    /// Largest sampling factor down.
     pub(crate) most_down: usize,
     /// One for each component: 1, 3 or 4.
     pub(crate) planes: Vec<Plane>,
@@ -37,9 +36,8 @@ pub(crate) struct Plane {
     /// Sampling factors: blocks of an MCU across and down.
     pub(crate) across: usize,
     pub(crate) down: usize,
-    /// Blocks across and down that the whole picture has, with those that fill the last MCUs.
+    /// Blocks across, with those that fill the last MCU.
     pub(crate) blocks_across: usize,
-    pub(crate) blocks_down: usize,
     /// Blocks across and down that hold samples of the picture: those of a scan of this component
     /// alone.
     pub(crate) own_blocks_across: usize,
@@ -65,6 +63,8 @@ impl Layout {
     ) -> Result<Self, Error> {
         let most_across = components.iter().map(|one| one.across).max().unwrap_or(1);
         let most_down = components.iter().map(|one| one.down).max().unwrap_or(1);
+        let (mcus_across, mcus_down) =
+            (width.div_ceil(8 * most_across), height.div_ceil(8 * most_down));
         let least_px = 8 / reduction;
         let plane = |one: &Component| {
             let fits = |px: usize| {
@@ -78,13 +78,10 @@ impl Layout {
             if !fits(block_px) {
                 return Err(Error::Unsupported(Unsupported::Sampling));
             }
-            let mcus_across = width.div_ceil(8 * most_across);
-            let mcus_down = height.div_ceil(8 * most_down);
             Ok(Plane {
                 across: one.across,
                 down: one.down,
                 blocks_across: mcus_across * one.across,
-                blocks_down: mcus_down * one.down,
                 own_blocks_across: (width * one.across).div_ceil(8 * most_across),
                 own_blocks_down: (height * one.down).div_ceil(8 * most_down),
                 block_px,
@@ -97,12 +94,34 @@ impl Layout {
         Ok(Self {
             width: width.div_ceil(reduction),
             height: height.div_ceil(reduction),
-            mcus_across: width.div_ceil(8 * most_across),
-            mcus_down: height.div_ceil(8 * most_down),
+            mcus_across,
+            mcus_down,
             block_px: least_px,
-            most_across,
             most_down,
             planes: components.iter().map(plane).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The most MCUs that a scan has: those of a component alone are its blocks.
+    pub(crate) fn most_mcus(&self) -> usize {
+        let own = |plane: &Plane| plane.own_blocks_across * plane.own_blocks_down;
+        self.planes.iter().map(own).max().unwrap_or(0)
+    }
+}
+
+impl Plane {
+    /// Blocks in a row of MCUs.
+    pub(crate) fn blocks_in_row(&self) -> usize {
+        self.blocks_across * self.down
+    }
+
+    /// Blocks in an MCU.
+    pub(crate) fn blocks_in_mcu(&self) -> usize {
+        self.across * self.down
+    }
+
+    /// Rows of samples in a row of MCUs.
+    pub(crate) fn rows_in_row(&self) -> usize {
+        self.down * self.block_px
     }
 }

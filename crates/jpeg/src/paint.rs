@@ -59,14 +59,9 @@ impl Strip {
     /// The row `row` of the component's samples, if the strip holds the row of MCUs `mcu_row`.
     #[inline(always)]
     fn row(&self, plane: &Plane, mcu_row: usize, row: usize) -> &[u8] {
-        let start = (KEPT + row - mcu_row * rows_of_mcu(plane)) * self.stride;
+        let start = (KEPT + row - mcu_row * plane.rows_in_row()) * self.stride;
         &self.samples[start..][..plane.width]
     }
-}
-
-/// Rows of samples of a component in a row of MCUs.
-fn rows_of_mcu(plane: &Plane) -> usize {
-    plane.down * plane.block_px
 }
 
 impl Painter {
@@ -84,7 +79,7 @@ impl Painter {
         let mut longest = 0;
         for (i, (plane, strip)) in layout.planes.iter().zip(&mut self.strips).enumerate() {
             strip.stride = (plane.blocks_across * plane.block_px).next_multiple_of(GROUP);
-            strip.samples.resize((KEPT + rows_of_mcu(plane)) * strip.stride, 0);
+            strip.samples.resize((KEPT + plane.rows_in_row()) * strip.stride, 0);
             strip.quantisers = quantisation[i].map(u16::cast_signed);
             strip.upsampling = Upsampling::of(layout, plane);
             self.rows[i].resize(plane.width * plane.expand_across, 0);
@@ -121,7 +116,7 @@ impl Painter {
         out: &mut [u8],
     ) {
         for ((plane, strip), row) in layout.planes.iter().zip(&mut self.strips).zip(rows) {
-            let kept = rows_of_mcu(plane) * strip.stride;
+            let kept = plane.rows_in_row() * strip.stride;
             if self.mcu_rows > 0 {
                 strip.samples.copy_within(kept.., 0);
             }
@@ -233,7 +228,7 @@ mod tests {
                 break layout;
             }
         };
-        let rows = |plane: &Plane| plane.blocks_across * plane.blocks_down;
+        let rows = |plane: &Plane| plane.blocks_in_row() * layout.mcus_down;
         let (blocks, ends) = layout
             .planes
             .iter()

@@ -91,7 +91,7 @@ impl<'a> Progressive<'a> {
             let known = &mut into.known[next.index as usize];
             let mut at = start;
             while at <= end {
-                // A step takes at most 26 bits, a longer symbol up to 31.
+                // A step takes at most `MOST_BITS`, a longer symbol up to 31.
                 if bits.count() < 32 {
                     bits.refill();
                 }

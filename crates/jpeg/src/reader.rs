@@ -7,7 +7,7 @@ use crate::coefficients::Coefficients;
 use crate::error::Error;
 use crate::header::{Header, is_frame_header, segment};
 use crate::huffman::Use;
-use crate::layout::{Layout, Plane};
+use crate::layout::Layout;
 use crate::markers::{self, Marker, code};
 use crate::paint::Painter;
 use crate::progressive::Progressive;
@@ -73,7 +73,7 @@ impl Reader {
         }
         rgb.reserve_exact(length.saturating_sub(rgb.len()));
         rgb.resize(length, 0);
-        let rows = if header.has_many_scans() { layout.mcus_down } else { 1 };
+        let rows = if header.has_many_scans { layout.mcus_down } else { 1 };
         self.coefficients.begin(&layout, rows);
         self.tables.begin(header.coding.is_progressive);
         let outcome = self.scans(bytes, header, &layout, stop, rgb);
@@ -100,8 +100,6 @@ impl Reader {
         let mut settings = Settings::default();
         let mut progress = vec![Progress::NONE; header.components.len()];
         let (mut from, mut is_behind_scan) = (2, false);
-        let own = |plane: &Plane| plane.own_blocks_across * plane.own_blocks_down;
-        let most_mcus = layout.planes.iter().map(own).max().unwrap_or(0);
         loop {
             let marker = markers::next(bytes, from).ok_or(Error::CutShort)?;
             // Cameras write other bytes between the segments of the header; behind a scan they
@@ -122,12 +120,12 @@ impl Reader {
                     if stop() {
                         return Err(Error::Stopped);
                     }
-                    from = self.data.take(bytes, marker.end, most_mcus)?;
+                    from = self.data.take(bytes, marker.end, layout.most_mcus())?;
                     is_behind_scan = true;
                     if cannot_show(&scan, layout) {
                         continue;
                     }
-                    if !header.has_many_scans() {
+                    if !header.has_many_scans {
                         self.painter.begin(layout, header.colours, &settings.latched());
                     }
                     self.scan(header, layout, &scan, &settings, stop, rgb)?;
@@ -142,7 +140,7 @@ impl Reader {
         if !progress.iter().all(Progress::is_whole) {
             return Err(Error::Damaged("a component or some of its frequencies are missing"));
         }
-        if header.has_many_scans() {
+        if header.has_many_scans {
             self.painter.begin(layout, header.colours, &settings.latched());
             for row in 0..layout.mcus_down {
                 if stop() {
@@ -170,7 +168,7 @@ impl Reader {
             painter.paint(layout, &coefficients.row(layout, 0), rgb);
         };
         let painting: Option<&mut dyn FnMut(&mut Coefficients)> =
-            if header.has_many_scans() { None } else { Some(&mut paint) };
+            if header.has_many_scans { None } else { Some(&mut paint) };
         if header.coding.is_arithmetic {
             let of_each = scan.components.iter().map(|one| (one.dc_table, one.ac_table));
             let tables: Vec<_> = of_each.collect();
@@ -245,7 +243,7 @@ impl<'a> Walk<'a> {
         }
         let blocks_of_mcu = match &scan.components[..] {
             [_] => 1,
-            all => all.iter().map(|one| in_mcu(&layout.planes[one.component])).sum(),
+            all => all.iter().map(|one| layout.planes[one.component].blocks_in_mcu()).sum(),
         };
         let mut order = Vec::with_capacity(across * blocks_of_mcu);
         let (mut left, mut begun) = (0, 0);
@@ -308,11 +306,6 @@ impl<'a> Walk<'a> {
             }
         }
     }
-}
-
-/// Blocks of a component in an MCU.
-fn in_mcu(plane: &Plane) -> usize {
-    plane.across * plane.down
 }
 
 const PAST_END: Error = Error::Damaged("there are fewer data than blocks");

@@ -29,11 +29,6 @@ impl Default for HuffmanTables {
     }
 }
 
-/// The index of the table with this number for this use.
-pub(crate) fn slot(number: usize, made_for: Use) -> usize {
-    number % NUMBERS + if made_for == Use::Dc { 0 } else { NUMBERS }
-}
-
 impl HuffmanTables {
     /// Forgets the definitions of the last picture. Frames of Motion JPEG define none, and mean the
     /// standard's examples.
@@ -67,9 +62,12 @@ impl HuffmanTables {
     /// Makes the table with this number for this use, unless it is made already, and returns its
     /// slot.
     pub(crate) fn make(&mut self, number: usize, made_for: Use) -> Result<usize, Error> {
-        let slot = slot(number, made_for);
-        let definition = self.definitions[slot].as_ref().filter(|_| number < NUMBERS);
-        let definition = definition.ok_or(Error::Damaged("a Huffman table is missing"))?;
+        let missing = Error::Damaged("a Huffman table is missing");
+        if number >= NUMBERS {
+            return Err(missing);
+        }
+        let slot = if made_for == Use::Dc { number } else { NUMBERS + number };
+        let definition = self.definitions[slot].as_ref().ok_or(missing)?;
         if !self.made[slot].as_ref().is_some_and(|table| table.is(definition, made_for)) {
             self.made[slot] = None;
             self.made[slot] = Some(Table::new(definition, made_for, &mut self.steps[slot])?);
