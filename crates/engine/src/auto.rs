@@ -51,9 +51,9 @@ pub fn load_runtime(
     Ok(LoadedRuntime { runtime, path, fallback: None })
 }
 
-/// The libraries to install for a device that is to be found out: none where one is there; the CPU's
-/// alone where a part of that alone is there, as `setup --device cpu` leaves it; else all that
-/// `setup` brings.
+/// The libraries to install for a device that is to be found out: none where one is there; the
+/// CPU's alone where a part of that alone is there, as `setup --device cpu` leaves it; else all
+/// that `setup` brings.
 pub(crate) fn libraries_to_install(choice: DeviceChoice, home: &Home) -> Vec<Library> {
     let is_there = |device: &Device| home.runtime_library(library(*device)).is_some();
     if is_there(&Device::Cpu) || choice.better_than_cpu().iter().any(is_there) {
