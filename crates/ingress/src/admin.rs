@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
-use crate::admission::{Admission, Held};
+use crate::admission::Held;
 use crate::connections::Connections;
 use crate::health::not_ready;
 use crate::metrics::{Metrics, WORKER_STATES};
@@ -19,7 +19,6 @@ use crate::vitals::Vitals;
 #[derive(Clone)]
 pub(crate) struct Gauges {
     pub service: Service,
-    pub admission: Admission,
     pub connections: Connections,
     pub certificates: Vec<Arc<Certificates>>,
 }
@@ -32,9 +31,9 @@ pub(crate) async fn metrics(State(gauges): State<Arc<Gauges>>) -> impl IntoRespo
 impl Gauges {
     /// All metrics, with the gauges set to their values now.
     fn read(&self) -> String {
-        let Self { service, admission, connections, certificates } = self;
+        let Self { service, connections, certificates } = self;
         let metrics = &service.metrics;
-        let Held { requests, max_requests, bytes, max_bytes } = admission.held();
+        let Held { requests, max_requests, bytes, max_bytes } = service.admission.held();
         let vitals: Vec<_> = service.workers.vitals().collect();
         for (gauge, value) in [
             (&metrics.requests_in_flight, requests),
@@ -43,8 +42,7 @@ impl Gauges {
             (&metrics.body_bytes_limit, max_bytes),
             (&metrics.connections, connections.count()),
             (&metrics.connections_limit, connections.max),
-            // Without abandoned jobs: at most the requests held.
-            (&metrics.queue_depth, service.workers.queue_len().min(requests)),
+            (&metrics.queue_depth, service.workers.queue_len()),
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }

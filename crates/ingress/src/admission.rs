@@ -1,38 +1,27 @@
-//! Bounds on the requests, and on the bytes of bodies, that are held at a time.
+//! Each app's share of the requests, and of the bytes, that are held at a time.
+//!
+//! The limits are for all apps together, and an app alone may use all of them. Where a limit is
+//! reached, the app that holds the most gives way to one that holds less: one of its requests that
+//! no worker has begun is answered 503. Apps are told apart by their verified credentials. Callers
+//! without credentials hold nothing here.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
-use axum::response::Response;
-use futures_util::StreamExt;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
-use crate::arrival::Arrival;
-use crate::life::{Life, Stage};
-use crate::problem::Problem;
-
-/// The bytes that one permit stands for: a semaphore gives at most `u32::MAX` permits at once.
-const BYTES_PER_PERMIT: usize = 1 << 10;
-
-/// Permits for requests and for the bytes of their bodies.
+/// Places for requests, and bytes of their bodies and decoders.
 #[derive(Debug, Clone)]
 pub(crate) struct Admission {
-    requests: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
+    shares: Arc<Mutex<Shares>>,
     max_requests: usize,
-    max_byte_permits: usize,
-    /// A longer body is refused and holds no bytes.
-    max_body_bytes: usize,
-    life: Life,
+    max_bytes: usize,
 }
 
-/// The bytes of a body exceed the permits left. Bodies without an announced length end so.
-#[derive(Debug, thiserror::Error)]
-#[error("the bodies under way take all the room there is")]
+/// Neither are there as many bytes left, nor does another app hold more than this one would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the requests under way take all the memory there is for them")]
 pub(crate) struct NoRoom;
 
 /// The requests and bytes held now, and their limits.
@@ -44,101 +33,258 @@ pub(crate) struct Held {
     pub max_bytes: usize,
 }
 
+#[derive(Debug, Default)]
+struct Shares {
+    requests: usize,
+    bytes: usize,
+    next_number: u64,
+    /// Apps without a request are not in it.
+    apps: HashMap<Arc<str>, Share>,
+}
+
+/// What one app holds.
+#[derive(Debug, Default)]
+struct Share {
+    bytes: usize,
+    /// By number, the newest last.
+    places: BTreeMap<u64, Taken>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    bytes: usize,
+    /// True while a worker has a picture of it. Then it does not give way.
+    is_in_work: bool,
+    lost: Arc<Notify>,
+}
+
+/// A request's place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    admission: Admission,
+    pub app_id: Arc<str>,
+    number: u64,
+    lost: Arc<Notify>,
+}
+
 impl Admission {
-    pub(crate) fn new(
-        max_requests: usize,
-        max_bytes: usize,
-        max_body_bytes: usize,
-        life: Life,
-    ) -> Self {
-        let max_byte_permits = max_bytes.div_ceil(BYTES_PER_PERMIT).min(Semaphore::MAX_PERMITS);
-        Self {
-            requests: Arc::new(Semaphore::new(max_requests)),
-            bytes: Arc::new(Semaphore::new(max_byte_permits)),
-            max_requests,
-            max_byte_permits,
-            max_body_bytes,
-            life,
-        }
+    pub(crate) fn new(max_requests: usize, max_bytes: usize) -> Self {
+        Self { shares: Arc::default(), max_requests, max_bytes }
     }
 
     pub(crate) fn held(&self) -> Held {
-        let byte_permits = self.max_byte_permits - self.bytes.available_permits();
+        let shares = self.shares.lock();
         Held {
-            requests: self.max_requests - self.requests.available_permits(),
+            requests: shares.requests,
             max_requests: self.max_requests,
-            bytes: byte_permits * BYTES_PER_PERMIT,
-            max_bytes: self.max_byte_permits * BYTES_PER_PERMIT,
+            bytes: shares.bytes,
+            max_bytes: self.max_bytes,
         }
     }
 
-    /// Room for a body of the announced length, if there is. A body over the limit gets no bytes:
-    /// `body.rs` refuses it unread.
-    fn room(&self, headers: &HeaderMap) -> Option<Room> {
-        let length = announced_length(headers).unwrap_or(0);
-        let length = if length > self.max_body_bytes as u64 { 0 } else { length as usize };
-        let permit = Arc::clone(&self.bytes).try_acquire_many_owned(0).ok()?;
-        let mut room = Room { permit, left: 0 };
-        room.make_for(length).then_some(room)
-    }
-}
-
-/// The length of the body as its `Content-Length` says, bytes.
-pub(crate) fn announced_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The permits that a body holds.
-struct Room {
-    permit: OwnedSemaphorePermit,
-    /// Bytes with a permit that have not arrived.
-    left: usize,
-}
-
-impl Room {
-    /// Takes permits for `length` more bytes; false if too few are left.
-    fn make_for(&mut self, length: usize) -> bool {
-        let missing = length.saturating_sub(self.left).div_ceil(BYTES_PER_PERMIT);
-        let Ok(count) = u32::try_from(missing) else { return false };
-        let bytes = Arc::clone(self.permit.semaphore());
-        let Ok(permit) = bytes.try_acquire_many_owned(count) else { return false };
-        self.permit.merge(permit);
-        self.left += missing * BYTES_PER_PERMIT;
-        true
-    }
-}
-
-/// Holds permits until the response is ready, or refuses the request with its body unread.
-pub(crate) async fn admit_request(
-    State(admission): State<Admission>,
-    Extension(arrival): Extension<Arrival>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if admission.life.stage() == Stage::Refusing {
-        return Problem::ShuttingDown.respond(arrival);
-    }
-    let Ok(_permit) = admission.requests.try_acquire() else {
-        return Problem::Overloaded.respond(arrival);
-    };
-    let Some(room) = admission.room(request.headers()) else {
-        return Problem::Overloaded.respond(arrival);
-    };
-    let room = Arc::new(Mutex::new(room));
-    let filled = Arc::clone(&room);
-    let (head, body) = request.into_parts();
-    let chunks = body.into_data_stream().map(move |chunk| {
-        let chunk: Bytes = chunk?;
-        let mut room = filled.lock();
-        if !room.make_for(chunk.len()) {
-            return Err(axum::Error::new(NoRoom));
+    /// A place for a request of this app; `None` if all are taken, and no app holds at least two
+    /// more than this one.
+    pub(crate) fn take(&self, app_id: &Arc<str>) -> Option<Arc<Place>> {
+        let mut shares = self.shares.lock();
+        if shares.requests >= self.max_requests {
+            let mine = shares.apps.get(app_id).map_or(0, |share| share.places.len());
+            let (other, number) = shares.newest_of_the_app_with_most_requests(mine + 2)?;
+            shares.lose(&other, number);
         }
-        room.left -= chunk.len();
-        drop(room);
-        Ok(chunk)
-    });
-    let response = next.run(Request::from_parts(head, Body::from_stream(chunks))).await;
-    // The handler held the picture until here.
-    drop(room);
-    response
+        let number = shares.next_number;
+        shares.next_number += 1;
+        shares.requests += 1;
+        let lost = Arc::new(Notify::new());
+        let taken = Taken { bytes: 0, is_in_work: false, lost: Arc::clone(&lost) };
+        shares.apps.entry(Arc::clone(app_id)).or_default().places.insert(number, taken);
+        drop(shares);
+        let (admission, app_id) = (self.clone(), Arc::clone(app_id));
+        Some(Arc::new(Place { admission, app_id, number, lost }))
+    }
+}
+
+impl Shares {
+    /// The newest request without a worker of the app that has most requests, if that are at least
+    /// `least`.
+    fn newest_of_the_app_with_most_requests(&self, least: usize) -> Option<(Arc<str>, u64)> {
+        let candidates = self.apps.iter().filter(|(_, share)| share.places.len() >= least);
+        let with_newest = candidates.filter_map(|(app_id, share)| {
+            let waiting = |(_, taken): &(_, &Taken)| !taken.is_in_work;
+            let (number, _) = share.places.iter().rev().find(waiting)?;
+            Some((share.places.len(), app_id, *number))
+        });
+        let (_, app_id, number) = with_newest.max_by_key(|(count, ..)| *count)?;
+        Some((Arc::clone(app_id), number))
+    }
+
+    /// The largest request without a worker of the app that has most bytes, if that are more than
+    /// `bytes`.
+    fn largest_of_the_app_with_most_bytes(&self, bytes: usize) -> Option<(Arc<str>, u64)> {
+        let candidates = self.apps.iter().filter(|(_, share)| share.bytes > bytes);
+        let with_largest = candidates.filter_map(|(app_id, share)| {
+            let waiting = share.places.iter().filter(|(_, it)| !it.is_in_work && it.bytes > 0);
+            let (number, _) = waiting.max_by_key(|(_, taken)| taken.bytes)?;
+            Some((share.bytes, app_id, *number))
+        });
+        let (_, app_id, number) = with_largest.max_by_key(|(bytes, ..)| *bytes)?;
+        Some((Arc::clone(app_id), number))
+    }
+
+    fn taken(&mut self, app_id: &str, number: u64) -> Option<&mut Taken> {
+        self.apps.get_mut(app_id)?.places.get_mut(&number)
+    }
+
+    /// Takes a place away from its request, which learns of it. Its memory is freed as soon as the
+    /// request is polled.
+    fn lose(&mut self, app_id: &str, number: u64) {
+        if let Some(taken) = self.end(app_id, number) {
+            taken.lost.notify_one();
+        }
+    }
+
+    fn end(&mut self, app_id: &str, number: u64) -> Option<Taken> {
+        let share = self.apps.get_mut(app_id)?;
+        let taken = share.places.remove(&number)?;
+        share.bytes -= taken.bytes;
+        self.bytes -= taken.bytes;
+        self.requests -= 1;
+        if share.places.is_empty() {
+            self.apps.remove(app_id);
+        }
+        Some(taken)
+    }
+}
+
+impl Place {
+    /// Returns when the place was given to another app.
+    pub(crate) async fn lost(&self) {
+        self.lost.notified().await;
+    }
+
+    /// Takes `count` more bytes.
+    ///
+    /// # Errors
+    /// If too few are left, and no other app holds more than this one would.
+    pub(crate) fn take_bytes(&self, count: usize) -> Result<(), NoRoom> {
+        let mut shares = self.admission.shares.lock();
+        while shares.bytes.saturating_add(count) > self.admission.max_bytes {
+            let mine = shares.apps.get(&self.app_id).map_or(0, |share| share.bytes);
+            let mine = mine.saturating_add(count);
+            let (other, number) = shares.largest_of_the_app_with_most_bytes(mine).ok_or(NoRoom)?;
+            shares.lose(&other, number);
+        }
+        shares.taken(&self.app_id, self.number).ok_or(NoRoom)?.bytes += count;
+        shares.bytes += count;
+        let share = shares.apps.get_mut(&self.app_id).ok_or(NoRoom)?;
+        share.bytes += count;
+        Ok(())
+    }
+
+    /// Gives `count` bytes back.
+    pub(crate) fn give_bytes(&self, count: usize) {
+        let mut shares = self.admission.shares.lock();
+        let Some(taken) = shares.taken(&self.app_id, self.number) else { return };
+        let count = count.min(taken.bytes);
+        taken.bytes -= count;
+        shares.bytes -= count;
+        if let Some(share) = shares.apps.get_mut(&self.app_id) {
+            share.bytes -= count;
+        }
+    }
+
+    /// Notes whether a worker has a picture of this request. False if the place is lost.
+    pub(crate) fn set_in_work(&self, is_in_work: bool) -> bool {
+        let mut shares = self.admission.shares.lock();
+        let taken = shares.taken(&self.app_id, self.number);
+        taken.map(|taken| taken.is_in_work = is_in_work).is_some()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.admission.shares.lock().end(&self.app_id, self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn is_lost(place: &Place) -> bool {
+        place.lost().now_or_never().is_some()
+    }
+
+    #[test]
+    fn an_app_alone_may_take_every_place_and_gives_way_to_another() {
+        let admission = Admission::new(4, 100);
+        let [a, b]: [Arc<str>; 2] = ["a".into(), "b".into()];
+        let of_a: Vec<_> = (0..4).map(|_| admission.take(&a).unwrap()).collect();
+        assert!(admission.take(&a).is_none(), "it does not give way to itself");
+        // The newest without a worker gives way.
+        assert!(of_a[3].set_in_work(true));
+        let first = admission.take(&b).unwrap();
+        let lost: Vec<_> = of_a.iter().map(|place| is_lost(place)).collect();
+        assert_eq!(lost, [false, false, true, false]);
+        assert!(!of_a[2].set_in_work(true) && of_a[2].take_bytes(1) == Err(NoRoom));
+        let second = admission.take(&b).unwrap();
+        // Both hold two now.
+        assert!(admission.take(&b).is_none() && admission.take(&a).is_none());
+        assert_eq!(admission.held().requests, 4);
+        // A third app takes from either.
+        let _third = admission.take(&"c".into()).unwrap();
+        assert_eq!(admission.held().requests, 4);
+        drop((of_a, first, second));
+        assert_eq!(admission.held().requests, 1, "a lost place is not given back twice");
+    }
+
+    #[test]
+    fn bytes_are_taken_from_the_app_that_holds_most() {
+        let admission = Admission::new(10, 100);
+        let take = |app: &str| admission.take(&app.into()).unwrap();
+        let [large, small] = [take("a"), take("a")];
+        large.take_bytes(70).unwrap();
+        small.take_bytes(30).unwrap();
+        assert_eq!(small.take_bytes(1), Err(NoRoom), "an app does not give way to itself");
+        let of_b = take("b");
+        of_b.take_bytes(40).unwrap();
+        assert!(is_lost(&large) && !is_lost(&small));
+        assert_eq!(admission.held().bytes, 70);
+        // B would hold more than A does.
+        assert_eq!(of_b.take_bytes(31), Err(NoRoom));
+        of_b.give_bytes(40);
+        drop(small);
+        assert_eq!(admission.held().bytes, 0);
+        assert!(of_b.take_bytes(100).is_ok());
+        // A picture that a worker has does not give way.
+        of_b.set_in_work(true);
+        assert_eq!(take("a").take_bytes(1), Err(NoRoom));
+    }
+
+    proptest::proptest! {
+        /// In any order of calls no limit is exceeded, and everything is given back.
+        #[test]
+        fn limits_hold_and_nothing_is_lost(
+            steps in proptest::collection::vec((0_usize..3, 0_usize..4, 0_usize..60), 1..200),
+        ) {
+            let admission = Admission::new(5, 100);
+            let mut places: Vec<Arc<Place>> = Vec::new();
+            for (app, step, number) in steps {
+                let place = places.get(number % places.len().max(1)).cloned();
+                match (step, place) {
+                    (0, _) => places.extend(admission.take(&["a", "b", "c"][app].into())),
+                    (1, Some(place)) => drop(place.take_bytes(number)),
+                    (2, Some(place)) => place.give_bytes(number),
+                    (3, Some(_)) => drop(places.swap_remove(number % places.len())),
+                    _ => {}
+                }
+                let held = admission.held();
+                proptest::prop_assert!(held.requests <= 5 && held.bytes <= 100, "{held:?}");
+            }
+            places.clear();
+            let Held { requests, bytes, .. } = admission.held();
+            proptest::prop_assert_eq!((requests, bytes), (0, 0));
+        }
+    }
 }

@@ -1,5 +1,6 @@
-//! The walk of a request once it has a route: credentials, limits, body, queue, report, JSON.
+//! The walk of a request once it has a route: credentials, place, limits, body, queue, report, JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::Caller;
@@ -11,13 +12,16 @@ use liveness::{Bar, Terms, Threshold};
 use serde::Deserialize;
 use tracing::{Instrument, info_span};
 
+use crate::admission::Place;
 use crate::arrival::Arrival;
 use crate::batch;
 use crate::body::{self, Submission};
 use crate::config::Config;
+use crate::connections::Connection;
 use crate::credentials;
 use crate::judge::{hold_quota, in_time, judge};
 use crate::kairos::KairosAnswer;
+use crate::life::Stage;
 use crate::problem::Problem;
 use crate::respond::json;
 use crate::routes::OK;
@@ -47,10 +51,23 @@ pub(crate) async fn answer(
     Extension(arrival): Extension<Arrival>,
     request: Request,
 ) -> Response {
+    if service.life.stage() == Stage::Refusing {
+        return Problem::ShuttingDown.respond(arrival);
+    }
     let caller = info_span!("credentials")
         .in_scope(|| credentials::identify(&service.accounts, request.headers()));
     let Some(caller) = caller else { return Problem::InvalidCredentials.respond(arrival) };
-    let response = check(endpoint, &service, arrival, &caller, request).await;
+    if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+        connection.turn_known();
+    }
+    let response = match service.admission.take(&caller.app_id) {
+        Some(place) => tokio::select! {
+            biased;
+            response = check(endpoint, &service, arrival, &caller, &place, request) => response,
+            () = place.lost() => Err(Problem::Overloaded),
+        },
+        None => Err(Problem::Overloaded),
+    };
     let code = response.as_ref().map_or_else(Problem::code, |_| OK);
     service.metrics.count_app(&caller.app_id, code);
     response.unwrap_or_else(|problem| problem.respond(arrival))
@@ -61,20 +78,23 @@ async fn check(
     service: &Service,
     arrival: Arrival,
     caller: &Caller,
+    place: &Arc<Place>,
     request: Request,
 ) -> Result<Response, Problem> {
     let config = &*service.config;
     let deadline = arrival.instant + Duration::from_millis(config.deadline_ms);
     let received = in_time(deadline, async {
         let hold = hold_quota(service, caller).await?;
-        let (selfies, terms) = receive(endpoint, config, request).await?;
+        let (selfies, terms) = receive(endpoint, config, place, request).await?;
         Ok::<_, Problem>((hold, selfies, terms))
     });
     let (hold, mut selfies, terms) = received.await?;
     if let Endpoint::V1Batch = endpoint {
-        return Ok(batch::answer(service, arrival, caller, hold, selfies, terms, deadline).await);
+        let answer = batch::answer(service, arrival, caller, hold, selfies, terms, deadline, place);
+        return Ok(answer.await);
     }
-    let Checked { report, queued } = judge(service, selfies.remove(0)?, terms, deadline).await?;
+    let judged = judge(service, selfies.remove(0)?, terms, deadline, place);
+    let Checked { report, queued } = judged.await?;
     let mut response = match endpoint {
         Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => {
             json(&KairosAnswer::new(arrival, &report, &config.response_codes))
@@ -94,6 +114,7 @@ async fn check(
 async fn receive(
     endpoint: Endpoint,
     config: &Config,
+    place: &Place,
     request: Request,
 ) -> Result<(Vec<Result<Bytes, Problem>>, Terms), Problem> {
     let (head, body) = request.into_parts();
@@ -102,7 +123,7 @@ async fn receive(
         Endpoint::V1 => (Takes::SelfieAndLevel, faces(&head.uri)?),
         Endpoint::V1Batch => (Takes::Selfies(config.max_batch), faces(&head.uri)?),
     };
-    let submission = body::read(&head.headers, body, config, takes);
+    let submission = body::read(&head.headers, body, config, takes, place);
     let Submission { selfies, threshold, security_level } =
         submission.instrument(info_span!("body")).await?;
     let own_min_side = match endpoint {

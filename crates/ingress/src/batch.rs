@@ -1,6 +1,7 @@
 //! Several pictures in one request. Each gets a result of its own; a bad picture fails alone.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use accounts::{Caller, Hold};
@@ -10,6 +11,7 @@ use liveness::{Report, Terms};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
+use crate::admission::Place;
 use crate::arrival::{Arrival, Stamp};
 use crate::judge::{hold_quota, judge};
 use crate::problem::{Detail, Problem};
@@ -90,11 +92,12 @@ pub(crate) async fn answer(
     selfies: Vec<Result<Bytes, Problem>>,
     terms: Terms,
     deadline: Instant,
+    place: &Arc<Place>,
 ) -> Response {
     let mut first = Some(hold);
     let mut outcomes = Vec::with_capacity(selfies.len());
     for selfie in selfies {
-        let outcome = check(service, caller, &mut first, selfie, terms, deadline).await;
+        let outcome = check(service, caller, &mut first, selfie, terms, deadline, place).await;
         let code = outcome.as_ref().map_or_else(Problem::code, |_| OK);
         service.metrics.count_batch_picture(code);
         if let Some(cause) = outcome.as_ref().err().and_then(Problem::fault) {
@@ -114,6 +117,7 @@ async fn check(
     selfie: Result<Bytes, Problem>,
     terms: Terms,
     deadline: Instant,
+    place: &Arc<Place>,
 ) -> Result<Report, Problem> {
     // A picture that could not be read leaves the first hold to the next picture.
     let selfie = selfie?;
@@ -121,7 +125,7 @@ async fn check(
         Some(hold) => hold,
         None => hold_quota(service, caller).await?,
     };
-    let report = judge(service, selfie, terms, deadline).await?.report;
+    let report = judge(service, selfie, terms, deadline, place).await?.report;
     hold.count();
     Ok(report)
 }

@@ -14,7 +14,7 @@ use http_body_util::{LengthLimitError, Limited};
 use liveness::Threshold;
 use tokio::time::{Instant, sleep};
 
-use crate::admission::{NoRoom, announced_length};
+use crate::admission::{NoRoom, Place};
 use crate::config::Config;
 use crate::fields::{self, Scalar};
 use crate::multipart::{self, FormError, Part, Parts};
@@ -38,12 +38,14 @@ pub(crate) struct Submission {
     pub security_level: Option<String>,
 }
 
-/// Reads a form or a JSON body, up to `max_body_bytes` and with pauses up to `body_timeout_ms`.
+/// Reads a form or a JSON body, up to `max_body_bytes` and not slower than allowed. `place` holds
+/// the bytes as they arrive, not as they are announced.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
     config: &Config,
     takes: Takes,
+    place: &Place,
 ) -> Result<Submission, Problem> {
     let max_bytes = config.max_body_bytes;
     let announced = announced_length(headers);
@@ -58,11 +60,13 @@ pub(crate) async fn read(
     if !is_form && !essence.eq_ignore_ascii_case("application/json") {
         return Err(Problem::UnsupportedMediaType);
     }
-    let bytes = collect(body, announced, config).await?;
+    let bytes = collect(body, announced, config, place).await?;
     let submission = if is_form {
-        read_form(media_type, &Bytes::from(bytes), takes)?
+        read_form(media_type, &Bytes::from(bytes), takes, place)?
     } else {
-        read_json(&bytes, takes)?
+        let submission = read_json(&bytes, takes, place)?;
+        place.give_bytes(bytes.len());
+        submission
     };
     if submission.selfies.is_empty() {
         return Err(Problem::MissingSelfie);
@@ -70,13 +74,16 @@ pub(crate) async fn read(
     Ok(submission)
 }
 
+/// The length of the body as its `Content-Length` says, bytes.
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// The problem where the body's stream failed.
 fn of_stream(error: &(dyn Error + 'static), config: &Config) -> Problem {
     for cause in std::iter::successors(Some(error), |error| (**error).source()) {
         if cause.is::<LengthLimitError>() {
             return Problem::BodyTooLarge { limit_bytes: config.max_body_bytes };
-        } else if cause.is::<NoRoom>() {
-            return Problem::Overloaded;
         }
     }
     Problem::MalformedBody("The body ended before it was complete.")
@@ -101,18 +108,20 @@ fn too_many(takes: Takes) -> Problem {
     }
 }
 
-/// The whole body in one buffer.
+/// The whole body in one buffer, charged to `place` as it arrives.
 async fn collect(
     mut body: BodyDataStream,
     announced: Option<u64>,
     config: &Config,
+    place: &Place,
 ) -> Result<Vec<u8>, Problem> {
     // Reserved once: a buffer that doubles would take up to twice the body. Reserved memory is not
     // resident until bytes arrive.
     let mut bytes = Vec::with_capacity(announced.map_or(0, |length| length as usize));
     let pause = Duration::from_millis(config.body_timeout_ms);
     let mut timer = pin!(sleep(pause));
-    let mut last_chunk_at = Instant::now();
+    let began = Instant::now();
+    let mut last_chunk_at = began;
     loop {
         let chunk = poll_fn(|context| {
             if let Poll::Ready(chunk) = body.poll_next_unpin(context) {
@@ -121,9 +130,15 @@ async fn collect(
             // Set once, and again only when it has run out: to set a timer may wake the runtime,
             // and a large body has many chunks.
             while timer.as_mut().poll(context).is_ready() {
-                if last_chunk_at + pause <= Instant::now() {
+                let now = Instant::now();
+                if last_chunk_at + pause <= now {
                     let paused_ms = config.body_timeout_ms;
                     return Poll::Ready(Err(Problem::RequestTimeout { paused_ms }));
+                }
+                let due = config.min_body_bytes_per_s as f64 * (now - began).as_secs_f64();
+                if (bytes.len() as f64) < due {
+                    let min_bytes_per_s = config.min_body_bytes_per_s;
+                    return Poll::Ready(Err(Problem::BodyTooSlow { min_bytes_per_s }));
                 }
                 timer.as_mut().reset(last_chunk_at + pause);
             }
@@ -132,11 +147,23 @@ async fn collect(
         let Some(chunk) = chunk.await? else { return Ok(bytes) };
         let chunk: Bytes = chunk.map_err(|error| of_stream(&error, config))?;
         last_chunk_at = Instant::now();
+        place.take_bytes(chunk.len())?;
         bytes.extend_from_slice(&chunk);
     }
 }
 
-fn read_form(media_type: &str, body: &Bytes, takes: Takes) -> Result<Submission, Problem> {
+/// The picture in `text`, or nothing where it is not base64. `place` holds its bytes.
+fn decoded(text: &[u8], place: &Place) -> Result<Option<Bytes>, NoRoom> {
+    place.take_bytes(text.len() / 4 * 3)?;
+    Ok(picture_of_text(text).map(Bytes::from))
+}
+
+fn read_form(
+    media_type: &str,
+    body: &Bytes,
+    takes: Takes,
+    place: &Place,
+) -> Result<Submission, Problem> {
     let boundary = multipart::boundary(media_type).map_err(of_form)?;
     let mut parts = Parts::new(body, &boundary).map_err(of_form)?;
     let (mut selfies, mut threshold, mut security_level) = (Vec::new(), None, None);
@@ -168,19 +195,16 @@ fn read_form(media_type: &str, body: &Bytes, takes: Takes) -> Result<Submission,
     });
     let security_level = security_level.map(|text| String::from_utf8_lossy(text).into_owned());
     // Text that is not base64 goes to the decoder as it is, which refuses it.
-    let picture = |bytes: Bytes| match is_text(&bytes).then(|| picture_of_text(&bytes)) {
-        Some(Some(picture)) => Ok(picture.into()),
-        _ => Ok(bytes),
+    let picture = |bytes: Bytes| {
+        let picture = if is_text(&bytes) { decoded(&bytes, place)? } else { None };
+        Ok::<_, NoRoom>(Ok(picture.unwrap_or(bytes)))
     };
     let threshold = threshold.transpose()?;
-    Ok(Submission {
-        selfies: selfies.into_iter().map(picture).collect(),
-        threshold,
-        security_level,
-    })
+    let selfies = selfies.into_iter().map(picture).collect::<Result<_, _>>()?;
+    Ok(Submission { selfies, threshold, security_level })
 }
 
-fn read_json(text: &[u8], takes: Takes) -> Result<Submission, Problem> {
+fn read_json(text: &[u8], takes: Takes, place: &Place) -> Result<Submission, Problem> {
     let fields = fields::read(text, takes).map_err(|_| {
         Problem::MalformedBody("The JSON body cannot be parsed as the expected object.")
     })?;
@@ -198,9 +222,9 @@ fn read_json(text: &[u8], takes: Takes) -> Result<Submission, Problem> {
     }
     let picture = |text: &Cow<'_, str>| {
         let problem = Problem::MalformedBody("`selfie` must be base64 or a base64 data: URL.");
-        picture_of_text(text.as_bytes()).map(Bytes::from).ok_or(problem)
+        Ok::<_, NoRoom>(decoded(text.as_bytes(), place)?.ok_or(problem))
     };
-    let selfies = fields.selfies.iter().map(picture).collect();
+    let selfies = fields.selfies.iter().map(picture).collect::<Result<_, _>>()?;
     let security_level = fields.security_level.map(|value| match value {
         Scalar::Text(text) => text,
         // A level that no pack has, so that the request is refused.
@@ -212,6 +236,7 @@ fn read_json(text: &[u8], takes: Takes) -> Result<Submission, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admission::Admission;
 
     /// Reads `body` as it would come over the wire, in chunks of `chunk` bytes.
     fn read_in_chunks(media_type: &str, body: &[u8], chunk: usize) -> Result<Submission, Problem> {
@@ -222,7 +247,8 @@ mod tests {
         let body = Body::from_stream(futures_util::stream::iter(chunks));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let config = Config { max_body_bytes: 1 << 16, ..Config::default() };
-        runtime.block_on(read(&headers, body, &config, Takes::SelfieAndLevel))
+        let place = Admission::new(1, usize::MAX).take(&"app".into()).unwrap();
+        runtime.block_on(read(&headers, body, &config, Takes::SelfieAndLevel, &place))
     }
 
     #[test]

@@ -17,19 +17,19 @@ pub struct Config {
     #[schemars(range(min = 1))]
     #[default(20 << 20)]
     pub max_body_bytes: usize,
-    /// Maximum number of requests held at a time, waiting ones included. Further requests are
-    /// answered 503 `overloaded`.
+    /// Maximum number of requests held at a time, waiting ones included. Above it the app that
+    /// holds the most gives way: one of its requests is answered 503 `overloaded`.
     #[schemars(range(min = 1, max = 100_000))]
     #[default = 64]
     pub max_in_flight: usize,
-    /// Maximum size of all request bodies held at a time, in bytes; not less than
-    /// `ingress.max_body_bytes`. Further requests are answered 503 `overloaded`. Default: a quarter
-    /// of the process's memory, at most 256 MiB.
-    ///
-    /// About twice as much memory is used: a body and the picture text in it may be held at once.
+    /// Maximum size of all request bodies held at a time, and of the memory for decoding costly
+    /// pictures, in bytes; not less than `ingress.max_body_bytes`. Above it the app that holds the
+    /// most gives way: one of its requests is answered 503 `overloaded`. Default: three eighths of
+    /// the process's memory, at most 384 MiB.
     #[schemars(example = 134_217_728)]
     pub max_bytes_in_flight: Option<usize>,
-    /// Maximum number of open connections. Further connections wait to be accepted.
+    /// Maximum number of open connections. For a further one, the connection that has been silent
+    /// for the longest time is closed.
     #[schemars(range(min = 1, max = 1_000_000))]
     #[default = 1024]
     pub max_connections: usize,
@@ -43,6 +43,15 @@ pub struct Config {
     #[schemars(range(min = 1, max = HOUR_MS))]
     #[default = 5_000]
     pub body_timeout_ms: u64,
+    /// Minimum rate of a body in the mean, in bytes a second, looked at after
+    /// `ingress.body_timeout_ms`. Below it the request is answered 408 `request_timeout`.
+    #[schemars(range(max = 1_000_000))]
+    #[default = 1_024]
+    pub min_body_bytes_per_s: u64,
+    /// Maximum CPU time for one picture, in milliseconds. Above it: 422 `image_too_costly`.
+    #[schemars(range(min = 1, max = HOUR_MS))]
+    #[default = 500]
+    pub max_picture_cpu_ms: u64,
     /// How long a connection is kept without a request, in milliseconds. Set it longer than the
     /// proxy in front keeps its connections.
     ///

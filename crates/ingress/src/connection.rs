@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::io::InspectReader;
 use tower::ServiceExt;
 
-use crate::connections::Connections;
+use crate::connections::Connection;
 use crate::life::{Life, Stage};
 use crate::metrics::Closed;
 
@@ -44,42 +44,34 @@ const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// its way.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The longest time between requests while most places for connections are taken.
-const CROWDED_IDLE: Duration = Duration::from_secs(2);
-
 /// The time-outs of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeouts {
     pub header: Duration,
     pub idle: Duration,
-    /// While these are crowded, `idle` is cut to [`CROWDED_IDLE`].
-    pub connections: Connections,
 }
 
-impl Timeouts {
-    fn idle(&self) -> Duration {
-        if self.connections.is_crowded() { self.idle.min(CROWDED_IDLE) } else { self.idle }
-    }
-}
-
-/// Answers the requests of one connection.
+/// Answers the requests of one connection. Each request has the connection's place among its
+/// extensions.
 ///
 /// # Errors
-/// If a time-out ended the connection.
+/// If a time-out ended the connection, or it gave way to another one.
 pub(crate) async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    place: Arc<Connection>,
     router: Router,
     timeouts: Timeouts,
     life: Life,
 ) -> Result<(), Closed> {
-    let pulse = Pulse::new(timeouts);
+    let pulse = Pulse::new(timeouts, Arc::clone(&place));
     let heard = pulse.clone();
     let stream = InspectReader::new(stream, move |bytes: &[u8]| {
         if !bytes.is_empty() {
             heard.0.lock().heard();
         }
     });
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&place));
         let (router, life) = (router.clone(), life.clone());
         let version = request.version();
         let under_way = pulse.begin(version);
@@ -106,6 +98,7 @@ pub(crate) async fn answer(
     let mut leaving = pin!(life.clone().reaches(Stage::Leaving));
     let mut closed = pin!(life.clone().reaches(Stage::Closed));
     let mut refusing = pin!(life.clone().reaches(Stage::Refusing));
+    let mut gives_way = pin!(place.gives_way());
     let (mut is_leaving, mut is_closed, mut is_refusing) = (false, false, false);
     let mut is_shutting_down = false;
     let mut timeout = pin!(sleep_until(pulse.0.lock().ends_at()));
@@ -126,6 +119,13 @@ pub(crate) async fn answer(
             // The connection may be able to end now: poll it again.
             context.waker().wake_by_ref();
         }
+        while gives_way.as_mut().poll(context).is_ready() {
+            if pulse.0.lock().is_silent() {
+                return Poll::Ready(Err(Closed::Displaced));
+            }
+            place.stay();
+            gives_way.set(place.gives_way());
+        }
         let ends_at = pulse.0.lock().ends_at();
         if timeout.deadline() != ends_at {
             timeout.as_mut().reset(ends_at);
@@ -141,6 +141,7 @@ struct Pulse(Arc<Mutex<Beat>>);
 
 struct Beat {
     timeouts: Timeouts,
+    place: Arc<Connection>,
     phase: Phase,
     /// When the phase began.
     since: Instant,
@@ -165,11 +166,11 @@ enum Phase {
 const NEVER: Duration = Duration::from_hours(24);
 
 impl Pulse {
-    fn new(timeouts: Timeouts) -> Self {
+    fn new(timeouts: Timeouts, place: Arc<Connection>) -> Self {
         let since = Instant::now();
         let phase = Phase::Head { until: since + timeouts.header };
         let (has_asked, is_http2, closed_at) = (false, false, None);
-        let beat = Beat { timeouts, phase, since, has_asked, is_http2, closed_at };
+        let beat = Beat { timeouts, place, phase, since, has_asked, is_http2, closed_at };
         Self(Arc::new(Mutex::new(beat)))
     }
 
@@ -177,6 +178,9 @@ impl Pulse {
     fn begin(&self, version: Version) -> UnderWay {
         let mut beat = self.0.lock();
         let count = if let Phase::Busy { count } = beat.phase { count } else { 0 };
+        if count == 0 {
+            beat.place.turn_busy();
+        }
         beat.turn_to(Phase::Busy { count: count + 1 });
         beat.has_asked = true;
         beat.is_http2 = version >= Version::HTTP_2;
@@ -195,6 +199,11 @@ impl Beat {
 
     fn turn_to(&mut self, phase: Phase) {
         (self.phase, self.since) = (phase, Instant::now());
+    }
+
+    /// True while no request is under way.
+    fn is_silent(&self) -> bool {
+        !matches!(self.phase, Phase::Busy { .. })
     }
 
     /// True once hyper can shut the connection down. On HTTP/2 that only stops new requests, and is
@@ -234,11 +243,13 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut beat = self.0.0.lock();
         if let Phase::Busy { count } = beat.phase {
-            let idle = beat.timeouts.idle();
-            beat.turn_to(match count {
-                0 | 1 => Phase::Idle { until: Instant::now() + idle },
-                _ => Phase::Busy { count: count - 1 },
-            });
+            if count > 1 {
+                beat.turn_to(Phase::Busy { count: count - 1 });
+            } else {
+                let until = Instant::now() + beat.timeouts.idle;
+                beat.turn_to(Phase::Idle { until });
+                beat.place.turn_silent();
+            }
         }
     }
 }

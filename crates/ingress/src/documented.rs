@@ -61,7 +61,8 @@ errors! {
     METHOD_NOT_ALLOWED: error(405, "method_not_allowed", Of::Route,
         "the path knows other methods, those in `Allow`");
     REQUEST_TIMEOUT: error(408, "request_timeout", Of::Check,
-        "nothing of the body came for `ingress.body_timeout_ms` (5 s)");
+        "nothing of the body came for `ingress.body_timeout_ms` (5 s), or less than \
+         `ingress.min_body_bytes_per_s` (1024) in the mean");
     BODY_TOO_LARGE: error(413, "body_too_large", Of::Check,
         "the body is over the limit; the rest of it is not kept");
     UNSUPPORTED_MEDIA_TYPE: error(415, "unsupported_media_type", Of::Check,
@@ -71,12 +72,14 @@ errors! {
     UNREADABLE_IMAGE: error(422, "unreadable_image", Of::Picture,
         "the picture is damaged or cut short");
     IMAGE_TOO_LARGE: error(422, "image_too_large", Of::Picture, "the picture has too many pixels");
+    IMAGE_TOO_COSTLY: error(422, "image_too_costly", Of::Picture,
+        "to check the picture takes more CPU time than `ingress.max_picture_cpu_ms` (500 ms)");
     RATE_LIMITED: retried(429, "rate_limited",
         "the app's requests come too fast; come again after `Retry-After` seconds (the operator \
          may set the status to 403)");
     INTERNAL: error(500, "internal", Of::Check,
         "a fault of the service; the cause is in its log under `api_req_uid`");
-    OVERLOADED: retried(503, "overloaded", "as many requests are held as can be; `Retry-After`");
+    OVERLOADED: retried(503, "overloaded", "the app has its share of the requests, or of the bytes, that can be held; `Retry-After`");
     SHUTTING_DOWN: retried(503, "shutting_down", "this replica is on its way out; `Retry-After`");
     ACCOUNTS_UNAVAILABLE: retried(503, "accounts_unavailable",
         "quotas cannot be looked up; `Retry-After`");

@@ -1,5 +1,6 @@
 //! One picture: its place in the quota, and its report, both before the request's deadline.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use accounts::{Caller, Hold};
@@ -7,6 +8,7 @@ use axum::body::Bytes;
 use liveness::Terms;
 use tracing::{Instrument, info_span};
 
+use crate::admission::Place;
 use crate::problem::Problem;
 use crate::service::Service;
 use crate::trace;
@@ -28,8 +30,10 @@ pub(crate) async fn judge(
     selfie: Bytes,
     terms: Terms,
     deadline: Instant,
+    place: &Arc<Place>,
 ) -> Result<Checked, Problem> {
-    let checked = in_time(deadline, service.workers.check(selfie, terms, deadline)).await?;
+    let checking = service.workers.check(selfie, terms, deadline, place);
+    let checked = in_time(deadline, checking).await?;
     service.metrics.count_report(checked.queued, &checked.report);
     trace::note_report(&checked.report);
     Ok(checked)

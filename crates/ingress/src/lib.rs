@@ -36,6 +36,7 @@ mod operator;
 mod pages;
 mod picture_text;
 mod problem;
+mod queue;
 mod recent;
 mod respond;
 mod router;

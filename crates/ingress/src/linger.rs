@@ -8,18 +8,19 @@
 //! used again: a proxy that got an early response would close the connection in the middle of the
 //! next request. After that time it responds while it drains.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
-use axum::http::{HeaderValue, Version, header};
+use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{StreamExt, poll_fn};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Notify;
 
 /// The most bytes drained of a body.
 const MAX_BYTES: usize = 64 << 20;
@@ -29,8 +30,45 @@ const MAX_TIME: Duration = Duration::from_secs(5);
 /// The part of that time before the response: a selfie arrives within it on a good line.
 const MAX_TIME_BEFORE_ANSWER: Duration = Duration::from_millis(500);
 
-/// The bodies drained at a time. The connection of one more is closed at once.
-static PLACES: Semaphore = Semaphore::const_new(64);
+/// The bodies drained at a time of callers with valid credentials.
+static KNOWN: Drains = Drains::new();
+/// The bodies drained at a time of callers without.
+static UNKNOWN: Drains = Drains::new();
+
+/// The bodies drained at a time. For one more, the oldest drain ends, and its connection is closed.
+struct Drains(Mutex<VecDeque<Arc<Notify>>>);
+
+/// A place among them, until it is dropped.
+struct Drain {
+    drains: &'static Drains,
+    ends: Arc<Notify>,
+}
+
+impl Drains {
+    const MAX: usize = 64;
+
+    const fn new() -> Self {
+        Self(Mutex::new(VecDeque::new()))
+    }
+
+    fn begin(&'static self) -> Drain {
+        let ends = Arc::<Notify>::default();
+        let mut places = self.0.lock();
+        if places.len() >= Self::MAX
+            && let Some(oldest) = places.pop_front()
+        {
+            oldest.notify_one();
+        }
+        places.push_back(Arc::clone(&ends));
+        Drain { drains: self, ends }
+    }
+}
+
+impl Drop for Drain {
+    fn drop(&mut self) {
+        self.drains.0.lock().retain(|place| !Arc::ptr_eq(place, &self.ends));
+    }
+}
 
 /// The time for which a ready response waited for the rest of the body.
 #[derive(Debug, Clone, Copy)]
@@ -89,11 +127,10 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
         return response;
     }
     let waits_for_continue = expects_continue && !shared.0.lock().is_begun;
-    let place = if waits_for_continue { None } else { PLACES.try_acquire().ok() };
-    let is_at_end = match place {
-        Some(place) => drain(shared, place, &mut response).await,
-        None => false,
-    };
+    let is_unknown = [StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND].contains(&response.status())
+        || response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    let drains = if is_unknown { &UNKNOWN } else { &KNOWN };
+    let is_at_end = !waits_for_continue && drain(shared, drains.begin(), &mut response).await;
     // After an unread rest the next request on the connection could not be found. HTTP/2 ends only
     // the stream.
     if !is_at_end && version < Version::HTTP_2 {
@@ -104,9 +141,15 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
 
 /// Drains before the response, and goes on beside it if that takes longer. True if the body ended
 /// before the response.
-async fn drain(shared: Shared, place: SemaphorePermit<'static>, response: &mut Response) -> bool {
+async fn drain(shared: Shared, place: Drain, response: &mut Response) -> bool {
     let began = Instant::now();
-    let mut draining = Box::pin(tokio::time::timeout(MAX_TIME, shared.drain()));
+    let ends = Arc::clone(&place.ends);
+    let mut draining = Box::pin(tokio::time::timeout(MAX_TIME, async move {
+        tokio::select! {
+            is_at_end = shared.drain() => is_at_end,
+            () = ends.notified() => false,
+        }
+    }));
     let outcome = tokio::time::timeout(MAX_TIME_BEFORE_ANSWER, &mut draining).await;
     response.extensions_mut().insert(ReadOn(began.elapsed()));
     if outcome.is_err() {

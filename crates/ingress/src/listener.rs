@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::connection::{self, LAST_WORDS, Timeouts};
+use crate::connections::{Connection, Connections};
 use crate::life::{Life, Stage};
 use crate::metrics::{Closed, Metrics};
 use crate::tls::Certificates;
@@ -24,6 +25,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Listener {
     pub tcp: TcpListener,
     pub certificates: Option<Arc<Certificates>>,
+    pub connections: Connections,
     pub timeouts: Timeouts,
 }
 
@@ -31,12 +33,12 @@ impl Listener {
     /// Answers with `router` until the service is closed and the last connection has ended.
     /// Dropping the future cuts the connections that are left.
     pub(crate) async fn answer(self, router: Router, life: Life, metrics: Arc<Metrics>) {
-        let Self { tcp, certificates, timeouts } = self;
+        let Self { tcp, certificates, connections, timeouts } = self;
         let mut answering = JoinSet::new();
-        let connection = |stream| {
+        let connection = |stream, place| {
             let certificates = certificates.clone();
             let (timeouts, router) = (timeouts.clone(), router.clone());
-            let answered = answer(stream, certificates, timeouts, router, life.clone());
+            let answered = answer(stream, place, certificates, timeouts, router, life.clone());
             let metrics = Arc::clone(&metrics);
             async move {
                 if let Err(closed) = answered.await {
@@ -47,24 +49,22 @@ impl Listener {
         };
         let mut is_closed = pin!(life.clone().reaches(Stage::Closed));
         loop {
-            let accept = async {
-                // Without a free place, callers wait in the system's queue.
-                let place = timeouts.connections.take().await;
-                (place, tcp.accept().await)
-            };
-            let (place, accepted) = tokio::select! {
+            let accepted = tokio::select! {
                 biased;
                 () = &mut is_closed => break,
                 Some(_) = answering.join_next() => continue,
-                accepted = accept => accepted,
+                accepted = tcp.accept() => accepted,
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let connection = connection(stream);
-                    answering.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
+                    let place = tokio::select! {
+                        place = connections.take() => place,
+                        () = &mut is_closed => {
+                            answering.spawn(connection(stream, connections.take_beyond()));
+                            break;
+                        }
+                    };
+                    answering.spawn(connection(stream, place));
                 }
                 Err(error) if is_of_the_connection(&error) => {}
                 Err(error) => {
@@ -74,7 +74,7 @@ impl Listener {
             }
         }
         for stream in close(tcp) {
-            answering.spawn(connection(stream));
+            answering.spawn(connection(stream, connections.take_beyond()));
         }
         while answering.join_next().await.is_some() {}
     }
@@ -102,6 +102,7 @@ fn close(tcp: TcpListener) -> Vec<TcpStream> {
 /// One connection, from its handshake to its end.
 async fn answer(
     stream: TcpStream,
+    place: Arc<Connection>,
     certificates: Option<Arc<Certificates>>,
     timeouts: Timeouts,
     router: Router,
@@ -110,15 +111,16 @@ async fn answer(
     // A response is one small write, so there is nothing to coalesce.
     let _ = stream.set_nodelay(true);
     match certificates.map(|certificates| certificates.acceptor()) {
-        None => connection::answer(stream, router, timeouts, life).await,
+        None => connection::answer(stream, place, router, timeouts, life).await,
         Some(acceptor) => {
             let closed = life.clone().reaches(Stage::Closed);
             let handshake = tokio::select! {
                 ended = timeout(timeouts.header, acceptor.accept(stream)) => ended.ok(),
                 () = closed.then(|()| tokio::time::sleep(LAST_WORDS)) => None,
+                () = place.gives_way() => return Err(Closed::Displaced),
             };
             match handshake {
-                Some(Ok(stream)) => connection::answer(stream, router, timeouts, life).await,
+                Some(Ok(stream)) => connection::answer(stream, place, router, timeouts, life).await,
                 Some(Err(error)) => {
                     tracing::debug!(%error, "a TLS handshake failed");
                     Err(Closed::TlsHandshake)

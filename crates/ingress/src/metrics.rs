@@ -127,6 +127,8 @@ pub enum Closed {
     IdleTimeout,
     /// The TLS handshake failed, or did not end in time.
     TlsHandshake,
+    /// It was silent for the longest time, and its place was needed.
+    Displaced,
 }
 
 /// A listener.

@@ -9,6 +9,7 @@ use liveness::{CheckError, chain};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::admission::NoRoom;
 use crate::arrival::{Arrival, Stamp};
 use crate::config::RateLimitedStatus;
 use crate::documented::{self, Documented, OTHER_RATE_LIMITED};
@@ -90,6 +91,20 @@ pub enum Problem {
         /// The longest pause, milliseconds.
         paused_ms: u64,
     },
+    /// The caller sends the body too slowly.
+    #[error("The body came slower than {min_bytes_per_s} bytes a second; send it again.")]
+    BodyTooSlow {
+        /// The lowest rate, bytes a second.
+        min_bytes_per_s: u64,
+    },
+    /// To check the picture takes more CPU time than one picture may.
+    #[error(
+        "To check the selfie takes more than {budget_ms} ms of CPU time; send it with fewer pixels, as a baseline JPEG."
+    )]
+    ImageTooCostly {
+        /// The limit, milliseconds.
+        budget_ms: u64,
+    },
     /// The service holds as many requests, or bytes of bodies, as it may.
     #[error("The service is at its limit; try again shortly.")]
     Overloaded,
@@ -138,8 +153,16 @@ impl From<CheckError> for Problem {
             CheckError::UnsupportedPicture(_) => Self::UnsupportedImage(error),
             CheckError::UnreadablePicture(_) => Self::UnreadableImage(error),
             CheckError::PictureTooLarge(_) => Self::ImageTooLarge(error),
+            // The worker tells the causes apart.
+            CheckError::Stopped => Self::DeadlineExceeded,
             CheckError::Detect(_) | CheckError::Score(_) => Self::Internal(error.into()),
         }
+    }
+}
+
+impl From<NoRoom> for Problem {
+    fn from(NoRoom: NoRoom) -> Self {
+        Self::Overloaded
     }
 }
 
@@ -147,7 +170,8 @@ impl From<WorkerError> for Problem {
     fn from(error: WorkerError) -> Self {
         match error {
             WorkerError::Check(error) => error.into(),
-            WorkerError::QueueFull => Self::Overloaded,
+            WorkerError::Displaced => Self::Overloaded,
+            WorkerError::TooCostly { budget_ms } => Self::ImageTooCostly { budget_ms },
             WorkerError::TooLate => Self::DeadlineExceeded,
             WorkerError::Panicked(_) | WorkerError::Gone => Self::Internal(error.into()),
         }
@@ -195,7 +219,8 @@ impl Problem {
             Self::UnsupportedImage(_) => documented::UNSUPPORTED_IMAGE,
             Self::UnreadableImage(_) => documented::UNREADABLE_IMAGE,
             Self::ImageTooLarge(_) => documented::IMAGE_TOO_LARGE,
-            Self::RequestTimeout { .. } => documented::REQUEST_TIMEOUT,
+            Self::RequestTimeout { .. } | Self::BodyTooSlow { .. } => documented::REQUEST_TIMEOUT,
+            Self::ImageTooCostly { .. } => documented::IMAGE_TOO_COSTLY,
             Self::Overloaded => documented::OVERLOADED,
             Self::ShuttingDown => documented::SHUTTING_DOWN,
             Self::DeadlineExceeded => documented::DEADLINE_EXCEEDED,
@@ -286,6 +311,7 @@ mod tests {
             CheckError::UnreadablePicture(DecodeError::UnknownFormat).into(),
             CheckError::PictureTooLarge(DecodeError::UnknownFormat).into(),
             CheckError::Detect(DetectError::Grid { expected: 1, found: 0 }).into(),
+            Problem::ImageTooCostly { budget_ms: 1 },
             Problem::Overloaded,
             Problem::ShuttingDown,
             Problem::DeadlineExceeded,

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::admin::{Gauges, metrics};
-use crate::admission::{Admission, admit_request};
 use crate::answer::{Endpoint, answer};
 use crate::arrival::Arrival;
 use crate::console;
@@ -27,9 +26,9 @@ use crate::routes::{LIVEZ, METRICS, READYZ, RECENT_REFUSALS, V0_1, V0_2, V1, V1_
 use crate::service::Service;
 
 /// The main listener. Layers from the outside in: id and headers, browsers' preflights, draining
-/// bodies after errors, a permit, the route. Health and pages need no permit. Handlers then check
-/// credentials, limits, body and picture, in this order.
-pub(crate) fn router(service: Service, admission: Admission) -> Router {
+/// bodies after errors, the route. Handlers then check credentials, the app's place, limits, body
+/// and picture, in this order.
+pub(crate) fn router(service: Service) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let recorded = Some(service.clone());
     let api = Router::new()
@@ -39,8 +38,7 @@ pub(crate) fn router(service: Service, admission: Admission) -> Router {
         .route(V1_BATCH, post(|s, a, r| answer(Endpoint::V1Batch, s, a, r)))
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
-        .with_state(service.clone())
-        .layer(from_fn_with_state(admission, admit_request));
+        .with_state(service.clone());
     let console = service.config.console.then_some(console::PAGES);
     let router = health_routes()
         .merge(pages::routes(console.into_iter().flatten()))

@@ -85,9 +85,9 @@ impl Ingress {
         let listen = async |address, max_connections, certificates| {
             let tcp = TcpListener::bind(address).await;
             let tcp = tcp.map_err(|source| BindError::Listen { address, source })?;
-            let timeouts =
-                Timeouts { header, idle, connections: Connections::new(max_connections) };
-            Ok::<_, BindError>(Listener { tcp, certificates, timeouts })
+            let connections = Connections::new(max_connections);
+            let timeouts = Timeouts { header, idle };
+            Ok::<_, BindError>(Listener { tcp, certificates, connections, timeouts })
         };
         let certificates = Certificates::load(ListenerName::Main, &config.tls, None)?;
         let main = listen(address, config.max_connections, certificates).await?;
@@ -135,12 +135,11 @@ impl Ingress {
         let grace = Duration::from_millis(config.shutdown_grace_ms);
         let (teller, life) = life::begin();
         let max_bytes = config.max_bytes_in_flight.unwrap_or(MAX_BYTES_IN_FLIGHT);
-        let max_requests = config.max_in_flight;
-        let admission =
-            Admission::new(max_requests, max_bytes, config.max_body_bytes, life.clone());
+        let admission = Admission::new(config.max_in_flight, max_bytes);
         let service = Service {
             config: Arc::new(config),
             accounts,
+            admission,
             workers: Arc::new(workers),
             life: life.clone(),
             metrics,
@@ -162,8 +161,7 @@ impl Ingress {
         if let Some(admin) = admin {
             let gauges = Gauges {
                 service: service.clone(),
-                admission: admission.clone(),
-                connections: main.timeouts.connections.clone(),
+                connections: main.connections.clone(),
                 certificates,
             };
             let router = admin_router(service.clone(), gauges);
@@ -188,7 +186,7 @@ impl Ingress {
         };
         let metrics = Arc::clone(&service.metrics);
         tokio::select! {
-            () = main.answer(router(service, admission), life, metrics) => {
+            () = main.answer(router(service), life, metrics) => {
                 tracing::info!("every request that was held is answered");
             }
             () = end => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use accounts::Accounts;
 
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::life::Life;
 use crate::metrics::Metrics;
@@ -16,6 +17,7 @@ use crate::workers::Workers;
 pub(crate) struct Service {
     pub config: Arc<Config>,
     pub accounts: Arc<Accounts>,
+    pub admission: Admission,
     pub workers: Arc<Workers>,
     pub life: Life,
     pub metrics: Arc<Metrics>,

@@ -1,23 +1,26 @@
-//! The end of async: a bounded queue, and behind it threads that each own one pipeline.
+//! The end of async: a queue, and behind it threads that each own one pipeline.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::bounded;
 use liveness::{Check, CheckError, GpuFault, Report, Terms, chain};
 use tokio::sync::oneshot;
 use tracing::{Span, info_span};
 
+use crate::admission::Place;
+use crate::queue::{Next, Queue};
 use crate::vitals::{Activity, Board, Vitals};
 
 /// Threads that check selfies.
 #[derive(Debug)]
 pub struct Workers {
-    queue: Sender<Job>,
+    queue: Arc<Queue<Job>>,
     boards: Vec<Arc<Board>>,
 }
 
@@ -39,12 +42,18 @@ pub enum StartError<E: std::error::Error + 'static> {
 /// The reason why a selfie got no report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkerError {
-    /// The queue is full.
-    #[error("the queue is full")]
-    QueueFull,
-    /// The deadline passed before a worker took the selfie.
+    /// The request lost its place to another app's before a worker took the selfie.
+    #[error("the place was given to another app")]
+    Displaced,
+    /// The deadline passed, or the caller left.
     #[error("the deadline has passed")]
     TooLate,
+    /// The check took as much CPU time as one picture may.
+    #[error("the check took {budget_ms} ms of CPU time")]
+    TooCostly {
+        /// The limit, milliseconds.
+        budget_ms: u64,
+    },
     /// The pipeline returned an error.
     #[error(transparent)]
     Check(CheckError),
@@ -60,10 +69,6 @@ pub(crate) enum WorkerError {
 /// load balancer then learns of a broken idle worker within a minute.
 const PROVE_AFTER: Duration = Duration::from_secs(20);
 
-/// Queue capacity as a multiple of the requests held. Abandoned jobs stay queued until a worker
-/// pops them, and must not displace live ones.
-const ABANDONED_ROOM: usize = 16;
-
 /// The pause before a worker retries to load its pipeline.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
@@ -75,9 +80,13 @@ pub(crate) struct Checked {
     pub queued: Duration,
 }
 
+#[derive(Debug)]
 struct Job {
-    /// The request owns the picture, so that an abandoned request frees it at once.
-    selfie: Weak<Bytes>,
+    selfie: Bytes,
+    /// The request's place, held until the worker is done too.
+    place: Arc<Place>,
+    /// Memory that the decoder needs beside a worker's own, bytes; known once a worker has looked.
+    memory_bytes: usize,
     since: Instant,
     terms: Terms,
     deadline: Instant,
@@ -89,23 +98,23 @@ struct Job {
 }
 
 impl Workers {
-    /// Starts `count` threads with a queue for `queue_len` requests, and waits until all are ready.
-    /// Each thread loads its own pipeline with `load`, and a new one after a panic.
+    /// Starts `count` threads, and waits until all are ready. Each thread loads its own pipeline
+    /// with `load`, and a new one after a panic. A picture gets `budget` of CPU time at most.
     ///
     /// # Errors
     /// If a thread cannot be started, or cannot load its pipeline.
-    pub fn start<C, E, L>(count: usize, queue_len: usize, load: L) -> Result<Self, StartError<E>>
+    pub fn start<C, E, L>(count: usize, budget: Duration, load: L) -> Result<Self, StartError<E>>
     where
         C: Check + 'static,
         E: std::error::Error + Send + 'static,
         L: Fn() -> Result<C, E> + Send + Sync + 'static,
     {
-        let (queue, jobs) = bounded(ABANDONED_ROOM * queue_len);
+        let queue = Arc::new(Queue::new(count));
         let (ready, readiness) = bounded(count);
         let load = Arc::new(load);
         let boards: Vec<Arc<Board>> = (0..count).map(|_| Arc::default()).collect();
         for (i, board) in boards.iter().enumerate() {
-            let (jobs, load, ready) = (jobs.clone(), Arc::clone(&load), ready.clone());
+            let (queue, load, ready) = (Arc::clone(&queue), Arc::clone(&load), ready.clone());
             let board = Arc::clone(board);
             thread::Builder::new()
                 .name(format!("worker-{i}"))
@@ -116,7 +125,7 @@ impl Workers {
                         let is_awaited = ready.send(Ok(())).is_ok();
                         drop(ready);
                         if is_awaited {
-                            Worker { check, load: &*load, board: &board }.work(&jobs);
+                            Worker { check, load: &*load, board: &board, budget }.work(&queue);
                         }
                     }
                     // `start` has returned already if another worker failed first.
@@ -136,7 +145,7 @@ impl Workers {
         self.boards.iter().map(|board| board.vitals())
     }
 
-    /// The number of queued selfies, abandoned ones included.
+    /// The number of queued selfies.
     pub(crate) fn queue_len(&self) -> usize {
         self.queue.len()
     }
@@ -146,18 +155,20 @@ impl Workers {
         self.boards.iter().map(|board| board.vitals().panics).sum()
     }
 
-    /// Has the next free worker check `selfie`. If this future is dropped while the job is queued,
-    /// workers skip it.
+    /// Has a worker check `selfie` when its app's turn comes. If this future is dropped, the job
+    /// leaves the queue, or its worker ends the check.
     pub(crate) async fn check(
         &self,
         selfie: Bytes,
         terms: Terms,
         deadline: Instant,
+        place: &Arc<Place>,
     ) -> Result<Checked, WorkerError> {
         let (reply, outcome) = oneshot::channel();
-        let selfie = Arc::new(selfie);
         let job = Job {
-            selfie: Arc::downgrade(&selfie),
+            selfie,
+            place: Arc::clone(place),
+            memory_bytes: 0,
             since: Instant::now(),
             terms,
             deadline,
@@ -165,14 +176,32 @@ impl Workers {
             span: Span::current(),
             waiting: info_span!("queue"),
         };
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => WorkerError::QueueFull,
-            TrySendError::Disconnected(_) => WorkerError::Gone,
-        })?;
+        let number = self.queue.push(&place.app_id, job);
+        let _waiting = Waiting { queue: &self.queue, app_id: &place.app_id, number };
         outcome.await.unwrap_or_else(|_| {
             let is_late = Instant::now() >= deadline;
             Err(if is_late { WorkerError::TooLate } else { WorkerError::Gone })
         })
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// Takes a job out of the queue when its request ends.
+struct Waiting<'a> {
+    queue: &'a Queue<Job>,
+    app_id: &'a str,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        // `None` where a worker has it.
+        drop(self.queue.remove(self.app_id, self.number));
     }
 }
 
@@ -185,28 +214,80 @@ impl Drop for GoneOnDrop<'_> {
     }
 }
 
+/// Why a check should end before it is done.
+#[derive(Debug, Clone, Copy)]
+enum Stop {
+    /// The deadline passed, or the request ended.
+    NotAwaited,
+    /// The budget of CPU time is used up.
+    OverBudget,
+}
+
+/// What became of a job.
+enum Ran {
+    /// It is over. `is_sound` is false if the pipeline must be replaced: it panicked, and may be
+    /// half changed, or it failed and could not prove itself afterwards.
+    Ended { is_sound: bool },
+    /// Its header says that it is costly.
+    IsCostly(Job),
+}
+
+impl Job {
+    /// Ends the job: frees all that it has of the request but the channel for its reply.
+    fn leave(self) -> oneshot::Sender<Result<Checked, WorkerError>> {
+        self.place.give_bytes(self.memory_bytes);
+        self.place.set_in_work(false);
+        self.reply
+    }
+}
+
+/// The CPU time that this thread has used.
+#[cfg(target_os = "linux")]
+fn cpu_time() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+/// Time that passed, where the system does not tell a thread's CPU time.
+#[cfg(not(target_os = "linux"))]
+fn cpu_time() -> Duration {
+    static BEGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    BEGIN.elapsed()
+}
+
 /// One thread's pipeline.
 struct Worker<'a, C, L> {
     check: C,
     load: &'a L,
     board: &'a Board,
+    budget: Duration,
 }
 
 impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'_, C, L> {
     /// Works until the queue is closed.
-    fn work(mut self, jobs: &Receiver<Job>) {
+    fn work(mut self, queue: &Queue<Job>) {
+        let has_room = |job: &Job| job.place.take_bytes(job.memory_bytes).is_ok();
         loop {
             let rest = PROVE_AFTER.saturating_sub(self.board.vitals().since_inference());
-            let job = if rest.is_zero() {
-                Err(RecvTimeoutError::Timeout)
-            } else {
-                jobs.recv_timeout(rest)
-            };
+            let next = if rest.is_zero() { Next::Timeout } else { queue.next(rest, has_room) };
             self.board.turn_to(Activity::Busy);
-            let is_sound = match job {
-                Ok(job) => self.run(job),
-                Err(RecvTimeoutError::Timeout) => self.prove(),
-                Err(RecvTimeoutError::Disconnected) => return,
+            let is_sound = match next {
+                Next::Item(turn, job) => {
+                    let began = Instant::now();
+                    match self.run(job, turn.is_costly) {
+                        Ran::Ended { is_sound } => {
+                            queue.done(&turn, began.elapsed());
+                            is_sound
+                        }
+                        Ran::IsCostly(job) => {
+                            queue.set_aside(&turn, job, began.elapsed());
+                            true
+                        }
+                    }
+                }
+                Next::Timeout => self.prove(),
+                Next::Closed => return,
             };
             if !is_sound {
                 self.board.turn_to(Activity::Rebuilding);
@@ -217,27 +298,58 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
         }
     }
 
-    /// Checks one selfie. False if the pipeline must be replaced: it panicked, and may be half
-    /// changed, or it failed and could not prove itself afterwards.
-    fn run(&mut self, job: Job) -> bool {
-        let Job { selfie, since, terms, deadline, reply, span, waiting } = job;
-        drop(waiting);
-        let queued = since.elapsed();
-        let Some(selfie) = selfie.upgrade().filter(|_| Instant::now() < deadline) else {
-            return true;
+    /// Checks one selfie, unless it turns out to be costly and was not taken as such.
+    fn run(&mut self, mut job: Job, is_costly: bool) -> Ran {
+        if !job.place.set_in_work(true) {
+            let _ = job.reply.send(Err(WorkerError::Displaced));
+            return Ran::Ended { is_sound: true };
+        }
+        job.waiting = Span::none();
+        let queued = job.since.elapsed();
+        let Job { selfie, terms, deadline, reply, .. } = &job;
+        let (stopped, began) = (Cell::new(None), cpu_time());
+        let stop = || {
+            let why = if reply.is_closed() || Instant::now() >= *deadline {
+                Some(Stop::NotAwaited)
+            } else {
+                (cpu_time().saturating_sub(began) >= self.budget).then_some(Stop::OverBudget)
+            };
+            stopped.set(stopped.get().or(why));
+            stopped.get().is_some()
         };
-        let outcome =
-            span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.check.check(&selfie, &terms))));
-        // Freed before the reply, so that nothing of the request outlives its response.
-        drop((selfie, span));
+        if stop() {
+            job.leave();
+            return Ran::Ended { is_sound: true };
+        }
+        let check = &mut self.check;
+        let outcome = job.span.in_scope(|| {
+            catch_unwind(AssertUnwindSafe(|| {
+                // An error here comes again from the check.
+                match check.demand(selfie) {
+                    Ok(demand) if demand.is_costly && !is_costly => Err(demand),
+                    Ok(_) | Err(_) => Ok(check.check(selfie, terms, &stop)),
+                }
+            }))
+        });
         let outcome = match outcome {
-            Ok(Ok(report)) => {
+            Ok(Err(demand)) => {
+                job.memory_bytes = usize::try_from(demand.memory_bytes).unwrap_or(usize::MAX);
+                job.place.set_in_work(false);
+                return Ran::IsCostly(job);
+            }
+            Ok(Ok(Ok(report))) => {
                 if report.judgement.score().is_some() {
                     self.board.inferred();
                 }
                 Ok(Checked { report, queued })
             }
-            Ok(Err(error)) => Err(WorkerError::Check(error)),
+            Ok(Ok(Err(CheckError::Stopped))) => Err(match stopped.get() {
+                Some(Stop::OverBudget) => {
+                    WorkerError::TooCostly { budget_ms: self.budget.as_millis() as u64 }
+                }
+                Some(Stop::NotAwaited) | None => WorkerError::TooLate,
+            }),
+            Ok(Ok(Err(error))) => Err(WorkerError::Check(error)),
             Err(payload) => {
                 self.board.panicked();
                 Err(WorkerError::Panicked(panic_message(&*payload)))
@@ -245,9 +357,10 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
         };
         let panicked = matches!(outcome, Err(WorkerError::Panicked(_)));
         let failed = matches!(&outcome, Err(WorkerError::Check(error)) if error.is_ours());
-        // The caller may have gone.
-        let _ = reply.send(outcome);
-        !panicked && (!failed || self.prove())
+        // Freed before the reply, so that nothing of the request outlives its response. The caller
+        // may have gone.
+        let _ = job.leave().send(outcome);
+        Ran::Ended { is_sound: !panicked && (!failed || self.prove()) }
     }
 
     /// True if the pipeline still gives the known result for the drawn face.

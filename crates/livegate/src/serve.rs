@@ -91,7 +91,8 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     }
     config.ingress.max_connections = connections(config.ingress.max_connections);
     let shared = Arc::clone(&engine);
-    let pool = Workers::start(workers, config.ingress.max_in_flight, move || {
+    let budget = Duration::from_millis(config.ingress.max_picture_cpu_ms);
+    let pool = Workers::start(workers, budget, move || {
         lower_priority();
         let pipeline = shared.pipeline();
         #[cfg(debug_assertions)]

@@ -29,14 +29,19 @@ fn bodies_over_the_bytes_in_flight_are_refused() {
     let mut held = server.connect();
     held.write_all(&slow_and_long(700 << 10).bytes()).unwrap();
     server.wait_until_begun();
+    // What is announced takes no room: others are read meanwhile.
     let second = slow_and_long(700 << 10);
-    // The announced length is enough.
     let announced = format!("{}Content-Length: {}\r\n\r\n", second.head(), second.body.len());
-    let answer = server.send(announced.as_bytes());
-    assert_eq!(answer.refusal(), "503 overloaded");
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    // Without a length the server notices while it reads.
-    assert_eq!(server.send(&second.chunked(1 << 14)).refusal(), "503 overloaded");
+    let _announced = (0..8).map(|_| {
+        let mut stream = server.connect();
+        stream.write_all(announced.as_bytes()).unwrap();
+        stream
+    });
+    for bytes in [second.bytes(), second.chunked(1 << 14)] {
+        let answer = server.send(&bytes);
+        assert_eq!(answer.refusal(), "503 overloaded");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
     // A body that fits is read, with a length or in chunks.
     let small = Request::form(&[selfie(LIVE)]);
     server.let_go();
@@ -69,6 +74,23 @@ fn a_body_that_pauses_too_long_gets_408() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(Answer::read(&mut stream).status, 200);
+}
+
+#[test]
+fn a_body_that_is_slow_in_the_mean_gets_408() {
+    let server = Server::start(|config| {
+        config.body_timeout_ms = 500;
+        config.min_body_bytes_per_s = 100_000;
+    });
+    let request = slow_and_long(100 << 10).bytes();
+    let mut stream = server.connect();
+    for piece in request.chunks(1 << 10) {
+        if stream.write_all(piece).is_err() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(Answer::read(&mut stream).refusal(), "408 request_timeout");
 }
 
 #[test]
@@ -130,22 +152,46 @@ fn a_connection_with_a_slow_request_is_not_idle() {
 }
 
 #[test]
-fn a_connection_over_the_limit_waits_until_another_ends() {
-    let server = Server::start(|config| config.max_connections = 2);
+fn the_longest_silent_connection_gives_way_and_one_with_credentials_last() {
+    let server = Server::start(|config| config.max_connections = 3);
     let request = Request::form(&[selfie(LIVE)]).bytes();
-    let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
-    for stream in &mut held {
+    let ask = |stream: &mut std::net::TcpStream| {
         stream.write_all(&request).unwrap();
         assert_eq!(Answer::read(stream).status, 200);
-    }
-    let mut third = server.connect();
-    third.write_all(&request).unwrap();
-    third.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    let error = third.read(&mut [0]).unwrap_err();
+    };
+    let mut kept = server.connect();
+    ask(&mut kept);
+    let mut silent = server.connect();
+    let mut unknown = server.connect();
+    unknown.write_all(&get("/livez")).unwrap();
+    assert_eq!(Answer::read(&mut unknown).status, 200);
+    // Each new caller is answered at once.
+    ask(&mut server.connect());
+    assert!(is_closed(&mut silent));
+    let mut fourth = server.connect();
+    ask(&mut fourth);
+    ask(&mut kept);
+    let mut fifth = server.connect();
+    ask(&mut fifth);
+    assert!(is_closed(&mut unknown));
+    ask(&mut kept);
+}
+
+#[test]
+fn a_connection_with_a_request_does_not_give_way() {
+    let server = Server::start(|config| config.max_connections = 1);
+    let mut held = server.connect();
+    held.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
+    server.wait_until_begun();
+    let mut second = server.connect();
+    second.write_all(&Request::form(&[selfie(LIVE)]).bytes()).unwrap();
+    second.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let error = second.read(&mut [0]).unwrap_err();
     assert!(matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut));
-    drop(held.pop());
-    third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    assert_eq!(Answer::read(&mut third).status, 200);
+    server.let_go();
+    assert_eq!(Answer::read(&mut held).status, 200);
+    second.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert_eq!(Answer::read(&mut second).status, 200);
 }
 
 #[test]

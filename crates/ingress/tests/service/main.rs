@@ -11,6 +11,7 @@ mod contract;
 mod health;
 mod limits;
 mod metrics;
+mod neighbours;
 mod openapi;
 mod operator;
 mod support;

@@ -11,7 +11,7 @@ use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
 use liveness::{
-    Assessment, Bar, Check, CheckError, DecodeError, DetectError, Device, Face, Format, JudgedFace,
+    Assessment, Bar, Check, CheckError, DecodeError, Demand, DetectError, Device, Face, Format, JudgedFace,
     Judgement, ModelProviders, ModelScore, PackIdentity, ProofError, Reason, ReasonCode, Rect,
     Report, Score, SecurityLevel, Severity, Size, Terms, Threshold, Timings, Turn, Verdict,
 };
@@ -22,33 +22,59 @@ pub(crate) use wire::{Address, Answer, Part, Request, get, security_level, selfi
 /// The key of the caller `id`.
 pub(crate) const KEY: &str = "the-key-of-the-caller";
 
+/// The key of the caller `other`.
+pub(crate) const OTHER_KEY: &str = "the-key-of-the-other";
+
 /// Pictures that the checker obeys. None is valid base64.
 pub(crate) const LIVE: &[u8] = b"\0live";
 pub(crate) const SPOOF: &[u8] = b"\0spoof";
 pub(crate) const NO_FACE: &[u8] = b"\0no face";
 pub(crate) const SLOW: &[u8] = b"\0slow";
+/// Takes CPU time until it is stopped.
+pub(crate) const ENDLESS: &[u8] = b"\0endless";
+/// Live; its header says that it takes [`COSTLY_BYTES`] of memory.
+pub(crate) const COSTLY: &[u8] = b"\0costly";
+pub(crate) const COSTLY_BYTES: u64 = 1 << 20;
 pub(crate) const FAILING: &[u8] = b"\0failing";
 pub(crate) const PANICKING: &[u8] = b"\0panicking";
 /// Live, with a warning and a model's result.
 pub(crate) const RICH: &[u8] = b"\0rich";
 
 /// Checks as the picture says. A slow picture reports its start, and takes until the test releases
-/// it.
+/// it, or until it is stopped.
 struct Obedient {
     begun: Sender<()>,
     let_go: Receiver<()>,
 }
 
 impl Check for Obedient {
-    fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
+    fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
+        let is_costly = selfie == COSTLY;
+        Ok(Demand { memory_bytes: if is_costly { COSTLY_BYTES } else { 0 }, is_costly })
+    }
+
+    fn check(
+        &mut self,
+        selfie: &[u8],
+        terms: &Terms,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Report, CheckError> {
         let verdict = match selfie {
-            LIVE | RICH => Verdict::Live,
+            LIVE | RICH | COSTLY => Verdict::Live,
             SPOOF => Verdict::Spoof,
             NO_FACE => Verdict::NotAssessed,
             SLOW => {
                 self.begun.send(()).unwrap();
-                self.let_go.recv_timeout(Duration::from_mins(1)).unwrap();
+                while self.let_go.recv_timeout(Duration::from_millis(5)).is_err() {
+                    if stop() {
+                        return Err(CheckError::Stopped);
+                    }
+                }
                 Verdict::Live
+            }
+            ENDLESS => {
+                while !stop() {}
+                return Err(CheckError::Stopped);
             }
             FAILING => return Err(DetectError::Grid { expected: 4420, found: 1 }.into()),
             PANICKING => panic!("the picture said so"),
@@ -162,6 +188,8 @@ impl Server {
         edit(&mut app);
         let mut store = accounts::open_in_memory().unwrap();
         store.create(&app).unwrap();
+        let other_key = Key::take_over(OTHER_KEY).unwrap();
+        store.create(&App::new("other", "", Limits::default(), &other_key).unwrap()).unwrap();
         let deadline = Duration::from_millis(config.deadline_ms);
         let accounts = Accounts::start(store, WhenUnavailable::Refuse, deadline).unwrap();
         let accounts = Arc::new(accounts);
@@ -186,7 +214,8 @@ impl Server {
         let (its_accounts, its_metrics) = (Arc::clone(&accounts), Arc::clone(&metrics));
         let (say_begun, begun) = unbounded();
         let (let_go, wait) = unbounded();
-        let workers = Workers::start(1, config.max_in_flight, move || {
+        let budget = Duration::from_millis(config.max_picture_cpu_ms);
+        let workers = Workers::start(1, budget, move || {
             let (begun, let_go) = (say_begun.clone(), wait.clone());
             Ok::<_, std::convert::Infallible>(Obedient { begun, let_go })
         });

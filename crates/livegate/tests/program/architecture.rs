@@ -78,7 +78,7 @@ const FENCED: [(&str, &[&str]); 41] = [
     ("clap", &["engine", "laboratory", "livegate"]),
     ("anyhow", &["engine", "laboratory", "livegate"]),
     ("indicatif", &["engine"]),
-    ("rustix", &["engine", "laboratory", "livegate"]),
+    ("rustix", &["engine", "ingress", "laboratory", "livegate"]),
     ("zeroizing-alloc", &["livegate"]),
 ];
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::KEY;
+use super::{KEY, OTHER_KEY};
 
 /// The address of a listener.
 #[derive(Clone, Copy)]
@@ -86,6 +86,11 @@ impl Request {
 
     pub(crate) fn json(text: &str) -> Self {
         Self::new("application/json", text.as_bytes())
+    }
+
+    /// The same request of the other caller.
+    pub(crate) fn of_other(self) -> Self {
+        self.without("app_id").without("app_key").with("app_id", "other").with("app_key", OTHER_KEY)
     }
 
     pub(crate) fn without(mut self, header: &str) -> Self {

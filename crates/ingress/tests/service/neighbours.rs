@@ -1,0 +1,134 @@
+//! What one app does to another.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::{
+    Answer, COSTLY, COSTLY_BYTES, ENDLESS, LIVE, Request, SLOW, Server, get, selfie,
+};
+
+/// Sends the head of a request and a part of its body.
+fn begin(server: &Server, request: &Request) -> TcpStream {
+    let bytes = request.bytes();
+    let mut stream = server.connect();
+    stream.write_all(&bytes[..bytes.len() - 10]).unwrap();
+    stream
+}
+
+fn live_of_other() -> Request {
+    Request::form(&[selfie(LIVE)]).of_other()
+}
+
+#[test]
+fn an_app_with_every_place_gives_way_to_another_and_not_to_itself() {
+    let server = Server::start(|config| config.max_in_flight = 4);
+    let mut held: Vec<_> =
+        (0..4).map(|_| begin(&server, &Request::form(&[selfie(LIVE)]))).collect();
+    while server.post(&[selfie(LIVE)]).status == 200 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(server.post(&[selfie(LIVE)]).refusal(), "503 overloaded");
+    assert_eq!(server.send(&live_of_other().bytes()).status, 200);
+    // One gave way, and was told.
+    held.rotate_left(3);
+    let answer = Answer::read(&mut held[0]);
+    assert_eq!(answer.refusal(), "503 overloaded");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    let end = Request::form(&[selfie(LIVE)]).bytes();
+    for stream in &mut held[1..] {
+        stream.write_all(&end[end.len() - 10..]).unwrap();
+        assert_eq!(Answer::read(stream).status, 200);
+    }
+}
+
+#[test]
+fn a_caller_without_credentials_takes_no_place() {
+    let server = Server::start(|config| config.max_in_flight = 1);
+    let request = Request::form(&[selfie(LIVE)]).without("app_key");
+    let _held: Vec<_> = (0..100).map(|_| begin(&server, &request)).collect();
+    for _ in 0..5 {
+        assert_eq!(server.send(&live_of_other().bytes()).status, 200);
+    }
+    // Nor does it keep a refusal from a caller that has some.
+    let mut stream = server.connect();
+    let too_large = Request::form(&[selfie(LIVE)]).of_other();
+    let head = format!("{}Content-Length: 99999999\r\n\r\n", too_large.head());
+    stream.write_all(head.as_bytes()).unwrap();
+    for _ in 0..40 {
+        stream.write_all(&[0; 1000]).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(Answer::read(&mut stream).refusal(), "413 body_too_large");
+}
+
+#[test]
+fn waiting_pictures_are_taken_from_each_app_in_turn() {
+    let server = Server::start(|_| ());
+    let mut first = server.connect();
+    first.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
+    server.wait_until_begun();
+    let mut waiting: Vec<_> = (0..10)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let mut other = server.connect();
+    other.write_all(&live_of_other().bytes()).unwrap();
+    // Time for all of them to reach the queue.
+    std::thread::sleep(Duration::from_millis(300));
+    server.let_go();
+    assert_eq!(Answer::read(&mut first).status, 200);
+    assert_eq!(Answer::read(&mut other).status, 200, "it did not wait for the ten");
+    for stream in &mut waiting {
+        server.let_go();
+        assert_eq!(Answer::read(stream).status, 200);
+    }
+}
+
+#[test]
+fn a_picture_over_the_budget_is_refused_by_name_and_frees_the_worker() {
+    let server = Server::start(|config| config.max_picture_cpu_ms = 100);
+    for _ in 0..2 {
+        assert_eq!(server.post(&[selfie(ENDLESS)]).refusal(), "422 image_too_costly");
+    }
+    assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
+}
+
+#[test]
+fn work_ends_at_the_deadline_and_when_the_caller_leaves() {
+    let server = Server::start(|config| {
+        config.deadline_ms = 1000;
+        config.max_picture_cpu_ms = 3_600_000;
+    });
+    assert_eq!(server.post(&[selfie(ENDLESS)]).refusal(), "504 deadline_exceeded");
+    assert_eq!(server.post(&[selfie(LIVE)]).status, 200, "the only worker is free");
+    let mut gone = server.connect();
+    gone.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
+    server.wait_until_begun();
+    drop(gone);
+    assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
+}
+
+#[test]
+fn a_costly_picture_waits_for_memory() {
+    let start = |max_bytes| {
+        Server::start(move |config| {
+            config.max_body_bytes = 1 << 10;
+            config.max_bytes_in_flight = Some(max_bytes);
+            config.deadline_ms = 1000;
+        })
+    };
+    let server = start(COSTLY_BYTES as usize + 1000);
+    for _ in 0..3 {
+        assert_eq!(server.post(&[selfie(COSTLY)]).status, 200, "its memory is given back");
+    }
+    let server = start(COSTLY_BYTES as usize);
+    let began = Instant::now();
+    assert_eq!(server.post(&[selfie(COSTLY)]).refusal(), "504 deadline_exceeded");
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    assert_eq!(server.post(&[selfie(LIVE)]).status, 200);
+    assert_eq!(server.send(&get("/livez")).status, 200);
+}
