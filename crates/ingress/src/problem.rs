@@ -138,6 +138,7 @@ impl From<CheckError> for Problem {
             CheckError::UnsupportedPicture(_) => Self::UnsupportedImage(error),
             CheckError::UnreadablePicture(_) => Self::UnreadableImage(error),
             CheckError::PictureTooLarge(_) => Self::ImageTooLarge(error),
+            CheckError::Stopped => Self::DeadlineExceeded,
             CheckError::Detect(_) | CheckError::Score(_) => Self::Internal(error.into()),
         }
     }

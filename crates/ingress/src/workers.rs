@@ -226,8 +226,9 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
         let Some(selfie) = selfie.upgrade().filter(|_| Instant::now() < deadline) else {
             return true;
         };
-        let outcome =
-            span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.check.check(&selfie, &terms))));
+        let outcome = span.in_scope(|| {
+            catch_unwind(AssertUnwindSafe(|| self.check.check(&selfie, &terms, &|| false)))
+        });
         // Freed before the reply, so that nothing of the request outlives its response.
         drop((selfie, span));
         let outcome = match outcome {

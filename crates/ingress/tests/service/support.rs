@@ -11,9 +11,10 @@ use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
 use liveness::{
-    Assessment, Bar, Check, CheckError, DecodeError, DetectError, Device, Face, Format, JudgedFace,
-    Judgement, ModelProviders, ModelScore, PackIdentity, ProofError, Reason, ReasonCode, Rect,
-    Report, Score, SecurityLevel, Severity, Size, Terms, Threshold, Timings, Turn, Verdict,
+    Assessment, Bar, Check, CheckError, DecodeError, Demand, DetectError, Device, Face, Format,
+    JudgedFace, Judgement, ModelProviders, ModelScore, PackIdentity, ProofError, Reason,
+    ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms, Threshold, Timings,
+    Turn, Verdict,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -40,7 +41,16 @@ struct Obedient {
 }
 
 impl Check for Obedient {
-    fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
+    fn demand(&self, _: &[u8]) -> Result<Demand, CheckError> {
+        Ok(Demand { memory_bytes: 0, is_costly: false })
+    }
+
+    fn check(
+        &mut self,
+        selfie: &[u8],
+        terms: &Terms,
+        _: &dyn Fn() -> bool,
+    ) -> Result<Report, CheckError> {
         let verdict = match selfie {
             LIVE | RICH => Verdict::Live,
             SPOOF => Verdict::Spoof,
