@@ -13,8 +13,9 @@ use crate::pictures::Picture;
 pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture], models: &mut [Models]) {
     let mut group = crate::step(criterion, "answer");
     for Models { pack, pipeline, .. } in models {
-        let report =
-            pipeline.check(&pictures[0].jpeg, &Terms::default()).expect("it can be judged");
+        let report = pipeline
+            .check(&pictures[0].jpeg, &Terms::default(), &|| false)
+            .expect("it can be judged");
         group.bench_function(*pack, |bencher| {
             bencher.iter(|| serde_json::to_vec(&ReportFields::of(black_box(&report))));
         });

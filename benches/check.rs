@@ -15,7 +15,8 @@ pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture], models: &mu
     let terms = Terms::default();
     for Models { pack, pipeline, .. } in models {
         for picture in pictures {
-            let report = pipeline.check(&picture.jpeg, &terms).expect("it can be judged");
+            let report =
+                pipeline.check(&picture.jpeg, &terms, &|| false).expect("it can be judged");
             // Without a score the last steps would not be measured.
             assert!(
                 report.judgement.score().is_some(),
@@ -24,7 +25,9 @@ pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture], models: &mu
                 report.judgement.reasons
             );
             group.bench_function(BenchmarkId::new(*pack, picture.name), |bencher| {
-                bencher.iter(|| pipeline.check(black_box(&picture.jpeg), &terms).expect("it can"));
+                bencher.iter(|| {
+                    pipeline.check(black_box(&picture.jpeg), &terms, &|| false).expect("it can")
+                });
             });
         }
     }

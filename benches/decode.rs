@@ -24,7 +24,7 @@ pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture]) {
         for picture in pictures {
             group.bench_function(BenchmarkId::new(name, picture.name), |bencher| {
                 bencher.iter(|| {
-                    let picture = decoder.decode(black_box(&picture.jpeg), &reduction);
+                    let picture = decoder.decode(black_box(&picture.jpeg), &reduction, &|| false);
                     black_box(picture.expect("it decodes").size);
                 });
             });

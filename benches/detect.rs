@@ -13,11 +13,13 @@ pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture], models: &mu
     let mut group = crate::step(criterion, "detect");
     for Models { pack, detector, finder, .. } in models {
         for picture in pictures.iter().filter(|picture| picture.is_only_one_of_its_size) {
-            let found = finder.find(&picture.frame).expect("the model runs");
+            let found = finder.find(&picture.frame, &|| false).expect("the model runs");
             assert!(!found.faces.is_empty(), "{pack} finds nobody in {}", picture.name);
             let id = BenchmarkId::new(format!("{pack}, find"), picture.name);
             group.bench_function(id, |bencher| {
-                bencher.iter(|| finder.find(black_box(&picture.frame)).expect("the model runs"));
+                bencher.iter(|| {
+                    finder.find(black_box(&picture.frame), &|| false).expect("the model runs")
+                });
             });
             let id = BenchmarkId::new(format!("{detector} alone"), picture.name);
             group.bench_function(id, |bencher| {

@@ -60,7 +60,7 @@ impl Models {
     /// The face box in `frame`.
     pub(crate) fn face(&mut self, frame: &Frame) -> frame::Rect {
         self.finder
-            .find(frame)
+            .find(frame, &|| false)
             .expect("the model runs")
             .faces
             .first()

@@ -64,7 +64,7 @@ pub(crate) fn picture(portrait: &Frame, size: Size) -> Frame {
 /// The picture in `file`. Decoding is not measured here.
 fn decoded(file: &[u8], reduction: Reduction) -> Frame {
     let mut decoder = Decoder::default();
-    decoder.decode(file, &reduction).expect("it is a picture").frame.clone()
+    decoder.decode(file, &reduction, &|| false).expect("it is a picture").frame.clone()
 }
 
 /// The middle of the portrait's upper rows, cut to the shape of `size` and resized to it.

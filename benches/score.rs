@@ -28,8 +28,9 @@ pub(crate) fn bench(criterion: &mut Criterion, pictures: &[Picture], models: &mu
             if is_several {
                 let id = BenchmarkId::new(format!("{pack}, fused"), picture.name);
                 group.bench_function(id, |bencher| {
-                    bencher
-                        .iter(|| scorer.score(black_box(&picture.frame), &face).expect("it runs"));
+                    bencher.iter(|| {
+                        scorer.score(black_box(&picture.frame), &face, &|| false).expect("it runs")
+                    });
                 });
             }
         }

@@ -37,6 +37,9 @@ pub enum ScoreError {
     /// Fusion or calibration of the probabilities gave no score.
     #[error("fusion and calibration gave no score")]
     NoScore(#[from] ScoreRangeError),
+    /// The caller asked to stop.
+    #[error("the scoring was stopped")]
+    Stopped,
     /// The rectangle to score is not finite or has no area.
     #[error("the rectangle to score has no area")]
     NoArea,

@@ -38,15 +38,24 @@ impl Scorer {
         &mut self.classifiers
     }
 
-    /// Scores the face in `face`.
+    /// Scores the face in `face`. `stop` is asked before each model runs; when it returns true,
+    /// scoring ends.
     ///
     /// # Errors
-    /// When any model fails: a score of fewer models would be another score.
-    pub fn score(&mut self, frame: &Frame, face: &Rect) -> Result<Assessment, ScoreError> {
+    /// When any model fails: a score of fewer models would be another score. When it was stopped.
+    pub fn score(
+        &mut self,
+        frame: &Frame,
+        face: &Rect,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Assessment, ScoreError> {
         let mut models = Vec::with_capacity(self.classifiers.len());
         for next in 0..self.classifiers.len() {
             let (done, others) = self.classifiers.split_at_mut(next);
             let Some(classifier) = others.first_mut() else { break };
+            if stop() {
+                return Err(ScoreError::Stopped);
+            }
             // The first of those that see the same has filled its tensor; the others take it.
             let same = done.iter_mut().find(|it| classifier.sees_as(it, frame.size(), face));
             models.push(match same {

@@ -57,13 +57,21 @@ impl Detector {
     }
 
     /// The faces of `frame` at the first size of the spec at which the largest face box can be
-    /// trusted, else at the last that shows a face. Largest first.
+    /// trusted, else at the last that shows a face. Largest first. `stop` is asked before each
+    /// look.
     ///
     /// # Errors
-    /// When the model fails or its outputs contradict each other.
-    pub(crate) fn search(&mut self, frame: &Frame) -> Result<Vec<Face>, DetectError> {
+    /// When the model fails or its outputs contradict each other, or `stop` returned true.
+    pub(crate) fn search(
+        &mut self,
+        frame: &Frame,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<Face>, DetectError> {
         let mut found = Vec::new();
         for i in 0..self.spec.looks.len() {
+            if stop() {
+                return Err(DetectError::Stopped);
+            }
             let (faces, stretch) = self.look(frame, self.spec.looks[i])?;
             let Some(largest) = faces.first() else { continue };
             let side_px = (largest.rect.delta.x / stretch.0).max(largest.rect.delta.y / stretch.1);

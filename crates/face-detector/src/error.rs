@@ -20,6 +20,9 @@ pub enum DetectError {
         /// Values in the output.
         found: usize,
     },
+    /// The caller asked to stop.
+    #[error("the search for faces was stopped")]
+    Stopped,
     /// The landmarker's output is not finite.
     #[error("the landmarker gave something else than numbers")]
     NoNumber,

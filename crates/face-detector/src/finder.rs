@@ -79,11 +79,15 @@ impl Finder {
     }
 
     /// The faces of `frame`, of any size and on any side. The largest has landmarks if the detector
-    /// or the landmarker gives them. Pictures are turned by whole quarters only.
+    /// or the landmarker gives them. Pictures are turned by whole quarters only. `stop` is asked
+    /// before each look and before the landmarker runs; when it returns true, the search ends.
     ///
     /// # Errors
-    /// When a model fails or its outputs contradict each other.
-    pub fn find(&mut self, frame: &Frame) -> Result<Found, DetectError> {
+    /// When a model fails or its outputs contradict each other, or the search was stopped.
+    pub fn find(&mut self, frame: &Frame, stop: &dyn Fn() -> bool) -> Result<Found, DetectError> {
+        if stop() {
+            return Err(DetectError::Stopped);
+        }
         let factor = (frame.size().longer_side() / OVERVIEW_SIDE_PX).clamp(1, 255);
         let factor = factor.min(frame.size().shorter_side());
         let overview = if factor == 1 {
@@ -92,20 +96,27 @@ impl Finder {
             frame.bin(factor, &mut self.overview);
             &self.overview
         };
-        let Found { turn, faces } = self.nets.find_upright(overview, &mut self.turned)?;
+        let Found { turn, faces } = self.nets.find_upright(overview, &mut self.turned, stop)?;
         let factor = factor as f32;
         let faces = faces.into_iter().map(|face| face.stretched(factor, factor)).collect();
         Ok(Found { turn, faces })
     }
 
     /// The faces of `frame` as the reference finds them: one look at the frame as sent, in all its
-    /// pixels.
+    /// pixels. `stop` is asked as [`find`](Self::find) asks it.
     ///
     /// # Errors
-    /// When a model fails or its outputs contradict each other.
-    pub fn find_exactly(&mut self, frame: &Frame) -> Result<Found, DetectError> {
+    /// When a model fails or its outputs contradict each other, or the search was stopped.
+    pub fn find_exactly(
+        &mut self,
+        frame: &Frame,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Found, DetectError> {
+        if stop() {
+            return Err(DetectError::Stopped);
+        }
         let mut faces = self.nets.detector.detect(frame)?;
-        self.nets.mark(frame, &mut faces)?;
+        self.nets.mark(frame, &mut faces, stop)?;
         Ok(Found { turn: Turn::None, faces })
     }
 
@@ -154,14 +165,19 @@ struct Nets {
 
 impl Nets {
     /// The faces of `frame`, turned in `turned` if the faces as sent may not be upright.
-    fn find_upright(&mut self, frame: &Frame, turned: &mut Frame) -> Result<Found, DetectError> {
-        let as_sent = self.see(frame, Turn::None)?;
+    fn find_upright(
+        &mut self,
+        frame: &Frame,
+        turned: &mut Frame,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Found, DetectError> {
+        let as_sent = self.see(frame, Turn::None, stop)?;
         if as_sent.doubt <= self.most_doubt() {
             return Ok(as_sent.found);
         }
         let others = Turn::OTHERS.into_iter().map(|turn| {
             frame.turn_into(turn, turned);
-            self.see(turned, turn)
+            self.see(turned, turn, stop)
         });
         let others = others.collect::<Result<Vec<_>, _>>()?;
         let clearest = others.into_iter().min_by(|a, b| a.doubt.total_cmp(&b.doubt));
@@ -172,9 +188,14 @@ impl Nets {
     }
 
     /// Searches `picture`, which has been turned by `turn`.
-    fn see(&mut self, picture: &Frame, turn: Turn) -> Result<Seen, DetectError> {
-        let mut faces = self.detector.search(picture)?;
-        let disagreement = self.mark(picture, &mut faces)?;
+    fn see(
+        &mut self,
+        picture: &Frame,
+        turn: Turn,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Seen, DetectError> {
+        let mut faces = self.detector.search(picture, stop)?;
+        let disagreement = self.mark(picture, &mut faces, stop)?;
         let confidence = faces.first().map(|face| face.confidence);
         let doubt = disagreement.or_else(|| confidence.map(|confidence| 1.0 - confidence));
         // The doubt is NaN where the eyes fall together.
@@ -184,10 +205,18 @@ impl Nets {
 
     /// Gives the largest of `faces` its landmarks, if there is a landmarker. Returns their
     /// disagreement with those of the mirror image.
-    fn mark(&mut self, picture: &Frame, faces: &mut [Face]) -> Result<Option<f32>, DetectError> {
+    fn mark(
+        &mut self,
+        picture: &Frame,
+        faces: &mut [Face],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<f32>, DetectError> {
         let (Some(landmarker), Some(face)) = (&mut self.landmarker, faces.first_mut()) else {
             return Ok(None);
         };
+        if stop() {
+            return Err(DetectError::Stopped);
+        }
         let marked = landmarker.mark(picture, &face.rect)?;
         face.landmarks = Some(marked.landmarks);
         Ok(Some(marked.disagreement))

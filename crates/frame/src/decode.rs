@@ -23,7 +23,7 @@ use crate::{jpeg, still, tiff, webp};
 /// is refused from its header.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Frame, DecodeError> {
     let mut decoder = Decoder::new(*limits);
-    decoder.decode(bytes, &Reduction::NONE)?;
+    decoder.decode(bytes, &Reduction::NONE, &|| false)?;
     Ok(decoder.picture.frame)
 }
 
@@ -82,18 +82,25 @@ impl Decoder {
     /// Decodes the picture in `bytes` as [`decode()`] does, reduced as far as `reduction` and the
     /// format allow. The picture lives until the next call, or until [`Decoder::clear`].
     ///
+    /// `stop` is asked again and again; when it returns true, decoding ends soon.
+    ///
     /// # Errors
-    /// As [`decode()`].
+    /// As [`decode()`], and [`DecodeError::Stopped`].
     ///
     /// # Panics
     /// Never: the codec gives as many pixels as its size says.
-    pub fn decode(&mut self, bytes: &[u8], reduction: &Reduction) -> Result<&Picture, DecodeError> {
+    pub fn decode(
+        &mut self,
+        bytes: &[u8],
+        reduction: &Reduction,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<&Picture, DecodeError> {
         if bytes.is_empty() {
             return Err(DecodeError::Empty);
         }
         let format = Format::sniff(bytes).ok_or(DecodeError::UnknownFormat)?;
         let mut pixels = std::mem::take(&mut self.picture.frame).into_pixels();
-        let outcome = self.read(format, bytes, reduction, &mut pixels).map(|raw| {
+        let outcome = self.read(format, bytes, reduction, stop, &mut pixels).map(|raw| {
             let Raw { size, full_size, reduction, orientation } = raw;
             let (turn, mirror) = upright(orientation);
             if turn != Turn::None || mirror {
@@ -132,11 +139,12 @@ impl Decoder {
         format: Format,
         bytes: &[u8],
         reduction: &Reduction,
+        stop: &dyn Fn() -> bool,
         pixels: &mut Vec<u8>,
     ) -> Result<Raw, DecodeError> {
         let Self { limits, samples, jpeg: reader, .. } = self;
         match format {
-            Format::Jpeg => return jpeg::decode(bytes, limits, reduction, reader, pixels),
+            Format::Jpeg => return jpeg::decode(bytes, limits, reduction, reader, stop, pixels),
             Format::WebP => webp::check_frames(bytes, limits)?,
             Format::Tiff => tiff::check_compression(bytes)?,
             Format::Png | Format::Bmp | Format::Gif => {}

@@ -2,7 +2,10 @@
 
 use crate::format::Format;
 
-/// Why [`decode`](crate::decode()) gave no frame. Every variant is a fact about the bytes.
+const MEBIBYTE: u64 = 1 << 20;
+
+/// Why [`decode`](crate::decode()) gave no frame. Every variant but
+/// [`DecodeError::Stopped`] is a fact about the bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// There are no bytes.
@@ -35,8 +38,23 @@ pub enum DecodeError {
         /// The format that the first bytes announce.
         format: Format,
     },
-    /// The bytes contradict themselves, or reading them takes more memory than is allowed
-    /// ([`CodecError::Memory`]).
+    /// Decoding would take more memory than [`Limits`](crate::Limits) allow. Nothing was decoded.
+    #[error(
+        "reading this {format} picture takes {} MiB of memory, {} are allowed; send it as a baseline JPEG or smaller",
+        needed_bytes.div_ceil(MEBIBYTE), limit_bytes / MEBIBYTE
+    )]
+    TooMuchMemory {
+        /// The format that the first bytes announce.
+        format: Format,
+        /// Memory that decoding takes at most, bytes.
+        needed_bytes: u64,
+        /// The limit, bytes.
+        limit_bytes: u64,
+    },
+    /// The caller asked to stop. This is the only variant that says nothing about the bytes.
+    #[error("reading the picture was stopped")]
+    Stopped,
+    /// The bytes contradict themselves.
     #[error("the {format} picture is corrupt or cut short")]
     Corrupt {
         /// The format that the first bytes announce.
@@ -52,14 +70,6 @@ pub enum CodecError {
     /// From the JPEG reader.
     #[error(transparent)]
     Jpeg(jpeg::Error),
-    /// Reading the picture would take more memory than [`Limits`](crate::Limits) allow.
-    #[error("reading it takes {needed} bytes of memory; {limit} are allowed")]
-    Memory {
-        /// Memory that it takes, bytes.
-        needed: usize,
-        /// The limit, bytes.
-        limit: u64,
-    },
     /// The TIFF's directory cannot be read.
     #[error(transparent)]
     Tiff(tiff::TiffError),

@@ -15,20 +15,15 @@ pub(crate) fn decode(
     limits: &Limits,
     reduction: &Reduction,
     reader: &mut jpeg::Reader,
+    stop: &dyn Fn() -> bool,
     pixels: &mut Vec<u8>,
 ) -> Result<Raw, DecodeError> {
     let header = jpeg::Header::read(bytes).map_err(refusal)?;
     limits.check_size(Format::Jpeg, (header.width as u32, header.height as u32))?;
     let full_size = Size::new(header.width, header.height);
     let reduction = reduction.of(full_size);
-    let needed = header.memory_bytes(bytes.len(), reduction);
-    if needed as u64 > limits.max_decoder_bytes {
-        let source = CodecError::Memory { needed, limit: limits.max_decoder_bytes };
-        return Err(DecodeError::Corrupt { format: Format::Jpeg, source });
-    }
     let exif = header.exif.and_then(Orientation::from_exif_chunk);
-    let (width, height) =
-        reader.read(bytes, &header, reduction, &|| false, pixels).map_err(refusal)?;
+    let (width, height) = reader.read(bytes, &header, reduction, stop, pixels).map_err(refusal)?;
     Ok(Raw {
         size: Size::new(width, height),
         full_size,
@@ -37,15 +32,14 @@ pub(crate) fn decode(
     })
 }
 
-fn refusal(error: jpeg::Error) -> DecodeError {
+pub(crate) fn refusal(error: jpeg::Error) -> DecodeError {
     let (format, source) = (Format::Jpeg, CodecError::Jpeg(error));
     match error {
         jpeg::Error::CutShort => DecodeError::CutShort { format },
         jpeg::Error::Unsupported(_) => DecodeError::UnsupportedKind { format, source },
-        // Nothing asks a reader to stop yet.
-        jpeg::Error::NotJpeg
-        | jpeg::Error::Damaged(_)
-        | jpeg::Error::Scans { .. }
-        | jpeg::Error::Stopped => DecodeError::Corrupt { format, source },
+        jpeg::Error::Stopped => DecodeError::Stopped,
+        jpeg::Error::NotJpeg | jpeg::Error::Damaged(_) | jpeg::Error::Scans { .. } => {
+            DecodeError::Corrupt { format, source }
+        }
     }
 }

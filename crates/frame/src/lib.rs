@@ -14,6 +14,7 @@
 
 mod alter;
 mod decode;
+mod demand;
 mod error;
 mod format;
 mod frame;
@@ -35,6 +36,7 @@ mod webp;
 
 pub use alter::EncodeJpegError;
 pub use decode::{Decoder, Picture, decode};
+pub use demand::{Demand, demand};
 pub use error::{CodecError, DecodeError};
 pub use format::Format;
 pub use frame::{Frame, PixelCountError, View};

@@ -12,7 +12,7 @@ fn by(most: usize) -> Reduction {
 }
 
 fn decoded(bytes: &[u8], reduction: &Reduction) -> Picture {
-    Decoder::new(Limits::default()).decode(bytes, reduction).unwrap().clone()
+    Decoder::new(Limits::default()).decode(bytes, reduction, &|| false).unwrap().clone()
 }
 
 /// JPEGs of every colour space, baseline and progressive.
@@ -114,9 +114,9 @@ fn a_damaged_jpeg_is_refused_at_every_reduction() {
         let cut = &bytes[..middle];
         for reduction in [1, 2, 4, 8] {
             let mut decoder = Decoder::new(Limits::default());
-            let error = decoder.decode(&holed, &by(reduction)).unwrap_err();
+            let error = decoder.decode(&holed, &by(reduction), &|| false).unwrap_err();
             assert!(matches!(error, DecodeError::Corrupt { .. }), "{name}: {error:?}");
-            let error = decoder.decode(cut, &by(reduction)).unwrap_err();
+            let error = decoder.decode(cut, &by(reduction), &|| false).unwrap_err();
             assert!(matches!(error, DecodeError::CutShort { .. }), "{name}: {error:?}");
         }
     }
@@ -167,8 +167,8 @@ fn colours_outside_a_palette_show_nothing_of_the_previous_picture() {
         Jpeg { exif: Some(exif(6)), ..Jpeg::default() }.of(&scene(64, 64)),
     ] {
         let mut decoder = Decoder::new(Limits::default());
-        decoder.decode(&previous, &Reduction::NONE).unwrap();
-        assert!(decoder.decode(&gif, &Reduction::NONE).unwrap().frame == fresh);
+        decoder.decode(&previous, &Reduction::NONE, &|| false).unwrap();
+        assert!(decoder.decode(&gif, &Reduction::NONE, &|| false).unwrap().frame == fresh);
     }
     // All pixels are transparent, and so white.
     assert!(fresh.pixels().iter().all(|&level| level == 255));
@@ -178,7 +178,7 @@ fn colours_outside_a_palette_show_nothing_of_the_previous_picture() {
 fn limits_apply_to_the_size_without_reduction() {
     let bytes = Jpeg::default().of(&scene(200, 160));
     let mut decoder = Decoder::new(Limits { max_side_px: 199, ..Limits::default() });
-    let error = decoder.decode(&bytes, &by(8)).unwrap_err();
+    let error = decoder.decode(&bytes, &by(8), &|| false).unwrap_err();
     assert!(matches!(error, DecodeError::TooLarge { width: 200, .. }), "{error:?}");
 }
 
@@ -209,8 +209,8 @@ proptest! {
                 let place = usize::from(damage) % bytes.len();
                 bytes[place] ^= 0x55;
             }
-            let found = decoder.decode(&bytes, &by(most)).cloned();
-            let fresh = Decoder::new(Limits::default()).decode(&bytes, &by(most)).cloned();
+            let found = decoder.decode(&bytes, &by(most), &|| false).cloned();
+            let fresh = Decoder::new(Limits::default()).decode(&bytes, &by(most), &|| false).cloned();
             prop_assert_eq!(format!("{:?}", found), format!("{:?}", fresh));
             if let (Ok(found), Ok(fresh)) = (found, fresh) {
                 prop_assert!(found == fresh);

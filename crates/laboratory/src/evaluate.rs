@@ -57,10 +57,7 @@ pub fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode> {
     let limits = Limits {
         terms: Terms { bar: Bar::Threshold(threshold), ..terms },
         max_bytes: config.ingress.max_body_bytes,
-        frame: frame::Limits {
-            max_side_px: config.liveness.max_picture_side_px,
-            ..frame::Limits::default()
-        },
+        frame: config.liveness.limits(),
     };
     journal.open(&fingerprint(command, &config, &engine), *fresh)?;
     let alterations = if command.robustness { Alteration::VARIANTS } else { &[] };

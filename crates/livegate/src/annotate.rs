@@ -16,9 +16,8 @@ const NOT_ASSESSED: Rgb888 = Rgb888::new(240, 190, 40);
 const OTHER_FACE: Rgb888 = Rgb888::new(160, 160, 160);
 
 /// The picture in `bytes` as a PNG file, with the boxes and the score of `report` drawn.
-pub(crate) fn annotate(bytes: &[u8], report: &Report, max_side_px: u32) -> anyhow::Result<Vec<u8>> {
-    let limits = Limits { max_side_px, ..Limits::default() };
-    let mut frame = frame::decode(bytes, &limits).context("the picture was readable just now")?;
+pub(crate) fn annotate(bytes: &[u8], report: &Report, limits: &Limits) -> anyhow::Result<Vec<u8>> {
+    let mut frame = frame::decode(bytes, limits).context("the picture was readable just now")?;
     draw(&mut Canvas::new(&mut frame), report);
     frame.encode_png().context("the annotated picture cannot be encoded")
 }

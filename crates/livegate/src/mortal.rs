@@ -1,7 +1,7 @@
 //! A worker that one picture kills, in debug builds only: tests/program/replicas.rs observes what
 //! the program does next.
 
-use liveness::{Check, CheckError, Pipeline, ProofError, Report, Terms};
+use liveness::{Check, CheckError, Demand, Pipeline, ProofError, Report, Terms};
 
 /// The bytes that kill the worker. No picture begins with them.
 const PANIC: &[u8] = b"\0livegate: panic";
@@ -10,9 +10,21 @@ const PANIC: &[u8] = b"\0livegate: panic";
 pub(crate) struct Mortal(pub Pipeline);
 
 impl Check for Mortal {
-    fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
+    fn check(
+        &mut self,
+        selfie: &[u8],
+        terms: &Terms,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Report, CheckError> {
         assert!(selfie != PANIC, "as the test has asked");
-        self.0.check(selfie, terms)
+        self.0.check(selfie, terms, stop)
+    }
+
+    fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
+        if selfie == PANIC {
+            return Ok(Demand { memory_bytes: 0, is_costly: false });
+        }
+        self.0.demand(selfie)
     }
 
     fn prove(&mut self) -> Result<(), ProofError> {

@@ -74,7 +74,7 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
         });
         if let (Some(directory), Ok((bytes, report))) = (&command.annotate, &outcome) {
             let path = directory.join(free_name(file, &mut names));
-            let picture = annotate(bytes, report, config.liveness.max_picture_side_px)?;
+            let picture = annotate(bytes, report, &config.liveness.limits())?;
             std::fs::write(&path, picture)
                 .with_context(|| format!("{} cannot be written", path.display()))?;
         }
@@ -93,7 +93,7 @@ fn check(
         Ok(bytes) => bytes,
         Err(problem) => return Ok(Err(problem)),
     };
-    match pipeline.check(&bytes, terms) {
+    match pipeline.check(&bytes, terms, &|| false) {
         Ok(report) => Ok(Ok((bytes, report))),
         Err(error) => picture_file::fault_of_picture(error)
             .map(Err)

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     for file in std::env::args().skip(1) {
         let bytes = std::fs::read(&file)?;
-        let judgement = pipeline.check(&bytes, &Terms::default())?.judgement;
+        let judgement = pipeline.check(&bytes, &Terms::default(), &|| false)?.judgement;
         print!("{file}: {}", judgement.verdict.as_str());
         if let Some(score) = judgement.score() {
             print!(", score {:.4}", score.get());

@@ -8,7 +8,7 @@ use onnx::{Device, ProfileError};
 
 use crate::golden_error::GoldenError;
 
-/// A check failed. The first three are faults of the picture, the fourth of the terms, the others
+/// A check failed. The first three are faults of the picture, the fourth of the terms, the last two
 /// of the service.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
@@ -18,7 +18,7 @@ pub enum CheckError {
     /// The picture is corrupt or truncated.
     #[error(transparent)]
     UnreadablePicture(DecodeError),
-    /// The picture has more pixels than the limit.
+    /// The picture has more pixels, or takes more memory to decode, than the limit.
     #[error(transparent)]
     PictureTooLarge(DecodeError),
     /// The pack has no threshold for this level.
@@ -29,12 +29,15 @@ pub enum CheckError {
         /// The pack's name.
         pack: String,
     },
+    /// The caller asked to stop.
+    #[error("the check was stopped")]
+    Stopped,
     /// The detector failed.
     #[error(transparent)]
-    Detect(#[from] DetectError),
+    Detect(DetectError),
     /// A scorer failed.
     #[error(transparent)]
-    Score(#[from] ScoreError),
+    Score(ScoreError),
 }
 
 impl CheckError {
@@ -51,9 +54,30 @@ impl From<DecodeError> for CheckError {
             DecodeError::Empty
             | DecodeError::UnknownFormat
             | DecodeError::UnsupportedKind { .. } => Self::UnsupportedPicture(error),
-            DecodeError::TooLarge { .. } => Self::PictureTooLarge(error),
+            DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory { .. } => {
+                Self::PictureTooLarge(error)
+            }
+            DecodeError::Stopped => Self::Stopped,
             // `DecodeError` may grow; every other kind is about data.
             _ => Self::UnreadablePicture(error),
+        }
+    }
+}
+
+impl From<DetectError> for CheckError {
+    fn from(error: DetectError) -> Self {
+        match error {
+            DetectError::Stopped => Self::Stopped,
+            error => Self::Detect(error),
+        }
+    }
+}
+
+impl From<ScoreError> for CheckError {
+    fn from(error: ScoreError) -> Self {
+        match error {
+            ScoreError::Stopped => Self::Stopped,
+            error => Self::Score(error),
         }
     }
 }

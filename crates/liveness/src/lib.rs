@@ -29,7 +29,7 @@ mod terms;
 
 pub use anti_spoof::{Assessment, ModelScore, Score};
 pub use face_detector::{DetectError, Face, Landmarks};
-pub use frame::{DecodeError, Format, Rect, Size, Turn};
+pub use frame::{DecodeError, Demand, Format, Rect, Size, Turn};
 pub use model_pack::{Digest, SecurityLevel};
 pub use onnx::{Device, GpuFault, ProfileError, chain};
 
@@ -47,11 +47,25 @@ pub use terms::{Bar, Terms};
 /// Checks selfies. [`Pipeline`] does; the tests of the service have checkers without models, which
 /// are slow, fail or panic.
 pub trait Check: Send {
-    /// Checks one selfie.
+    /// Checks one selfie. `stop` is asked again and again, between rows of pixels and between
+    /// models; when it returns true, the check ends soon.
     ///
     /// # Errors
-    /// When `selfie` is not a picture that can be judged, or a model fails.
-    fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError>;
+    /// When `selfie` is not a picture that can be judged, or a model fails; and
+    /// [`CheckError::Stopped`].
+    fn check(
+        &mut self,
+        selfie: &[u8],
+        terms: &Terms,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Report, CheckError>;
+
+    /// The most that a check of `selfie` takes, from the picture's header. No pixel is decoded, so
+    /// this takes microseconds.
+    ///
+    /// # Errors
+    /// When `selfie` is no picture, or one over the limits.
+    fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError>;
 
     /// Checks a picture with a known result. An idle worker calls this, to find a broken pipeline
     /// before a request does.
@@ -62,8 +76,17 @@ pub trait Check: Send {
 }
 
 impl Check for Pipeline {
-    fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
-        self.check(selfie, terms)
+    fn check(
+        &mut self,
+        selfie: &[u8],
+        terms: &Terms,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Report, CheckError> {
+        self.check(selfie, terms, stop)
+    }
+
+    fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
+        self.demand(selfie)
     }
 
     fn prove(&mut self) -> Result<(), ProofError> {

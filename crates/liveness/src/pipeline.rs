@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use anti_spoof::{Assessment, ModelScore, ScoreError, Scorer};
 use face_detector::{DetectError, Face, Finder, Found};
-use frame::{DecodeError, Decoder, Frame, Limits, LumaSampler, Picture, Reduction};
+use frame::{DecodeError, Decoder, Demand, Frame, LumaSampler, Picture, Reduction};
 use model_pack::{GoldenPicture, Levels, Pack};
 use onnx::{Device, Runtime};
 
@@ -130,7 +130,7 @@ impl Pipeline {
     fn score_drawn_face(&mut self) -> Result<Vec<ModelScore>, ProofError> {
         let settings = self.settings;
         self.set(Settings::default());
-        let report = self.check(&DRAWN_FACE, &Terms::default());
+        let report = self.check(&DRAWN_FACE, &Terms::default(), &|| false);
         self.set(settings);
         match report?.judgement.models() {
             [] => Err(ProofError::NoScore),
@@ -138,15 +138,30 @@ impl Pipeline {
         }
     }
 
-    /// Checks one selfie. Afterwards no buffer holds anything of it.
+    /// Checks one selfie. Afterwards no buffer holds anything of it. `stop` is asked between rows
+    /// of a JPEG's blocks, while other formats are read, and before each run of a model; when it
+    /// returns true, the check ends.
     ///
     /// # Errors
-    /// When `selfie` is not a picture that can be judged, or a model fails. An error is never a
-    /// verdict.
-    pub fn check(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
-        let outcome = self.walk(selfie, terms);
+    /// When `selfie` is not a picture that can be judged, a model fails, or the check was stopped.
+    /// An error is never a verdict.
+    pub fn check(
+        &mut self,
+        selfie: &[u8],
+        terms: &Terms,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Report, CheckError> {
+        let outcome = self.walk(selfie, terms, stop);
         self.clear();
         outcome
+    }
+
+    /// The most that a check of `selfie` takes, from the picture's header.
+    ///
+    /// # Errors
+    /// When `selfie` is no picture, or one over the limits.
+    pub fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
+        Ok(frame::demand(selfie, &self.settings.limits())?)
     }
 
     /// Overwrites every buffer that held pixels, or numbers made of them.
@@ -158,32 +173,40 @@ impl Pipeline {
         self.scorer.clear();
     }
 
-    fn walk(&mut self, selfie: &[u8], terms: &Terms) -> Result<Report, CheckError> {
+    fn walk(
+        &mut self,
+        selfie: &[u8],
+        terms: &Terms,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Report, CheckError> {
         let threshold = self.threshold(terms.bar)?;
         let mut clock = Clock::start();
         let mut timings = Timings::default();
 
-        let mut picture = decode(&mut self.decoder, selfie, self.settings.reduction(terms))?;
+        let mut picture = decode(&mut self.decoder, selfie, self.settings.reduction(terms), stop)?;
         timings.decode = clock.lap();
-        let mut found = detect(&mut self.finder, picture, terms)?;
+        let mut found = detect(&mut self.finder, picture, terms, stop)?;
         timings.detect = clock.lap();
         // Rare: too few pixels are left of a small face.
         if let Some(reduction) = self.settings.finer(picture.reduction, &found.faces) {
-            picture = decode(&mut self.decoder, selfie, reduction)?;
+            picture = decode(&mut self.decoder, selfie, reduction, stop)?;
             timings.decode += clock.lap();
-            found = detect(&mut self.finder, picture, terms)?;
+            found = detect(&mut self.finder, picture, terms, stop)?;
             timings.detect += clock.lap();
         }
         let upright = found.upright(&picture.frame, &mut self.upright);
 
         let mut judge = |face: Option<&Face>, choice: Option<Reason>| {
+            if stop() {
+                return Err(CheckError::Stopped);
+            }
             let Gated { mut reasons, unchecked } =
                 gate(picture, upright, face, &self.settings, terms, &mut self.sampler);
             reasons.extend(choice);
             let assessed =
                 face.filter(|_| reasons.iter().all(|it| it.severity != Severity::Reject));
             let mut assessment =
-                assessed.map(|face| score(&mut self.scorer, upright, face)).transpose()?;
+                assessed.map(|face| score(&mut self.scorer, upright, face, stop)).transpose()?;
             for model in assessment.iter_mut().flat_map(|it| &mut it.models) {
                 model.crop = found.rect_as_sent(picture, model.crop);
             }
@@ -234,8 +257,7 @@ impl Pipeline {
     }
 
     fn set(&mut self, settings: Settings) {
-        let limits = Limits { max_side_px: settings.max_picture_side_px, ..Limits::default() };
-        self.decoder.set_limits(limits);
+        self.decoder.set_limits(settings.limits());
         self.settings = settings.for_scorers(self.max_face_share);
     }
 }
@@ -269,19 +291,31 @@ fn decode<'a>(
     decoder: &'a mut Decoder,
     selfie: &[u8],
     reduction: Reduction,
+    stop: &dyn Fn() -> bool,
 ) -> Result<&'a Picture, DecodeError> {
-    decoder.decode(selfie, &reduction)
+    decoder.decode(selfie, &reduction, stop)
 }
 
 /// The faces of `picture`, in pixels of its frame.
 #[tracing::instrument(skip_all)]
-fn detect(finder: &mut Finder, picture: &Picture, terms: &Terms) -> Result<Found, DetectError> {
-    if terms.exact { finder.find_exactly(&picture.frame) } else { finder.find(&picture.frame) }
+fn detect(
+    finder: &mut Finder,
+    picture: &Picture,
+    terms: &Terms,
+    stop: &dyn Fn() -> bool,
+) -> Result<Found, DetectError> {
+    let frame = &picture.frame;
+    if terms.exact { finder.find_exactly(frame, stop) } else { finder.find(frame, stop) }
 }
 
 #[tracing::instrument(skip_all)]
-fn score(scorer: &mut Scorer, upright: &Frame, face: &Face) -> Result<Assessment, ScoreError> {
-    scorer.score(upright, &face.rect)
+fn score(
+    scorer: &mut Scorer,
+    upright: &Frame,
+    face: &Face,
+    stop: &dyn Fn() -> bool,
+) -> Result<Assessment, ScoreError> {
+    scorer.score(upright, &face.rect, stop)
 }
 
 /// The faces found in `picture` as it was sent, not judged yet, each with its index in `found`.

@@ -27,7 +27,8 @@ pub fn record(runtime: &Runtime, pack: &Pack, device: Device) -> Result<Golden, 
         let marked = landmarker.mark(&frame, &face.rect).map_err(|error| failed(error.into()))?;
         face.landmarks = Some(marked.landmarks);
     }
-    let assessment = scorer.score(&frame, &face.rect).map_err(|error| failed(error.into()))?;
+    let assessment =
+        scorer.score(&frame, &face.rect, &|| false).map_err(|error| failed(error.into()))?;
     let log_odds: BTreeMap<String, f64> = assessment
         .models
         .iter()

@@ -26,7 +26,7 @@ pub(crate) fn self_test(
         let frame = golden.picture.frame();
         // ONNX Runtime sizes its memory by the first run. With the detector's full size first, each
         // worker had 7 MB more.
-        finder.find(&frame)?;
+        finder.find(&frame, &|| false)?;
         let found = finder.detector().detect(&frame)?;
         if !faces_agree(&found, &golden.faces) {
             return Err(mismatch(found, &golden.faces).into());
@@ -42,7 +42,7 @@ pub(crate) fn self_test(
                 return Err(Mismatch::Landmarks { expected, found }.into());
             }
         }
-        for model in scorer.score(&frame, &face.rect)?.models {
+        for model in scorer.score(&frame, &face.rect, &|| false)?.models {
             if log_odds_error(golden, &model.id, model.live) > MAX_LOG_ODDS_ERROR {
                 let (scorer, found) = (model.id.to_string(), model.live.log_odds());
                 let expected = recorded_log_odds(golden, &scorer);

@@ -1,7 +1,7 @@
 //! The operator's settings.
 
 use face_detector::Face;
-use frame::Reduction;
+use frame::{Limits, Reduction};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -26,6 +26,15 @@ pub struct Settings {
     #[schemars(range(min = 1, max = 65_535))]
     #[default = 5000]
     pub max_picture_side_px: u32,
+    /// Maximum memory of decoding one picture, in bytes. Pictures that may take more are answered
+    /// 422 `image_too_large`.
+    ///
+    /// The most is computed from the file's header, before anything is decoded. The default lets
+    /// through 5000x5000 pixels as a JPEG of any kind, and as a PNG of 8 bits. A quarter of a
+    /// container's memory is sensible with two workers.
+    #[schemars(range(min = 1_048_576))]
+    #[default(288 << 20)]
+    pub max_decoder_bytes: u64,
     /// Minimum length of the longer side, in pixels, that is left when a large JPEG is decoded to
     /// 1/2, 1/4 or 1/8 of its size. 65535 decodes every picture in full.
     ///
@@ -208,6 +217,13 @@ impl Settings {
     #[must_use]
     pub(crate) fn for_scorers(self, max_face_share: f64) -> Self {
         Self { max_face_share: self.max_face_share.min(max_face_share), ..self }
+    }
+
+    /// The limits of decoding.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let Self { max_picture_side_px: max_side_px, max_decoder_bytes, .. } = *self;
+        Limits { max_side_px, max_decoder_bytes }
     }
 
     /// How far a picture is reduced at first.

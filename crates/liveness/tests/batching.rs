@@ -66,7 +66,7 @@ fn pictures_checked_at_once_get_the_reports_that_they_get_alone() {
     for name in testbed::packs() {
         let mut own = pipeline(testbed::runtime(), name, Device::Cpu);
         let alone: Vec<Option<Report>> =
-            pictures.iter().map(|picture| own.check(picture, &terms()).ok()).collect();
+            pictures.iter().map(|picture| own.check(picture, &terms(), &|| false).ok()).collect();
         let runtime = batching();
         let load = |_| pipeline(&runtime, name, Device::Cpu);
         let mut pipelines: Vec<Pipeline> = (0..6).map(load).collect();
@@ -78,7 +78,7 @@ fn pictures_checked_at_once_get_the_reports_that_they_get_alone() {
                     // Each thread begins with another picture, so that different pictures share
                     // runs.
                     for j in (0..pictures.len()).map(|j| (i + j) % pictures.len()) {
-                        let found = pipeline.check(&pictures[j], &terms()).ok();
+                        let found = pipeline.check(&pictures[j], &terms(), &|| false).ok();
                         assert_eq!(alone[j].is_some(), found.is_some());
                         if let (Some(alone), Some(found)) = (&alone[j], &found) {
                             assert_the_same(alone, found, &format!("{name}, picture {j}"));

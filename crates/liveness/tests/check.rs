@@ -18,7 +18,7 @@ fn load(pack: &Pack) -> Result<Pipeline, LoadError> {
 
 fn check(picture: &Frame) -> Report {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
-    pipeline.check(&picture.encode_png().unwrap(), &Terms::default()).unwrap()
+    pipeline.check(&picture.encode_png().unwrap(), &Terms::default(), &|| false).unwrap()
 }
 
 fn codes(report: &Report) -> Vec<ReasonCode> {
@@ -44,7 +44,7 @@ fn one_face_is_scored_and_judged_by_the_threshold() {
     let picture = faces_in_a_row(1).encode_png().unwrap();
     let mut verdict = |threshold: &str| {
         let terms = Terms { bar: Bar::Threshold(threshold.parse().unwrap()), ..Terms::default() };
-        let report = pipeline.check(&picture, &terms).unwrap();
+        let report = pipeline.check(&picture, &terms, &|| false).unwrap();
         assert_eq!(
             (report.faces.len(), report.judgement.models().len(), report.judgement.reasons.len()),
             (1, 1, 0)
@@ -64,7 +64,10 @@ fn a_pipeline_proves_itself_under_settings_that_reject_the_drawn_face() {
     let mut pipeline = loaded.unwrap();
     let picture = faces_in_a_row(1).encode_png().unwrap();
     let is_too_large = |pipeline: &mut Pipeline| {
-        matches!(pipeline.check(&picture, &Terms::default()), Err(CheckError::PictureTooLarge(_)))
+        matches!(
+            pipeline.check(&picture, &Terms::default(), &|| false),
+            Err(CheckError::PictureTooLarge(_))
+        )
     };
     assert!(is_too_large(&mut pipeline));
     pipeline.prove().unwrap();
@@ -94,7 +97,7 @@ fn every_node_of_every_pack_ran_on_the_cpu() {
 #[test]
 fn debug_output_of_a_pipeline_has_no_pixels() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
-    pipeline.check(&faces_in_a_row(1).encode_png().unwrap(), &Terms::default()).unwrap();
+    pipeline.check(&faces_in_a_row(1).encode_png().unwrap(), &Terms::default(), &|| false).unwrap();
     let shown = format!("{pipeline:?}");
     assert!(shown.len() < 3000, "{}", &shown[..3000]);
 }
@@ -121,7 +124,7 @@ fn each_face_is_judged_by_itself_with_every_face() {
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
     let mut check = |faces, every_face| {
         let bytes = faces_in_a_row(faces).encode_png().unwrap();
-        pipeline.check(&bytes, &Terms { every_face, ..Terms::default() }).unwrap()
+        pipeline.check(&bytes, &Terms { every_face, ..Terms::default() }, &|| false).unwrap()
     };
     let alone = check(1, false);
     assert!(alone.faces.iter().all(|face| face.judgement.is_none()));
@@ -164,7 +167,7 @@ fn a_large_jpeg_is_reduced_as_far_as_its_face_allows_and_reported_in_its_own_pix
     let mut pipeline = load(&testbed::pack("starter")).unwrap();
     let mut check = |times, size, exact| {
         let bytes = face_in_the_corner(times, size).encode_jpeg(90).unwrap();
-        pipeline.check(&bytes, &Terms { exact, ..Terms::default() }).unwrap()
+        pipeline.check(&bytes, &Terms { exact, ..Terms::default() }, &|| false).unwrap()
     };
     // The face is 150 by 172 px as drawn: here 600 px wide, 150 of them left at a fourth.
     for (times, size, reduction) in [
@@ -202,12 +205,12 @@ fn reduced_pictures_get_the_verdicts_of_whole_pictures_and_of_the_reference() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let bytes = std::fs::read(&path).unwrap();
-            let fast = match pipeline.check(&bytes, &Terms::default()) {
+            let fast = match pipeline.check(&bytes, &Terms::default(), &|| false) {
                 Ok(fast) => fast,
                 Err(_) if ["README.md", "live_1_cut_short.jpg"].contains(&&*name) => continue,
                 Err(error) => panic!("{pack} {name}: {error}"),
             };
-            let whole = in_full.check(&bytes, &Terms::default()).unwrap();
+            let whole = in_full.check(&bytes, &Terms::default(), &|| false).unwrap();
             assert_eq!(
                 (fast.judgement.verdict, whole.reduction),
                 (whole.judgement.verdict, 1),
@@ -216,14 +219,20 @@ fn reduced_pictures_get_the_verdicts_of_whole_pictures_and_of_the_reference() {
             let score =
                 |report: &Report| report.judgement.score().map_or(0.0, liveness::Score::get);
             assert!((score(&fast) - score(&whole)).abs() < 0.03, "{pack} {name}");
-            let exact = pipeline.check(&bytes, &Terms { exact: true, ..Terms::default() }).unwrap();
+            let exact = pipeline
+                .check(&bytes, &Terms { exact: true, ..Terms::default() }, &|| false)
+                .unwrap();
             if !known.contains(&&*name) {
                 assert_eq!(fast.judgement.verdict, exact.judgement.verdict, "{pack} {name}");
                 assert_eq!(fast.faces.len(), exact.faces.len(), "{pack} {name}");
             }
         }
         let large = testbed::selfie("live_1_12mp.jpg").unwrap();
-        assert_eq!(pipeline.check(&large, &Terms::default()).unwrap().reduction, 4, "{pack}");
+        assert_eq!(
+            pipeline.check(&large, &Terms::default(), &|| false).unwrap().reduction,
+            4,
+            "{pack}"
+        );
     }
 }
 
@@ -268,7 +277,7 @@ fn shared_pictures_get_their_known_verdicts_and_reasons() {
     for &pack in testbed::packs() {
         let mut pipeline = load(&testbed::pack(pack)).unwrap();
         let mut check = |name: &str| {
-            pipeline.check(&testbed::selfie(name).unwrap(), &Terms::default()).unwrap()
+            pipeline.check(&testbed::selfie(name).unwrap(), &Terms::default(), &|| false).unwrap()
         };
         assert_eq!(check("live_1.jpg").judgement.verdict, Verdict::Live, "{pack}");
         assert_eq!(check("spoof_1.jpg").judgement.verdict, Verdict::Spoof, "{pack}");
@@ -373,6 +382,6 @@ fn strict_settings_do_not_fail_the_self_test() {
     let pack = testbed::pack("starter");
     let pipeline = Pipeline::load(testbed::runtime(), &pack, Device::Cpu, strict);
     let picture = faces_in_a_row(1).encode_png().unwrap();
-    let error = pipeline.unwrap().check(&picture, &Terms::default()).unwrap_err();
+    let error = pipeline.unwrap().check(&picture, &Terms::default(), &|| false).unwrap_err();
     assert!(matches!(error, liveness::CheckError::PictureTooLarge(_)), "{error:?}");
 }

@@ -54,9 +54,12 @@ fn scores_on_the_gpu_equal_those_on_the_cpu() {
     let portrait = std::fs::read(testbed::portrait()).unwrap();
     for pack in testbed::packs() {
         let mut on_cpu = pipeline(&alone, pack, Device::Cpu);
-        let expected = on_cpu.check(&portrait, &terms()).unwrap().judgement.score().unwrap().get();
+        let expected =
+            on_cpu.check(&portrait, &terms(), &|| false).unwrap().judgement.score().unwrap().get();
         for runtime in [&alone, &shared] {
-            let report = pipeline(runtime, pack, Device::Cuda).check(&portrait, &terms()).unwrap();
+            let report = pipeline(runtime, pack, Device::Cuda)
+                .check(&portrait, &terms(), &|| false)
+                .unwrap();
             let found = report.judgement.score().unwrap().get();
             assert!((found - expected).abs() <= MAX_SCORE_ERROR, "{pack}: {found} {expected}");
         }

@@ -23,7 +23,7 @@ fn pipeline(pack: &str) -> Pipeline {
 
 fn check(pipeline: &mut Pipeline, frame: &Frame, exact: bool) -> Report {
     let terms = Terms { min_picture_side_px: 1, exact, ..Terms::default() };
-    pipeline.check(&frame.encode_png().unwrap(), &terms).unwrap()
+    pipeline.check(&frame.encode_png().unwrap(), &terms, &|| false).unwrap()
 }
 
 fn decoded(bytes: &[u8]) -> Frame {

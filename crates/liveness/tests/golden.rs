@@ -29,8 +29,9 @@ fn the_score_is_fused_and_calibrated_as_the_manifest_describes() {
     let log_odds = |p: f64| (p / (1.0 - p)).ln();
     for &pack in testbed::packs() {
         let manifest = testbed::pack(pack).manifest;
-        let report =
-            pipeline(testbed::runtime(), pack, Device::Cpu).check(&portrait, &terms()).unwrap();
+        let report = pipeline(testbed::runtime(), pack, Device::Cpu)
+            .check(&portrait, &terms(), &|| false)
+            .unwrap();
         let assessment = report.judgement.assessment.as_ref().unwrap();
         let models: Vec<f64> = assessment.models.iter().map(|model| model.live.get()).collect();
         let held = |p: f64| log_odds(p.clamp(1e-9, 1.0 - 1e-9)).clamp(-7.0, 7.0);
@@ -68,7 +69,7 @@ fn scorers_that_see_the_same_crop_answer_as_each_does_alone() {
         for share in [0.6, 0.2, 0.5] {
             let rest = (1.0 - share) / 2.0;
             let face = Rect::new(rest * width, rest * height, share * width, share * height);
-            let found = all.score(&portrait, &face).unwrap().models;
+            let found = all.score(&portrait, &face, &|| false).unwrap().models;
             let expected = alone.iter_mut().map(|it| it.classify(&portrait, &face).unwrap());
             assert_eq!(found, expected.collect::<Vec<_>>(), "{name}, {share}");
             let shares_a_crop = found.windows(2).any(|pair| pair[0].crop == pair[1].crop);

@@ -80,7 +80,8 @@ fn real_pictures_are_scored_as_on_the_cpu() {
         let mut pipelines =
             [Device::Cpu, Device::OpenVino].map(|device| pipeline(runtime, pack, device));
         for picture in &pictures {
-            let reports = pipelines.each_mut().map(|it| it.check(picture, &terms()).ok());
+            let reports =
+                pipelines.each_mut().map(|it| it.check(picture, &terms(), &|| false).ok());
             let [Some(cpu), Some(openvino)] = reports else { continue };
             assert_eq!((cpu.device, openvino.device), (Device::Cpu, Device::OpenVino));
             // Detector and landmarker are on the CPU in both.

@@ -117,7 +117,7 @@ impl<'a> Gauge<'a> {
 
     fn check(&mut self, bytes: &[u8]) -> anyhow::Result<Measured> {
         let terms = &self.limits.terms;
-        match catch_unwind(AssertUnwindSafe(|| self.pipeline.check(bytes, terms))) {
+        match catch_unwind(AssertUnwindSafe(|| self.pipeline.check(bytes, terms, &|| false))) {
             Ok(Ok(report)) => Ok(Measured::of(&report)),
             Ok(Err(error)) => Ok(match picture_file::fault_of_picture(error) {
                 Ok(Unverified { code, message }) => Measured::failed(code, message),
