@@ -24,8 +24,8 @@ pub struct Config {
     pub max_in_flight: usize,
     /// Maximum size of all request bodies held at a time, and of the memory for decoding costly
     /// pictures, in bytes; not less than `ingress.max_body_bytes`. Above it the app that holds the
-    /// most gives way: one of its requests is answered 503 `overloaded`. Default: three eighths of
-    /// the process's memory, at most 384 MiB.
+    /// most gives way: one of its requests is answered 503 `overloaded`. Default: a quarter of the
+    /// process's memory, at most 512 MiB.
     #[schemars(example = 134_217_728)]
     pub max_bytes_in_flight: Option<usize>,
     /// Maximum number of open connections. For a further one, the connection that has been silent

@@ -71,7 +71,8 @@ errors! {
         "the picture is none of the kinds above");
     UNREADABLE_IMAGE: error(422, "unreadable_image", Of::Picture,
         "the picture is damaged or cut short");
-    IMAGE_TOO_LARGE: error(422, "image_too_large", Of::Picture, "the picture has too many pixels");
+    IMAGE_TOO_LARGE: error(422, "image_too_large", Of::Picture,
+        "the picture has too many pixels, or takes too much memory to decode; the message says which");
     IMAGE_TOO_COSTLY: error(422, "image_too_costly", Of::Picture,
         "to check the picture takes more CPU time than `ingress.max_picture_cpu_ms` (500 ms)");
     RATE_LIMITED: retried(429, "rate_limited",

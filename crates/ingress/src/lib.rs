@@ -1,7 +1,7 @@
 //! HTTP in front of [`liveness`]: the Kairos contract to the letter, and Livegate's own `/v1`.
 //!
 //! ```text
-//! permit -> route -> credentials -> quota -> body bytes (capped) -> queue -> worker thread
+//! route -> credentials -> the app's place -> quota -> body (capped) -> fair queue -> worker thread
 //! Report -> JSON        any error -> status + code (`problem`, `documented`)
 //! ```
 //!

@@ -187,13 +187,7 @@ impl<T> Queue<T> {
 
 impl<T> Line<T> {
     fn new(used: Duration) -> Self {
-        Self {
-            usual: VecDeque::new(),
-            costly: VecDeque::new(),
-            at_work: 0,
-            used,
-            typical: TYPICAL,
-        }
+        Self { usual: VecDeque::new(), costly: VecDeque::new(), at_work: 0, used, typical: TYPICAL }
     }
 
     fn is_idle(&self) -> bool {

@@ -37,7 +37,7 @@ pub(crate) const METRICS: &str = "/metrics";
 /// On the admin listener only.
 pub(crate) const RECENT_REFUSALS: &str = "/recent-refusals";
 
-/// True for probes and pages. They need neither credentials nor a permit, and are not counted as
+/// True for probes and pages. They need neither credentials nor a place, and are not counted as
 /// requests.
 pub(crate) fn is_aside(path: &str) -> bool {
     [LIVEZ, READYZ, VERSION, OPENAPI, DOCS, DOCS_STYLE, DOCS_ICON].contains(&path)

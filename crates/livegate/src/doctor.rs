@@ -66,7 +66,8 @@ fn examine(
     findings.version = models::examine(command, place, &home, &config, findings);
     let device = findings.version.as_ref().and_then(|version| version.device.parse().ok());
     let device = device.unwrap_or_default();
-    let workers = crate::serve::sized(&mut config, &host, device);
+    crate::serve::fit_memory(&mut config, &host);
+    let workers = crate::serve::workers(&config, &host, device);
     system::host(&host, &config, device, workers, findings);
     service::accounts(&accounts, findings);
     service::tls(&config, findings);

@@ -195,7 +195,7 @@ const BASE_BYTES: u64 = 96 << 20;
 /// turned. Measured (docs/CAPACITY.md): 106 MiB, and 141 with OpenVINO.
 const WORKER_BYTES: u64 = 144 << 20;
 /// The default of `max_bytes_in_flight`, at most.
-const MOST_BYTES_IN_FLIGHT: u64 = 256 << 20;
+const MOST_BYTES_IN_FLIGHT: u64 = 512 << 20;
 
 impl Host {
     /// The number of threads that read, queue and answer: one for every four cores. They take a
@@ -215,7 +215,7 @@ impl Host {
         (per_core * self.cores.count).min(room).max(1)
     }
 
-    /// The default of `max_bytes_in_flight`: a quarter of the memory, at most 256 MiB, and at least
+    /// The default of `max_bytes_in_flight`: a quarter of the memory, at most 512 MiB, and at least
     /// one body of `max_body_bytes`.
     pub(crate) fn bytes_in_flight(&self, max_body_bytes: usize) -> usize {
         let quarter = self.memory.as_ref().map_or(u64::MAX, |memory| memory.bytes / 4);

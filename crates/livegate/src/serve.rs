@@ -81,8 +81,9 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
     let accounts = start_accounts(&config, &layers, demo.as_ref(), &home)?;
     let sources = &command.engine.sources;
     install::ensure(place, &home, &config, demo.is_some(), sources)?;
+    fit_memory(&mut config, &host);
     let engine = Arc::new(Engine::load(place, &home, &config)?);
-    let workers = sized(&mut config, &host, engine.device());
+    let workers = workers(&config, &host, engine.device());
     if workers < engine.cards() {
         tracing::warn!(
             "there are {} cards (gpu.cards) and {workers} workers: some cards have nothing to do",
@@ -107,6 +108,7 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         memory.mib = host.memory.as_ref().map(|memory| memory.bytes >> 20),
         memory.from = host.memory.as_ref().map(|memory| &*memory.from),
         max_bytes_in_flight = config.ingress.max_bytes_in_flight,
+        max_decoder_bytes = config.liveness.max_decoder_bytes,
         "sized"
     );
     let version = engine.version(commit());
@@ -176,12 +178,22 @@ fn connections(wanted: usize) -> usize {
     wanted
 }
 
-/// The number of workers, configured or as this host allows. Fills in `max_bytes_in_flight`.
-pub(crate) fn sized(config: &mut Config, host: &Host, device: Device) -> usize {
+/// Fills in `ingress.max_bytes_in_flight`, and lowers `liveness.max_decoder_bytes` to what can be
+/// reserved of it beside one body. A picture that would wait in vain is refused at once.
+pub(crate) fn fit_memory(config: &mut Config, host: &Host) {
+    /// Memory that no picture reserves: a worker's own.
+    const OF_A_WORKER: u64 = 96 << 20;
     let max_body_bytes = config.ingress.max_body_bytes;
-    let bytes_in_flight = config.ingress.max_bytes_in_flight;
-    let bytes_in_flight = bytes_in_flight.unwrap_or_else(|| host.bytes_in_flight(max_body_bytes));
-    config.ingress.max_bytes_in_flight = Some(bytes_in_flight);
+    let bytes = config.ingress.max_bytes_in_flight;
+    let bytes = bytes.unwrap_or_else(|| host.bytes_in_flight(max_body_bytes));
+    config.ingress.max_bytes_in_flight = Some(bytes);
+    let most = (bytes.saturating_sub(max_body_bytes) as u64).max(OF_A_WORKER);
+    config.liveness.max_decoder_bytes = config.liveness.max_decoder_bytes.min(most);
+}
+
+/// The number of workers, configured or as this host allows.
+pub(crate) fn workers(config: &Config, host: &Host, device: Device) -> usize {
+    let bytes_in_flight = config.ingress.max_bytes_in_flight.unwrap_or_default();
     let workers = config.workers.map(NonZeroUsize::get);
     let per_core = config.batching.workers_per_core(device);
     workers.unwrap_or_else(|| host.workers(per_core, bytes_in_flight as u64))

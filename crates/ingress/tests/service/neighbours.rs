@@ -82,8 +82,8 @@ fn waiting_pictures_are_taken_from_each_app_in_turn() {
     server.let_go();
     assert_eq!(Answer::read(&mut first).status, 200);
     assert_eq!(Answer::read(&mut other).status, 200, "it did not wait for the ten");
+    waiting.iter().for_each(|_| server.let_go());
     for stream in &mut waiting {
-        server.let_go();
         assert_eq!(Answer::read(stream).status, 200);
     }
 }

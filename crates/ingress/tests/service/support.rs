@@ -11,9 +11,10 @@ use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
 use liveness::{
-    Assessment, Bar, Check, CheckError, DecodeError, Demand, DetectError, Device, Face, Format, JudgedFace,
-    Judgement, ModelProviders, ModelScore, PackIdentity, ProofError, Reason, ReasonCode, Rect,
-    Report, Score, SecurityLevel, Severity, Size, Terms, Threshold, Timings, Turn, Verdict,
+    Assessment, Bar, Check, CheckError, DecodeError, Demand, DetectError, Device, Face, Format,
+    JudgedFace, Judgement, ModelProviders, ModelScore, PackIdentity, ProofError, Reason,
+    ReasonCode, Rect, Report, Score, SecurityLevel, Severity, Size, Terms, Threshold, Timings,
+    Turn, Verdict,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
