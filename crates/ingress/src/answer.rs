@@ -61,11 +61,7 @@ pub(crate) async fn answer(
         connection.turn_known();
     }
     let response = match service.admission.take(&caller.app_id) {
-        Some(place) => tokio::select! {
-            biased;
-            response = check(endpoint, &service, arrival, &caller, &place, request) => response,
-            () = place.lost() => Err(Problem::Overloaded),
-        },
+        Some(place) => check(endpoint, &service, arrival, &caller, &place, request).await,
         None => Err(Problem::Overloaded),
     };
     let code = response.as_ref().map_or_else(Problem::code, |_| OK);
@@ -83,7 +79,7 @@ async fn check(
 ) -> Result<Response, Problem> {
     let config = &*service.config;
     let deadline = arrival.instant + Duration::from_millis(config.deadline_ms);
-    let received = in_time(deadline, async {
+    let received = in_time(deadline, place, async {
         let hold = hold_quota(service, caller).await?;
         let (selfies, terms) = receive(endpoint, config, place, request).await?;
         Ok::<_, Problem>((hold, selfies, terms))

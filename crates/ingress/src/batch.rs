@@ -83,7 +83,8 @@ impl JsonSchema for BatchResult<'_> {
 }
 
 /// Judges `selfies` one after the other, so that a batch takes one place in the queue at a time.
-/// The first picture uses `hold`; each later one takes its own hold when its turn comes.
+/// The first picture uses `hold`; each later one takes its own hold when its turn comes. When the
+/// place is lost, the pictures that are left get 503, and those before keep their results.
 pub(crate) async fn answer(
     service: &Service,
     arrival: Arrival,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use accounts::{Caller, Hold};
 use axum::body::Bytes;
 use liveness::Terms;
+use tokio::time::sleep_until;
 use tracing::{Instrument, info_span};
 
 use crate::admission::Place;
@@ -33,19 +34,22 @@ pub(crate) async fn judge(
     place: &Arc<Place>,
 ) -> Result<Checked, Problem> {
     let checking = service.workers.check(selfie, terms, deadline, place);
-    let checked = in_time(deadline, checking).await?;
+    let checked = in_time(deadline, place, checking).await?;
     service.metrics.count_report(checked.queued, &checked.report);
     trace::note_report(&checked.report);
     Ok(checked)
 }
 
-/// The outcome of `step`, or a problem at the deadline.
+/// The outcome of `step`, or a problem at the deadline, or when another app gets the place.
 pub(crate) async fn in_time<T, E: Into<Problem>>(
     deadline: Instant,
+    place: &Place,
     step: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Problem> {
-    match tokio::time::timeout_at(deadline.into(), step).await {
-        Ok(outcome) => outcome.map_err(Into::into),
-        Err(_) => Err(Problem::DeadlineExceeded),
+    tokio::select! {
+        biased;
+        outcome = step => outcome.map_err(Into::into),
+        () = place.lost() => Err(Problem::Overloaded),
+        () = sleep_until(deadline.into()) => Err(Problem::DeadlineExceeded),
     }
 }

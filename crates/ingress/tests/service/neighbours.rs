@@ -43,6 +43,31 @@ fn an_app_with_every_place_gives_way_to_another_and_not_to_itself() {
 }
 
 #[test]
+fn a_batch_that_loses_its_place_keeps_the_results_that_it_has() {
+    let server = Server::start(|config| config.max_in_flight = 2);
+    let batch = Request::form(&[selfie(SLOW), selfie(LIVE), selfie(LIVE)]);
+    let mut batch_stream = server.connect();
+    batch_stream.write_all(&batch.to("/v1/liveness/batch").bytes()).unwrap();
+    server.wait_until_begun();
+    let mut second = server.connect();
+    second.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
+    // Time to reach the queue, before the batch's second picture.
+    std::thread::sleep(Duration::from_millis(300));
+    server.let_go();
+    server.wait_until_begun();
+    let mut other = server.connect();
+    other.write_all(&live_of_other().bytes()).unwrap();
+    let answer = Answer::read(&mut batch_stream);
+    assert_eq!(answer.status, 200);
+    let statuses: Vec<_> = answer.body.match_indices("\"status\":").collect();
+    let statuses = statuses.iter().map(|(at, text)| &answer.body[at + text.len()..][..3]);
+    assert_eq!(statuses.collect::<Vec<_>>(), ["200", "503", "503"], "{}", answer.body);
+    server.let_go();
+    assert_eq!(Answer::read(&mut second).status, 200);
+    assert_eq!(Answer::read(&mut other).status, 200);
+}
+
+#[test]
 fn a_caller_without_credentials_takes_no_place() {
     let server = Server::start(|config| config.max_in_flight = 1);
     let request = Request::form(&[selfie(LIVE)]).without("app_key");
