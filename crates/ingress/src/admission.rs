@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// Places for requests, and bytes of their bodies and decoders.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ struct Taken {
     bytes: usize,
     /// True while a worker has a picture of it. Then it does not give way.
     is_in_work: bool,
-    lost: Arc<Notify>,
+    lost: CancellationToken,
 }
 
 /// A request's place, until it is dropped.
@@ -64,7 +64,7 @@ pub(crate) struct Place {
     admission: Admission,
     pub app_id: Arc<str>,
     number: u64,
-    lost: Arc<Notify>,
+    lost: CancellationToken,
 }
 
 impl Admission {
@@ -94,8 +94,8 @@ impl Admission {
         let number = shares.next_number;
         shares.next_number += 1;
         shares.requests += 1;
-        let lost = Arc::new(Notify::new());
-        let taken = Taken { bytes: 0, is_in_work: false, lost: Arc::clone(&lost) };
+        let lost = CancellationToken::new();
+        let taken = Taken { bytes: 0, is_in_work: false, lost: lost.clone() };
         shares.apps.entry(Arc::clone(app_id)).or_default().places.insert(number, taken);
         drop(shares);
         let (admission, app_id) = (self.clone(), Arc::clone(app_id));
@@ -138,7 +138,7 @@ impl Shares {
     /// request is polled.
     fn lose(&mut self, app_id: &str, number: u64) {
         if let Some(taken) = self.end(app_id, number) {
-            taken.lost.notify_one();
+            taken.lost.cancel();
         }
     }
 
@@ -156,9 +156,9 @@ impl Shares {
 }
 
 impl Place {
-    /// Returns when the place was given to another app.
+    /// Returns when the place is given to another app, or was.
     pub(crate) async fn lost(&self) {
-        self.lost.notified().await;
+        self.lost.cancelled().await;
     }
 
     /// Takes `count` more bytes.

@@ -22,6 +22,24 @@ struct State {
     count: usize,
     next_number: u64,
     silent: BTreeMap<Silence, Arc<Notify>>,
+    /// The connection that was asked to give way, until it has gone or stays.
+    asked: Option<u64>,
+}
+
+impl State {
+    fn ask_one_to_go(&mut self) {
+        if self.asked.is_none()
+            && let Some((silence, gives_way)) = self.silent.pop_first()
+        {
+            self.asked = Some(silence.number);
+            gives_way.notify_one();
+        }
+    }
+
+    /// Notes that a connection has gone, or stays.
+    fn settle(&mut self, number: u64) {
+        self.asked = self.asked.filter(|asked| *asked != number);
+    }
 }
 
 /// A connection without a request, ordered by who gives way first.
@@ -58,9 +76,7 @@ impl Connections {
             if let Some(connection) = self.try_take() {
                 return connection;
             }
-            if let Some((_, gives_way)) = self.state.lock().silent.pop_first() {
-                gives_way.notify_one();
-            }
+            self.state.lock().ask_one_to_go();
             self.freed.notified().await;
         }
     }
@@ -128,6 +144,7 @@ impl Connection {
 
     /// Lets another connection give way.
     pub(crate) fn stay(&self) {
+        self.connections.state.lock().settle(self.number);
         self.connections.freed.notify_one();
     }
 }
@@ -135,7 +152,10 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.turn_busy();
-        self.connections.state.lock().count -= 1;
+        let mut state = self.connections.state.lock();
+        state.count -= 1;
+        state.settle(self.number);
+        drop(state);
         self.connections.freed.notify_one();
     }
 }
