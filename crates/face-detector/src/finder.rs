@@ -68,6 +68,14 @@ impl Finder {
         Self { nets, overview: Frame::default(), turned: Frame::default() }
     }
 
+    /// The most memory of the copies that [`find`](Self::find) makes of a frame of `size`: its
+    /// overview, and the overview turned. Bytes.
+    #[must_use]
+    pub fn copies_bytes(size: Size) -> u64 {
+        let factor = overview_factor(size);
+        2 * 3 * (size.width.div_ceil(factor) * size.height.div_ceil(factor)) as u64
+    }
+
     /// The detector alone.
     pub fn detector(&mut self) -> &mut Detector {
         &mut self.nets.detector
@@ -88,8 +96,7 @@ impl Finder {
         if stop() {
             return Err(DetectError::Stopped);
         }
-        let factor = (frame.size().longer_side() / OVERVIEW_SIDE_PX).clamp(1, 255);
-        let factor = factor.min(frame.size().shorter_side());
+        let factor = overview_factor(frame.size());
         let overview = if factor == 1 {
             frame
         } else {
@@ -129,6 +136,11 @@ impl Finder {
         self.overview.clear();
         self.turned.clear();
     }
+}
+
+/// Pixels of a frame of `size` for one pixel of its overview, across and down.
+fn overview_factor(size: Size) -> usize {
+    (size.longer_side() / OVERVIEW_SIDE_PX).clamp(1, 255).min(size.shorter_side())
 }
 
 /// The faces in a picture that was turned.
