@@ -68,12 +68,23 @@ impl Finder {
         Self { nets, overview: Frame::default(), turned: Frame::default() }
     }
 
-    /// The most memory of the copies that [`find`](Self::find) makes of a frame of `size`: its
-    /// overview, and the overview turned. Bytes.
+    /// The most memory of the copies that [`find`](Self::find) makes of a frame of `size`, bytes:
+    /// its overview, the overview turned, and the square that the landmarker sees.
     #[must_use]
-    pub fn copies_bytes(size: Size) -> u64 {
+    pub fn copies_bytes(&self, size: Size) -> u64 {
         let factor = overview_factor(size);
-        2 * 3 * (size.width.div_ceil(factor) * size.height.div_ceil(factor)) as u64
+        let overview = Size::new(size.width.div_ceil(factor), size.height.div_ceil(factor));
+        2 * 3 * overview.area() as u64 + self.square_bytes(overview)
+    }
+
+    /// The same of [`find_exactly`](Self::find_exactly): the square alone, in all pixels.
+    #[must_use]
+    pub fn exact_copies_bytes(&self, size: Size) -> u64 {
+        self.square_bytes(size)
+    }
+
+    fn square_bytes(&self, size: Size) -> u64 {
+        self.nets.landmarker.as_ref().map_or(0, |landmarker| landmarker.square_bytes(size))
     }
 
     /// The detector alone.

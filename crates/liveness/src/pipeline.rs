@@ -157,8 +157,8 @@ impl Pipeline {
     }
 
     /// The most that a check of `selfie` takes, from the picture's header: while it is decoded, or
-    /// while its faces are searched. Models, and buffers that are kept from earlier pictures, come
-    /// on top.
+    /// while its faces are searched and scored in all of its pixels. Models, and buffers that are
+    /// kept from earlier pictures, come on top.
     ///
     /// # Errors
     /// When `selfie` is no picture, or one over the limits.
@@ -167,10 +167,13 @@ impl Pipeline {
         let demand = frame::demand(selfie, &limits)?;
         let size = frame::size(selfie, &limits)?;
         let frame_bytes = 3 * size.area() as u64;
-        // The frame, its upright copy, and the decoder's copy, if that was small enough to be kept.
-        let kept_bytes = frame_bytes.min(KEPT_BYTES as u64);
-        let searching = 2 * frame_bytes + kept_bytes + Finder::copies_bytes(size);
-        Ok(Demand { memory_bytes: demand.memory_bytes.max(searching), ..demand })
+        // The frame, and the decoder's copy of it, if that is small enough to be kept.
+        let decoded = frame_bytes + frame_bytes.min(KEPT_BYTES as u64);
+        // An exact search turns no picture upright.
+        let searched = (frame_bytes + self.finder.copies_bytes(size))
+            .max(self.finder.exact_copies_bytes(size));
+        let judging = decoded + searched + self.scorer.copies_bytes(size);
+        Ok(Demand { memory_bytes: demand.memory_bytes.max(judging), ..demand })
     }
 
     /// Overwrites every buffer that held pixels, or numbers made of them.
