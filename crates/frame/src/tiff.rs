@@ -14,9 +14,12 @@ const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
 const SAMPLES_PER_PIXEL: u16 = 277;
 
-/// The tags of which the decoder reads every value: bits, strips, tiles, kinds of samples, and
-/// tables. It passes over all others.
-const READ_WHOLE: [u16; 10] = [258, 273, 279, 324, 325, 338, 339, 347, 530, 532];
+/// The tags of which the decoder reads every value, however many there are: sizes, kinds of
+/// samples, strips, tiles, orientation and tables. It passes over all others.
+const READ_WHOLE: [u16; 21] = [
+    256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 317, 322, 323, 324, 325, 338, 339, 347,
+    530, 532,
+];
 /// Memory of the decoder for one of these values, bytes: 32 as read, 8 as kept, in vectors that
 /// grow.
 const VALUE_BYTES: u64 = 96;

@@ -26,6 +26,10 @@ const LOSSY_PIXEL_NS: u64 = 16;
 const LOSSY_BYTE_NS: u64 = 100;
 const TRANSFORMED_PIXEL_NS: u64 = 16;
 
+/// The most that a part of a lossy picture's data announces, in 24 bits. The decoder allocates it
+/// before it notices that the data are shorter.
+const MAX_PARTITION_BYTES: u64 = 1 << 24;
+
 /// The parts of a WebP that are decoded.
 pub(crate) struct Header<'a> {
     pub needs: Needs,
@@ -48,6 +52,8 @@ pub(crate) struct Lossless<'a> {
 struct Chunk<'a> {
     name: [u8; 4],
     data: &'a [u8],
+    /// Whether the bytes end before the chunk does.
+    is_cut_short: bool,
 }
 
 /// The chunks in `bytes`. The last may be cut short.
@@ -58,7 +64,8 @@ fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
         // Chunks are padded to an even length.
         bytes = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
-        Some(Chunk { name, data: &rest[..length.min(rest.len())] })
+        let is_cut_short = length > rest.len();
+        Some(Chunk { name, data: &rest[..length.min(rest.len())], is_cut_short })
     })
 }
 
@@ -73,9 +80,9 @@ pub(crate) fn header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>,
     let format = Format::WebP;
     let body = bytes.get(RIFF_HEADER..).unwrap_or_default();
     for chunk in chunks(body) {
-        check_size(&chunk, limits)?;
+        check(&chunk, limits)?;
         if chunk.name == *b"ANMF" {
-            chunks_of_frame(chunk.data).try_for_each(|inner| check_size(&inner, limits))?;
+            chunks_of_frame(chunk.data).try_for_each(|inner| check(&inner, limits))?;
         }
     }
     let first = chunks(body).next().ok_or(DecodeError::CutShort { format })?;
@@ -127,6 +134,7 @@ fn of_parts<'a>(
                 uninterrupted_ns +=
                     LOSSY_PIXEL_NS * pixels + LOSSY_BYTE_NS * part.data.len() as u64;
                 inside += padded + padded / 2 + 3 * padded / 4 + 4 * part.data.len() as u64;
+                inside += MAX_PARTITION_BYTES;
             }
             b"VP8L" => lossless.push(Lossless { stream: part.data, size: None }),
             b"ALPH" => match part.data {
@@ -147,8 +155,14 @@ fn of_parts<'a>(
     Header { needs, lossless, uninterrupted_ns, max_tables_bytes }
 }
 
-fn check_size(chunk: &Chunk<'_>, limits: &Limits) -> Result<(), DecodeError> {
-    chunk.size().map_or(Ok(()), |size| limits.check_size(Format::WebP, size))
+/// Refuses a chunk over the limits, and one that is cut short: the decoder allocates as much as a
+/// chunk announces, up to 4 GiB, before it reads it.
+fn check(chunk: &Chunk<'_>, limits: &Limits) -> Result<(), DecodeError> {
+    let format = Format::WebP;
+    if let Some(size) = chunk.size() {
+        limits.check_size(format, size)?;
+    }
+    if chunk.is_cut_short { Err(DecodeError::CutShort { format }) } else { Ok(()) }
 }
 
 impl Chunk<'_> {
