@@ -21,7 +21,8 @@ const TABLES_BYTES: u64 = 16 << 20;
 
 /// Rates of `image-webp` 0.2 on one core, measured on pictures of libwebp with 0.1 to 8.9 bits a
 /// pixel. Lossy pixels are decoded in one piece, behind all reading: 16 to 24 ns a pixel and 75 to
-/// 150 ns a byte. Lossless pixels are read piece by piece, and then transformed at 10 to 17 ns each.
+/// 150 ns a byte. Lossless pixels are read piece by piece, and then transformed at 10 to 17 ns
+/// each.
 const LOSSY_PIXEL_NS: u64 = 16;
 const LOSSY_BYTE_NS: u64 = 100;
 const TRANSFORMED_PIXEL_NS: u64 = 16;

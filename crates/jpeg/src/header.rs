@@ -14,8 +14,8 @@ const TABLES_BYTES: usize = 256 << 10;
 /// The most scans. Cameras write one, progressive encoders about ten.
 pub(crate) const MAX_SCANS: usize = 100;
 
-/// Rates of this reader on one core of a server of 2024, rounded up: a block in a scan without data,
-/// a byte of each coding, and a pixel's transform and colour. A baseline picture of 12 megapixels
+/// Rates of this reader on one core of a server, rounded up: a block in a scan without data, a byte
+/// of each coding, and a pixel's transform and colour. A baseline picture of 12 megapixels
 /// and 2.8 MB takes 20 to 40 ms; 5000x5000 pixels in 100 scans without data, 3.2 s.
 const BLOCK_NS: u64 = 30;
 const HUFFMAN_BYTE_NS: u64 = 6;
