@@ -119,6 +119,15 @@ impl Classifier {
         Ok(ModelScore { id, live, crop_scale, crop: crop.region(picture, face).rect() })
     }
 
+    /// The most memory of the copy of a square of a picture of size `picture`, bytes.
+    pub(crate) fn square_bytes(&self, picture: Size) -> u64 {
+        let side = picture.longer_side() as f32;
+        match self.spec.crop.region(picture, &Rect::new(0.0, 0.0, side, side)) {
+            Region::Inside(_) => 0,
+            Region::Square(part) => 3 * part.size.area() as u64,
+        }
+    }
+
     /// Overwrites the buffers.
     pub(crate) fn clear(&mut self) {
         self.square.clear();

@@ -1,6 +1,6 @@
 //! All scorers of a pack together.
 
-use frame::{Frame, Rect};
+use frame::{Frame, Rect, Size};
 
 use crate::classifier::Classifier;
 use crate::error::ScoreError;
@@ -65,6 +65,13 @@ impl Scorer {
         }
         let fused = self.fusion.fuse(&models)?;
         Ok(Assessment { score: self.calibration.apply(fused)?, fused, models })
+    }
+
+    /// The most memory of the copies that scoring makes of parts of a frame of `size`, bytes: those
+    /// around a face that fills the frame.
+    #[must_use]
+    pub fn copies_bytes(&self, size: Size) -> u64 {
+        self.classifiers.iter().map(|it| it.square_bytes(size)).sum()
     }
 
     /// Overwrites the buffers, which hold parts of pictures.

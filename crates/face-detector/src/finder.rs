@@ -68,6 +68,25 @@ impl Finder {
         Self { nets, overview: Frame::default(), turned: Frame::default() }
     }
 
+    /// The most memory of the copies that [`find`](Self::find) makes of a frame of `size`, bytes:
+    /// its overview, the overview turned, and the square that the landmarker sees.
+    #[must_use]
+    pub fn copies_bytes(&self, size: Size) -> u64 {
+        let factor = overview_factor(size);
+        let overview = Size::new(size.width.div_ceil(factor), size.height.div_ceil(factor));
+        2 * 3 * overview.area() as u64 + self.square_bytes(overview)
+    }
+
+    /// The same of [`find_exactly`](Self::find_exactly): the square alone, in all pixels.
+    #[must_use]
+    pub fn exact_copies_bytes(&self, size: Size) -> u64 {
+        self.square_bytes(size)
+    }
+
+    fn square_bytes(&self, size: Size) -> u64 {
+        self.nets.landmarker.as_ref().map_or(0, |landmarker| landmarker.square_bytes(size))
+    }
+
     /// The detector alone.
     pub fn detector(&mut self) -> &mut Detector {
         &mut self.nets.detector
@@ -88,8 +107,7 @@ impl Finder {
         if stop() {
             return Err(DetectError::Stopped);
         }
-        let factor = (frame.size().longer_side() / OVERVIEW_SIDE_PX).clamp(1, 255);
-        let factor = factor.min(frame.size().shorter_side());
+        let factor = overview_factor(frame.size());
         let overview = if factor == 1 {
             frame
         } else {
@@ -129,6 +147,11 @@ impl Finder {
         self.overview.clear();
         self.turned.clear();
     }
+}
+
+/// Pixels of a frame of `size` for one pixel of its overview, across and down.
+fn overview_factor(size: Size) -> usize {
+    (size.longer_side() / OVERVIEW_SIDE_PX).clamp(1, 255).min(size.shorter_side())
 }
 
 /// The faces in a picture that was turned.

@@ -189,6 +189,14 @@ impl Landmarker {
         Ok(Marked { landmarks, disagreement })
     }
 
+    /// The most memory of the square that the model sees of a picture of size `picture`, bytes:
+    /// that around a face which fills the picture.
+    pub(crate) fn square_bytes(&self, picture: Size) -> u64 {
+        let side = picture.longer_side() as f32;
+        let square = self.part(picture, &Rect::new(0.0, 0.0, side, side)).size;
+        3 * square.area() as u64
+    }
+
     /// The square that the model sees of a picture of size `picture`.
     fn part(&self, picture: Size, face: &Rect) -> Part {
         let Rect { top_left, delta } = face;

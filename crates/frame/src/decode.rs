@@ -3,6 +3,7 @@
 
 use image::metadata::Orientation;
 
+use crate::demand::{Plan, announced, plan};
 use crate::error::DecodeError;
 use crate::format::Format;
 use crate::frame::Frame;
@@ -11,8 +12,9 @@ use crate::kept::{debug_without_buffers, free_if_large};
 use crate::limits::Limits;
 use crate::raw::Raw;
 use crate::reduction::Reduction;
+use crate::source::Stopping;
 use crate::turn::{Turn, turn_pixels};
-use crate::{jpeg, still, tiff, webp};
+use crate::{jpeg, still, webp_tables};
 
 /// Decodes one picture: all of its pixels, upright, in 8-bit RGB. Transparency is laid over white,
 /// 16-bit samples are reduced to 8 bits, and of several pictures in a file the first is taken.
@@ -95,12 +97,10 @@ impl Decoder {
         reduction: &Reduction,
         stop: &dyn Fn() -> bool,
     ) -> Result<&Picture, DecodeError> {
-        if bytes.is_empty() {
-            return Err(DecodeError::Empty);
-        }
-        let format = Format::sniff(bytes).ok_or(DecodeError::UnknownFormat)?;
+        let format = announced(bytes)?;
+        let plan = plan(bytes, format, &self.limits)?;
         let mut pixels = std::mem::take(&mut self.picture.frame).into_pixels();
-        let outcome = self.read(format, bytes, reduction, stop, &mut pixels).map(|raw| {
+        let outcome = self.read(format, bytes, &plan, reduction, stop, &mut pixels).map(|raw| {
             let Raw { size, full_size, reduction, orientation } = raw;
             let (turn, mirror) = upright(orientation);
             if turn != Turn::None || mirror {
@@ -138,18 +138,21 @@ impl Decoder {
         &mut self,
         format: Format,
         bytes: &[u8],
+        plan: &Plan,
         reduction: &Reduction,
         stop: &dyn Fn() -> bool,
         pixels: &mut Vec<u8>,
     ) -> Result<Raw, DecodeError> {
         let Self { limits, samples, jpeg: reader, .. } = self;
-        match format {
-            Format::Jpeg => return jpeg::decode(bytes, limits, reduction, reader, stop, pixels),
-            Format::WebP => webp::check_frames(bytes, limits)?,
-            Format::Tiff => tiff::check_compression(bytes)?,
-            Format::Png | Format::Bmp | Format::Gif => {}
+        if format == Format::Jpeg {
+            return jpeg::decode(bytes, limits, reduction, reader, stop, pixels);
         }
-        still::decode(bytes, format, limits, pixels, samples)
+        let stopping = Stopping::new(stop);
+        stopping.ask()?;
+        if format == Format::WebP {
+            webp_tables::check(bytes, plan, limits, &stopping)?;
+        }
+        still::decode(bytes, format, plan, &stopping, pixels, samples)
     }
 }
 

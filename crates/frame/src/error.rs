@@ -51,6 +51,19 @@ pub enum DecodeError {
         /// The limit, bytes.
         limit_bytes: u64,
     },
+    /// Decoding would take longer than is allowed for a picture whose decoder cannot be stopped.
+    /// Nothing was decoded.
+    #[error(
+        "reading this {format} picture takes about {estimated_ms} ms without a pause, {limit_ms} are allowed; send it as a baseline JPEG or smaller"
+    )]
+    TooMuchWork {
+        /// The format that the first bytes announce.
+        format: Format,
+        /// Estimated time on one core, milliseconds.
+        estimated_ms: u64,
+        /// The limit, milliseconds.
+        limit_ms: u64,
+    },
     /// The caller asked to stop. This is the only variant that says nothing about the bytes.
     #[error("reading the picture was stopped")]
     Stopped,
@@ -70,9 +83,9 @@ pub enum CodecError {
     /// From the JPEG reader.
     #[error(transparent)]
     Jpeg(jpeg::Error),
-    /// The TIFF's directory cannot be read.
-    #[error(transparent)]
-    Tiff(tiff::TiffError),
+    /// The header contradicts itself.
+    #[error("{0}")]
+    Header(&'static str),
     /// The TIFF's compression is not supported.
     #[error("the TIFF's compression {compression} is not read")]
     TiffCompression {

@@ -6,8 +6,28 @@ use crate::error::{CodecError, DecodeError};
 use crate::format::Format;
 use crate::geometry::Size;
 use crate::limits::Limits;
+use crate::needs::{Buffers, Needs};
 use crate::raw::Raw;
 use crate::reduction::Reduction;
+
+/// Reads what stands in front of the first scan of the JPEG in `bytes`.
+pub(crate) fn header<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Result<jpeg::Header<'a>, DecodeError> {
+    let header = jpeg::Header::read(bytes).map_err(refusal)?;
+    limits.check_size(Format::Jpeg, (header.width as u32, header.height as u32))?;
+    Ok(header)
+}
+
+/// The needs of the JPEG in `bytes` in full.
+pub(crate) fn needs(header: &jpeg::Header<'_>, bytes: &[u8]) -> Needs {
+    let size = (header.width as u32, header.height as u32);
+    // A turned picture is copied once, when the coefficients are freed.
+    let afterwards = Buffers::default().needs(size).memory_bytes;
+    let memory_bytes = afterwards.max(header.memory_bytes(bytes.len(), 1) as u64);
+    Needs { size, memory_bytes }
+}
 
 /// Reads the JPEG in `bytes` into `pixels`.
 pub(crate) fn decode(
@@ -18,8 +38,7 @@ pub(crate) fn decode(
     stop: &dyn Fn() -> bool,
     pixels: &mut Vec<u8>,
 ) -> Result<Raw, DecodeError> {
-    let header = jpeg::Header::read(bytes).map_err(refusal)?;
-    limits.check_size(Format::Jpeg, (header.width as u32, header.height as u32))?;
+    let header = header(bytes, limits)?;
     let full_size = Size::new(header.width, header.height);
     let reduction = reduction.of(full_size);
     let exif = header.exif.and_then(Orientation::from_exif_chunk);
@@ -32,7 +51,7 @@ pub(crate) fn decode(
     })
 }
 
-pub(crate) fn refusal(error: jpeg::Error) -> DecodeError {
+fn refusal(error: jpeg::Error) -> DecodeError {
     let (format, source) = (Format::Jpeg, CodecError::Jpeg(error));
     match error {
         jpeg::Error::CutShort => DecodeError::CutShort { format },

@@ -4,8 +4,10 @@
 //! does not reach them. So [`fit`] overwrites the bytes that it cuts off. All that a buffer ever
 //! held of pictures then lies between its beginning and its end.
 
-/// Resizes `buffer` to `length`. New values are zero; values that are cut off are overwritten.
+/// Resizes `buffer` to `length`. New values are zero; values that are cut off are overwritten. A
+/// buffer with too little room is freed first and becomes all zeros, so that there are never two.
 pub(crate) fn fit<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
+    make_room(buffer, length);
     if let Some(cut_off) = buffer.get_mut(length..) {
         cut_off.fill(T::default());
     }
@@ -14,13 +16,22 @@ pub(crate) fn fit<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
 
 /// Makes `buffer` hold `length` zeros.
 pub(crate) fn blank<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
+    make_room(buffer, length);
     buffer.fill(T::default());
     buffer.resize(length, T::default());
 }
 
-/// The largest buffer that is kept for the next picture: 12 megapixels of three bytes. Without this
-/// limit, one small file that announces the largest size would enlarge a worker for good.
-const KEPT_BYTES: usize = 3 * 4000 * 3000 + 4096;
+/// Replaces a buffer that has no room for `length` values. The new one has exactly as many.
+fn make_room<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) {
+    if buffer.capacity() < length {
+        *buffer = Vec::new();
+        *buffer = vec![T::default(); length];
+    }
+}
+
+/// The largest buffer of pixels that is kept for the next picture, bytes: 12 megapixels. Without
+/// this limit, one small file that announces the largest size would enlarge a worker for good.
+pub const KEPT_BYTES: usize = 3 * 4000 * 3000 + 4096;
 
 /// Frees `buffer` if it is too large to keep.
 pub(crate) fn free_if_large(buffer: &mut Vec<u8>) {

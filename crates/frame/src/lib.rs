@@ -13,34 +13,41 @@
 //! This crate knows no model, no thread, no file and no log.
 
 mod alter;
+mod bmp;
 mod decode;
 mod demand;
 mod error;
 mod format;
 mod frame;
 mod geometry;
+mod gif;
 mod jpeg;
 mod kept;
 mod limits;
 mod luma;
+mod needs;
+mod png;
 mod raw;
 mod reduction;
 mod resample;
 mod scale;
+mod source;
 mod still;
 mod tensor;
 mod tiff;
 mod turn;
 mod vectorized;
 mod webp;
+mod webp_tables;
 
 pub use alter::EncodeJpegError;
 pub use decode::{Decoder, Picture, decode};
-pub use demand::{Demand, demand};
+pub use demand::{Demand, demand, size};
 pub use error::{CodecError, DecodeError};
 pub use format::Format;
 pub use frame::{Frame, PixelCountError, View};
 pub use geometry::{Delta, Part, PixelRect, Point, Rect, Size};
+pub use kept::KEPT_BYTES;
 pub use limits::Limits;
 pub use luma::LumaSampler;
 pub use reduction::Reduction;

@@ -9,15 +9,15 @@ use crate::format::Format;
 pub struct Limits {
     /// Maximum length of the longer side, pixels.
     pub max_side_px: u32,
-    /// Maximum memory of a decoder, bytes.
+    /// Maximum memory of decoding: all buffers together, the result included, bytes.
     pub max_decoder_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 5000 px, the limit that Kairos documents for its liveness endpoint; 512 MiB, two and a half
-    /// times the size of 5000x5000 pixels of 16-bit RGBA.
+    /// 5000 px, the limit that Kairos documents for its liveness endpoint; 288 MiB, enough for
+    /// 5000x5000 pixels as a JPEG of any kind, or as a PNG of 8 or 16 bits.
     fn default() -> Self {
-        Self { max_side_px: 5000, max_decoder_bytes: 512 << 20 }
+        Self { max_side_px: 5000, max_decoder_bytes: 288 << 20 }
     }
 }
 
@@ -35,6 +35,15 @@ impl Limits {
         let max_side_px = self.max_side_px;
         if width.max(height) > max_side_px {
             return Err(DecodeError::TooLarge { width, height, max_side_px });
+        }
+        Ok(())
+    }
+
+    /// Refuses a picture that may take more memory than is allowed.
+    pub(crate) fn check_memory(&self, format: Format, needed: u64) -> Result<(), DecodeError> {
+        let limit_bytes = self.max_decoder_bytes;
+        if needed > limit_bytes {
+            return Err(DecodeError::TooMuchMemory { format, needed_bytes: needed, limit_bytes });
         }
         Ok(())
     }

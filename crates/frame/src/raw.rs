@@ -2,8 +2,10 @@
 
 use image::metadata::Orientation;
 
+use crate::error::DecodeError;
 use crate::geometry::Size;
 use crate::kept::fit;
+use crate::source::Stopping;
 
 /// The size and orientation of pixels that a codec has read.
 pub(crate) struct Raw {
@@ -16,15 +18,24 @@ pub(crate) struct Raw {
     pub orientation: Orientation,
 }
 
-/// Fills `rgb` with what `convert` makes of each four bytes of `samples`.
-pub(crate) fn convert_to_rgb(
+/// Pixels after which a conversion asks whether to stop.
+const ASK_EVERY_PX: usize = 1 << 18;
+
+/// Fills `rgb` with what `convert` makes of each `N` bytes of `samples`.
+pub(crate) fn convert_to_rgb<const N: usize>(
     samples: &[u8],
     rgb: &mut Vec<u8>,
-    convert: impl Fn([u8; 4]) -> [u8; 3],
-) {
+    stopping: &Stopping<'_>,
+    convert: impl Fn([u8; N]) -> [u8; 3],
+) -> Result<(), DecodeError> {
     let samples = samples.as_chunks().0;
     fit(rgb, 3 * samples.len());
-    for (pixel, sample) in rgb.as_chunks_mut().0.iter_mut().zip(samples) {
-        *pixel = convert(*sample);
+    let parts = rgb.as_chunks_mut().0.chunks_mut(ASK_EVERY_PX).zip(samples.chunks(ASK_EVERY_PX));
+    for (pixels, samples) in parts {
+        stopping.ask()?;
+        for (pixel, sample) in pixels.iter_mut().zip(samples) {
+            *pixel = convert(*sample);
+        }
     }
+    Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use frame::{DecodeError, Format, Frame, Limits, Size, decode};
+use frame::{DecodeError, Format, Frame, Limits, Size, decode, demand};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use testbed::pictures::{self, ColorSpace, Jpeg, encoded, exif, scene};
 
@@ -190,6 +190,44 @@ fn a_webp_frame_larger_than_its_canvas_is_refused_from_its_header() {
 }
 
 #[test]
+fn a_webp_of_frames_inside_frames_is_refused() {
+    // A reader that went into each would run out of stack.
+    let mut nested = Vec::new();
+    for depth in (0..100_000_u32).rev() {
+        nested.extend(b"ANMF");
+        nested.extend((24 * depth + 16).to_le_bytes());
+        nested.extend([0; 16]);
+    }
+    let canvas = b"VP8X\x0A\0\0\0\x02\0\0\0\x9F\0\0\x77\0\0";
+    let file = [&b"RIFF\0\0\0\x7FWEBP"[..], canvas, &nested].concat();
+    assert!(matches!(refused(&file), DecodeError::Corrupt { .. }), "{:?}", refused(&file));
+}
+
+#[test]
+fn a_webp_that_takes_too_long_to_stop_is_refused_from_its_header() {
+    let lossy = include_bytes!("data/lossy.webp");
+    let sides = |side: u16| {
+        let mut file = lossy.to_vec();
+        let [low, high] = side.to_le_bytes();
+        file[26..30].copy_from_slice(&[low, high, low, high]);
+        file
+    };
+    let limits = Limits { max_side_px: 10_000, max_decoder_bytes: 4 << 30 };
+    assert!(demand(&sides(5000), &limits).is_ok());
+    let error = demand(&sides(6000), &limits).unwrap_err();
+    let is_named =
+        matches!(error, DecodeError::TooMuchWork { estimated_ms: 577, limit_ms: 500, .. });
+    assert!(is_named, "{error:?}");
+    // The same for a small one of many bytes.
+    let mut long = lossy.to_vec();
+    long.resize(6_000_000, 0);
+    let length = (long.len() - 20) as u32;
+    long[16..20].copy_from_slice(&length.to_le_bytes());
+    let error = refused(&long);
+    assert!(matches!(error, DecodeError::TooMuchWork { limit_ms: 500, .. }), "{error:?}");
+}
+
+#[test]
 fn a_jpeg_of_a_thousand_scans_is_refused() {
     let bytes = progressive().of(&scene(64, 48));
     // The last scan repeated. A decoder would process every block of the picture for each.
@@ -253,6 +291,36 @@ fn a_png_of_any_depth_and_palette_is_the_same_picture() {
     let frame = decoded(&file);
     assert_eq!(frame.pixels()[..12], [1, 2, 3, 40, 50, 60, 70, 80, 90, 255, 0, 128]);
     assert_eq!(frame.pixels()[12..15], [255, 0, 128]);
+}
+
+/// Samples of every value between, so that rounding shows.
+#[test]
+fn samples_of_16_bits_and_floats_are_rounded_as_the_image_crate_rounds_them() {
+    let deep = image::ImageBuffer::from_fn(97, 61, |x, y| {
+        let level = |by: u32| ((x * 631 + y * 173 + by * 7919) * 37 % 65_536) as u16;
+        image::Rgba([level(1), level(2), level(3), u16::MAX])
+    });
+    let deep = DynamicImage::ImageRgba16(deep);
+    let floats = deep.to_rgba32f();
+    for (picture, format) in [
+        (DynamicImage::ImageRgb16(deep.to_rgb16()), ImageFormat::Png),
+        (deep.clone(), ImageFormat::Png),
+        (DynamicImage::ImageLuma16(deep.to_luma16()), ImageFormat::Png),
+        (DynamicImage::ImageLumaA16(deep.to_luma_alpha16()), ImageFormat::Png),
+        (DynamicImage::ImageLumaA8(deep.to_luma_alpha8()), ImageFormat::Png),
+        (DynamicImage::ImageRgb16(deep.to_rgb16()), ImageFormat::Tiff),
+        (deep.clone(), ImageFormat::Tiff),
+        (DynamicImage::ImageRgb32F(deep.to_rgb32f()), ImageFormat::Tiff),
+        (DynamicImage::ImageRgba32F(floats), ImageFormat::Tiff),
+    ] {
+        let file = encoded(&picture, format);
+        let expected = picture.to_rgb8();
+        assert!(
+            decoded(&file).pixels() == expected.as_raw(),
+            "{format:?} of {:?}",
+            picture.color()
+        );
+    }
 }
 
 #[test]

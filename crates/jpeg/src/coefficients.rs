@@ -37,12 +37,14 @@ impl Coefficients {
             self.starts.push(count);
             count += rows * plane.blocks_in_row();
         }
-        if self.blocks.capacity() == 0 {
-            // Zeros of the operating system are not written a second time.
+        if self.blocks.capacity() < count + BEHIND || self.known.capacity() < count {
+            // The old ones are freed first. Zeros of the operating system are not written a second
+            // time.
+            (self.blocks, self.known) = (Vec::new(), Vec::new());
             self.blocks = vec![[0; 64]; count + BEHIND];
-        } else {
-            self.blocks.resize(count + BEHIND, [0; 64]);
+            self.known = vec![0; count];
         }
+        self.blocks.resize(count + BEHIND, [0; 64]);
         self.known.resize(count, 0);
     }
 

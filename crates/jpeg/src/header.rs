@@ -11,6 +11,17 @@ use crate::markers::{self, Marker, code};
 /// Memory of Huffman tables that are made to be looked up.
 const TABLES_BYTES: usize = 256 << 10;
 
+/// The most scans. Cameras write one, progressive encoders about ten.
+pub(crate) const MAX_SCANS: usize = 100;
+
+/// Rates of this reader on one core of a server, rounded up: a block in a scan without data, a byte
+/// of each coding, and a pixel's transform and colour. A baseline picture of 12 megapixels
+/// and 2.8 MB takes 20 to 40 ms; 5000x5000 pixels in 100 scans without data, 3.2 s.
+const BLOCK_NS: u64 = 30;
+const HUFFMAN_BYTE_NS: u64 = 6;
+const ARITHMETIC_BYTE_NS: u64 = 60;
+const PIXEL_NS: u64 = 1;
+
 /// What stands in front of the first scan.
 #[derive(Debug, Clone)]
 pub struct Header<'a> {
@@ -93,6 +104,22 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// About the most time that reading in full takes on one core, nanoseconds. `bytes` is the file.
+    #[must_use]
+    pub fn cost_ns(&self, bytes: &[u8]) -> u64 {
+        let Ok(layout) = Layout::new((self.width, self.height), &self.components, 1) else {
+            return 0;
+        };
+        let blocks =
+            layout.mcus_down * layout.planes.iter().map(Plane::blocks_in_row).sum::<usize>();
+        let (scans, length) = markers::scans(bytes).unwrap_or((1, bytes.len()));
+        // A sequential picture has each block once, in however many scans.
+        let passes = if self.coding.is_progressive { scans.min(MAX_SCANS) } else { 1 };
+        let byte_ns = if self.coding.is_arithmetic { ARITHMETIC_BYTE_NS } else { HUFFMAN_BYTE_NS };
+        let blocks_ns = BLOCK_NS * (blocks * passes) as u64;
+        blocks_ns + byte_ns * length as u64 + PIXEL_NS * (layout.width * layout.height) as u64
+    }
+
     /// The most memory that reading takes, the pixels included, bytes. `length` is that of the
     /// file. Buffers that are kept from a larger picture may take more.
     #[must_use]
@@ -105,11 +132,11 @@ impl<'a> Header<'a> {
         let in_strips =
             |plane: &Plane| plane.blocks_across * plane.block_px * (plane.rows_in_row() + 2);
         let strips = layout.planes.iter().map(in_strips).sum::<usize>();
-        // Vectors that grow take up to twice what they hold.
-        let intervals = 2 * size_of::<Range<usize>>() * layout.most_mcus().min(length / 2);
+        // A vector that grows takes up to three times what it holds: while it moves there are two.
+        let intervals = 3 * size_of::<Range<usize>>() * layout.most_mcus().min(length / 2);
         let rows_of_pixels = 64 * (layout.width + 64);
         TABLES_BYTES
-            + 2 * length
+            + length
             + intervals
             + rows * row_blocks * (size_of::<Block>() + size_of::<u64>())
             + 16 * row_blocks

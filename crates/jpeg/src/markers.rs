@@ -64,14 +64,14 @@ fn next_code(bytes: &[u8], from: usize) -> Option<usize> {
     Some(from + code)
 }
 
-/// The number of scans in front of the end-of-image marker; `None` if there is no such marker. What
-/// follows it (phones append videos and thumbnails) is not looked at.
-pub(crate) fn scans(bytes: &[u8]) -> Option<usize> {
+/// The number of scans in front of the end-of-image marker, and the index behind it; `None` if there
+/// is no such marker. What follows it (phones append videos and thumbnails) is not looked at.
+pub(crate) fn scans(bytes: &[u8]) -> Option<(usize, usize)> {
     let (mut scans, mut from) = (0, 0);
     loop {
         let marker = next(bytes, from)?;
         match marker.code {
-            code::EOI => return Some(scans),
+            code::EOI => return Some((scans, marker.end)),
             code::SOS => scans += 1,
             _ => {}
         }
@@ -93,8 +93,8 @@ mod tests {
             &[0xFF, 0xD9],
         ]
         .concat();
-        assert_eq!(scans(&jpeg), Some(2));
-        assert_eq!(scans(&[&jpeg[..], b"video"].concat()), Some(2));
+        assert_eq!(scans(&jpeg), Some((2, jpeg.len())));
+        assert_eq!(scans(&[&jpeg[..], b"video"].concat()), Some((2, jpeg.len())));
         for end in 0..jpeg.len() {
             assert_eq!(scans(&jpeg[..end]), None, "{end}");
         }

@@ -5,7 +5,7 @@ use crate::band::{Band, Progress};
 use crate::coding::{Coding, Next};
 use crate::coefficients::Coefficients;
 use crate::error::Error;
-use crate::header::{Header, is_frame_header, segment};
+use crate::header::{Header, MAX_SCANS, is_frame_header, segment};
 use crate::huffman::Use;
 use crate::layout::Layout;
 use crate::markers::{self, Marker, code};
@@ -15,9 +15,6 @@ use crate::scan::{Data, RESTARTS, Scan};
 use crate::sequential::Sequential;
 use crate::tables::HuffmanTables;
 use crate::transform::read_by;
-
-/// Cameras write one scan, progressive encoders about ten.
-const MAX_SCANS: usize = 100;
 
 /// Reads one JPEG after the other into the same buffers. One thread owns it.
 #[derive(Default)]
@@ -61,17 +58,22 @@ impl Reader {
         rgb: &mut Vec<u8>,
     ) -> Result<(usize, usize), Error> {
         assert!(matches!(reduction, 1 | 2 | 4 | 8), "a reduction of 1, 2, 4 or 8");
-        match markers::scans(bytes) {
-            None => return Err(Error::CutShort),
-            Some(scans) if scans > MAX_SCANS => return Err(Error::Scans { limit: MAX_SCANS }),
-            Some(_) => {}
+        let (scans, end) = markers::scans(bytes).ok_or(Error::CutShort)?;
+        if scans > MAX_SCANS {
+            return Err(Error::Scans { limit: MAX_SCANS });
         }
+        // Buffers are measured by what is left, so that they need not grow.
+        let bytes = &bytes[..end];
         let layout = Layout::new((header.width, header.height), &header.components, reduction)?;
         let length = 3 * layout.width * layout.height;
         if let Some(cut_off) = rgb.get_mut(length..) {
             cut_off.fill(0);
         }
-        rgb.reserve_exact(length.saturating_sub(rgb.len()));
+        if rgb.capacity() < length {
+            // The old one is freed first, so that there are never two.
+            *rgb = Vec::new();
+            *rgb = vec![0; length];
+        }
         rgb.resize(length, 0);
         let rows = if header.has_many_scans { layout.mcus_down } else { 1 };
         self.coefficients.begin(&layout, rows);

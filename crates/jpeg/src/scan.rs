@@ -121,6 +121,12 @@ impl Data {
     fn collect(&mut self, file: &[u8], mut from: usize, most_mcus: usize) -> Result<usize, Error> {
         self.bytes.clear();
         self.intervals.clear();
+        let most = file.len().saturating_sub(from) + PADDING;
+        if self.bytes.capacity() < most {
+            // Allocated at once, and the old one freed first.
+            self.bytes = Vec::new();
+            self.bytes.reserve_exact(most);
+        }
         let mut interval = 0;
         loop {
             let rest = file.get(from..).ok_or(Error::CutShort)?;

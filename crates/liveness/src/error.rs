@@ -18,7 +18,7 @@ pub enum CheckError {
     /// The picture is corrupt or truncated.
     #[error(transparent)]
     UnreadablePicture(DecodeError),
-    /// The picture has more pixels, or takes more memory to decode, than the limit.
+    /// The picture has more pixels, or takes more memory or time to decode, than the limit.
     #[error(transparent)]
     PictureTooLarge(DecodeError),
     /// The pack has no threshold for this level.
@@ -54,9 +54,9 @@ impl From<DecodeError> for CheckError {
             DecodeError::Empty
             | DecodeError::UnknownFormat
             | DecodeError::UnsupportedKind { .. } => Self::UnsupportedPicture(error),
-            DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory { .. } => {
-                Self::PictureTooLarge(error)
-            }
+            DecodeError::TooLarge { .. }
+            | DecodeError::TooMuchMemory { .. }
+            | DecodeError::TooMuchWork { .. } => Self::PictureTooLarge(error),
             DecodeError::Stopped => Self::Stopped,
             // `DecodeError` may grow; every other kind is about data.
             _ => Self::UnreadablePicture(error),

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use anti_spoof::{Assessment, ModelScore, ScoreError, Scorer};
 use face_detector::{DetectError, Face, Finder, Found};
-use frame::{DecodeError, Decoder, Demand, Frame, LumaSampler, Picture, Reduction};
+use frame::{DecodeError, Decoder, Demand, Frame, KEPT_BYTES, LumaSampler, Picture, Reduction};
 use model_pack::{GoldenPicture, Levels, Pack};
 use onnx::{Device, Runtime};
 
@@ -156,12 +156,24 @@ impl Pipeline {
         outcome
     }
 
-    /// The most that a check of `selfie` takes, from the picture's header.
+    /// The most that a check of `selfie` takes, from the picture's header: while it is decoded, or
+    /// while its faces are searched and scored in all of its pixels. Models, and buffers that are
+    /// kept from earlier pictures, come on top.
     ///
     /// # Errors
     /// When `selfie` is no picture, or one over the limits.
     pub fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
-        Ok(frame::demand(selfie, &self.settings.limits())?)
+        let limits = self.settings.limits();
+        let demand = frame::demand(selfie, &limits)?;
+        let size = frame::size(selfie, &limits)?;
+        let frame_bytes = 3 * size.area() as u64;
+        // The frame, and the decoder's copy of it, if that is small enough to be kept.
+        let decoded = frame_bytes + frame_bytes.min(KEPT_BYTES as u64);
+        // An exact search turns no picture upright.
+        let searched = (frame_bytes + self.finder.copies_bytes(size))
+            .max(self.finder.exact_copies_bytes(size));
+        let judging = decoded + searched + self.scorer.copies_bytes(size);
+        Ok(Demand { memory_bytes: demand.memory_bytes.max(judging), ..demand })
     }
 
     /// Overwrites every buffer that held pixels, or numbers made of them.

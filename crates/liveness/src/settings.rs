@@ -30,8 +30,7 @@ pub struct Settings {
     /// 422 `image_too_large`.
     ///
     /// The most is computed from the file's header, before anything is decoded. The default lets
-    /// through 5000x5000 pixels as a JPEG of any kind, and as a PNG of 8 bits. A quarter of a
-    /// container's memory is sensible with two workers.
+    /// 5000x5000 pixels through as a JPEG or PNG of any kind (SECURITY.md).
     #[schemars(range(min = 1_048_576))]
     #[default(288 << 20)]
     pub max_decoder_bytes: u64,

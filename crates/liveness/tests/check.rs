@@ -2,13 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+use std::cell::Cell;
 use std::path::Path;
 use std::process::Command;
 
 use frame::{Frame, PixelRect, Size};
 use liveness::{
     Bar, CheckError, Device, JudgedFace, LoadError, Pipeline, ReasonCode, Rect, Report, Settings,
-    Terms, Verdict,
+    Terms, Turn, Verdict,
 };
 use model_pack::{GoldenPicture, Pack};
 
@@ -73,6 +74,56 @@ fn a_pipeline_proves_itself_under_settings_that_reject_the_drawn_face() {
     pipeline.prove().unwrap();
     pipeline.prove().unwrap();
     assert!(is_too_large(&mut pipeline), "the operator's settings hold again");
+}
+
+#[test]
+fn a_check_ends_at_the_first_yes_and_the_next_check_is_whole() {
+    let mut pipeline = load(&testbed::pack("starter")).unwrap();
+    // On its side, so that the detector looks from all sides.
+    let picture = faces_in_a_row(1).turned(Turn::Quarter).encode_png().unwrap();
+    let terms = Terms { every_face: true, ..Terms::default() };
+    let mut check = |stop_at: usize| {
+        let asked = Cell::new(0);
+        let stop = || {
+            asked.set(asked.get() + 1);
+            asked.get() >= stop_at
+        };
+        let outcome = pipeline.check(&picture, &terms, &stop);
+        (asked.get(), outcome.map(|report| (report.judgement.verdict, report.judgement.score())))
+    };
+    let (whole, expected) = check(usize::MAX);
+    let expected = expected.unwrap();
+    // While it decodes, before each look and each model, and before each face is judged.
+    assert!(whole > 10, "asked {whole} times");
+    for stop_at in (1..=whole).rev().step_by(1 + whole / 40).chain([1]) {
+        let (asked, outcome) = check(stop_at);
+        assert_eq!(asked, stop_at);
+        assert!(matches!(outcome, Err(CheckError::Stopped)), "stopped at {stop_at}: {outcome:?}");
+    }
+    assert_eq!(check(usize::MAX).1.unwrap(), expected);
+}
+
+#[test]
+fn a_picture_that_takes_too_much_memory_is_too_large() {
+    let settings = Settings { max_decoder_bytes: 2 << 20, ..Settings::default() };
+    let pack = testbed::pack("starter");
+    let mut pipeline = Pipeline::load(testbed::runtime(), &pack, Device::Cpu, settings).unwrap();
+    let picture = faces_in_a_row(1).encode_png().unwrap();
+    let errors = [
+        pipeline.check(&picture, &Terms::default(), &|| false).map(drop).unwrap_err(),
+        pipeline.demand(&picture).map(drop).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, CheckError::PictureTooLarge(_)), "{error:?}");
+        assert!(error.to_string().contains("of memory"), "{error}");
+    }
+    let pipeline = load(&pack).unwrap();
+    let Size { width, height } = faces_in_a_row(1).size();
+    let demand = pipeline.demand(&picture).unwrap();
+    assert!(demand.memory_bytes >= 2 * 3 * (width * height) as u64, "{demand:?}");
+    assert!(!demand.is_costly, "{demand:?}");
+    let error = pipeline.demand(b"no picture").unwrap_err();
+    assert!(matches!(error, CheckError::UnsupportedPicture(_)), "{error:?}");
 }
 
 #[test]

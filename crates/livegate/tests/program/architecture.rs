@@ -34,7 +34,7 @@ const OURS: [(&str, &[&str]); 15] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 41] = [
+const FENCED: [(&str, &[&str]); 40] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
@@ -42,7 +42,6 @@ const FENCED: [(&str, &[&str]); 41] = [
     ("jpeg-encoder", &["frame"]),
     ("mozjpeg", &["testbed"]),
     ("pulp", &["frame", "jpeg"]),
-    ("tiff", &["frame"]),
     ("axum", &["ingress"]),
     ("httparse", &["ingress"]),
     ("base64", &["evaluation", "ingress", "testbed"]),
