@@ -361,4 +361,17 @@ impl Store for Sqlite {
         }
         Ok(outcomes)
     }
+
+    fn warnings(&mut self) -> Vec<String> {
+        let check = "PRAGMA quick_check(1)";
+        let found = self.connection.query_row(check, [], |row| row.get::<_, String>(0));
+        let damage = match found {
+            Ok(found) if found == "ok" => return Vec::new(),
+            Ok(found) => found,
+            Err(error) => error.to_string(),
+        };
+        // The finding may have several lines.
+        let damage = damage.split_whitespace().collect::<Vec<_>>().join(" ");
+        vec![format!("the accounts file is damaged ({damage}): restore a copy of it")]
+    }
 }

@@ -168,6 +168,28 @@ fn what_other_processes_write_is_no_overwriting() {
     }
 }
 
+/// As after a disk's fault, or a file that is half of one copy and half of another.
+#[test]
+fn a_damaged_file_gives_a_warning() {
+    use std::io::{Seek, SeekFrom, Write};
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config { database: directory.path().join("accounts.db"), ..Config::default() };
+    let mut store = accounts::open(&config).unwrap();
+    for i in 0..100 {
+        store.create(&app(&format!("app-{i}"))).unwrap();
+    }
+    assert_eq!(store.warnings(), [""; 0]);
+    drop(store);
+    let mut file = std::fs::OpenOptions::new().write(true).open(&config.database).unwrap();
+    // The last of its pages of 4096 bytes.
+    file.seek(SeekFrom::End(-4096)).unwrap();
+    file.write_all(&[0x55; 4096]).unwrap();
+    drop(file);
+    let warnings = accounts::open(&config).unwrap().warnings();
+    assert!(warnings[0].contains("the accounts file is damaged ("), "{warnings:?}");
+    assert_eq!(warnings.len(), 1);
+}
+
 /// The two ways of docs/OPERATIONS.md to make a copy while a service runs.
 #[test]
 fn both_kinds_of_copies_hold_everything_and_are_the_same_store() {

@@ -270,7 +270,7 @@ fn a_server_in_cluster_mode_is_named_also_where_it_has_every_slot() {
 }
 
 #[test]
-fn a_wrong_login_and_a_full_memory_are_named() {
+fn a_wrong_login_and_a_server_that_takes_no_writes_are_named() {
     let Some(server) = ValkeyServer::start(&["--requirepass", "a long secret"]) else { return };
     for password in [None, Some("another secret".into())] {
         let (text, fault) = refusal(&server.url(), |valkey| valkey.password = password);
@@ -279,6 +279,9 @@ fn a_wrong_login_and_a_full_memory_are_named() {
     }
     let full = ValkeyServer::start(&["--maxmemory", "1"]).unwrap();
     assert_eq!(refusal(&full.url(), |_| ()).1, ServerFault::Full);
+    let alone = ValkeyServer::start(&["--min-replicas-to-write", "1"]).unwrap();
+    let (text, fault) = refusal(&alone.url(), |_| ());
+    assert!(matches!(fault, ServerFault::NoWrites(_)), "{text}");
 }
 
 #[test]
