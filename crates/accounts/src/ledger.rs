@@ -213,7 +213,8 @@ impl Ledger {
             return;
         }
         let late = self.unsettled();
-        if self.post(&[]).is_some() {
+        // The room that the large value took is free for what is posted.
+        if self.probe(0) && self.post(&[]).is_some() {
             self.steady_since = None;
             self.steady_for = Duration::ZERO;
             self.report.send_modify(|report| {
