@@ -99,8 +99,20 @@ impl ServerFault {
             ErrorKind::Io if text.contains("lookup") => Self::UnknownHost(text),
             ErrorKind::Io | ErrorKind::Parse => Self::Broken(text),
             ErrorKind::AuthenticationFailed => Self::Login(text),
-            ErrorKind::Server(kind) => Self::of_server(kind, text),
-            _ => Self::of_code(text),
+            _ => Self::of_answer(error, text),
+        }
+    }
+
+    /// For errors that the server answered. A pipeline and a transaction have one for each command,
+    /// of which the first tells enough.
+    fn of_answer(error: &RedisError, text: String) -> Self {
+        let errors = error.clone().into_server_errors();
+        match errors.as_deref().and_then(<[_]>::first) {
+            Some((_, first)) => match first.kind() {
+                Some(kind) => Self::of_server(kind, first.to_string()),
+                None => Self::of_code(first.to_string()),
+            },
+            None => Self::of_code(text),
         }
     }
 

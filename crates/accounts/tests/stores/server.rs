@@ -217,6 +217,10 @@ fn a_read_only_replica_is_named() {
     let (text, fault) = refusal(&replica.url(), |_| ());
     assert_eq!(fault, ServerFault::ReadOnly, "{text}");
     assert!(text.contains("name its primary in `accounts.valkey.url`"), "{text}");
+    // An operator's command is a transaction.
+    let created = open(&replica).create(&app("one")).unwrap_err();
+    let fault = ServerFault::ReadOnly;
+    assert!(matches!(&created, StoreError::Server { fault: it, .. } if *it == fault), "{created}");
     let started = accounts::Accounts::start(
         open(&replica),
         accounts::WhenUnavailable::Refuse,
