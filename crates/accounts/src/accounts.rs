@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::config::WhenUnavailable;
 use crate::directory::{Caller, Directory};
-use crate::health::Health;
+use crate::health::{Health, Report};
 use crate::ledger::Ledger;
 use crate::orders::{self, Order, Orders};
 use crate::store::{Entry, LimitReached, Store, StoreError};
@@ -30,7 +30,7 @@ pub struct Accounts {
     orders: Orders,
     lease: Duration,
     when_unavailable: WhenUnavailable,
-    health: watch::Receiver<Health>,
+    report: watch::Receiver<Report>,
 }
 
 /// Why a request is refused.
@@ -62,17 +62,20 @@ impl Accounts {
     /// that a request may take.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or cannot be written to.
     pub fn start(
         mut store: Box<dyn Store>,
         when_unavailable: WhenUnavailable,
         deadline: Duration,
     ) -> Result<Self, StoreError> {
+        store.give_id()?;
+        store.probe(0)?;
         // In this order, the next look notices a change that comes in between.
         let version = store.version()?;
         let directory = Arc::new(RwLock::new(Directory::new(&store.apps()?)));
         let (orders, received) = orders::queue();
-        let (sender, health) = watch::channel(Health { is_alive: true, is_up: true, errors: 0 });
+        let health = Health { is_alive: true, is_up: true, errors: 0 };
+        let (sender, report) = watch::channel(Report { health, trouble: None });
         let ledger = Ledger::new(store, version, Arc::clone(&directory), sender, when_unavailable);
         std::thread::Builder::new()
             .name("accounts".into())
@@ -87,7 +90,7 @@ impl Accounts {
             })
             .map_err(StoreError::Thread)?;
         let lease = deadline + MIN_LEASE;
-        Ok(Self { directory, orders, lease, when_unavailable, health })
+        Ok(Self { directory, orders, lease, when_unavailable, report })
     }
 
     /// The caller with this id and this key. An unknown id and a wrong key take the same time.
@@ -104,7 +107,7 @@ impl Accounts {
         let at = OffsetDateTime::now_utc();
         let Caller { app_id, key, .. } = caller;
         // The thread may wait for a store that hangs. Requests do not wait with it.
-        let is_up = self.health.borrow().is_up;
+        let is_up = self.report.borrow().health.is_up;
         if !caller.enabled || !is_up {
             if self.orders.len() < MAX_USES_WAITING {
                 let used = Order::Used { app_id: Arc::clone(app_id), key: *key, at };
@@ -146,7 +149,14 @@ impl Accounts {
     #[must_use]
     pub fn health(&self) -> Health {
         // The thread's end drops the sender.
-        Health { is_alive: self.health.has_changed().is_ok(), ..*self.health.borrow() }
+        Health { is_alive: self.report.has_changed().is_ok(), ..self.report.borrow().health }
+    }
+
+    /// Why the store cannot be used, in a few words without host, path or user. `None` while it
+    /// can be used.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.report.borrow().trouble.clone()
     }
 
     /// True if requests are served at the moment. The configuration decides it while the store is

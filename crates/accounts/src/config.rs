@@ -74,6 +74,66 @@ pub struct ValkeyConfig {
     #[schemars(range(min = 1, max = 60_000))]
     #[default = 1000]
     pub timeout_ms: u64,
+    /// Certificates for `rediss://`.
+    pub tls: ValkeyTls,
+}
+
+/// Certificates for a server with an authority of its own, or that asks clients for certificates.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ValkeyTls {
+    /// PEM file of the authorities that may have signed the server's certificate. Default: the
+    /// authorities that the system trusts.
+    #[schemars(example = &"/etc/livegate/valkey-ca.crt")]
+    pub ca: Option<PathBuf>,
+    /// PEM file with this client's certificate and its intermediate certificates. All three files
+    /// are read again for each new connection. Default: none.
+    #[schemars(example = &"/etc/livegate/valkey-client.crt")]
+    pub certificate: Option<PathBuf>,
+    /// PEM file with the private key of the client's certificate. Default: none.
+    #[schemars(example = &"/etc/livegate/valkey-client.key")]
+    pub key: Option<PathBuf>,
+}
+
+impl ValkeyTls {
+    fn is_set(&self) -> bool {
+        self.ca.is_some() || self.certificate.is_some() || self.key.is_some()
+    }
+
+    fn validate(&self, is_tls: bool) -> Result<(), ConfigError> {
+        if self.certificate.is_some() != self.key.is_some() {
+            return Err(ConfigError::HalfOfPair);
+        }
+        if self.is_set() && !is_tls { Err(ConfigError::TlsWithoutUse) } else { Ok(()) }
+    }
+
+    /// What the files hold; `None` if none is set.
+    pub(crate) fn read(&self) -> Result<Option<redis::TlsCertificates>, ConfigError> {
+        const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
+        if !self.is_set() {
+            return Ok(None);
+        }
+        let read =
+            |key, path: &Option<PathBuf>| match path {
+                None => Ok(None),
+                Some(path) => std::fs::read(path)
+                    .map(Some)
+                    .map_err(|source| ConfigError::TlsFile { key, path: path.clone(), source }),
+            };
+        let certificate = read("certificate", &self.certificate)?;
+        let root_cert = read("ca", &self.ca)?;
+        // The library takes a file without a certificate as an empty list.
+        for (key, pem) in [("ca", &root_cert), ("certificate", &certificate)] {
+            let is_empty = |pem: &Vec<u8>| !pem.windows(PEM.len()).any(|text| text == PEM);
+            if pem.as_ref().is_some_and(is_empty) {
+                return Err(ConfigError::TlsContent(format!("`{key}` has no certificate in PEM")));
+            }
+        }
+        let client_tls = certificate
+            .zip(read("key", &self.key)?)
+            .map(|(client_cert, client_key)| redis::ClientTlsConfig { client_cert, client_key });
+        Ok(Some(redis::TlsCertificates { client_tls, root_cert }))
+    }
 }
 
 /// Text that is shown instead of a secret.
@@ -111,6 +171,25 @@ pub enum ConfigError {
         /// The reason.
         source: std::io::Error,
     },
+    /// A certificate without a key, or a key without a certificate.
+    #[error("set both `accounts.valkey.tls.certificate` and `accounts.valkey.tls.key`, or neither")]
+    HalfOfPair,
+    /// Certificates for a server that is not reached over TLS.
+    #[error("`accounts.valkey.tls` needs `accounts.valkey.url` to begin with rediss://")]
+    TlsWithoutUse,
+    /// A file for TLS cannot be read.
+    #[error("`accounts.valkey.tls.{key}` {} cannot be read", path.display())]
+    TlsFile {
+        /// The key's last part.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The files for TLS hold nothing usable.
+    #[error("the files of `accounts.valkey.tls` cannot be used: {0}")]
+    TlsContent(String),
 }
 
 impl Config {
@@ -120,7 +199,9 @@ impl Config {
     /// # Errors
     /// The first setting that does not fit.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        self.valkey.address()?;
+        let address = self.valkey.address()?;
+        let is_tls = matches!(address.addr(), redis::ConnectionAddr::TcpTls { .. });
+        self.valkey.tls.validate(is_tls)?;
         if self.valkey.password.is_some() && self.valkey.password_file.is_some() {
             return Err(ConfigError::TwoPasswords);
         }
@@ -139,7 +220,10 @@ impl Config {
                     file.into()
                 })
                 .into(),
-            Backend::Valkey => self.valkey.password_file.iter().cloned().collect(),
+            Backend::Valkey => {
+                let files = [&self.valkey.password_file, &self.valkey.tls.key];
+                files.into_iter().flatten().cloned().collect()
+            }
         }
     }
 }

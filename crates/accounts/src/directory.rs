@@ -60,8 +60,9 @@ fn place(id_digest: &[u8; 32]) -> u64 {
 }
 
 impl Directory {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.listings.is_empty()
+    /// The number of apps.
+    pub(crate) fn len(&self) -> usize {
+        self.listings.len()
     }
 
     pub(crate) fn new(apps: &[App]) -> Self {

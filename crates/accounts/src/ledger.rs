@@ -15,13 +15,24 @@ use uuid::Uuid;
 
 use crate::config::WhenUnavailable;
 use crate::directory::Directory;
-use crate::health::Health;
+use crate::health::Report;
 use crate::key::KeyDigest;
 use crate::orders::{Order, OutcomeSender, Received};
-use crate::store::{Entry, LimitReached, Settlement, Store, StoreError};
+use crate::store::{Entry, LimitReached, Settlement, Store, StoreError, Version};
 
 /// Interval of looking for changed apps and of settling. A change must act within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Interval of proving that the store can be written to, while nothing is written.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+
+/// How long writing must succeed before a store that refused a write counts as usable. A store at
+/// its limit (a disk or a memory that is nearly full) takes some writes and refuses others.
+const STEADY_FOR: Duration = Duration::from_secs(5);
+
+/// Size of the value that a store must take before it counts as usable again, bytes: more than a
+/// round of 256 requests writes.
+const PROBE_BYTES: usize = 64 << 10;
 
 /// Maximum orders in one round. With more, the first of them would wait for the last.
 const MAX_ROUND: usize = 256;
@@ -47,11 +58,18 @@ impl Tally {
 /// The state of the thread.
 pub(crate) struct Ledger {
     store: Box<dyn Store>,
-    version: i64,
+    version: Version,
+    /// Number of apps in the directory.
+    apps: usize,
     directory: Arc<RwLock<Directory>>,
     when_unavailable: WhenUnavailable,
     /// The receivers see from its end that the thread has ended, also after a panic.
-    health: watch::Sender<Health>,
+    report: watch::Sender<Report>,
+    /// When a write last succeeded.
+    written_at: Instant,
+    /// While the store is away: since when writing succeeds, and how long it must.
+    steady_since: Option<Instant>,
+    steady_for: Duration,
     process: Uuid,
     tally: Tally,
     /// A settlement that may not have reached the store. It is posted again unchanged.
@@ -63,17 +81,22 @@ impl Ledger {
     /// `directory` is the store's content at `version`.
     pub(crate) fn new(
         store: Box<dyn Store>,
-        version: i64,
+        version: Version,
         directory: Arc<RwLock<Directory>>,
-        health: watch::Sender<Health>,
+        report: watch::Sender<Report>,
         when_unavailable: WhenUnavailable,
     ) -> Self {
+        let apps = directory.read().unwrap_or_else(PoisonError::into_inner).len();
         Self {
             store,
             version,
+            apps,
             directory,
             when_unavailable,
-            health,
+            report,
+            written_at: Instant::now(),
+            steady_since: None,
+            steady_for: Duration::ZERO,
             process: Uuid::new_v4(),
             tally: Tally::default(),
             in_transit: None,
@@ -125,40 +148,98 @@ impl Ledger {
         }
     }
 
+    fn is_up(&self) -> bool {
+        self.report.borrow().health.is_up
+    }
+
     /// Looks whether the store is there and whether apps have changed, and settles.
     fn look(&mut self) {
-        let was_up = self.health.borrow().is_up;
-        let looked = self.store.version().and_then(|version| {
-            if version != self.version || !was_up {
-                let apps = self.store.apps()?;
-                self.replace_directory(Directory::new(&apps));
-                self.version = version;
-            }
-            Ok(())
-        });
-        match looked {
+        let is_up = self.is_up();
+        match self.read_changes() {
             Err(error) => self.lose(&error),
-            Ok(()) if was_up => self.settle(),
-            Ok(()) => {
-                let late = self.unsettled();
-                // The store is back only if it can be written to.
-                if self.post(&[]).is_some() {
-                    self.health.send_modify(|health| health.is_up = true);
-                    tracing::info!(late_requests = late, "the accounts store is back");
+            Ok(()) if is_up => {
+                self.settle();
+                if self.is_up() && self.written_at.elapsed() >= PROBE_EVERY {
+                    self.probe(0);
                 }
             }
+            Ok(()) => self.return_when_steady(),
         }
     }
 
+    /// Reads the apps if they have changed. A store that has lost them is refused: its callers
+    /// would be told that their keys are wrong.
+    fn read_changes(&mut self) -> Result<(), StoreError> {
+        let version = self.store.version()?;
+        // A store that was away may have lost its last changes.
+        if version == self.version && self.is_up() {
+            return Ok(());
+        }
+        let apps = self.store.apps()?;
+        // A store may be emptied in between. The next look tells.
+        if self.store.version()? != version {
+            return Ok(());
+        }
+        let is_same_store = version.store == self.version.store;
+        if !is_same_store && apps.is_empty() && self.apps > 0 {
+            return Err(StoreError::Emptied { apps: self.apps });
+        }
+        if !is_same_store {
+            if version.store.is_none() {
+                self.store.give_id()?;
+                // The next look reads the id.
+                return Ok(());
+            }
+            tracing::warn!(
+                apps_before = self.apps,
+                apps = apps.len(),
+                "the accounts store is another one than before"
+            );
+        } else if apps.is_empty() && self.apps > 0 {
+            tracing::error!("the accounts store has no apps any more: every request is refused");
+        }
+        self.replace_directory(Directory::new(&apps));
+        (self.version, self.apps) = (version, apps.len());
+        Ok(())
+    }
+
+    /// Counts the store as usable again when writing has succeeded for long enough.
+    fn return_when_steady(&mut self) {
+        if !self.probe(PROBE_BYTES) {
+            return;
+        }
+        let since = *self.steady_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < self.steady_for {
+            return;
+        }
+        let late = self.unsettled();
+        // The room that the large value took is free for what is posted.
+        if self.probe(0) && self.post(&[]).is_some() {
+            self.steady_since = None;
+            self.steady_for = Duration::ZERO;
+            self.report.send_modify(|report| {
+                report.health.is_up = true;
+                report.trouble = None;
+            });
+            tracing::info!(late_requests = late, "the accounts store is back");
+        }
+    }
+
+    /// Whether the store takes a write of so many bytes.
+    fn probe(&mut self, bytes: usize) -> bool {
+        let probed = self.store.probe(bytes);
+        match &probed {
+            Ok(()) => self.written_at = Instant::now(),
+            Err(error) => self.lose_by_write(error),
+        }
+        probed.is_ok()
+    }
+
     fn replace_directory(&self, mut directory: Directory) {
-        let is_empty = directory.is_empty();
         // The old directory may be large. It is dropped at the end, when the lock is free again.
         let mut current = self.directory.write().unwrap_or_else(PoisonError::into_inner);
         mem::swap(&mut *current, &mut directory);
         drop(current);
-        if is_empty && !directory.is_empty() {
-            tracing::error!("the accounts store has no apps any more: every request is refused");
-        }
     }
 
     /// Posts a settlement if there is something to settle.
@@ -174,8 +255,7 @@ impl Ledger {
         // after it.
         waiting.retain(|(_, outcome)| !outcome.is_closed());
         let (entries, senders): (Vec<Entry>, Vec<OutcomeSender>) = waiting.into_iter().unzip();
-        let is_up = self.health.borrow().is_up;
-        let outcomes = if is_up { self.post(&entries) } else { None };
+        let outcomes = if self.is_up() { self.post(&entries) } else { None };
         let mut outcomes = outcomes.unwrap_or_default().into_iter();
         for sender in senders {
             // A request that is given up from here on sends its end in a later round.
@@ -187,13 +267,16 @@ impl Ledger {
     fn post(&mut self, entries: &[Entry]) -> Option<Vec<Result<(), LimitReached>>> {
         let settlement = self.in_transit.take().unwrap_or_else(|| self.seal());
         match self.store.post(&settlement, entries) {
-            Ok(outcomes) => Some(outcomes),
+            Ok(outcomes) => {
+                self.written_at = Instant::now();
+                Some(outcomes)
+            }
             Err(error) => {
                 self.in_transit = Some(settlement);
                 // The store may hold quota for them already. Nothing else would release it.
                 let lost = entries.iter().map(|entry| (Arc::clone(&entry.app_id), entry.hold));
                 self.tally.released.extend(lost);
-                self.lose(&error);
+                self.lose_by_write(&error);
                 None
             }
         }
@@ -212,13 +295,26 @@ impl Ledger {
         }
     }
 
+    /// Counts the store as away. If it is there and refuses to be written to, it must be steady
+    /// before it counts as usable.
+    fn lose_by_write(&mut self, error: &StoreError) {
+        if error.is_refusal() {
+            self.steady_for = STEADY_FOR;
+        }
+        self.lose(error);
+    }
+
+    /// Counts the store as away, and logs each new cause once.
     fn lose(&mut self, error: &StoreError) {
-        let was_up = self.health.borrow().is_up;
-        self.health.send_modify(|health| {
-            health.errors += 1;
-            health.is_up = false;
+        self.steady_since = None;
+        let trouble = error.in_short();
+        let is_new = self.report.borrow().trouble.as_ref() != Some(&trouble);
+        self.report.send_modify(|report| {
+            report.health.errors += 1;
+            report.health.is_up = false;
+            report.trouble = Some(trouble);
         });
-        if was_up {
+        if is_new {
             let cause: &(dyn std::error::Error + 'static) = error;
             let requests_are = match self.when_unavailable {
                 WhenUnavailable::Refuse => "refused",

@@ -32,6 +32,7 @@ mod accounts;
 mod app;
 mod config;
 mod directory;
+mod fault;
 mod health;
 mod key;
 mod ledger;
@@ -44,10 +45,13 @@ mod valkey;
 
 pub use accounts::{Accounts, Denial, Hold};
 pub use app::{ActiveKey, App, EditError};
-pub use config::{Backend, Config, ConfigError, REDACTED, ValkeyConfig, WhenUnavailable};
+pub use config::{
+    Backend, Config, ConfigError, REDACTED, ValkeyConfig, ValkeyTls, WhenUnavailable,
+};
 pub use directory::Caller;
+pub use fault::ServerFault;
 pub use health::Health;
 pub use key::{InvalidKey, Key, KeyDigest};
 pub use limits::{InvalidLimits, Limits, Rate};
 pub use open::{open, open_in_memory};
-pub use store::{Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage};
+pub use store::{Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, Version};

@@ -12,13 +12,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use time::{Date, OffsetDateTime};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::store::{
-    DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, day_text,
+    DAY, Edit, Entry, LimitReached, Settlement, Store, StoreError, Usage, Version, day_text,
 };
 
 /// Maximum wait of a request while another process writes.
@@ -41,17 +43,38 @@ pub(crate) struct Sqlite {
     /// The path of the file, and the file's identity when it was opened: another file may be put
     /// there later. `None` for accounts in memory.
     file: Option<(PathBuf, Option<FileIdentity>)>,
+    /// The content at the last look; `None` after a change of our own.
+    seen: Option<Seen>,
+    /// The process whose settlements are made through this connection.
+    process: Option<Uuid>,
+    /// True once another program has written over the file. It is not written to any more.
+    is_overwritten: bool,
     /// The thread that brings counts to the disk, and the sender that ends it when dropped.
     catching_up: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        if let Some((end, thread)) = self.catching_up.take() {
-            drop(end);
-            // The last connection to close removes the log, so the thread's must close before ours.
-            let _ = thread.join();
-        }
+        // The last connection to close removes the log, so the thread's must close before ours.
+        self.end_catching_up();
+    }
+}
+
+/// The content of the file at one look.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Changes when another connection writes, as SQLite does it.
+    data_version: i64,
+    version: Version,
+    /// The number of the last settlement of this process.
+    sequence: Option<u64>,
+}
+
+impl Seen {
+    /// True if `later` differs though no connection has written in between.
+    fn is_overwritten_by(&self, later: &Self) -> bool {
+        self.data_version == later.data_version
+            && (self.version != later.version || self.sequence > later.sequence)
     }
 }
 
@@ -102,18 +125,65 @@ impl Sqlite {
         connection.set_prepared_statement_cache_capacity(32);
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
         MIGRATIONS.to_latest(&mut connection).map_err(StoreError::Migrate)?;
+        if rows::store_id(&connection)?.is_none() {
+            rows::give_id(connection.transaction()?)?;
+        }
         round::forget_lost_processes(&connection)?;
-        Ok(Self { connection, file: None, catching_up: None })
+        Ok(Self {
+            connection,
+            file: None,
+            seen: None,
+            process: None,
+            is_overwritten: false,
+            catching_up: None,
+        })
     }
 
-    /// Refuses to go on if another file is at the path. The log beside it belongs to the old file,
-    /// and would damage the new one.
+    /// Refuses to go on if another file is at the path, or another program wrote over the file. The
+    /// log beside it belongs to the old content, and would damage the new one.
     fn check_place(&self) -> Result<(), StoreError> {
         match &self.file {
+            Some((path, _)) if self.is_overwritten => {
+                Err(StoreError::Overwritten(path.display().to_string()))
+            }
             Some((path, opened)) if identity(path) != *opened => {
                 Err(StoreError::Moved(path.display().to_string()))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Looks at the file's content anew. SQLite would not look while its log says that no process
+    /// has written, and so would not notice a program that wrote without the log.
+    fn look(&mut self) -> Result<Seen, StoreError> {
+        self.connection.release_memory()?;
+        let reading = TransactionBehavior::Deferred;
+        let transaction = self.connection.transaction_with_behavior(reading)?;
+        let data_version =
+            transaction.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        let changes = transaction
+            .prepare_cached("SELECT number FROM version")?
+            .query_row([], |row| row.get(0))?;
+        let store = rows::store_id(&transaction)?;
+        let sequence = match &self.process {
+            Some(process) => round::last_sequence(&transaction, process)?,
+            None => None,
+        };
+        Ok(Seen { data_version, version: Version { store, changes }, sequence })
+    }
+
+    /// Ends all writing: what is in the log belongs to the old content.
+    fn give_up(&mut self) {
+        self.is_overwritten = true;
+        self.end_catching_up();
+        // It can fail only if the library was built without the option.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+
+    fn end_catching_up(&mut self) {
+        if let Some((end, thread)) = self.catching_up.take() {
+            drop(end);
+            let _ = thread.join();
         }
     }
 
@@ -122,6 +192,8 @@ impl Sqlite {
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.check_place()?;
+        self.seen = None;
         self.connection.busy_timeout(PATIENT_TIMEOUT)?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         let outcome = (|| {
@@ -193,10 +265,28 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 }
 
 impl Store for Sqlite {
-    fn version(&mut self) -> Result<i64, StoreError> {
+    fn version(&mut self) -> Result<Version, StoreError> {
         self.check_place()?;
-        let mut query = self.connection.prepare_cached("SELECT number FROM version")?;
-        Ok(query.query_row([], |row| row.get(0))?)
+        let now = self.look()?;
+        if self.seen.is_some_and(|seen| seen.is_overwritten_by(&now)) {
+            self.give_up();
+            self.check_place()?;
+        }
+        self.seen = Some(now);
+        Ok(now.version)
+    }
+
+    fn give_id(&mut self) -> Result<(), StoreError> {
+        self.check_place()?;
+        self.seen = None;
+        rows::give_id(self.connection.transaction()?)
+    }
+
+    fn probe(&mut self, bytes: usize) -> Result<(), StoreError> {
+        self.check_place()?;
+        let mut probe = self.connection.prepare_cached("UPDATE store SET probe = zeroblob(?1)")?;
+        probe.execute([bytes as i64])?;
+        Ok(())
     }
 
     fn apps(&mut self) -> Result<Vec<App>, StoreError> {
@@ -256,6 +346,7 @@ impl Store for Sqlite {
         settlement: &Settlement,
         entries: &[Entry],
     ) -> Result<Vec<Result<(), LimitReached>>, StoreError> {
+        self.check_place()?;
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let transaction = self.connection.transaction()?;
         round::settle(&transaction, settlement, now)?;
@@ -264,6 +355,23 @@ impl Store for Sqlite {
             .map(|entry| round::hold(&transaction, entry))
             .collect::<Result<_, _>>()?;
         transaction.commit()?;
+        self.process = Some(settlement.process);
+        if let Some(seen) = &mut self.seen {
+            seen.sequence = seen.sequence.max(Some(settlement.sequence));
+        }
         Ok(outcomes)
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        let check = "PRAGMA quick_check(1)";
+        let found = self.connection.query_row(check, [], |row| row.get::<_, String>(0));
+        let damage = match found {
+            Ok(found) if found == "ok" => return Vec::new(),
+            Ok(found) => found,
+            Err(error) => error.to_string(),
+        };
+        // The finding may have several lines.
+        let damage = damage.split_whitespace().collect::<Vec<_>>().join(" ");
+        vec![format!("the accounts file is damaged ({damage}): restore a copy of it")]
     }
 }

@@ -9,17 +9,31 @@ use uuid::Uuid;
 
 use crate::app::{App, EditError};
 use crate::config::ConfigError;
+use crate::fault::ServerFault;
 use crate::key::KeyDigest;
 use crate::limits::Limits;
 
 /// An accounts store. Each method takes effect completely or not at all, also when several
 /// processes call it at once.
 pub trait Store: Send {
-    /// A number that changes whenever an app changes.
+    /// Changes whenever an app changes, or the store is another one.
     ///
     /// # Errors
     /// When the store cannot be reached or read. All other methods fail for this reason too.
-    fn version(&mut self) -> Result<i64, StoreError>;
+    fn version(&mut self) -> Result<Version, StoreError>;
+
+    /// Gives the store an id if it has none.
+    ///
+    /// # Errors
+    /// As above, and when the store cannot be written to.
+    fn give_id(&mut self) -> Result<(), StoreError>;
+
+    /// Proves that the store can be written to: writes a value of its own of `bytes` bytes, in the
+    /// way in which rounds are written.
+    ///
+    /// # Errors
+    /// As above, and when the store cannot be written to.
+    fn probe(&mut self, bytes: usize) -> Result<(), StoreError>;
 
     /// Every app, by id.
     ///
@@ -53,7 +67,6 @@ pub trait Store: Send {
     fn usage(&mut self, from: Date, to: Date) -> Result<Vec<Usage>, StoreError>;
 
     /// Makes the settlement, then holds quota for the entries in order, with one result for each.
-    /// It writes even without entries, so that success proves that the store can be written to.
     ///
     /// # Errors
     /// As above. It is then unknown whether the settlement was made and whether quota is held. The
@@ -77,6 +90,16 @@ pub trait Store: Send {
     fn warnings(&mut self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// Tells the apps of a store from those at another time, and from those of another store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// The store's random id. `None` for a server that was never written to, or by an earlier
+    /// version only.
+    pub store: Option<Uuid>,
+    /// Grows whenever an app changes.
+    pub changes: i64,
 }
 
 /// A change to an app.
@@ -167,9 +190,14 @@ pub enum StoreError {
     /// SQLite's error.
     #[error("the accounts file cannot be used")]
     Sqlite(#[from] rusqlite::Error),
-    /// Valkey cannot be reached, or its error.
-    #[error("the accounts server cannot be used")]
-    Valkey(#[from] redis::RedisError),
+    /// The server cannot be reached, or refuses a command.
+    #[error("the accounts server {address} cannot be used: {fault}")]
+    Server {
+        /// Host and port.
+        address: String,
+        /// The cause, and what to do.
+        fault: ServerFault,
+    },
     /// The system cannot start a thread.
     #[error("the thread for accounts could not be started")]
     Thread(#[source] std::io::Error),
@@ -179,9 +207,54 @@ pub enum StoreError {
          process that uses it, remove {0}-wal and {0}-shm, and start again"
     )]
     Moved(String),
+    /// The file was overwritten while it was open, by a program that does not know SQLite.
+    #[error(
+        "the accounts file {0} was overwritten while it was in use; end every process that uses \
+         it, remove {0}-wal and {0}-shm, put the file there again, and start again; `sqlite3 {0} \
+         \".restore COPY\"` restores a copy while services run"
+    )]
+    Overwritten(String),
+    /// The store has lost its apps: it is another one than before, and empty.
+    #[error(
+        "it is empty, and not the store that had {apps} apps; restore it, or create its apps; a \
+         new start of the service accepts it as it is"
+    )]
+    Emptied {
+        /// Number of apps that were known.
+        apps: usize,
+    },
     /// A stored value is invalid.
     #[error("the accounts store is damaged: {0}")]
     Damaged(&'static str),
+}
+
+impl StoreError {
+    /// True if the store could be reached, and refused what was asked.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Server { fault, .. } => fault.is_refusal(),
+            // Another process writes for longer than usual.
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy)
+            }
+            _ => true,
+        }
+    }
+
+    /// The cause without host, path or user: callers may see it at `/readyz`.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Self::Server { fault, .. } => fault.in_short().to_owned(),
+            Self::Moved(_) => "its file was moved, removed or exchanged".to_owned(),
+            Self::Overwritten(_) => "its file was overwritten".to_owned(),
+            Self::Emptied { apps } => {
+                format!("it is empty, and not the store that had {apps} apps")
+            }
+            Self::Config(_) => "a file with its password or certificates cannot be read".to_owned(),
+            Self::Damaged(_) => "it is damaged".to_owned(),
+            _ => "its file cannot be read or written to".to_owned(),
+        }
+    }
 }
 
 /// The format of a day in stores and reports, `2026-11-23`.

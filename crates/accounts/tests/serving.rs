@@ -12,6 +12,7 @@ use accounts::{
     ValkeyConfig, WhenUnavailable,
 };
 use futures_util::FutureExt;
+use testbed::process::awaited;
 use testbed::valkey::ValkeyServer;
 use time::OffsetDateTime;
 
@@ -337,8 +338,211 @@ fn a_store_that_cannot_be_written_counts_as_away() {
         let denial = runtime.block_on(hold(&accounts, "one", &key)).err();
         assert_eq!(denial, Some(Denial::Unavailable));
     }
+    assert_eq!(accounts.trouble().as_deref(), Some("its server's memory is full"));
     set("0");
-    within_a_second(|| runtime.block_on(hold(&accounts, "one", &key)).is_ok());
+    awaited("the store counts as usable", || {
+        runtime.block_on(hold(&accounts, "one", &key)).ok().map(drop)
+    });
+    assert_eq!(accounts.trouble(), None);
+}
+
+/// A store at its limit takes every other write. Readiness must not follow each of them.
+#[test]
+fn a_store_that_takes_some_writes_and_refuses_others_stays_away() {
+    let Some((config, server)) = shared(&[]) else { return };
+    let runtime = runtime();
+    let key = create(&config, "one", Limits::default());
+    let accounts = start(&config);
+    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let (mut flips, mut was_up) = (0, true);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(8) {
+        for memory in ["1", "0"] {
+            redis::cmd("CONFIG")
+                .arg("SET")
+                .arg("maxmemory")
+                .arg(memory)
+                .exec(&mut connection)
+                .unwrap();
+            let until = Instant::now() + Duration::from_millis(350);
+            while Instant::now() < until {
+                drop(runtime.block_on(hold(&accounts, "one", &key)));
+                let is_up = accounts.health().is_up;
+                flips += usize::from(is_up != was_up);
+                was_up = is_up;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+    assert_eq!((flips, was_up), (1, false), "it goes away once, and stays away");
+}
+
+/// A disk of 32 MiB that the test fills. Mounting one needs root, in CI and in containers.
+#[cfg(target_os = "linux")]
+struct SmallDisk(tempfile::TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    /// Where none can be mounted it says so and gives back nothing.
+    fn new() -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"])
+            .arg(directory.path())
+            .output();
+        if !mounted.is_ok_and(|output| output.status.success()) {
+            let missing = "the right to mount a disk";
+            testbed::left_out_for_want_of(missing, "accounts on a full disk");
+            return None;
+        }
+        Some(Self(directory))
+    }
+
+    /// Leaves no free byte.
+    fn fill(&self) {
+        use std::io::Write;
+        let mut filler = std::fs::File::create(self.0.path().join("filler")).unwrap();
+        for size in [4096, 1] {
+            while filler.write_all(&vec![1; size]).is_ok() {}
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+/// Another program fills the disk and frees it again. SQLite's log grows
+/// with every request until it is brought into the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_does_not_make_readiness_come_and_go() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let config = Config { database: disk.0.path().join("accounts.db"), ..Config::default() };
+    let key = create(&config, "one", quota(1_000_000));
+    let runtime = runtime();
+    let accounts = start(&config);
+    let (mut flips, mut was_up) = (0, true);
+    let free = || std::fs::remove_file(disk.0.path().join("filler")).unwrap();
+    for _ in 0..20 {
+        disk.fill();
+        for is_full in [true, false] {
+            let until = Instant::now() + Duration::from_millis(300);
+            while Instant::now() < until {
+                drop(runtime.block_on(hold(&accounts, "one", &key)));
+                let is_up = accounts.health().is_up;
+                flips += usize::from(is_up != was_up);
+                was_up = is_up;
+            }
+            if is_full {
+                free();
+            }
+        }
+    }
+    assert!((1..=6).contains(&flips), "{flips} changes in 12 s");
+    awaited("the store counts as usable", || {
+        runtime.block_on(hold(&accounts, "one", &key)).ok().map(drop)
+    });
+    accounts.close();
+}
+
+/// A service without requests notices it too.
+#[test]
+fn a_store_that_refuses_writes_is_noticed_without_a_request() {
+    let Some((config, server)) = shared(&[]) else { return };
+    create(&config, "one", Limits::default());
+    let accounts = start(&config);
+    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1").exec(&mut connection).unwrap();
+    awaited("the service notices", || (!accounts.health().is_up).then_some(()));
+}
+
+/// A server that comes back without its data would tell every caller that its key is wrong.
+#[test]
+fn a_server_that_comes_back_empty_is_not_taken_over_until_it_has_apps() {
+    let Some((config, mut server)) = shared(&[]) else { return };
+    let runtime = runtime();
+    let key = create(&config, "one", quota(5));
+    create(&config, "two", quota(5));
+    let accounts = start(&config);
+    runtime.block_on(hold(&accounts, "one", &key)).unwrap().count();
+    server.kill();
+    server.start_again();
+    let emptied = "it is empty, and not the store that had 2 apps";
+    awaited("the empty store is noticed", || {
+        (accounts.trouble().as_deref() == Some(emptied)).then_some(())
+    });
+    // It stays so, also after an operator has looked at it.
+    let mut operator = accounts::open(&config).unwrap();
+    operator.give_id().unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(1) {
+        let denial = runtime.block_on(hold(&accounts, "one", &key)).err();
+        assert_eq!(denial, Some(Denial::Unavailable));
+        assert!(!accounts.lets_in());
+    }
+    assert_eq!(accounts.trouble().as_deref(), Some(emptied));
+    // A new start accepts it as it is.
+    let fresh = start(&config);
+    assert!(fresh.health().is_good());
+    assert!(fresh.identify(b"one", key.reveal().as_bytes()).is_none());
+    // It has apps again: it is taken over, with their new keys.
+    let new = create(&config, "one", quota(5));
+    awaited("the store is taken over", || accounts.identify(b"one", new.reveal().as_bytes()));
+    awaited("requests are served", || {
+        runtime.block_on(hold(&accounts, "one", &new)).ok().map(drop)
+    });
+    assert!(accounts.identify(b"one", key.reveal().as_bytes()).is_none());
+    assert_eq!(accounts.trouble(), None);
+}
+
+/// As `FLUSHALL` in the wrong window: the connection does not break.
+#[test]
+fn a_server_that_is_emptied_while_it_runs_is_noticed() {
+    let Some((config, server)) = shared(&[]) else { return };
+    let key = create(&config, "one", quota(5));
+    let accounts = start(&config);
+    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    redis::cmd("FLUSHALL").exec(&mut connection).unwrap();
+    awaited("the empty store is noticed", || (!accounts.health().is_up).then_some(()));
+    assert!(accounts.identify(b"one", key.reveal().as_bytes()).is_some(), "503, and not 401");
+}
+
+/// An operator may delete every app: the store is the same one.
+#[test]
+fn deleting_the_last_app_is_a_change_like_any_other() {
+    each_store(|config| {
+        let key = create(config, "one", quota(5));
+        let accounts = start(config);
+        accounts::open(config).unwrap().delete("one").unwrap();
+        within_a_second(|| accounts.identify(b"one", key.reveal().as_bytes()).is_none());
+        assert!(accounts.health().is_good());
+    });
+}
+
+/// `cp COPY accounts.db` under a running service.
+#[test]
+fn a_file_that_is_overwritten_in_place_makes_the_service_not_ready() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("accounts.db");
+    let config = Config { database: database.clone(), ..Config::default() };
+    create(&config, "old", Limits::default());
+    let copy = directory.path().join("copy.db");
+    std::fs::copy(&database, &copy).unwrap();
+    let key = create(&config, "new", Limits::default());
+    let accounts = start(&config);
+    let runtime = runtime();
+    runtime.block_on(hold(&accounts, "new", &key)).unwrap().count();
+    within_a_second(|| counted(&config) == 1);
+    std::fs::copy(&copy, &database).unwrap();
+    awaited("the service notices", || {
+        (accounts.trouble().as_deref() == Some("its file was overwritten")).then_some(())
+    });
+    let denial = runtime.block_on(hold(&accounts, "new", &key)).err();
+    assert_eq!(denial, Some(Denial::Unavailable));
 }
 
 #[test]

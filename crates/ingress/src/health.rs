@@ -38,7 +38,9 @@ pub(crate) fn not_ready(service: &Service) -> Vec<String> {
     if !service.accounts.health().is_alive {
         reasons.push(ACCOUNTS_THREAD_ENDED.to_owned());
     } else if !service.accounts.lets_in() {
-        reasons.push("the accounts store cannot be used".to_owned());
+        let trouble = service.accounts.trouble();
+        let cause = trouble.map_or_else(String::new, |trouble| format!(": {trouble}"));
+        reasons.push(format!("the accounts store cannot be used{cause}"));
     }
     for (i, vitals) in service.workers.vitals().enumerate() {
         let Vitals { activity, since, .. } = vitals;

@@ -19,6 +19,7 @@ use time::format_description::well_known::Rfc3339;
 
 pub(crate) use self::flags::{Common, Keys};
 use self::flags::{KeyFile, Limit, Named, NewLimits};
+use crate::known;
 
 /// Whether the command was wrong, rather than something it needs.
 pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
@@ -37,7 +38,7 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
 pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
     match command {
         Keys::Create { id, label, limits, key, common } => {
-            let mut store = open(common, place)?;
+            let (mut store, accounts) = open_at(common, place)?;
             let key = read_or_generate(key)?;
             let id = id.clone().unwrap_or_else(|| {
                 // Eight hexadecimal digits, as Kairos has them.
@@ -48,6 +49,7 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
                 .map_err(StoreError::from)?;
             store.create(&app)?;
             show_key(&app, &key, common)?;
+            known::note(&accounts, &mut *store);
         }
         Keys::List(common) => {
             let mut store = open(common, place)?;
@@ -83,7 +85,9 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
             })?;
         }
         Keys::Delete(Named { id, common }) => {
-            open(common, place)?.delete(id)?;
+            let (mut store, accounts) = open_at(common, place)?;
+            store.delete(id)?;
+            known::note(&accounts, &mut *store);
             if common.json {
                 print_json(&serde_json::json!({ "app_id": id, "deleted": true }))?;
             } else {
@@ -96,6 +100,11 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
 
 /// The store that the configuration names.
 pub(crate) fn open(common: &Common, place: &Place) -> anyhow::Result<Box<dyn Store>> {
+    Ok(open_at(common, place)?.0)
+}
+
+/// The same, with the settings of the store.
+fn open_at(common: &Common, place: &Place) -> anyhow::Result<(Box<dyn Store>, accounts::Config)> {
     let home = place.home()?;
     let layers = Layers::load(&common.settings, &[])?;
     let accounts = layers.config()?.accounts_in(&home);
@@ -103,7 +112,7 @@ pub(crate) fn open(common: &Common, place: &Place) -> anyhow::Result<Box<dyn Sto
     for warning in exposed_secrets(&layers, &accounts).into_iter().chain(store.warnings()) {
         tell(&format!("WARNING: {warning}"));
     }
-    Ok(store)
+    Ok((store, accounts))
 }
 
 /// Edits an app and prints it, or `change` in words.

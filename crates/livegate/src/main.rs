@@ -10,6 +10,7 @@ mod doctor;
 mod health;
 mod host;
 mod keys;
+mod known;
 #[cfg(debug_assertions)]
 mod mortal;
 mod packs;

@@ -22,6 +22,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 
 use crate::commit::commit;
 use crate::host::Host;
+use crate::known::{self, Known};
 use crate::telemetry;
 
 #[derive(Args)]
@@ -227,11 +228,38 @@ fn start_accounts(
         let app = App::new(app_id, "demo", Limits::default(), app_key);
         store.create(&app.map_err(StoreError::from)?)?;
     }
-    if store.apps()?.is_empty() {
+    let is_empty = store.apps()?.is_empty();
+    if demo.is_none() {
+        store.give_id()?;
+        if let Some(known) = known::other_store(&place, &mut *store)? {
+            tell_of_other_store(&known, is_empty);
+        }
+        known::note(&place, &mut *store);
+    }
+    if is_empty {
         tracing::warn!("no app may call yet: add one with `livegate keys create`");
     }
     let deadline = Duration::from_millis(config.ingress.deadline_ms);
     Ok(Arc::new(Accounts::start(store, place.when_unavailable, deadline)?))
+}
+
+/// Logs that the store is not the one that this machine knew.
+fn tell_of_other_store(known: &Known, is_empty: bool) {
+    let Known { apps, seen_at, .. } = known;
+    if is_empty {
+        tracing::error!(
+            apps_before = apps,
+            seen_at,
+            "the accounts store is empty, and not the one that this machine knew: every request \
+             gets 401; restore it, or create its apps"
+        );
+    } else {
+        tracing::warn!(
+            apps_before = apps,
+            seen_at,
+            "the accounts store is not the one that this machine knew"
+        );
+    }
 }
 
 async fn listen_and_serve(

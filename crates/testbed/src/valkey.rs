@@ -44,6 +44,18 @@ impl ValkeyServer {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The directory with its data.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Ends it at once, as a crash would.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use time::{Date, OffsetDateTime};
+use uuid::Uuid;
 
 use super::rows::{count, run};
 use crate::limits::Rate;
@@ -20,6 +21,16 @@ pub(super) fn forget_lost_processes(connection: &Connection) -> Result<(), Store
     let sql = "DELETE FROM outboxes WHERE settled_at < ?1";
     connection.execute(sql, [since.unix_timestamp()])?;
     Ok(())
+}
+
+/// The number of the last settlement of a process.
+pub(super) fn last_sequence(
+    connection: &Connection,
+    process: &Uuid,
+) -> Result<Option<u64>, StoreError> {
+    let mut query =
+        connection.prepare_cached("SELECT sequence FROM outboxes WHERE process = ?1")?;
+    Ok(query.query_row([process.as_bytes()], |row| count(row, 0)).optional()?)
 }
 
 /// Makes a settlement unless it was made before, and removes the holds whose lease has ended.

@@ -2,8 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use rusqlite::{Params, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::app::{ActiveKey, App};
 use crate::key::KeyDigest;
@@ -22,6 +23,28 @@ pub(super) fn run(
 /// A column that holds a number of 0 or more.
 pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0))
+}
+
+/// The file's id; `None` in a file of a version that gave none.
+pub(super) fn store_id(connection: &Connection) -> Result<Option<Uuid>, StoreError> {
+    if !connection.table_exists(None, "store")? {
+        return Ok(None);
+    }
+    let mut query = connection.prepare_cached("SELECT id FROM store")?;
+    let id: Option<Vec<u8>> = query.query_row([], |row| row.get(0)).optional()?;
+    id.map(|id| Uuid::from_slice(&id).map_err(|_| StoreError::Damaged("the store's id is none")))
+        .transpose()
+}
+
+/// Gives the file an id if it has none. The table is outside the numbered steps, so that versions
+/// that do not know it can share the file.
+pub(super) fn give_id(transaction: Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS store (id BLOB NOT NULL, probe BLOB NOT NULL) STRICT",
+    )?;
+    let sql = "INSERT INTO store SELECT ?1, x'' WHERE NOT EXISTS (SELECT 1 FROM store)";
+    transaction.execute(sql, [Uuid::new_v4().as_bytes()])?;
+    Ok(transaction.commit()?)
 }
 
 /// The app with the id `app_id`.

@@ -23,6 +23,11 @@ impl Info {
         self.0.get(key).is_some_and(|held| held == value)
     }
 
+    /// True if the server spreads keys over several servers.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.holds("cluster_enabled", "1")
+    }
+
     fn keeps_log(&self) -> bool {
         self.holds("aof_enabled", "1")
     }

@@ -5,36 +5,66 @@ use time::OffsetDateTime;
 
 use super::finding::Status::{Problem, Warning};
 use super::finding::{Findings, Status};
+use crate::known::{self, Known};
 
-/// Reads the accounts, and compares their server's clock.
+const RESTORE: &str = "restore it (docs/OPERATIONS.md, \"Back up and restore\"), or add its apps with \
+                       `livegate keys create`";
+
+/// Reads the accounts, writes to their store, and compares their server's clock.
 pub(super) fn accounts(place: &accounts::Config, findings: &mut Findings) {
     let is_file = place.backend == accounts::Backend::Sqlite;
     if is_file && !place.database.exists() {
-        let says = format!("there is no {} yet: no app may call", place.database.display());
+        let file = place.database.display();
+        if let Some(Known { apps, seen_at, .. }) = known::read(place).filter(|it| it.apps > 0) {
+            let says = format!("{file} is gone; apps on {seen_at}: {apps}");
+            return findings.add(Problem, "accounts", says, RESTORE);
+        }
+        let says = format!("there is no {file} yet: no app may call");
         return findings.add(Warning, "accounts", says, "`livegate keys create` adds an app");
     }
-    let known = accounts::open(place).and_then(|mut store| {
-        let (apps, now) = (store.apps()?, store.now()?);
-        Ok((apps.len(), now, store.warnings()))
+    let seen = accounts::open(place).and_then(|mut store| {
+        // A store that can only be read would refuse the first request.
+        let (apps, now) = (store.apps()?.len(), store.now()?);
+        store.probe(0)?;
+        let other = known::other_store(place, &mut *store)?;
+        Ok((apps, now, store.warnings(), other))
     });
-    let (apps, now, warnings) = match known {
-        Ok(known) => known,
+    let (apps, now, warnings, other) = match seen {
+        Ok(seen) => seen,
         Err(error) => {
             let advice = if is_file {
                 "the service does not start without it; see that this user may read and write the file and its \
-                 directory"
+                 directory, and that the disk has room"
             } else {
-                "the service does not start without it; see that the server runs, and what `accounts.valkey` says \
-                 of it"
+                "the service does not start without it; see docs/OPERATIONS.md, \"Where it is kept\""
             };
             return findings.add(Problem, "accounts", liveness::chain(&error), advice);
         }
     };
-    if apps == 0 {
-        let advice = "`livegate keys create` adds an app";
-        findings.add(Warning, "accounts", "reachable; no app may call", advice);
-    } else {
-        findings.ok("accounts", format!("reachable; apps: {apps}"));
+    match other {
+        Some(Known { apps: before, seen_at, .. }) if apps == 0 => {
+            let says = format!(
+                "empty, and not the store that this machine knew; apps on {seen_at}: {before}"
+            );
+            findings.add(Problem, "accounts", says, RESTORE);
+        }
+        Some(Known { apps: before, seen_at, .. }) => {
+            let says = format!(
+                "not the store that this machine knew; apps: {apps}, on {seen_at}: {before}"
+            );
+            let advice = "the next start of the service takes it as the right one; see that it is";
+            findings.add(Warning, "accounts", says, advice);
+        }
+        None if apps == 0 => {
+            let advice = "`livegate keys create` adds an app";
+            findings.add(
+                Warning,
+                "accounts",
+                "can be read and written to; no app may call",
+                advice,
+            );
+        }
+        None => findings.ok("accounts", format!("can be read and written to; apps: {apps}")),
     }
     for warning in warnings {
         findings.add(Warning, "accounts", warning, "see docs/OPERATIONS.md, \"Where it is kept\"");

@@ -34,11 +34,13 @@ impl Place {
 
     /// Accounts on a server.
     fn shared(server: &ValkeyServer) -> Self {
-        let variables = vec![
+        let mut place = Self::file();
+        // What is known of the server is noted beside the file that is not used.
+        place.variables.extend([
             ("LIVEGATE_ACCOUNTS_BACKEND", "valkey".to_owned()),
             ("LIVEGATE_ACCOUNTS_VALKEY_URL", server.url()),
-        ];
-        Self { directory: tempfile::tempdir().unwrap(), variables }
+        ]);
+        place
     }
 
     fn livegate(&self) -> Command {
@@ -68,6 +70,21 @@ impl Place {
         usage.as_array().unwrap().iter().map(|line| line["requests"].as_u64().unwrap()).sum()
     }
 
+    /// What `livegate doctor` says of the accounts, as in `problem: "empty"`, and its exit code.
+    fn doctor(&self) -> (String, i32) {
+        let mut doctor = self.livegate();
+        doctor.args(["doctor", "--json", "--device", "cpu", "--pack", "starter"]);
+        let (out, err, code) = finished(&doctor.output().unwrap());
+        let report: Value = serde_json::from_str(&out).expect(&err);
+        let of_accounts =
+            |check: &&Value| check["check"] == "accounts" && check["status"] != "warning";
+        let checks = report["checks"].as_array().unwrap().iter().filter(of_accounts);
+        let lines: Vec<String> = checks
+            .map(|it| format!("{}: {}", it["status"].as_str().unwrap(), it["says"]))
+            .collect();
+        (lines.join("\n"), code)
+    }
+
     /// A running service over these accounts, on the device that starts quickest.
     fn replica(&self) -> Service {
         let mut command = livegate_serve(testbed::home().root(), "starter");
@@ -91,6 +108,12 @@ fn ask(client: &Client, service: &Service, id: &str, key: &str, body: &Body) -> 
 /// The same for a [`tiny`] picture, over a connection of its own.
 fn outcome(service: &Service, id: &str, key: &str) -> String {
     ask(&Client::default(), service, id, key, &tiny())
+}
+
+/// Status and body of `/readyz`.
+fn readiness(service: &Service) -> (u16, String) {
+    let answer = Client::default().get(&format!("{}/readyz", service.url())).unwrap();
+    (answer.status, answer.body)
 }
 
 /// Held by one test of this file at a time: some measure a second, and others keep every core busy.

@@ -122,7 +122,9 @@ fn a_home_without_a_library_says_so() {
     assert!(problems[0].ends_with("-> `livegate setup`"), "{problems:?}");
     // Nothing was fetched, and the other checks were made.
     assert!(!home.path().join("runtime").exists());
-    assert!(said(&report, "ok").iter().any(|it| it.contains("reachable; apps: 1")));
+    assert!(
+        said(&report, "ok").iter().any(|it| it.contains("can be read and written to; apps: 1"))
+    );
 }
 
 #[test]
@@ -155,7 +157,9 @@ fn an_accounts_server_that_cannot_be_reached_is_a_problem_and_its_password_is_no
     let problems = said(&report, "problem");
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(
-        problems[0].starts_with("accounts: the accounts server cannot be used"),
+        problems[0].starts_with(
+            "accounts: the accounts server 127.0.0.1:1 cannot be used: nothing listens there"
+        ),
         "{problems:?}"
     );
     assert!(!report.to_string().contains("a-password-of-ours"));
@@ -164,18 +168,22 @@ fn an_accounts_server_that_cannot_be_reached_is_a_problem_and_its_password_is_no
 #[test]
 fn the_clock_is_compared_with_the_accounts_servers_clock() {
     let Some(server) = ValkeyServer::start(&["--appendonly", "yes"]) else { return };
-    let url = server.url();
-    let variables =
-        [("LIVEGATE_ACCOUNTS_BACKEND", "valkey"), ("LIVEGATE_ACCOUNTS_VALKEY_URL", &*url)];
+    let (url, temporary) = (server.url(), tempfile::tempdir().unwrap());
+    // What is known of the server is noted beside the file that is not used.
+    let file = temporary.path().join("accounts.db").display().to_string();
+    let variables = [
+        ("LIVEGATE_ACCOUNTS_BACKEND", "valkey"),
+        ("LIVEGATE_ACCOUNTS_VALKEY_URL", &*url),
+        ("LIVEGATE_ACCOUNTS_DATABASE", &*file),
+    ];
     let (report, code) = doctor(testbed::home().root(), &["--pack", "starter"], &variables);
     assert_eq!(code, 0, "{report}");
     let clocks = said(&report, "ok").into_iter().filter(|it| it.starts_with("clock: "));
     assert!(clocks.clone().any(|it| it.contains("from that of the accounts server")), "{report}");
     let warnings = said(&report, "warning");
     assert!(
-        warnings
-            .iter()
-            .any(|it| it.contains("reachable; no app may call") && it.contains("keys create")),
+        warnings.iter().any(|it| it.contains("can be read and written to; no app may call")
+            && it.contains("keys create")),
         "{warnings:?}"
     );
 }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use testbed::client::{Body, Client};
-use testbed::process::free_port;
+use testbed::process::{awaited, free_port};
 use testbed::valkey::ValkeyServer;
 
-use super::{Place, alone, ask, each_place, outcome, tiny, within_a_second};
+use super::{Place, alone, ask, each_place, outcome, readiness, tiny, within_a_second};
 use crate::{finished, livegate_serve};
 
 /// 10,000 requests to two processes over one store, as fast as 32 callers send them.
@@ -118,7 +118,95 @@ fn while_the_accounts_server_is_down_requests_get_503_and_afterwards_200() {
     let command = livegate_serve(testbed::home().root(), "starter");
     let (out, err, code) = finished(&place.with_variables(command).output().unwrap());
     assert_eq!((out.as_str(), code), ("", 69), "{err}");
-    assert!(err.contains("the accounts server cannot be used"), "{err}");
+    assert!(err.contains("cannot be used: nothing listens there"), "{err}");
+}
+
+/// A read-only replica answers every question, and refuses the first request.
+#[test]
+fn a_service_does_not_start_on_a_replica_of_its_accounts_server() {
+    let _alone = alone();
+    let Some(primary) = ValkeyServer::start(&[]) else { return };
+    let key = Place::shared(&primary).create("--id shop");
+    let port = primary.port().to_string();
+    let replica = ValkeyServer::start(&["--replicaof", "127.0.0.1", &port]).unwrap();
+    let place = Place::shared(&replica);
+    awaited("the replica has the app", || {
+        let list = place.livegate().args(["keys", "list"]).output().unwrap();
+        finished(&list).0.contains("shop").then_some(())
+    });
+    let (says, code) = place.doctor();
+    assert!(says.starts_with("problem") && says.contains("read-only replica"), "{says}");
+    assert_eq!(code, 69);
+    let command = livegate_serve(testbed::home().root(), "starter");
+    let (out, err, code) = finished(&place.with_variables(command).output().unwrap());
+    assert_eq!((out.as_str(), code), ("", 69), "{err}");
+    let address = replica.url().replace("redis://", "").replace("/0", "");
+    assert!(err.contains(&format!("{address} cannot be used: it is a read-only replica")), "{err}");
+    assert!(!err.contains(&key));
+}
+
+/// As a server without a disk, or one whose volume was lost.
+#[test]
+fn an_accounts_server_that_comes_back_empty_gets_no_caller_told_that_its_key_is_wrong() {
+    let _alone = alone();
+    let Some(mut server) = ValkeyServer::start(&[]) else { return };
+    let place = Place::shared(&server);
+    let key = place.create("--id shop");
+    place.create("--id other");
+    let replica = place.replica();
+    assert_eq!(outcome(&replica, "shop", &key), "200 2");
+    assert_eq!(place.doctor(), (r#"ok: "can be read and written to; apps: 2""#.into(), 0));
+    server.kill();
+    server.start_again();
+    let reason =
+        "the accounts store cannot be used: it is empty, and not the store that had 2 apps";
+    awaited("the empty store is noticed", || readiness(&replica).1.contains(reason).then_some(()));
+    assert_eq!(readiness(&replica).0, 503);
+    assert_eq!(outcome(&replica, "shop", &key), "503 accounts_unavailable");
+    assert!(replica.log().contains("not the store that had 2 apps"), "{}", replica.log());
+    let (says, code) = place.doctor();
+    assert!(says.starts_with("problem") && says.contains("empty, and not the store"), "{says}");
+    assert!(says.ends_with(": 2\""), "{says}");
+    assert_eq!(code, 69);
+    // A new start takes it as it is, and says what was lost.
+    let restarted = place.replica();
+    assert_eq!(outcome(&restarted, "shop", &key), "401 invalid_credentials");
+    assert!(restarted.log().contains("apps_before=2"), "{}", restarted.log());
+    // With apps again, both serve.
+    let new = place.create("--id shop");
+    for replica in [&replica, &restarted] {
+        awaited("the store is taken over", || {
+            (outcome(replica, "shop", &new) == "200 2").then_some(())
+        });
+        assert_eq!(readiness(replica).0, 200);
+    }
+    assert_eq!(place.doctor(), (r#"ok: "can be read and written to; apps: 1""#.into(), 0));
+}
+
+/// `cp copy.db accounts.db` beside a running service, and a file that is gone at the next start.
+#[test]
+fn an_accounts_file_that_was_overwritten_or_lost_is_told() {
+    let _alone = alone();
+    let place = Place::file();
+    place.create("--id old");
+    let file = place.directory.path().join("accounts.db");
+    let copy = place.directory.path().join("copy.db");
+    std::fs::copy(&file, &copy).unwrap();
+    let key = place.create("--id shop");
+    let mut replica = place.replica();
+    assert_eq!(outcome(&replica, "shop", &key), "200 2");
+    within_a_second("counting", || place.used() == 1);
+    std::fs::copy(&copy, &file).unwrap();
+    let reason = "the accounts store cannot be used: its file was overwritten";
+    awaited("it is noticed", || readiness(&replica).1.contains(reason).then_some(()));
+    assert_eq!(outcome(&replica, "shop", &key), "503 accounts_unavailable");
+    let log = replica.stop();
+    assert!(log.contains("remove") && log.contains("accounts.db-wal"), "{log}");
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(place.directory.path().join(format!("accounts.db{suffix}")));
+    }
+    let (says, code) = place.doctor();
+    assert!(says.contains("accounts.db is gone; apps on ") && code == 69, "{says}");
 }
 
 /// Managed servers are reached over TLS, with a certificate that the system trusts.
@@ -142,7 +230,7 @@ fn a_server_is_reached_over_tls_and_an_untrusted_one_is_not() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let Some(server) = ValkeyServer::start(&arguments) else { return };
     let mut place = Place::shared(&server);
-    place.variables[1].1 = format!("rediss://localhost:{port}/0");
+    place.variables[2].1 = format!("rediss://localhost:{port}/0");
     let mut command = place.livegate();
     let (_, err, code) = finished(&command.args(["keys", "list"]).output().unwrap());
     assert_eq!(code, 69, "{err}");
