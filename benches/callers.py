@@ -1,8 +1,8 @@
 """Callers that a service meets at the same time: one at a steady pace, and neighbours that crowd it.
 
-Each kind is a coroutine over plain sockets that sends bytes made beforehand, so that it takes little CPU
-time. [`Load`] runs one in a process of its own. Times are seconds of the system's monotonic clock, which all
-processes share. Loopback only.
+Each kind is a coroutine over plain sockets that sends bytes made beforehand, so that it takes little
+CPU time. [`Load`] runs one in a process of its own. `until` and `begin` are seconds of the system's
+monotonic clock, which all processes share. Loopback only.
 """
 import asyncio
 import collections
@@ -21,7 +21,7 @@ PATIENCE_S = 5
 # Pause between two pieces of a slow body.
 DRIP_S = 0.5
 # Pause before a closed connection is opened again.
-AGAIN_S = 0.05
+AGAIN_S = 0.2
 OPEN_FILES = 4096
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)")
 
@@ -108,41 +108,33 @@ async def ended(task):
 # ---- Kinds of callers ---------------------------------------------------------------------------
 
 async def paced(port, sent, per_second, begin, seconds):
-    """Sends requests when they are due, also while earlier ones have no answer. Gives back the outcome of each
-    and the milliseconds since it was due."""
-    kept, outcomes = [], []
+    """Sends requests when they are due, also while earlier ones have no answer, each over a
+    connection of its own. Gives back the outcome of each and the milliseconds since it was due."""
+    async def ask():
+        with await connected(port) as connection:
+            status, _ = await exchange(connection, sent)
+            return status
 
     async def call(due):
-        connection = kept.pop() if kept else None
         try:
-            async def ask():
-                nonlocal connection
-                connection = connection or await connected(port)
-                return await exchange(connection, sent)
-
-            status, is_kept = await asyncio.wait_for(ask(), due + PATIENCE_S - time.monotonic())
+            outcome = await asyncio.wait_for(ask(), due + PATIENCE_S - time.monotonic())
         except asyncio.TimeoutError:
-            status, is_kept = "no answer", False
+            outcome = "no answer"
         except OSError:
-            status, is_kept = "cut", False
-        outcomes.append((status, (time.monotonic() - due) * 1e3))
-        if is_kept:
-            kept.append(connection)
-        elif connection:
-            connection.close()
+            outcome = "cut"
+        return outcome, (time.monotonic() - due) * 1e3
 
     calls = []
     for number in range(int(per_second * seconds)):
         due = begin + number / per_second
         await asyncio.sleep(max(due - time.monotonic(), 0))
         calls.append(asyncio.create_task(call(due)))
-    await asyncio.gather(*calls)
-    return outcomes
+    return await asyncio.gather(*calls)
 
 
 async def repeated(count, until, call, most=float("inf")):
-    """`count` callers that make their call again and again. Gives back how often each outcome was, when the
-    time is over or `most` are there."""
+    """`count` callers that make their call again and again. Gives back how often each outcome was,
+    when the time is over or about `most` are there."""
     outcomes = collections.Counter()
 
     async def caller():
@@ -158,8 +150,7 @@ async def repeated(count, until, call, most=float("inf")):
 
 
 async def closed_loop(port, sent, connections, until, pause_s=0, most=float("inf")):
-    """Each caller sends its next request when it has an answer, also when it is refused. All together end
-    after about `most` answers."""
+    """Each caller sends its next request when it has an answer, also when it is refused."""
     async def call(outcomes):
         with await connected(port) as connection:
             is_kept = True
@@ -172,8 +163,8 @@ async def closed_loop(port, sent, connections, until, pause_s=0, most=float("inf
 
 
 async def slow_bodies(port, begun, connections, until, bytes_per_s):
-    """Each caller sends the beginning of a request, and then a few bytes now and then until the service closes
-    the connection."""
+    """Each caller sends the beginning of a request, and then a few bytes now and then until the
+    service closes the connection."""
     async def call(outcomes):
         loop = asyncio.get_running_loop()
         with await connected(port) as connection:
@@ -185,6 +176,7 @@ async def slow_bodies(port, begun, connections, until, bytes_per_s):
                     if done:
                         data = answer.result()
                         if not data:
+                            await asyncio.sleep(AGAIN_S)
                             return
                         if data.startswith(b"HTTP/1.1 "):
                             outcomes[data[9:12].decode()] += 1
@@ -209,7 +201,9 @@ async def silent(port, connections, until):
 
 
 async def slow_streams(port, path, headers, length, streams, until, bytes_per_s):
-    """One HTTP/2 connection whose streams each announce a body and send a few bytes of it now and then."""
+    """One HTTP/2 connection. Each of its streams announces a body, and sends a few bytes of it now
+    and then."""
+    # From `harness.importable`, after this module.
     import h2.config
     import h2.connection
     import h2.events
@@ -243,6 +237,7 @@ async def slow_streams(port, path, headers, length, streams, until, bytes_per_s)
                         continue
                     data = arrived.result()
                     if not data:
+                        await asyncio.sleep(AGAIN_S)
                         return
                     arrived = asyncio.create_task(loop.sock_recv(connection, 65536))
                     for event in state.receive_data(data):

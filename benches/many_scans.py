@@ -1,8 +1,8 @@
-"""Writes progressive JPEGs of many scans: plainly valid pictures (ITU-T T.81, annex G) that cost a decoder a
-pass over all blocks for each scan, and a caller a few bytes.
+"""Writes progressive JPEGs of many scans (ITU-T T.81, annex G). They are plainly valid. Each scan costs
+a decoder a pass over all blocks, and a caller a few bytes.
 
-A block has one colour. The scans of its other frequencies, which are all zero, begin at the highest bit that
-the format has, so that each of the 14 bits takes a scan.
+A block has one colour. The scans of its other frequencies, which are all zero, begin at the highest
+bit that the format has, so that each of the 14 bits takes a scan.
 """
 import struct
 
@@ -11,8 +11,8 @@ import numpy as np
 BLOCK_PX = 8
 # Of all frequencies. A step of a block's mean is an eighth of it: 2 levels of colour.
 QUANTIZATION = 16
-# Zigzag bands of the other frequencies, by the number of components, for at most 100 scans, which is the most
-# that Livegate reads. A picture reduced to a fourth depends on the lowest frequencies only.
+# Zigzag bands of the other frequencies, by the number of components. They make at most 100 scans:
+# Livegate reads no more. A picture reduced to a fourth depends on the lowest frequencies only.
 BANDS = {1: [(1, 4), (5, 63)], 3: [(1, 4), (5, 63)], 4: [(1, 63)]}
 # Low bits that the first scan of a band leaves out; 13 is the format's limit for 8-bit samples.
 MOST_LOW_BITS = 13
@@ -37,7 +37,7 @@ def scan(components, tables, band, high, low, data):
 
 
 def packed(values, lengths):
-    """The lowest `lengths` bits of each value, one after the other; the last byte is filled with ones."""
+    """The lowest `lengths` bits of each value, one after the other. Ones fill the last byte."""
     most = int(lengths.max())
     places = np.arange(most - 1, -1, -1)
     bits = (values[:, None] >> places & 1).astype(np.uint8)[places < lengths[:, None]]
@@ -45,7 +45,8 @@ def packed(values, lengths):
 
 
 def means(components):
-    """The data of the scan of the blocks' means. The code of a difference of n bits is n ones and a zero."""
+    """The data of the scan of the blocks' means. The code of a difference of n bits is n ones and a
+    zero."""
     steps = ((components.astype(np.int64) - 128) * 8) // QUANTIZATION
     steps = steps.reshape(-1, components.shape[-1])
     differences = np.diff(steps, axis=0, prepend=0).ravel()
@@ -56,8 +57,7 @@ def means(components):
 
 
 def nothing(blocks):
-    """The data of a scan in which all frequencies of all blocks are zero. A code of 4 bits has the length of
-    the run."""
+    """The data of a scan in which all frequencies of all blocks are zero. A run's code has 4 bits."""
     values, lengths = [], []
     while blocks:
         run = min(blocks, MOST_RUN)
@@ -69,8 +69,8 @@ def nothing(blocks):
 
 
 def jpeg(components):
-    """The bytes of the JPEG whose blocks have these colours: rows, columns, and one (grey), three (YCbCr) or
-    four (inverted CMYK, as Adobe writes it) components."""
+    """The bytes of the JPEG whose blocks have these colours: rows, columns, and one (grey), three
+    (YCbCr) or four (inverted CMYK, as Adobe writes it) components."""
     rows, columns, count = components.shape
     numbers = list(range(1, count + 1))
     frame = struct.pack(">BHHB", 8, rows * BLOCK_PX, columns * BLOCK_PX, count)
