@@ -52,9 +52,13 @@ class Service(Livegate):
 
     def __enter__(self):
         super().__enter__()
-        # The first pictures of a process take longer.
-        for _ in range(2 * WORKERS):
-            self.judged(self.pictures.small)
+        try:
+            # The first pictures of a process take longer.
+            for _ in range(2 * WORKERS):
+                self.judged(self.pictures.small)
+        except BaseException:
+            self.end()
+            raise
         return self
 
     def end(self):

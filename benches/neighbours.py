@@ -329,7 +329,7 @@ def earlier_build(name):
 
 
 def measure(words, scratch):
-    names = words.row or list(ROWS)
+    began, names = time.monotonic(), words.row or list(ROWS)
     if {"refusals", BOTH} & set(names):
         operate.need_pace()
     pictures = Pictures(harness.portrait(words.home))
@@ -355,7 +355,7 @@ def measure(words, scratch):
             builds = {build: {"figures": figures, **more} for build, (figures, more) in measured.items()}
         result["rows"][name] = {"what": what, **builds}
         for build, one in builds.items():
-            print(f"{name:<15} {build:<7} {cell(one['figures'])}", flush=True)
+            print(f"{time.monotonic() - began:4.0f} s  {name:<15} {build:<7} {cell(one['figures'])}", flush=True)
     return result
 
 
