@@ -126,6 +126,13 @@ operate *options:
     python3 benches/operate.py target/release/livegate endurance {{options}}
     python3 benches/operate.py target/release/livegate end {{options}}
 
+# How an app fares beside others that crowd the service: about four minutes, or six with `--before COMMIT`.
+# `--page` writes the table in docs/CAPACITY.md.
+neighbours *options:
+    cargo build --release --locked
+    cargo build --release --locked -p benches --example pace
+    python3 benches/neighbours.py target/release/livegate {{options}}
+
 # Fuzz every parser of untrusted bytes, each for so many seconds (needs clang).
 fuzz seconds="600":
     fuzz/run jpeg {{seconds}}

@@ -42,6 +42,11 @@ def arguments():
     return parser.parse_args()
 
 
+def need_pace():
+    if not PACE.exists():
+        subprocess.run(["cargo", "build", "--release", "--locked", "-p", "benches", "--example", "pace"], cwd=ROOT, check=True)
+
+
 def server(args, scratch):
     return Livegate(args.binary.resolve(), args.home, args.pack, args.workers, None, pathlib.Path(scratch), args.set)
 
@@ -145,8 +150,7 @@ def end(args, scratch):
 
 if __name__ == "__main__":
     args = arguments()
-    if not PACE.exists():
-        subprocess.run(["cargo", "build", "--release", "--locked", "-p", "benches", "--example", "pace"], cwd=ROOT, check=True)
+    need_pace()
     with tempfile.TemporaryDirectory() as scratch:
         result, is_kept = {"overload": overload, "endurance": endurance, "end": end}[args.what](args, scratch)
     print(json.dumps(result, indent=2))

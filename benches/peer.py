@@ -24,7 +24,7 @@ import before
 import load
 import table
 import targets
-from servers import Livegate, Peer, harness
+from servers import Livegate, Peer, harness, version
 
 ROOT = harness.ROOT
 TOOLS = ROOT / "target/peer"
@@ -153,10 +153,6 @@ def measure(words, scratch):
         # The highest since the start, over all sizes and loads.
         result["peak_mib"] = {server.name: server.memory_mib("VmHWM") for server in running}
     return result
-
-
-def version(binary):
-    return subprocess.run([binary.resolve(), "--version"], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def device(binary, home, chosen, pack):

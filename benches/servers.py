@@ -3,6 +3,7 @@ import contextlib
 import http.client
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -17,6 +18,10 @@ def request_of(picture):
     """The headers and the body of a request with a picture and a threshold."""
     headers, body = form(picture, threshold="0.5")
     return {**headers, **credentials()}, body
+
+
+def version(binary):
+    return subprocess.run([binary.resolve(), "--version"], check=True, capture_output=True, text=True).stdout.strip()
 
 
 class Measured:

@@ -169,15 +169,15 @@ def section():
     yield from decode_shares()
 
 
-def rewrite(name, lines):
+def rewrite(name, lines, page=PAGE):
     """Writes `lines` between the two comments called `name` of the page."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    text = PAGE.read_text()
+    text = page.read_text()
     if text.count(begin) != 1 or text.count(end) != 1:
-        sys.exit(f"{PAGE} must have `{begin}` and `{end}` once each")
+        sys.exit(f"{page} must have `{begin}` and `{end}` once each")
     before, rest = text.split(begin)
-    PAGE.write_text(before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + rest.split(end)[1])
-    print(f"rewrote `{name}` in {PAGE.relative_to(ROOT)}")
+    page.write_text(before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + rest.split(end)[1])
+    print(f"rewrote `{name}` in {page.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -255,6 +255,8 @@ def check_unforwardable_requests(port):
         ("too long a header", b"POST / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 400, "malformed_body"),
         ("too long a path", b"POST /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed_body"),
         ("TRACE", b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),
+        ("an unknown transfer coding", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501,
+         "malformed_body"),
     ]:
         since = contract.now()
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
@@ -266,6 +268,25 @@ def check_unforwardable_requests(port):
         answer = {"status": response.status, "headers": headers, "body": text}
         faults = contract.faults_of(answer, since, status, {"error.code": code}, BEHIND)
         check(f"behind nginx: {case}", faults + (lacks(answer, "allow", "post") if status == 405 else []))
+
+
+def check_connections_of_an_address(scratch):
+    """One request more than nginx lets an address have under way."""
+    limit = int(re.search(r"^    limit_conn livegate_address (\d+);$", SITE.read_text(), re.MULTILINE)[1])
+    with contextlib.ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2 * limit))
+        silent.settimeout(30)
+        nginx = stack.enter_context(Nginx(SITE, scratch / "address", silent.getsockname()[1]))
+        head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n".encode()
+        for _ in range(limit):
+            stack.enter_context(socket.create_connection(("127.0.0.1", nginx.port), timeout=30)).sendall(head)
+        # nginx has sent each of them on.
+        for _ in range(limit):
+            stack.enter_context(silent.accept()[0])
+        since = contract.now()
+        answer = exchange(nginx.port, "POST", PATH, credentials(), b"any")
+    faults = contract.faults_of(answer, since, 503, {"error.code": "overloaded"}, BEHIND)
+    check(f"behind nginx: request {limit + 1} of one address", faults + lacks(answer, "retry-after", "1"))
 
 
 def check_without_livegate(scratch):
@@ -346,6 +367,7 @@ def main(binary):
                     check_clients("behind nginx: ", all_clients, all_cases, ports, texts, BEHIND)
                     check_browser("behind nginx: ", home, nginx.port, BEHIND)
                     check_nginx(nginx, home)
+                check_connections_of_an_address(scratch)
                 check_without_livegate(scratch)
             else:
                 left_out("everything behind nginx: no nginx")
