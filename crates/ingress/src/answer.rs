@@ -19,6 +19,7 @@ use crate::credentials;
 use crate::judge::{hold_quota, in_time, judge};
 use crate::kairos::KairosAnswer;
 use crate::problem::Problem;
+use crate::requester::Requester;
 use crate::respond::json;
 use crate::routes::OK;
 use crate::server_timing;
@@ -50,6 +51,9 @@ pub(crate) async fn answer(
     let caller = info_span!("credentials")
         .in_scope(|| credentials::identify(&service.accounts, request.headers()));
     let Some(caller) = caller else { return Problem::InvalidCredentials.respond(arrival) };
+    if let Some(requester) = request.extensions().get::<Requester>() {
+        requester.note(&caller.app_id);
+    }
     let response = check(endpoint, &service, arrival, &caller, request).await;
     let code = response.as_ref().map_or_else(Problem::code, |_| OK);
     service.metrics.count_app(&caller.app_id, code);

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use axum::Router;
 use futures_util::FutureExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::connection::{self, LAST_WORDS, Timeouts};
 use crate::life::{Life, Stage};
 use crate::metrics::{Closed, Metrics};
+use crate::socket::{Socket, Stream, is_of_the_connection};
 use crate::tls::Certificates;
 
 /// The pause after the system failed to accept. The usual cause is that no file descriptors are
@@ -22,7 +22,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// A bound address.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub tcp: TcpListener,
+    pub socket: Socket,
     pub certificates: Option<Arc<Certificates>>,
     pub timeouts: Timeouts,
 }
@@ -31,7 +31,7 @@ impl Listener {
     /// Answers with `router` until the service is closed and the last connection has ended.
     /// Dropping the future cuts the connections that are left.
     pub(crate) async fn answer(self, router: Router, life: Life, metrics: Arc<Metrics>) {
-        let Self { tcp, certificates, timeouts } = self;
+        let Self { socket, certificates, timeouts } = self;
         let mut answering = JoinSet::new();
         let connection = |stream| {
             let certificates = certificates.clone();
@@ -50,7 +50,7 @@ impl Listener {
             let accept = async {
                 // Without a free place, callers wait in the system's queue.
                 let place = timeouts.connections.take().await;
-                (place, tcp.accept().await)
+                (place, socket.accept().await)
             };
             let (place, accepted) = tokio::select! {
                 biased;
@@ -59,7 +59,7 @@ impl Listener {
                 accepted = accept => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     let connection = connection(stream);
                     answering.spawn(async move {
                         connection.await;
@@ -73,42 +73,21 @@ impl Listener {
                 }
             }
         }
-        for stream in close(tcp) {
+        for stream in socket.close() {
             answering.spawn(connection(stream));
         }
         while answering.join_next().await.is_some() {}
     }
 }
 
-/// Closes the listener, so that new callers are refused and can go elsewhere. Returns the
-/// connections that waited to be accepted: closing would cut them.
-fn close(tcp: TcpListener) -> Vec<TcpStream> {
-    // The system is asked itself: tokio learns of a connection only later.
-    let Ok(tcp) = tcp.into_std() else { return Vec::new() };
-    let mut streams = Vec::new();
-    loop {
-        match tcp.accept() {
-            Ok((stream, _)) => {
-                let stream =
-                    stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-                streams.extend(stream.ok());
-            }
-            Err(error) if is_of_the_connection(&error) => {}
-            Err(_) => return streams,
-        }
-    }
-}
-
 /// One connection, from its handshake to its end.
 async fn answer(
-    stream: TcpStream,
+    stream: Stream,
     certificates: Option<Arc<Certificates>>,
     timeouts: Timeouts,
     router: Router,
     life: Life,
 ) -> Result<(), Closed> {
-    // A response is one small write, so there is nothing to coalesce.
-    let _ = stream.set_nodelay(true);
     match certificates.map(|certificates| certificates.acceptor()) {
         None => connection::answer(stream, router, timeouts, life).await,
         Some(acceptor) => {
@@ -127,10 +106,4 @@ async fn answer(
             }
         }
     }
-}
-
-/// True if the caller went away; false for a fault on this side.
-fn is_of_the_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -34,7 +34,7 @@ const OURS: [(&str, &[&str]); 15] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 41] = [
+const FENCED: [(&str, &[&str]); 43] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
@@ -78,6 +78,8 @@ const FENCED: [(&str, &[&str]); 41] = [
     ("clap", &["engine", "laboratory", "livegate"]),
     ("anyhow", &["engine", "laboratory", "livegate"]),
     ("indicatif", &["engine"]),
+    ("listenfd", &["livegate"]),
+    ("signal-hook", &["engine"]),
     ("rustix", &["engine", "laboratory", "livegate"]),
     ("zeroizing-alloc", &["livegate"]),
 ];
