@@ -7,7 +7,7 @@ mod layers;
 pub mod show;
 mod telemetry;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub struct Config {
     /// Address to listen on: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `:8080` for every
     /// address of this host, or `unix:/path`. Port 0 takes any free port.
     #[schemars(with = "String")]
-    #[default(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into())]
+    #[default((Ipv4Addr::LOCALHOST, 8080).into())]
     pub listen: ListenAddress,
     /// Model pack to serve with. Default: the best installed pack.
     #[schemars(example = &"starter")]

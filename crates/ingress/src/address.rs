@@ -80,6 +80,12 @@ impl From<ListenAddress> for String {
     }
 }
 
+impl<I: Into<IpAddr>> From<(I, u16)> for ListenAddress {
+    fn from(address: (I, u16)) -> Self {
+        Self::Ip(address.into())
+    }
+}
+
 impl From<SocketAddr> for ListenAddress {
     fn from(address: SocketAddr) -> Self {
         Self::Ip(address)

@@ -137,8 +137,8 @@ pub(crate) async fn answer(
     .await
 }
 
-/// The reason for which hyper has refused a head with 400, 414 or 431; none for another error, after
-/// which the caller is gone. No route has seen the request.
+/// The reason for which hyper has refused a head with 400, 414 or 431. None for another error: then
+/// the caller is gone. No route has seen the request.
 fn refused(error: &(dyn Error + 'static), first_byte: Option<u8>) -> Option<Closed> {
     /// The first byte of a TLS record with a handshake (RFC 8446, section 5.1).
     const TLS_HANDSHAKE: u8 = 22;

@@ -197,7 +197,7 @@ impl Server {
         let (send, receive) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             tokio::runtime::Runtime::new().unwrap().block_on(async {
-                let any = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)).into();
+                let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
                 let ingress = Ingress::bind(&any, config, &admin, Handed::default()).await.unwrap();
                 let ip = |address| match address {
                     ListenAddress::Ip(address) => address,

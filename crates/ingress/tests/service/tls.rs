@@ -136,7 +136,7 @@ fn the_admin_listener_can_require_client_certificates() {
     let ca = directory.path().join("ca.crt");
     std::fs::write(&ca, authority.0.pem()).unwrap();
     let admin = AdminConfig {
-        listen: Some(std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)).into()),
+        listen: Some((std::net::Ipv4Addr::LOCALHOST, 0).into()),
         tls,
         client_ca: Some(ca),
         ..AdminConfig::default()
@@ -163,7 +163,7 @@ fn an_unusable_certificate_is_refused_at_the_start_with_its_file() {
         change(directory.path());
         let config = Config { tls, ..Config::default() };
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let any = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)).into();
+        let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
         let bound = runtime.block_on(Ingress::bind(
             &any,
             config,

@@ -69,8 +69,8 @@ fn a_start_without_threads_says_so_and_exits_with_69() {
     // The sixth and last thread is the second worker.
     for threads in (2..12).map(|start| start / 2) {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "sh", "-c"]);
-        command.args([&format!("ulimit -u {threads}; exec \"$@\""), "sh"]);
+        command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "bash", "-c"]);
+        command.args([&format!("ulimit -u {threads} && exec \"$@\""), "bash"]);
         let mut command = wrapped(command, &serve());
         let output = command.output().unwrap();
         let log = String::from_utf8_lossy(&output.stderr);
