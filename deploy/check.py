@@ -11,6 +11,7 @@ with CI=true that is a failure.
 """
 import argparse
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -286,6 +287,14 @@ def systemd():
         done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
         ours = [line for line in done.stderr.splitlines() if "livegate" in line]
         check("systemd-analyze verify accepts livegate.service", ours or ([done.stderr] if done.returncode else []))
+        sockets = sorted((HERE / "systemd").glob("*.socket"))
+        for socket in sockets:
+            pathlib.Path(scratch, socket.name).write_text(socket.read_text())
+        # A socket unit is checked beside its service.
+        done = subprocess.run(["systemd-analyze", "verify", *(pathlib.Path(scratch, it.name) for it in sockets)],
+                              capture_output=True, text=True, env={**os.environ, "SYSTEMD_UNIT_PATH": f"{scratch}:"})
+        ours = [line for line in done.stderr.splitlines() if "livegate" in line]
+        check("systemd-analyze verify accepts the sockets", ours or ([done.stderr] if done.returncode else []))
         done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit], capture_output=True, text=True)
         level = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
         check(f"systemd-analyze security: exposure {level and level[1]} of 10",

@@ -7,10 +7,11 @@ mod layers;
 pub mod show;
 mod telemetry;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use ingress::ListenAddress;
 use liveness::InvalidSetting;
 use model_pack::Home;
 use schemars::JsonSchema;
@@ -28,9 +29,11 @@ use crate::device::DeviceChoice;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address and port to listen on. Port 0 takes any free port.
+    /// Address to listen on: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `:8080` for every
+    /// address of this host, or `unix:/path`. Port 0 takes any free port.
+    #[schemars(with = "String")]
     #[default((Ipv4Addr::LOCALHOST, 8080).into())]
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
     /// Model pack to serve with. Default: the best installed pack.
     #[schemars(example = &"starter")]
     pub pack: Option<String>,
@@ -108,6 +111,17 @@ impl Config {
         self.liveness.validate()?;
         self.ingress.validate()?;
         self.admin.validate()?;
+        for (key, address, tls) in [
+            ("ingress.tls.certificate", Some(&self.listen), &self.ingress.tls),
+            ("admin.tls.certificate", self.admin.listen.as_ref(), &self.admin.tls),
+        ] {
+            let is_file = matches!(address, Some(ListenAddress::Unix(_)));
+            InvalidSetting::unless(
+                !is_file || tls.certificate.is_none(),
+                key,
+                "left out where the listener is a Unix socket, which carries plain HTTP",
+            )?;
+        }
         self.telemetry.validate()?;
         Ok(self.accounts.validate()?)
     }

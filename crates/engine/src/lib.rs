@@ -6,6 +6,7 @@ pub mod config;
 pub mod core_files;
 pub mod device;
 mod engine;
+pub mod exit;
 pub mod flags;
 pub mod home;
 pub mod install;

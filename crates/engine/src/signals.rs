@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(unix)]
+use crate::exit;
 use ingress::Signal;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// The signals that the process listens to. Until [`Signals::receive`] is called, a signal to end
-/// ends the process at once: the kernel ignores it for the first process of a container unless that
-/// listens.
+/// ends the process at once, also while another thread loads models: the kernel ignores it for the
+/// first process of a container unless that listens.
 #[derive(Debug)]
 pub struct Signals {
     receiver: UnboundedReceiver<Signal>,
@@ -24,12 +26,16 @@ impl Signals {
     }
 
     /// Listens to SIGTERM and SIGINT (end), and to SIGHUP (read certificates again) unless the
-    /// terminal sends that when it closes. Call it inside an async runtime.
+    /// terminal sends that when it closes. Call it inside an async runtime. `before_end` is called
+    /// before a signal ends the process at once.
     ///
     /// # Errors
     /// When the system does not let the process listen.
     #[cfg(unix)]
-    pub fn listen(hangup_is_of_the_terminal: bool) -> std::io::Result<Self> {
+    pub fn listen(
+        hangup_is_of_the_terminal: bool,
+        before_end: impl Fn() + Clone + Send + 'static,
+    ) -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let (send, receiver) = unbounded_channel();
         let is_received = Arc::new(AtomicBool::new(false));
@@ -40,11 +46,13 @@ impl Signals {
         }
         for (kind, meaning) in kinds {
             let (mut signal, send) = (signal(kind)?, send.clone());
-            let is_received = Arc::clone(&is_received);
+            let (is_received, before_end) = (Arc::clone(&is_received), before_end.clone());
             tokio::spawn(async move {
                 while signal.recv().await.is_some() {
                     if meaning == Signal::End && !is_received.load(Ordering::Relaxed) {
-                        end_now(kind);
+                        before_end();
+                        // The exit code that shells give to a signal.
+                        exit::end(128 + kind.as_raw_value() as u8);
                     }
                     if send.send(meaning).is_err() {
                         break;
@@ -60,19 +68,11 @@ impl Signals {
     /// # Errors
     /// Never on this system.
     #[cfg(not(unix))]
-    pub fn listen(_: bool) -> std::io::Result<Self> {
+    pub fn listen(_: bool, _: impl Fn()) -> std::io::Result<Self> {
         let (send, receiver) = unbounded_channel();
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() && send.send(Signal::End).is_ok() {}
         });
         Ok(Self { receiver, is_received: Arc::default() })
     }
-}
-
-/// Ends the process with the exit code that shells give to a signal. Nothing has begun that would
-/// have to be finished.
-#[cfg(unix)]
-#[expect(clippy::exit, reason = "the main thread is loading, and does not listen")]
-fn end_now(kind: tokio::signal::unix::SignalKind) -> ! {
-    std::process::exit(128 + kind.as_raw_value())
 }

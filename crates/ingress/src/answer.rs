@@ -23,6 +23,7 @@ use crate::judge::{hold_quota, in_time, judge};
 use crate::kairos::KairosAnswer;
 use crate::life::Stage;
 use crate::problem::Problem;
+use crate::requester::Requester;
 use crate::respond::json;
 use crate::routes::OK;
 use crate::server_timing;
@@ -57,6 +58,9 @@ pub(crate) async fn answer(
     let caller = info_span!("credentials")
         .in_scope(|| credentials::identify(&service.accounts, request.headers()));
     let Some(caller) = caller else { return Problem::InvalidCredentials.respond(arrival) };
+    if let Some(requester) = request.extensions().get::<Requester>() {
+        requester.note(&caller.app_id);
+    }
     if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
         connection.turn_known();
     }

@@ -8,10 +8,13 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
 
+/// The header with the id of an answer, and with the id that a proxy gives a request.
+pub(crate) const REQUEST_ID: &str = "x-request-id";
+
 /// When a request came, and its id.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
-    /// Made by the service; an id that the caller sends is ignored.
+    /// Made by the service. An id that the caller sends is only logged beside it.
     pub id: Uuid,
     pub at: OffsetDateTime,
     pub instant: Instant,

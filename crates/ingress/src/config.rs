@@ -1,6 +1,5 @@
 //! Settings of the service. The first paragraph of a field's comment is what operators read.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use liveness::{Bar, InvalidSetting, SecurityLevel, Terms, Threshold};
@@ -8,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_repr::{Deserialize_repr, Serialize_repr};
 use smart_default::SmartDefault;
+
+use crate::address::ListenAddress;
 
 /// The HTTP service for callers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
@@ -104,6 +105,9 @@ pub struct Config {
     /// Origins of the web pages that may call from a browser, such as `https://app.example`. `*`
     /// allows every origin.
     pub cors_allowed_origins: Vec<String>,
+    /// Names the app of each request, once its key is verified, in the log and in traces.
+    #[default = true]
+    pub log_app_ids: bool,
     /// Serves `/console`, a page to try the service on. The page needs credentials, as every client
     /// does. `serve --demo` switches it on.
     pub console: bool,
@@ -196,9 +200,9 @@ impl Tls {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
-    /// Address and port of the listener for operators. Default: no such listener.
-    #[schemars(example = &"127.0.0.1:9464")]
-    pub listen: Option<SocketAddr>,
+    /// Address of the listener for operators, written as `listen`. Default: no such listener.
+    #[schemars(with = "Option<String>", example = &"127.0.0.1:9464")]
+    pub listen: Option<ListenAddress>,
     /// Counts requests by app id in the metric `livegate_app_requests_total`.
     pub app_ids: bool,
     /// Certificate of the listener for operators. Without one, it speaks plain HTTP.

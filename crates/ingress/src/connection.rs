@@ -6,6 +6,7 @@
 //! (hyper's own timer for heads also runs between requests, and would close every kept connection.)
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -55,7 +56,7 @@ pub(crate) struct Timeouts {
 /// extensions.
 ///
 /// # Errors
-/// If a time-out ended the connection, or it gave way to another one.
+/// If a time-out ended the connection, it gave way to another one, or hyper refused a head.
 pub(crate) async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     place: Arc<Connection>,
@@ -67,7 +68,7 @@ pub(crate) async fn answer(
     let heard = pulse.clone();
     let stream = InspectReader::new(stream, move |bytes: &[u8]| {
         if !bytes.is_empty() {
-            heard.0.lock().heard();
+            heard.0.lock().heard(bytes[0]);
         }
     });
     let service = service_fn(|mut request: Request<Incoming>| {
@@ -103,9 +104,10 @@ pub(crate) async fn answer(
     let mut is_shutting_down = false;
     let mut timeout = pin!(sleep_until(pulse.0.lock().ends_at()));
     poll_fn(|context| {
-        // An error of the connection has no receiver: the caller is gone.
-        if connection.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Ok(()));
+        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+            let first_byte = pulse.0.lock().first_byte;
+            let refused = ended.err().and_then(|error| refused(&*error, first_byte));
+            return Poll::Ready(refused.map_or(Ok(()), Err));
         }
         is_leaving = is_leaving || leaving.as_mut().poll(context).is_ready();
         if !is_closed && closed.as_mut().poll(context).is_ready() {
@@ -135,6 +137,21 @@ pub(crate) async fn answer(
     .await
 }
 
+/// The reason for which hyper has refused a head with 400, 414 or 431. None for another error: then
+/// the caller is gone. No route has seen the request.
+fn refused(error: &(dyn Error + 'static), first_byte: Option<u8>) -> Option<Closed> {
+    /// The first byte of a TLS record with a handshake (RFC 8446, section 5.1).
+    const TLS_HANDSHAKE: u8 = 22;
+    let error = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse())?;
+    Some(if error.is_parse_too_large() {
+        Closed::HeadTooLarge
+    } else if first_byte == Some(TLS_HANDSHAKE) {
+        Closed::TlsOnPlainPort
+    } else {
+        Closed::MalformedHead
+    })
+}
+
 /// The state of a connection, from which its time-outs follow.
 #[derive(Clone)]
 struct Pulse(Arc<Mutex<Beat>>);
@@ -145,6 +162,8 @@ struct Beat {
     phase: Phase,
     /// When the phase began.
     since: Instant,
+    /// The first byte that arrived.
+    first_byte: Option<u8>,
     /// True after the first request.
     has_asked: bool,
     is_http2: bool,
@@ -170,7 +189,9 @@ impl Pulse {
         let since = Instant::now();
         let phase = Phase::Head { until: since + timeouts.header };
         let (has_asked, is_http2, closed_at) = (false, false, None);
-        let beat = Beat { timeouts, place, phase, since, has_asked, is_http2, closed_at };
+        let first_byte = None;
+        let beat =
+            Beat { timeouts, place, phase, since, first_byte, has_asked, is_http2, closed_at };
         Self(Arc::new(Mutex::new(beat)))
     }
 
@@ -189,8 +210,9 @@ impl Pulse {
 }
 
 impl Beat {
-    /// Notes that bytes arrived.
-    fn heard(&mut self) {
+    /// Notes that bytes arrived, which begin with `byte`.
+    fn heard(&mut self, byte: u8) {
+        self.first_byte.get_or_insert(byte);
         // On HTTP/2 bytes between requests need not be a head.
         if matches!(self.phase, Phase::Idle { .. }) && !self.is_http2 {
             self.turn_to(Phase::Head { until: Instant::now() + self.timeouts.header });

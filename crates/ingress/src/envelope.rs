@@ -11,10 +11,11 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use tracing::{Instrument, Span};
 
-use crate::arrival::{Arrival, ContractTime};
+use crate::arrival::{Arrival, ContractTime, REQUEST_ID};
 use crate::linger::ReadOn;
 use crate::problem::{Failed, Problem};
 use crate::recent::Refusal;
+use crate::requester::{Requester, proxy_id};
 use crate::respond::milliseconds;
 use crate::routes::{CHECKS, OK, OTHER, is_aside};
 use crate::service::Service;
@@ -42,6 +43,9 @@ pub(crate) async fn envelop(
     let arrival = Arrival::now();
     request.extensions_mut().insert(arrival);
     let mut record = Record::begin(arrival, &request, service);
+    if let Some(requester) = record.requester() {
+        request.extensions_mut().insert(requester);
+    }
     // Inner layers and handlers panic only for a bug of the service. Their state is dropped.
     let response = next.run(request).instrument(record.span.clone());
     let response = AssertUnwindSafe(response).catch_unwind().await;
@@ -56,7 +60,7 @@ pub(crate) async fn envelop(
         response.headers_mut().insert(name, value);
     }
     let id = HeaderValue::from_str(&arrival.id.to_string()).expect("a UUID is ASCII");
-    response.headers_mut().insert("x-request-id", id);
+    response.headers_mut().insert(REQUEST_ID, id);
     record.end(&mut response);
     response
 }
@@ -68,6 +72,9 @@ struct Record {
     method: Method,
     path: String,
     route: Option<&'static str>,
+    /// The id that a proxy gave the request.
+    proxy_id: Option<String>,
+    requester: Requester,
     /// `None` for probes and pages.
     service: Option<Service>,
     span: Span,
@@ -83,7 +90,16 @@ impl Record {
             Some(_) => trace::begin(&method, route, request.headers(), arrival.id),
             None => Span::none(),
         };
-        Self { arrival, method, path, route, service, span, is_ended: false }
+        let proxy_id = proxy_id(request.headers()).map(str::to_owned);
+        let requester = Requester::default();
+        let is_ended = false;
+        Self { arrival, method, path, route, proxy_id, requester, service, span, is_ended }
+    }
+
+    /// Takes the request's app, unless that is not to be logged.
+    fn requester(&self) -> Option<Requester> {
+        let is_logged = self.service.as_ref().is_some_and(|service| service.config.log_app_ids);
+        is_logged.then(|| self.requester.clone())
     }
 
     /// Records the outcome in `response`.
@@ -96,21 +112,24 @@ impl Record {
         let duration = self.arrival.instant.elapsed().saturating_sub(read_on);
         self.note(response.status(), code, duration);
         let (request_id, status) = (self.arrival.id, response.status().as_u16());
-        // The caller chooses method and path: they are cut, and the log's formatter quotes them.
+        let (app_id, proxy_request_id) = (self.requester.app_id(), self.proxy_id.as_deref());
+        // The caller chooses these: they are cut, and the log's formatter quotes and escapes them.
         let method: String = self.method.as_str().chars().take(20).collect();
         let path: String = self.path.chars().take(100).collect();
         let duration_ms = milliseconds(duration);
         let trace_id = trace::id(&self.span).map(tracing::field::display);
         if let Some(cause) = cause {
             tracing::error!(
-                %request_id, %method, path, status, code, duration_ms, cause, trace_id, "failed"
+                %request_id, proxy_request_id, app_id, %method, path, status, code, duration_ms,
+                cause, trace_id, "failed"
             );
         } else if self.service.is_none() {
             tracing::debug!(%request_id, %method, path, status, code, "asked how it is");
         } else {
             let event = if code == OK { "answered" } else { "refused" };
             tracing::info!(
-                %request_id, %method, path, status, code, duration_ms, trace_id, "{event}"
+                %request_id, proxy_request_id, app_id, %method, path, status, code, duration_ms,
+                trace_id, "{event}"
             );
         }
     }
@@ -146,10 +165,12 @@ impl Drop for Record {
         let duration = self.arrival.instant.elapsed();
         self.note(status, CODE, duration);
         let (request_id, path) = (self.arrival.id, self.route.unwrap_or(OTHER));
+        let (app_id, proxy_request_id) = (self.requester.app_id(), self.proxy_id.as_deref());
         let duration_ms = milliseconds(duration);
         let trace_id = trace::id(&self.span).map(tracing::field::display);
         tracing::info!(
-            %request_id, path, status = STATUS, code = CODE, duration_ms, trace_id, "given up"
+            %request_id, proxy_request_id, app_id, path, status = STATUS, code = CODE, duration_ms,
+            trace_id, "given up"
         );
     }
 }

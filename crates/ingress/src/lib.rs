@@ -8,6 +8,7 @@
 //! [`router`](mod@router) shows every route and every layer. Async ends at the queue: behind it
 //! each worker thread owns one pipeline. This crate knows no pixels, models or files.
 
+mod address;
 mod admin;
 mod admission;
 mod answer;
@@ -38,12 +39,14 @@ mod picture_text;
 mod problem;
 mod queue;
 mod recent;
+mod requester;
 mod respond;
 mod router;
 mod routes;
 mod serve;
 mod server_timing;
 mod service;
+mod socket;
 mod takes;
 mod tls;
 mod trace;
@@ -52,12 +55,14 @@ mod version;
 mod vitals;
 mod workers;
 
+pub use address::{InvalidAddress, ListenAddress};
 pub use config::{AdminConfig, Config, RateLimitedStatus, ResponseCodes, Tls};
 pub use metrics::{Closed, ListenerName, Metrics};
 pub use openapi::document as openapi;
 pub use problem::Problem;
 pub use serve::{BindError, Ingress, Signal};
-pub use tls::TlsError;
+pub use socket::{Handed, HandedSocket};
+pub use tls::{TlsError, Usable};
 pub use v1::ReportFields;
 pub use version::Version;
 pub use workers::{StartError, Workers};

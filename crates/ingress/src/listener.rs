@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::Router;
 use futures_util::FutureExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -14,6 +13,7 @@ use crate::connection::{self, LAST_WORDS, Timeouts};
 use crate::connections::{Connection, Connections};
 use crate::life::{Life, Stage};
 use crate::metrics::{Closed, Metrics};
+use crate::socket::{Socket, Stream, is_of_the_connection};
 use crate::tls::Certificates;
 
 /// The pause after the system failed to accept. The usual cause is that no file descriptors are
@@ -23,7 +23,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// A bound address.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub tcp: TcpListener,
+    pub socket: Socket,
     pub certificates: Option<Arc<Certificates>>,
     pub connections: Connections,
     pub timeouts: Timeouts,
@@ -33,7 +33,7 @@ impl Listener {
     /// Answers with `router` until the service is closed and the last connection has ended.
     /// Dropping the future cuts the connections that are left.
     pub(crate) async fn answer(self, router: Router, life: Life, metrics: Arc<Metrics>) {
-        let Self { tcp, certificates, connections, timeouts } = self;
+        let Self { socket, certificates, connections, timeouts } = self;
         let mut answering = JoinSet::new();
         let connection = |stream, place| {
             let certificates = certificates.clone();
@@ -53,10 +53,10 @@ impl Listener {
                 biased;
                 () = &mut is_closed => break,
                 Some(_) = answering.join_next() => continue,
-                accepted = tcp.accept() => accepted,
+                accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     let place = tokio::select! {
                         place = connections.take() => place,
                         () = &mut is_closed => {
@@ -73,43 +73,22 @@ impl Listener {
                 }
             }
         }
-        for stream in close(tcp) {
+        for stream in socket.close() {
             answering.spawn(connection(stream, connections.take_beyond()));
         }
         while answering.join_next().await.is_some() {}
     }
 }
 
-/// Closes the listener, so that new callers are refused and can go elsewhere. Returns the
-/// connections that waited to be accepted: closing would cut them.
-fn close(tcp: TcpListener) -> Vec<TcpStream> {
-    // The system is asked itself: tokio learns of a connection only later.
-    let Ok(tcp) = tcp.into_std() else { return Vec::new() };
-    let mut streams = Vec::new();
-    loop {
-        match tcp.accept() {
-            Ok((stream, _)) => {
-                let stream =
-                    stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-                streams.extend(stream.ok());
-            }
-            Err(error) if is_of_the_connection(&error) => {}
-            Err(_) => return streams,
-        }
-    }
-}
-
 /// One connection, from its handshake to its end.
 async fn answer(
-    stream: TcpStream,
+    stream: Stream,
     place: Arc<Connection>,
     certificates: Option<Arc<Certificates>>,
     timeouts: Timeouts,
     router: Router,
     life: Life,
 ) -> Result<(), Closed> {
-    // A response is one small write, so there is nothing to coalesce.
-    let _ = stream.set_nodelay(true);
     match certificates.map(|certificates| certificates.acceptor()) {
         None => connection::answer(stream, place, router, timeouts, life).await,
         Some(acceptor) => {
@@ -129,10 +108,4 @@ async fn answer(
             }
         }
     }
-}
-
-/// True if the caller went away; false for a fault on this side.
-fn is_of_the_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

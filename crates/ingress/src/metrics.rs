@@ -5,6 +5,8 @@
 
 mod families;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use accounts::{Denial, Health, LimitReached};
@@ -49,6 +51,7 @@ macro_rules! families {
         pub struct Metrics {
             registry: Registry,
             tells_apps_apart: bool,
+            log_lines_dropped: Arc<AtomicU64>,
             $($(#[$doc])* $vis $name: $kind,)+
         }
 
@@ -56,7 +59,8 @@ macro_rules! families {
             fn registered(registry: Registry, tells_apps_apart: bool) -> Self {
                 let make = Families(&registry);
                 $(let $name = make.$make($($arg),+);)+
-                Self { registry, tells_apps_apart, $($name),+ }
+                let log_lines_dropped = Arc::default();
+                Self { registry, tells_apps_apart, log_lines_dropped, $($name),+ }
             }
         }
     };
@@ -113,6 +117,9 @@ families! {
     /// Raised to an absolute number like `accounts_errors`.
     worker_panics: Mutex<IntCounter> =
         counter("worker_panics_total", "Pictures over which a worker panicked.");
+    /// Raised to an absolute number like `accounts_errors`.
+    log_lines: Mutex<IntCounter> = counter("log_lines_dropped_total",
+        "Log lines that were dropped, as standard error was not read.");
     /// 1 while `/readyz` says ready.
     pub ready: IntGauge = gauge("ready", "Whether requests should be sent here.");
 }
@@ -129,6 +136,12 @@ pub enum Closed {
     TlsHandshake,
     /// It was silent for the longest time, and its place was needed.
     Displaced,
+    /// A head is too large, or has too many fields: 431.
+    HeadTooLarge,
+    /// A head is no HTTP: 400 or 414.
+    MalformedHead,
+    /// A TLS handshake came where plain HTTP is spoken: 400.
+    TlsOnPlainPort,
 }
 
 /// A listener.
@@ -143,7 +156,14 @@ pub enum ListenerName {
 
 impl Closed {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::HeaderTimeout, Self::IdleTimeout, Self::TlsHandshake];
+    pub const ALL: [Self; 6] = [
+        Self::HeaderTimeout,
+        Self::IdleTimeout,
+        Self::TlsHandshake,
+        Self::HeadTooLarge,
+        Self::MalformedHead,
+        Self::TlsOnPlainPort,
+    ];
 }
 
 impl Metrics {
@@ -163,6 +183,12 @@ impl Metrics {
         let metrics = Self::registered(registry, tells_apps_apart);
         metrics.begin_at_zero(&version.pack.name);
         metrics
+    }
+
+    /// The same, with the number of log lines that were dropped.
+    #[must_use]
+    pub fn with_log_lines_dropped(self, log_lines_dropped: Arc<AtomicU64>) -> Self {
+        Self { log_lines_dropped, ..self }
     }
 
     /// Creates the known series at zero, so that Prometheus sees their first increase.
@@ -282,6 +308,7 @@ impl Metrics {
     pub fn render(&self, accounts: Health) -> String {
         self.accounts_up.set(accounts.is_good().into());
         raise(&self.accounts_errors, accounts.errors);
+        raise(&self.log_lines, self.log_lines_dropped.load(Ordering::Relaxed));
         let text = TextEncoder::new().encode_to_string(&self.registry.gather());
         text.expect("families have names and values")
     }

@@ -1,17 +1,16 @@
 //! Binds the listeners, serves, and shuts down gracefully.
 
 use std::iter;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::Accounts;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::address::ListenAddress;
 use crate::admin::Gauges;
 use crate::admission::Admission;
 use crate::config::{AdminConfig, Config};
@@ -22,6 +21,7 @@ use crate::listener::Listener;
 use crate::metrics::{ListenerName, Metrics};
 use crate::router::{admin_router, router};
 use crate::service::Service;
+use crate::socket::{Handed, HandedSocket, Socket};
 use crate::tls::{Certificates, TlsError};
 use crate::version::Version;
 use crate::workers::Workers;
@@ -61,45 +61,52 @@ pub enum BindError {
     #[error("{address} cannot be listened on")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The system's error.
         source: std::io::Error,
     },
+    /// A socket that another process handed over cannot be listened on.
+    #[error("the socket that was handed over cannot be listened on")]
+    Handed(#[source] std::io::Error),
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
 impl Ingress {
-    /// Binds `address` and the admin listener's address, if it has one. Port 0 takes a free port.
+    /// Binds `address` and the admin listener's address, if it has one. Port 0 takes a free port. A
+    /// socket in `handed` is listened on instead of its address.
     ///
     /// # Errors
     /// If an address cannot be bound, or a certificate cannot be used.
     pub async fn bind(
-        address: SocketAddr,
+        address: &ListenAddress,
         config: Config,
         admin: &AdminConfig,
+        handed: Handed,
     ) -> Result<Self, BindError> {
         let header = Duration::from_millis(config.header_timeout_ms);
         let idle = Duration::from_millis(config.idle_timeout_ms);
-        let listen = async |address, max_connections, certificates| {
-            let tcp = TcpListener::bind(address).await;
-            let tcp = tcp.map_err(|source| BindError::Listen { address, source })?;
-            let connections = Connections::new(max_connections);
-            let timeouts = Timeouts { header, idle };
-            Ok::<_, BindError>(Listener { tcp, certificates, connections, timeouts })
+        let listener = |socket, max_connections, certificates| Listener {
+            socket,
+            certificates,
+            connections: Connections::new(max_connections),
+            timeouts: Timeouts { header, idle },
         };
         let certificates = Certificates::load(ListenerName::Main, &config.tls, None)?;
-        let main = listen(address, config.max_connections, certificates).await?;
-        let admin = match admin.listen {
-            None => None,
-            Some(address) => {
-                let authorities = admin.client_ca.as_deref();
-                let certificates =
-                    Certificates::load(ListenerName::Admin, &admin.tls, authorities)?;
-                Some(listen(address, MAX_ADMIN_CONNECTIONS, certificates).await?)
-            }
+        let socket = match handed.main {
+            Some(handed) => take_over(handed)?,
+            None => bind(address).await?,
         };
+        let main = listener(socket, config.max_connections, certificates);
+        let authorities = admin.client_ca.as_deref();
+        let certificates = Certificates::load(ListenerName::Admin, &admin.tls, authorities)?;
+        let socket = match (handed.admin, &admin.listen) {
+            (Some(handed), _) => Some(take_over(handed)?),
+            (None, Some(address)) => Some(bind(address).await?),
+            (None, None) => None,
+        };
+        let admin = socket.map(|socket| listener(socket, MAX_ADMIN_CONNECTIONS, certificates));
         Ok(Self { main, admin, config })
     }
 
@@ -107,16 +114,16 @@ impl Ingress {
     ///
     /// # Errors
     /// If the system does not tell it.
-    pub fn local_address(&self) -> std::io::Result<SocketAddr> {
-        self.main.tcp.local_addr()
+    pub fn local_address(&self) -> std::io::Result<ListenAddress> {
+        self.main.socket.address()
     }
 
     /// The address of the admin listener, if there is one.
     ///
     /// # Errors
     /// If the system does not tell it.
-    pub fn admin_address(&self) -> std::io::Result<Option<SocketAddr>> {
-        self.admin.as_ref().map(|admin| admin.tcp.local_addr()).transpose()
+    pub fn admin_address(&self) -> std::io::Result<Option<ListenAddress>> {
+        self.admin.as_ref().map(|admin| admin.socket.address()).transpose()
     }
 
     /// Answers requests until [`Signal::End`], or until `signals` is closed. Then it is not ready.
@@ -195,6 +202,15 @@ impl Ingress {
         }
         beside.shutdown().await;
     }
+}
+
+fn take_over(handed: HandedSocket) -> Result<Socket, BindError> {
+    Socket::take_over(handed).map_err(BindError::Handed)
+}
+
+async fn bind(address: &ListenAddress) -> Result<Socket, BindError> {
+    let socket = Socket::bind(address).await;
+    socket.map_err(|source| BindError::Listen { address: address.clone(), source })
 }
 
 /// Waits for [`Signal::End`], and passes reloads on.

@@ -13,8 +13,9 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 use crate::config::Tls;
 use crate::metrics::{ListenerName, Metrics};
@@ -42,15 +43,15 @@ impl TlsError {
 }
 
 impl Tls {
-    /// When the certificate expires; none if none is configured. Loads all files, with the
-    /// authorities in `client_ca`.
+    /// The certificate; none if none is configured. Loads all files, with the authorities in
+    /// `client_ca`.
     ///
     /// # Errors
     /// If a file cannot be used: the service would not start either.
-    pub fn not_after(&self, client_ca: Option<&Path>) -> Result<Option<OffsetDateTime>, TlsError> {
+    pub fn check(&self, client_ca: Option<&Path>) -> Result<Option<Usable>, TlsError> {
         let files = Files::of(self, client_ca);
         let shown = files.map(|files| files.parse(&files.read()?)).transpose()?;
-        Ok(shown.map(|shown| shown.not_after))
+        Ok(shown.map(|Shown { not_after, warnings, .. }| Usable { not_after, warnings }))
     }
 }
 
@@ -76,6 +77,18 @@ type Contents = Files<Vec<u8>>;
 struct Shown {
     config: Arc<ServerConfig>,
     not_after: OffsetDateTime,
+    /// Facts for which callers may refuse the certificate.
+    warnings: Vec<String>,
+}
+
+/// A configured certificate that can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usable {
+    /// When it expires.
+    pub not_after: OffsetDateTime,
+    /// Facts for which callers may refuse it.
+    pub warnings: Vec<String>,
 }
 
 impl Certificates {
@@ -87,6 +100,7 @@ impl Certificates {
     ) -> Result<Option<Arc<Self>>, TlsError> {
         let Some(files) = Files::of(tls, client_ca) else { return Ok(None) };
         let shown = files.read().and_then(|contents| files.parse(&contents))?;
+        shown.log_warnings();
         Ok(Some(Arc::new(Self { listener, files, shown: watch::Sender::new(shown) })))
     }
 
@@ -114,6 +128,7 @@ impl Certificates {
                 Some(Ok(shown)) => {
                     let file = self.files.certificate.display();
                     tracing::info!(%file, not_after = %shown.not_after, "the certificate was read again");
+                    shown.log_warnings();
                     self.shown.send_replace(shown);
                 }
                 Some(Err(error)) => {
@@ -146,6 +161,14 @@ impl Certificates {
     }
 }
 
+impl Shown {
+    fn log_warnings(&self) {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
+    }
+}
+
 impl Files {
     /// The files that the configuration names, if it does.
     fn of(tls: &Tls, client_ca: Option<&Path>) -> Option<Self> {
@@ -166,11 +189,37 @@ impl Files {
     fn parse(&self, contents: &Contents) -> Result<Shown, TlsError> {
         let unusable = || TlsError::at(&self.certificate, "and its key cannot be used");
         let chain = certificates(&self.certificate, &contents.certificate)?;
-        let not_after = not_after(&chain[0])
-            .map_err(TlsError::at(&self.certificate, "holds a certificate that cannot be read"))?;
+        let unreadable =
+            || TlsError::at(&self.certificate, "holds a certificate that cannot be read");
+        let parsed = chain.iter().map(|certificate| Parsed::read(certificate));
+        let parsed = parsed.collect::<Result<Vec<_>, _>>().map_err(unreadable())?;
+        let own = &parsed[0];
+        if is_encrypted(&contents.key) {
+            let without = "Livegate asks for no password; `openssl pkey -in KEY -out NEW` writes \
+                           the key without one";
+            return Err(TlsError::at(&self.key, "holds an encrypted private key")(without));
+        }
         let key = PrivateKeyDer::from_pem_slice(&contents.key)
             .map_err(TlsError::at(&self.key, "holds no private key in PEM"))?;
         let provider = Arc::new(ring::default_provider());
+        if let Some(curve) = own.unsupported_curve() {
+            let says = format!("its key is on {curve}; make one on P-256 or P-384, or of RSA");
+            return Err(TlsError::at(&self.certificate, "cannot be used")(says));
+        }
+        let signs = provider.key_provider.load_private_key(key.clone_key()).map_err(|error| {
+            TlsError::at(&self.key, "holds a private key that cannot be used")(error)
+        })?;
+        let is_of_key = |certificate: &CertificateDer<'static>| {
+            CertifiedKey::new(vec![certificate.clone()], Arc::clone(&signs)).keys_match().is_ok()
+        };
+        if !is_of_key(&chain[0]) && chain.iter().any(is_of_key) {
+            let order = "the service's own comes first, then the one that signed it, and so on";
+            return Err(
+                TlsError::at(&self.certificate, "has its certificates in the wrong order")(order),
+            );
+        }
+        let not_after = own.not_after;
+        let warnings = warnings(&self.certificate, &parsed, OffsetDateTime::now_utc());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(unusable())?;
@@ -190,7 +239,7 @@ impl Files {
         };
         let mut config = builder.with_single_cert(chain, key).map_err(unusable())?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Shown { config: Arc::new(config), not_after })
+        Ok(Shown { config: Arc::new(config), not_after, warnings })
     }
 }
 
@@ -202,9 +251,71 @@ fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>
     all.map_err(TlsError::at(path, "holds no certificate in PEM"))
 }
 
-/// When a certificate expires.
-fn not_after(certificate: &CertificateDer<'_>) -> Result<OffsetDateTime, String> {
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
-    let seconds = parsed.validity().not_after.timestamp();
-    OffsetDateTime::from_unix_timestamp(seconds).map_err(|error| error.to_string())
+/// What Livegate reads of a certificate.
+struct Parsed {
+    /// Issuer and subject, DER.
+    issuer: Vec<u8>,
+    subject: Vec<u8>,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+    /// The object identifier of the curve of its key, if that is an elliptic one of X9.62.
+    curve: Option<String>,
+}
+
+impl Parsed {
+    fn read(certificate: &CertificateDer<'_>) -> Result<Self, String> {
+        let parsed = X509Certificate::from_der(certificate);
+        let (_, parsed) = parsed.map_err(|error| error.to_string())?;
+        let time = |time: ASN1Time| {
+            OffsetDateTime::from_unix_timestamp(time.timestamp()).map_err(|error| error.to_string())
+        };
+        let key = &parsed.public_key().algorithm;
+        let curve = key.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+        Ok(Self {
+            issuer: parsed.issuer().as_raw().to_vec(),
+            subject: parsed.subject().as_raw().to_vec(),
+            not_before: time(parsed.validity().not_before)?,
+            not_after: time(parsed.validity().not_after)?,
+            curve: curve.map(|oid| oid.to_id_string()),
+        })
+    }
+
+    /// The curve of its key, if `ring` cannot sign on it.
+    fn unsupported_curve(&self) -> Option<&str> {
+        match self.curve.as_deref()? {
+            // P-256 and P-384 (RFC 5480).
+            "1.2.840.10045.3.1.7" | "1.3.132.0.34" => None,
+            "1.3.132.0.35" => Some("the curve P-521 (secp521r1), which is not supported"),
+            _ => Some("an elliptic curve that is not supported"),
+        }
+    }
+}
+
+/// Facts for which callers may refuse a chain at the time `now`.
+fn warnings(file: &Path, chain: &[Parsed], now: OffsetDateTime) -> Vec<String> {
+    let file = file.display();
+    let mut warnings = Vec::new();
+    for (certificate, number) in chain.iter().zip(1..) {
+        let Parsed { not_before, not_after, .. } = certificate;
+        if now > *not_after {
+            warnings.push(format!("{file}: certificate {number} expired on {not_after}"));
+        }
+        if now < *not_before {
+            warnings.push(format!("{file}: certificate {number} is not valid before {not_before}"));
+        }
+    }
+    // A client of TLS 1.2 may expect each certificate to be signed by the next (RFC 5246).
+    if chain.windows(2).any(|pair| pair[0].issuer != pair[1].subject) {
+        warnings.push(format!(
+            "{file}: its certificates are in the wrong order: each is signed by the next one"
+        ));
+    }
+    warnings
+}
+
+/// True for a private key in PEM that needs a password (RFC 5958, or OpenSSL's own form).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(pem);
+    text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        || text.contains("Proc-Type: 4,ENCRYPTED")
 }

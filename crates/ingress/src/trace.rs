@@ -1,8 +1,8 @@
 //! The span of a request. Without a collector spans are disabled and cost nothing.
 //!
 //! Attributes have the names of OpenTelemetry's semantic conventions for HTTP servers; Livegate's
-//! own begin with `livegate.`. No attribute holds a value that the caller chose: the route stands
-//! for the path, and unknown methods are `_OTHER`.
+//! own begin with `livegate.`. One attribute holds a value that the caller may have chosen:
+//! `livegate.proxy_request_id`. The route stands for the path, and unknown methods are `_OTHER`.
 
 use axum::http::{HeaderMap, Method, StatusCode};
 use liveness::Report;
@@ -13,6 +13,7 @@ use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
+use crate::requester::proxy_id;
 use crate::routes::OK;
 
 /// Begins the span of a request, as a child of the span in its `traceparent` if that is valid.
@@ -32,6 +33,8 @@ pub(crate) fn begin(
         "http.response.status_code" = Empty,
         "error.type" = Empty,
         "livegate.request_id" = %request_id,
+        "livegate.proxy_request_id" = proxy_id(headers),
+        "livegate.app_id" = Empty,
         "livegate.code" = Empty,
         "livegate.verdict" = Empty,
         "livegate.pack" = Empty,

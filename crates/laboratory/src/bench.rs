@@ -27,9 +27,9 @@ mod sweep;
 use std::collections::BTreeSet;
 use std::iter::successors;
 use std::num::NonZeroUsize;
-use std::process::ExitCode;
 
 use engine::config::{Config, Flag};
+use engine::exit;
 use engine::terminal::tell;
 use engine::{Engine, Place, UsageError, core_files, install, refuse};
 use liveness::Device;
@@ -51,7 +51,7 @@ const MAX_CONCURRENCY: usize = 1024;
 ///
 /// # Errors
 /// When a flag or a file is wrong, or the pack or the service does not work.
-pub fn run(command: &Bench, place: &Place) -> anyhow::Result<ExitCode> {
+pub fn run(command: &Bench, place: &Place) -> anyhow::Result<u8> {
     // Files that cannot be read or written are refused before the run.
     outputs::check(command)?;
     let old = command.compare.as_ref().map(|file| anyhow::Ok((file, Run::read(file)?)));
@@ -70,7 +70,7 @@ pub fn run(command: &Bench, place: &Place) -> anyhow::Result<ExitCode> {
         tell(&format!("{errors} requests failed: these are not figures of a host that keeps up"));
         return Ok(SOME_FAILED.into());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 fn measure(command: &Bench, place: &Place) -> anyhow::Result<Run> {

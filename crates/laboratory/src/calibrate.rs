@@ -7,9 +7,9 @@ mod shown;
 
 use std::fs::File;
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context;
+use engine::exit;
 use engine::terminal::print;
 use engine::{Engine, Place, UsageError, auto, install};
 use evaluation::{CalibrateError, Evaluation, Presentation, Targets};
@@ -23,7 +23,7 @@ use crate::pack_name::check_new;
 ///
 /// # Errors
 /// When a flag or a file is wrong, or a pack does not work.
-pub fn run(command: &Calibrate, place: &Place) -> anyhow::Result<ExitCode> {
+pub fn run(command: &Calibrate, place: &Place) -> anyhow::Result<u8> {
     let name = &command.name;
     let home = place.home()?;
     let mut config = command.engine.model.layers([])?.config()?;
@@ -72,7 +72,7 @@ pub fn run(command: &Calibrate, place: &Place) -> anyhow::Result<ExitCode> {
     std::fs::rename(&directory, &to)
         .with_context(|| format!("the pack cannot be moved to {}", to.display()))?;
     print(&shown)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 fn read_scores(path: &Path) -> Result<Vec<Presentation>, UsageError> {

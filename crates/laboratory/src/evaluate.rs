@@ -13,10 +13,10 @@ mod summary;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use engine::config::Config;
+use engine::exit;
 use engine::terminal::{print, print_json, tell};
 use engine::{Engine, Place, UsageError, core_files, install, refuse};
 use evaluation::{NamedThreshold, Run};
@@ -40,7 +40,7 @@ const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
 ///
 /// # Errors
 /// When a flag or a file is wrong, the pack does not work, or no picture has a result.
-pub fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode> {
+pub fn run(command: &Evaluate, place: &Place) -> anyhow::Result<u8> {
     core_files::refuse();
     let home = place.home()?;
     let config = command.config()?;
@@ -105,7 +105,7 @@ pub fn run(command: &Evaluate, place: &Place) -> anyhow::Result<ExitCode> {
     } else {
         print(&summary::text(&report, inputs.passed_over, out))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 /// The number that scores are compared with.

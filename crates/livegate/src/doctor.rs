@@ -6,18 +6,16 @@ mod models;
 mod service;
 mod system;
 
-use std::process::ExitCode;
-
 use clap::Args;
 use engine::Place;
 use engine::config::{Config, Layers, exposed_secrets};
+use engine::exit;
 use engine::flags::Model;
 use engine::terminal::{print, print_json};
 use liveness::chain;
 
 use self::finding::Findings;
 use self::finding::Status::{Problem, Warning};
-use crate::exit;
 use crate::host::Host;
 
 /// The flags of `livegate doctor`.
@@ -30,7 +28,7 @@ pub(crate) struct Doctor {
     pub model: Model,
 }
 
-pub(crate) fn run(command: &Doctor, place: &Place) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: &Doctor, place: &Place) -> anyhow::Result<u8> {
     let mut findings = Findings::default();
     let layers = command.model.layers([]);
     match layers.and_then(|layers| Ok((layers.config()?, layers))) {
@@ -46,7 +44,7 @@ pub(crate) fn run(command: &Doctor, place: &Place) -> anyhow::Result<ExitCode> {
         print(findings.to_string().trim_end())?;
     }
     let is_well = findings.status < Problem;
-    Ok((if is_well { 0 } else { exit::UNAVAILABLE }).into())
+    Ok(if is_well { exit::SUCCESS } else { exit::UNAVAILABLE })
 }
 
 fn examine(

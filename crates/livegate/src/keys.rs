@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::process::ExitCode;
 
 use accounts::{App, Edit, EditError, Key, Limits, Rate, Store, StoreError, Usage};
 use anyhow::Context;
 use engine::config::{Layers, exposed_secrets, exposure};
+use engine::exit;
 use engine::terminal::{print, print_json, table, tell};
 use engine::{Place, UsageError};
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
         )
 }
 
-pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<u8> {
     match command {
         Keys::Create { id, label, limits, key, common } => {
             let (mut store, accounts) = open_at(common, place)?;
@@ -95,7 +95,7 @@ pub(crate) fn run(command: &Keys, place: &Place) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 /// The store that the configuration names.

@@ -7,6 +7,8 @@ mod annotate;
 mod cli;
 mod commit;
 mod doctor;
+#[cfg(unix)]
+mod handover;
 mod health;
 mod host;
 mod keys;
@@ -21,9 +23,9 @@ mod usage;
 mod verify;
 
 use std::alloc::System;
-use std::process::ExitCode;
 
 use engine::config;
+use engine::exit;
 use engine::terminal::{print_json, tell};
 use laboratory::{bench, calibrate, evaluate};
 use zeroizing_alloc::ZeroAlloc;
@@ -35,37 +37,31 @@ use crate::cli::{Cli, Command};
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
-/// Exit codes of all commands (sysexits.h), beside those that a command documents for itself.
-mod exit {
-    /// Flags or configuration are wrong.
-    pub(crate) const USAGE: u8 = 64;
-    /// A needed file or service is missing, or does not work.
-    pub(crate) const UNAVAILABLE: u8 = 69;
-}
-
-fn main() -> ExitCode {
-    let cli = match Cli::read() {
-        Ok(cli) => cli,
+fn main() -> ! {
+    let outcome = std::panic::catch_unwind(|| match Cli::read() {
+        Ok(cli) => run(cli),
         Err(error) => {
             // Help and version come as an error too.
-            let code = if error.use_stderr() { exit::USAGE } else { 0 };
+            let code = if error.use_stderr() { exit::USAGE } else { exit::SUCCESS };
             let _ = error.print();
-            return code.into();
+            Ok(code)
         }
-    };
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => {
+    });
+    exit::end(match outcome {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
             tell(&format!("livegate: {error:#}"));
             let is_usage = error.is::<config::ConfigError>()
                 || error.is::<telemetry::InvalidFilter>()
                 || keys::is_usage(&error);
-            (if is_usage { exit::USAGE } else { exit::UNAVAILABLE }).into()
+            if is_usage { exit::USAGE } else { exit::UNAVAILABLE }
         }
-    }
+        // The hook has written its message.
+        Err(_) => exit::DEFECT,
+    })
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+fn run(cli: Cli) -> anyhow::Result<u8> {
     // `serve` sets its log up from its configuration.
     if !matches!(cli.command, Command::Serve(_)) {
         telemetry::log_for_people()?;
@@ -79,7 +75,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(command) => serve::run(&command, &cli.place),
         Command::Doctor(command) => doctor::run(&command, &cli.place),
         Command::Health(command) => health::run(&command),
-        Command::Openapi => print_json(&ingress::openapi()).map(|()| ExitCode::SUCCESS),
+        Command::Openapi => print_json(&ingress::openapi()).map(|()| exit::SUCCESS),
         Command::Packs(command) => packs::run(&command, &cli.place),
         Command::Keys(command) => keys::run(&command, &cli.place),
         Command::Usage(command) => usage::run(&command, &cli.place),

@@ -6,15 +6,14 @@ mod list;
 mod show;
 mod verify;
 
-use std::process::ExitCode;
-
+use engine::exit;
 use engine::{Place, UsageError, install, refuse};
 use laboratory::new_pack;
 use model_pack::catalog;
 
 pub(crate) use self::flags::Packs;
 
-pub(crate) fn run(command: &Packs, place: &Place) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: &Packs, place: &Place) -> anyhow::Result<u8> {
     let home = place.home()?;
     match command {
         Packs::List { json } => list::run(&home, *json)?,
@@ -26,7 +25,7 @@ pub(crate) fn run(command: &Packs, place: &Place) -> anyhow::Result<ExitCode> {
         Packs::Verify { names, on } => return verify::run(&home, place, names, on),
         Packs::New(command) => new_pack::run(command, &home, place)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 fn refuse_unknown(names: &[String]) -> Result<(), UsageError> {

@@ -1,24 +1,23 @@
 //! `livegate serve`: loads the models, listens, serves, shuts down.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, StoreError};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use engine::config::{Config, Flag, Layers, exposed_secrets, help};
 use engine::flags::EngineFlags;
 use engine::signals::Signals;
 use engine::terminal::print;
-use engine::{Engine, Place, UsageError, core_files, install};
-use ingress::{Ingress, Metrics, Version, Workers};
+use engine::{Engine, Place, UsageError, core_files, exit, install};
+use ingress::{Handed, Ingress, ListenAddress, Metrics, Tls, Workers};
 use liveness::Device;
 use model_pack::Home;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::commit::commit;
 use crate::host::Host;
@@ -28,8 +27,8 @@ use crate::telemetry;
 #[derive(Args)]
 pub(crate) struct Serve {
     /// The key `listen`.
-    #[arg(long, value_name = "ADDR:PORT", help = help("listen"))]
-    pub listen: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDRESS", help = help("listen"))]
+    pub listen: Option<ListenAddress>,
     /// The key `workers`.
     #[arg(long, value_name = "N", help = help("workers"))]
     pub workers: Option<NonZeroUsize>,
@@ -50,7 +49,7 @@ pub(crate) struct Serve {
 /// The app id and the key of one run.
 type Demo<'a> = (&'a str, Key);
 
-pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<u8> {
     #[cfg(target_os = "linux")]
     if command.end_with_parent {
         use rustix::process::{Signal, set_parent_process_death_signal};
@@ -65,17 +64,16 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         Flag::new("workers", command.workers.as_ref()),
     ])?;
     let mut config = layers.config()?;
+    let handed = handed()?;
     let telemetry = telemetry::start(&config.telemetry)?;
     core_files::refuse();
     let host = Host::own();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(host.async_threads())
-        .enable_all()
-        .build()
-        .context("the async runtime does not start")?;
+    let runtime = async_runtime(host.async_threads())?;
     let signals = {
         let _inside = runtime.enter();
-        Signals::listen(std::io::stdin().is_terminal()).context("signals cannot be listened to")?
+        let lines = telemetry.lines();
+        Signals::listen(std::io::stdin().is_terminal(), move || lines.close())
+            .context("signals cannot be listened to")?
     };
     let demo = command.demo.then(|| demo(command)).transpose()?;
     config.ingress.console |= demo.is_some();
@@ -122,21 +120,48 @@ pub(crate) fn run(command: &Serve, place: &Place) -> anyhow::Result<ExitCode> {
         onnxruntime = version.onnxruntime,
         "ready"
     );
-    let served = runtime.block_on(listen_and_serve(
-        config,
-        pool,
-        Arc::clone(&accounts),
-        version,
-        signals,
-        demo,
-        &home,
-    ));
+    let metrics = Metrics::new(&version, config.admin.app_ids);
+    let metrics = Arc::new(metrics.with_log_lines_dropped(telemetry.lines().dropped()));
+    let its_accounts = Arc::clone(&accounts);
+    let served = runtime.block_on(async {
+        let Config { listen, ingress, admin, .. } = &config;
+        let ingress = Ingress::bind(listen, ingress.clone(), admin, handed).await?;
+        // From here on a signal means a graceful shutdown. Callers hear of the address only after
+        // this.
+        let signals = signals.receive();
+        print(&greeting(&ingress, &config, demo, &home)?)?;
+        ingress.serve(pool, its_accounts, metrics, version, signals).await;
+        anyhow::Ok(())
+    });
     // The runtime drops requests that are still held. After it, every answered one is counted.
     drop(runtime);
     accounts.close();
     telemetry.finish();
     served?;
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
+}
+
+/// The sockets that systemd has handed over.
+#[cfg(unix)]
+fn handed() -> Result<Handed, UsageError> {
+    crate::handover::take()
+}
+
+/// Other systems have none.
+#[cfg(not(unix))]
+fn handed() -> Result<Handed, UsageError> {
+    Ok(Handed::default())
+}
+
+/// The threads that read, queue and answer.
+fn async_runtime(threads: usize) -> anyhow::Result<Runtime> {
+    let build = || Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    // tokio panics where the system does not start a thread.
+    let built = std::panic::catch_unwind(build);
+    built
+        .map_err(|_| anyhow!("the system does not start another thread (ulimit -u, TasksMax=)"))
+        .and_then(|built| Ok(built?))
+        .context("the async runtime does not start")
 }
 
 /// Lowers this worker thread's priority, so that refusals are sent first (docs/DECISIONS.md).
@@ -262,34 +287,27 @@ fn tell_of_other_store(known: &Known, is_empty: bool) {
     }
 }
 
-async fn listen_and_serve(
-    config: Config,
-    workers: Workers,
-    accounts: Arc<Accounts>,
-    version: Version,
-    signals: Signals,
+/// The lines that tell where the service listens, and how to try a demo.
+fn greeting(
+    ingress: &Ingress,
+    config: &Config,
     demo: Option<Demo<'_>>,
     home: &Home,
-) -> anyhow::Result<()> {
-    let is_tls = config.ingress.tls.certificate.is_some();
-    let is_admin_tls = config.admin.tls.certificate.is_some();
-    let scheme = |is_tls| if is_tls { "https" } else { "http" };
-    let ingress = Ingress::bind(config.listen, config.ingress, &config.admin).await?;
-    // From here on a signal means a graceful shutdown. Callers hear of the address only after this.
-    let signals = signals.receive();
-    let address = format!("{}://{}", scheme(is_tls), ingress.local_address()?);
+) -> anyhow::Result<String> {
+    let url = |address: ListenAddress, tls: &Tls| match &address {
+        ListenAddress::Unix(_) => address.to_string(),
+        _ if tls.certificate.is_some() => format!("https://{address}"),
+        _ => format!("http://{address}"),
+    };
+    let address = url(ingress.local_address()?, &config.ingress.tls);
     let mut lines = vec![format!("listening on {address}")];
     lines.extend(ingress.admin_address()?.map(|address| {
-        let scheme = scheme(is_admin_tls);
-        format!("health, metrics and the operator's page on {scheme}://{address}")
+        format!("health, metrics and the operator's page on {}", url(address, &config.admin.tls))
     }));
     if let Some(demo) = demo {
         lines.extend(invitation(&address, demo, home));
     }
-    print(&lines.join("\n"))?;
-    let metrics = Arc::new(Metrics::new(&version, config.admin.app_ids));
-    ingress.serve(workers, accounts, metrics, version, signals).await;
-    Ok(())
+    Ok(lines.join("\n"))
 }
 
 /// The credentials of a demo, and a request to paste.
@@ -297,12 +315,15 @@ fn invitation(address: &str, (app_id, app_key): Demo<'_>, home: &Home) -> Vec<St
     let app_key = app_key.reveal();
     // The browser sends no part behind the # in a request, so the key is in no log.
     let (id, key) = (percent_encoded(app_id), percent_encoded(app_key));
-    let mut lines = vec![
-        format!("credentials for this run: app_id {app_id}, app_key {app_key}"),
-        format!("look at it: {address}/console#app_id={id}&app_key={key}"),
-    ];
+    let quote = |text: String| format!("'{}'", text.replace('\'', r"'\''"));
+    let mut lines = vec![format!("credentials for this run: app_id {app_id}, app_key {app_key}")];
+    let address = if let Some(path) = address.strip_prefix("unix:") {
+        format!("--unix-socket {} http://localhost", quote(path.to_owned()))
+    } else {
+        lines.push(format!("look at it: {address}/console#app_id={id}&app_key={key}"));
+        address.to_owned()
+    };
     lines.extend(home.sample_portrait().map(|portrait| {
-        let quote = |text: String| format!("'{}'", text.replace('\'', r"'\''"));
         format!(
             "try it:\n  curl -X POST {address}/v0.2/liveness-verification \\\n    \
              -H {} -H {} \\\n    -F {} -F threshold=0.5",

@@ -1,8 +1,7 @@
 //! `livegate setup`.
 
-use std::process::ExitCode;
-
 use clap::Args;
+use engine::exit;
 use engine::install::{Sources, setup};
 use engine::terminal::tell;
 use engine::{Place, runtime};
@@ -28,7 +27,7 @@ pub(crate) struct Setup {
     sources: Sources,
 }
 
-pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<u8> {
     let Setup { packs, devices, bring_cuda, sources } = command;
     let home = place.home()?;
     setup(place, &home, devices, packs, *bring_cuda, sources)?;
@@ -44,5 +43,5 @@ pub(crate) fn run(command: &Setup, place: &Place) -> anyhow::Result<ExitCode> {
     if let Some(name) = home.default_pack() {
         tell(&format!("Ready. Without --pack, `{name}` serves."));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
 }

@@ -1,10 +1,12 @@
 //! The log and the traces.
 
+mod lines;
 mod traces;
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
 
+use anyhow::Context;
 use engine::config::{self, LogFormat};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -15,6 +17,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
+
+use self::lines::Lines;
 
 /// Longest wait for the delivery of the last traces.
 const MAX_FLUSH: Duration = Duration::from_secs(3);
@@ -41,9 +45,13 @@ const OURS: [&str; 13] = [
 #[error("LIVEGATE_LOG is not a filter: {0}")]
 pub(crate) struct InvalidFilter(#[from] ParseError);
 
-/// The exporter of traces, until the program ends.
+/// The log's thread and the exporter of traces, until the program ends. Its drop writes the lines
+/// that wait.
 #[must_use = "undelivered traces are lost without `finish`"]
-pub(crate) struct Telemetry(Option<SdkTracerProvider>);
+pub(crate) struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+    lines: Lines,
+}
 
 /// Starts the log of a command other than `serve`: warnings, as text.
 pub(crate) fn log_for_people() -> Result<(), InvalidFilter> {
@@ -56,9 +64,11 @@ pub(crate) fn log_for_people() -> Result<(), InvalidFilter> {
 /// exporter nor its thread.
 ///
 /// # Errors
-/// When `LIVEGATE_LOG` is no filter ([`InvalidFilter`]), or the endpoint cannot be used.
+/// When `LIVEGATE_LOG` is no filter ([`InvalidFilter`]), the endpoint cannot be used, or the system
+/// starts no thread.
 pub(crate) fn start(settings: &config::Telemetry) -> anyhow::Result<Telemetry> {
-    let log = log(settings.log_format, filter("info")?, stderr);
+    let lines = Lines::default();
+    let log = log(settings.log_format, filter("info")?, lines.clone());
     let provider = settings.otlp_endpoint.as_deref();
     let provider =
         provider.map(|endpoint| traces::provider(endpoint, settings.sample_ratio)).transpose()?;
@@ -67,16 +77,54 @@ pub(crate) fn start(settings: &config::Telemetry) -> anyhow::Result<Telemetry> {
     if provider.is_some() {
         traces::take_over_context();
     }
-    Ok(Telemetry(provider))
+    let standard_error = standard_error().context("standard error cannot be written to")?;
+    lines.start_writer(standard_error).context("the log's thread cannot be started")?;
+    log_panics();
+    Ok(Telemetry { traces: provider, lines })
+}
+
+/// Standard error without the lock of [`stderr`], which would be held while a line is written.
+#[cfg(unix)]
+fn standard_error() -> std::io::Result<impl Write + Send + 'static> {
+    use std::os::fd::AsFd;
+    Ok(std::fs::File::from(stderr().as_fd().try_clone_to_owned()?))
+}
+
+/// Other systems have no such handle.
+#[cfg(not(unix))]
+fn standard_error() -> std::io::Result<impl Write + Send + 'static> {
+    Ok(stderr())
+}
+
+/// Has panics logged: the default would write to standard error, which may block.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(tracing::field::display);
+        let thread = std::thread::current();
+        let (thread, message) = (thread.name(), panic.payload_as_str());
+        tracing::error!(thread, at, message, "a thread panicked");
+    }));
 }
 
 impl Telemetry {
-    /// Delivers the remaining traces, for at most [`MAX_FLUSH`].
-    pub(crate) fn finish(self) {
-        let shut_down = self.0.map(|provider| provider.shutdown_with_timeout(MAX_FLUSH));
+    /// The lines of the log.
+    pub(crate) fn lines(&self) -> Lines {
+        self.lines.clone()
+    }
+
+    /// Delivers the remaining traces, for at most [`MAX_FLUSH`], and writes the lines that wait.
+    pub(crate) fn finish(mut self) {
+        let traces = self.traces.take();
+        let shut_down = traces.map(|provider| provider.shutdown_with_timeout(MAX_FLUSH));
         if let Some(Err(error)) = shut_down {
             tracing::warn!(%error, "the last traces are lost");
         }
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        self.lines.close();
     }
 }
 

@@ -1,9 +1,8 @@
 //! `livegate usage`: the requests of each app, by day.
 
-use std::process::ExitCode;
-
 use anyhow::Context;
 use clap::Args;
+use engine::exit;
 use engine::terminal::{print, print_json, table};
 use engine::{Place, refuse};
 use time::{Date, OffsetDateTime};
@@ -33,7 +32,7 @@ fn day(text: &str) -> Result<Date, &'static str> {
     Date::parse(text, format).map_err(|_| "a day is YEAR-MONTH-DAY")
 }
 
-pub(crate) fn run(command: &Usage, place: &Place) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: &Usage, place: &Place) -> anyhow::Result<u8> {
     let today = OffsetDateTime::now_utc().date();
     let to = command.to.unwrap_or(today);
     let first = to.replace_day(1).context("a month has a first day")?;
@@ -59,5 +58,5 @@ pub(crate) fn run(command: &Usage, place: &Place) -> anyhow::Result<ExitCode> {
         printed.add_row(["total", "", &total.to_string()]);
         print(&printed.trim_fmt())?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
 }

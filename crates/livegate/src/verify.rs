@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
@@ -43,7 +42,7 @@ const SOME_NOT_LIVE: u8 = 1;
 /// The exit code if a picture could not be assessed or read.
 const SOME_NOT_ASSESSED: u8 = 2;
 
-pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<u8> {
     core_files::refuse();
     let home = place.home()?;
     let config = command.engine.model.layers([])?.config()?;
@@ -79,7 +78,7 @@ pub(crate) fn run(command: &Verify, place: &Place) -> anyhow::Result<ExitCode> {
                 .with_context(|| format!("{} cannot be written", path.display()))?;
         }
     }
-    Ok(exit.into())
+    Ok(exit)
 }
 
 /// The report on a file, or the problem with it. A fault of a model is an error of the program.

@@ -43,10 +43,31 @@ impl Service {
     ///
     /// # Panics
     /// When the process does not say where it listens within [`PATIENCE`]; with its log.
-    pub fn try_start(mut command: Command) -> std::io::Result<Self> {
+    pub fn try_start(command: Command) -> std::io::Result<Self> {
         let log = tempfile::NamedTempFile::new()?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.reopen()?);
+        let to = log.reopen()?.into();
+        Self::listening(command, log, to)
+    }
+
+    /// [`Service::start`] with a log that goes to `to`, as to a pipe that the test reads.
+    ///
+    /// # Panics
+    /// As [`Service::start`].
+    #[must_use]
+    pub fn start_with_log(command: Command, to: impl Into<Stdio>) -> Self {
+        let log = tempfile::NamedTempFile::new().expect("temporary files can be made");
+        Self::listening(command, log, to.into()).expect("the binary can be run")
+    }
+
+    fn listening(
+        mut command: Command,
+        log: tempfile::NamedTempFile,
+        log_to: Stdio,
+    ) -> std::io::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_to);
         let mut child = command.spawn()?;
+        // It has handles of its own: the writing end of a pipe would stay open.
+        drop(command);
         let output = BufReader::new(child.stdout.take().expect("standard output is piped"));
         let (sender, coming) = mpsc::channel();
         std::thread::spawn(move || {

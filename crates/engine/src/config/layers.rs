@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(origin, Origin::Variable("LIVEGATE_INGRESS_THRESHOLD".into()));
         assert_eq!(layers.origin("device"), Origin::Default);
         let config = layers.config().unwrap();
-        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.listen, "127.0.0.1:1".parse().unwrap());
         assert_eq!(config.pack.as_deref(), Some("7"));
         assert_eq!(config.workers.map(std::num::NonZero::get), Some(3));
         assert_eq!((config.gpu.cards, config.gpu.fp16), (vec![0, 2], true));

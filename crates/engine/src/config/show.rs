@@ -1,13 +1,12 @@
 //! `livegate config check` and `livegate config show`.
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::exposed_secrets;
 use super::keys::{Key, keys};
 use super::layers::{Layers, Origin, Settings};
+use crate::exit;
 use crate::home::Place;
 use crate::terminal::{print, print_json, tell};
 
@@ -48,7 +47,7 @@ struct Line {
 ///
 /// # Errors
 /// When the configuration cannot be used.
-pub fn run(command: &ConfigCommand, place: &Place) -> anyhow::Result<ExitCode> {
+pub fn run(command: &ConfigCommand, place: &Place) -> anyhow::Result<u8> {
     let (ConfigCommand::Check { settings } | ConfigCommand::Show { settings, .. }) = command;
     let layers = Layers::load(settings, &[])?;
     let config = layers.config()?;
@@ -69,7 +68,7 @@ pub fn run(command: &ConfigCommand, place: &Place) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit::SUCCESS)
 }
 
 fn line(layers: &Layers, key: &'static Key, settings: &serde_json::Value) -> Line {

@@ -247,7 +247,14 @@ fn closed_connections_and_the_state_of_the_service_are_measured() {
     assert_eq!(page.value("livegate_body_bytes_in_flight_limit", &[]), (1_u64 << 40) as f64);
     assert_eq!(page.value("livegate_workers", &[("state", "rebuilding")]), 1.0);
     assert_eq!(page.value("livegate_ready", &[]), 1.0);
-    for reason in ["header_timeout", "idle_timeout", "tls_handshake"] {
+    for reason in [
+        "header_timeout",
+        "idle_timeout",
+        "tls_handshake",
+        "head_too_large",
+        "malformed_head",
+        "tls_on_plain_port",
+    ] {
         let labels = [("reason", reason)];
         assert_eq!(page.value("livegate_connections_closed_total", &labels), 1.0, "{reason}");
     }
@@ -263,5 +270,32 @@ fn closed_connections_and_the_state_of_the_service_are_measured() {
     for (provider, nodes) in [("CUDAExecutionProvider", 30.0), ("CPUExecutionProvider", 2.0)] {
         let labels = [("model", "network"), ("provider", provider)];
         assert_eq!(page.value("livegate_model_nodes", &labels), nodes);
+    }
+}
+
+/// hyper answers these: no route has seen the request.
+#[test]
+fn a_head_that_is_refused_before_a_route_is_counted_by_its_reason() {
+    use std::io::{Read, Write};
+    let server = Server::start(|_| ());
+    let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(70_000));
+    let heads: [(&[u8], _); 4] = [
+        (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00\r\n\r\n", "tls_on_plain_port"),
+        (b"nothing of HTTP\r\n\r\n", "malformed_head"),
+        (long.as_bytes(), "head_too_large"),
+        (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", "malformed_head"),
+    ];
+    for (head, _) in heads {
+        let mut stream = server.connect();
+        let _ = stream.write_all(head);
+        // The rest of a long head may be cut, and the answer with it.
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    let page = Page::of(&server);
+    for (reason, count) in
+        [("tls_on_plain_port", 1.0), ("malformed_head", 2.0), ("head_too_large", 1.0)]
+    {
+        let labels = [("reason", reason)];
+        assert_eq!(page.value("livegate_connections_closed_total", &labels), count, "{reason}");
     }
 }

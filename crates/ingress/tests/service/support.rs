@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use accounts::{Accounts, App, Key, Limits, WhenUnavailable};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use ingress::{AdminConfig, Config, Ingress, Metrics, Signal, Version, Workers};
+use ingress::{
+    AdminConfig, Config, Handed, Ingress, ListenAddress, Metrics, Signal, Version, Workers,
+};
 use liveness::{
     Assessment, Bar, Check, CheckError, DecodeError, Demand, DetectError, Device, Face, Format,
     JudgedFace, Judgement, ModelProviders, ModelScore, PackIdentity, ProofError, Reason,
@@ -226,9 +228,13 @@ impl Server {
         let thread = std::thread::spawn(move || {
             tokio::runtime::Runtime::new().unwrap().block_on(async {
                 let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
-                let ingress = Ingress::bind(any, config, &admin).await.unwrap();
-                let address = ingress.local_address().unwrap();
-                send.send((address, ingress.admin_address().unwrap())).unwrap();
+                let ingress = Ingress::bind(&any, config, &admin, Handed::default()).await.unwrap();
+                let ip = |address| match address {
+                    ListenAddress::Ip(address) => address,
+                    other => panic!("{other}"),
+                };
+                let address = ip(ingress.local_address().unwrap());
+                send.send((address, ingress.admin_address().unwrap().map(ip))).unwrap();
                 ingress.serve(workers, its_accounts, its_metrics, version, told).await;
             });
         });

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ingress::{AdminConfig, BindError, Config, Ingress, Signal, Tls};
+use ingress::{AdminConfig, BindError, Config, Handed, Ingress, Signal, Tls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -164,7 +164,12 @@ fn an_unusable_certificate_is_refused_at_the_start_with_its_file() {
         let config = Config { tls, ..Config::default() };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let any = (std::net::Ipv4Addr::LOCALHOST, 0).into();
-        let bound = runtime.block_on(Ingress::bind(any, config, &AdminConfig::default()));
+        let bound = runtime.block_on(Ingress::bind(
+            &any,
+            config,
+            &AdminConfig::default(),
+            Handed::default(),
+        ));
         let BindError::Tls(error) = bound.unwrap_err() else { panic!("it is the certificate's") };
         error.to_string()
     };
@@ -175,6 +180,42 @@ fn an_unusable_certificate_is_refused_at_the_start_with_its_file() {
     let other = authority.issue("two.example").1;
     let pair = said(&|directory| std::fs::write(directory.join("tls.key"), &other).unwrap());
     assert!(pair.contains("tls.crt and its key cannot be used"), "{pair}");
+    let (certificate, key) = authority.issue("one.example");
+    let reversed = said(&|directory| {
+        let (first, key) = (authority.0.pem(), key.clone());
+        put(directory, &(format!("{first}{certificate}"), key));
+    });
+    assert!(reversed.contains("tls.crt has its certificates in the wrong order"), "{reversed}");
+    for label in ["ENCRYPTED PRIVATE KEY", "EC PRIVATE KEY"] {
+        let head = if label.starts_with("EC") { "Proc-Type: 4,ENCRYPTED\n\n" } else { "" };
+        let pem = format!("-----BEGIN {label}-----\n{head}MAA=\n-----END {label}-----\n");
+        let encrypted = said(&|directory| std::fs::write(directory.join("tls.key"), &pem).unwrap());
+        assert!(encrypted.contains("tls.key holds an encrypted private key"), "{encrypted}");
+    }
+}
+
+#[test]
+fn a_certificate_that_callers_may_refuse_gets_warnings() {
+    let authority = Authority::new();
+    let directory = tempfile::tempdir().unwrap();
+    let warnings = |years: [i32; 2], others: &str| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["one.example".to_owned()]).unwrap();
+        let [from, to] = years.map(|year| rcgen::date_time_ymd(year, 1, 1));
+        (params.not_before, params.not_after) = (from, to);
+        let certificate = params.signed_by(&key, &authority.0).unwrap().pem();
+        let pair = (format!("{certificate}{others}"), key.serialize_pem());
+        put(directory.path(), &pair).check(None).unwrap().unwrap().warnings
+    };
+    assert_eq!(warnings([2020, 4000], &authority.0.pem()), Vec::<String>::new());
+    for (years, others, says) in [
+        ([2019, 2020], String::new(), "tls.crt: certificate 1 expired on 2020-01-01"),
+        ([3999, 4000], String::new(), "tls.crt: certificate 1 is not valid before 3999-01-01"),
+        ([2020, 4000], authority.issue("other.example").0, "in the wrong order"),
+    ] {
+        let warnings = warnings(years, &others);
+        assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");
+    }
 }
 
 /// Many requests at a time over one HTTP/2 connection.

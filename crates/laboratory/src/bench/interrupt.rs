@@ -16,7 +16,7 @@ impl Interrupt {
         let flag = Arc::clone(&is_interrupted);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("signals cannot be listened to")?;
-        let signals = runtime.block_on(async { Signals::listen(true) });
+        let signals = runtime.block_on(async { Signals::listen(true, || ()) });
         let mut signals = signals.context("signals cannot be listened to")?.receive();
         // The thread ends with the process.
         std::thread::spawn(move || {

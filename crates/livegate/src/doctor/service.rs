@@ -1,6 +1,7 @@
 //! The accounts and the certificates.
 
 use engine::config::Config;
+use ingress::Usable;
 use time::OffsetDateTime;
 
 use super::finding::Status::{Problem, Warning};
@@ -94,7 +95,7 @@ pub(super) fn tls(config: &Config, findings: &mut Findings) {
     for (name, tls, client_ca) in [("ingress", main, None), ("admin", admin, client_ca)] {
         let Some(certificate) = &tls.certificate else { continue };
         let shown = format!("{name}.tls.certificate {}", certificate.display());
-        match tls.not_after(client_ca) {
+        match tls.check(client_ca) {
             Err(error) => {
                 let advice = "the service does not start with it; name PEM files that this user can read and that \
                               belong together";
@@ -102,7 +103,12 @@ pub(super) fn tls(config: &Config, findings: &mut Findings) {
                 findings.add(Problem, "tls", says, advice);
             }
             Ok(None) => {}
-            Ok(Some(not_after)) => {
+            Ok(Some(usable)) if !usable.warnings.is_empty() => {
+                let advice =
+                    "callers may refuse it; the service takes new files without a new start";
+                findings.add(Problem, "tls", usable.warnings.join("; "), advice);
+            }
+            Ok(Some(Usable { not_after, .. })) => {
                 let left = not_after - OffsetDateTime::now_utc();
                 let says = format!("{shown}: good until {not_after}");
                 let status = if left > SOON { Status::Ok } else { Warning };

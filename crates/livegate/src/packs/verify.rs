@@ -1,7 +1,5 @@
 //! `livegate packs verify`.
 
-use std::process::ExitCode;
-
 use engine::config::Config;
 use engine::flags::On;
 use engine::terminal::print;
@@ -15,12 +13,7 @@ use super::show::counted;
 /// The exit code if any pack is not in order.
 const SOME_WRONG: u8 = 1;
 
-pub(super) fn run(
-    home: &Home,
-    place: &Place,
-    names: &[String],
-    on: &On,
-) -> anyhow::Result<ExitCode> {
+pub(super) fn run(home: &Home, place: &Place, names: &[String], on: &On) -> anyhow::Result<u8> {
     let installed = home.packs()?;
     if installed.is_empty() {
         refuse!("no pack is installed; run `livegate setup`");
@@ -42,7 +35,7 @@ pub(super) fn run(
             }
         }
     }
-    Ok(exit.into())
+    Ok(exit)
 }
 
 /// The checks that a pack has passed, or the first that it failed.

@@ -34,7 +34,7 @@ const OURS: [(&str, &[&str]); 15] = [
 ];
 
 /// Which of our crates may use an outside crate that has its one place.
-const FENCED: [(&str, &[&str]); 40] = [
+const FENCED: [(&str, &[&str]); 42] = [
     ("ort", &["onnx"]),
     ("micropb", &["onnx"]),
     ("image", &["frame", "testbed"]),
@@ -77,6 +77,8 @@ const FENCED: [(&str, &[&str]); 40] = [
     ("clap", &["engine", "laboratory", "livegate"]),
     ("anyhow", &["engine", "laboratory", "livegate"]),
     ("indicatif", &["engine"]),
+    ("listenfd", &["livegate"]),
+    ("signal-hook", &["engine"]),
     ("rustix", &["engine", "ingress", "laboratory", "livegate"]),
     ("zeroizing-alloc", &["livegate"]),
 ];

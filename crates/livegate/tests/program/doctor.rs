@@ -1,5 +1,6 @@
 //! `livegate doctor` finds no problem in a sound home, and names each problem of another.
 
+mod certificates;
 mod groups;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,8 @@
 //! `livegate serve` with real models, asked over HTTP.
 
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -264,4 +267,67 @@ fn a_service_that_is_still_loading_ends_at_sigterm() {
     process::signal(&child, "TERM");
     let status = child.wait().unwrap();
     assert!(matches!(status.code(), None | Some(0 | 143)), "{status}");
+}
+
+/// The answer of a Unix socket to a request, and its status.
+fn ask_socket(path: &Path, request: &str) -> String {
+    let mut stream = UnixStream::connect(path).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn it_listens_on_names_on_every_address_and_on_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("livegate.sock");
+    let unix = format!("unix:{}", file.display());
+    for listen in ["localhost:0", ":0", "[::1]:0"] {
+        let mut service = Service::start(listening_on(listen));
+        let port = service.url().rsplit_once(':').unwrap().1.to_owned();
+        let host = if listen.starts_with('[') { "[::1]" } else { "127.0.0.1" };
+        let answer = Client::default().get(&format!("http://{host}:{port}/livez")).unwrap();
+        assert_eq!(answer.status, 200, "{listen}");
+        service.stop();
+    }
+    // The file of a process that was killed is replaced.
+    drop(UnixListener::bind(&file).unwrap());
+    let mut service = Service::start(listening_on(&unix));
+    assert_eq!(service.url(), unix);
+    let request = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert!(ask_socket(&file, request).starts_with("HTTP/1.1 200 "));
+    let health = || {
+        let mut command = livegate(testbed::home().root());
+        finished(&command.args(["health", "--set", &format!("listen={unix}")]).output().unwrap())
+    };
+    assert_eq!(health(), ("{\"status\":\"ready\"}\n".into(), String::new(), 0));
+    let second = listening_on(&unix).output().unwrap();
+    let (_, said, code) = finished(&second);
+    assert!(said.contains("cannot be listened on") && code == 69, "{said}");
+    service.stop();
+    assert!(!file.exists());
+    let (said, _, code) = health();
+    assert!(said.contains("does not answer") && code == 1, "{said}");
+}
+
+#[test]
+fn a_bare_port_is_refused_with_what_is_wanted() {
+    let mut by_variable = demo("starter");
+    by_variable.env("LIVEGATE_ADMIN_LISTEN", "9464");
+    let mut by_flag = demo("starter");
+    by_flag.args(["--set", "admin.listen=9464"]);
+    for command in [&mut listening_on("8080"), &mut by_variable, &mut by_flag] {
+        let (_, said, code) = finished(&command.output().unwrap());
+        assert_eq!(code, 64, "{said}");
+        assert!(said.contains("127.0.0.1:8080") && said.contains("unix:/path"), "{said}");
+    }
+}
+
+/// A demo that listens on `address`.
+fn listening_on(address: &str) -> Command {
+    let mut command = livegate(testbed::home().root());
+    command.args(["serve", "--offline", "--demo", "--pack", "starter", "--device", "cpu"]);
+    command.args(["--listen", address]);
+    command
 }

@@ -80,6 +80,7 @@ fn a_request_is_traced_below_the_callers_span_step_by_step() {
         ("http.request.method", "POST"),
         ("http.response.status_code", "200"),
         ("http.route", V1),
+        ("livegate.app_id", "demo"),
         ("livegate.code", "ok"),
         ("livegate.pack", "starter"),
         ("livegate.request_id", &traced.1),
