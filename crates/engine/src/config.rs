@@ -29,8 +29,8 @@ use crate::device::DeviceChoice;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address to listen on: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `:8080` for every
-    /// address of this host, or `unix:/path`. Port 0 takes any free port.
+    /// Address to listen on: `127.0.0.1:8080`, `localhost:8080`, `:8080` for all addresses, or
+    /// `unix:/path`. Port 0 takes any free port.
     #[schemars(with = "String")]
     #[default((Ipv4Addr::LOCALHOST, 8080).into())]
     pub listen: ListenAddress,

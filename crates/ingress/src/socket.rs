@@ -101,7 +101,7 @@ impl Socket {
     /// Waits for the next connection.
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
         match &self.listening {
-            Listening::Tcp(tcp) => tcp.accept().await.and_then(|(stream, _)| quick(stream)),
+            Listening::Tcp(tcp) => Ok(quick(tcp.accept().await?.0)),
             #[cfg(unix)]
             Listening::Unix(socket) => Ok(Stream::Right(socket.listener.accept().await?.0)),
         }
@@ -121,7 +121,7 @@ impl Socket {
                 drained(|| {
                     let (stream, _) = tcp.accept()?;
                     stream.set_nonblocking(true)?;
-                    quick(TcpStream::from_std(stream)?)
+                    Ok(quick(TcpStream::from_std(stream)?))
                 })
             }
             #[cfg(unix)]
@@ -159,11 +159,11 @@ impl Listening {
 
 /// A connection on which nothing is held back: a response is one small write, so there is nothing
 /// to coalesce.
-fn quick(stream: TcpStream) -> io::Result<Stream> {
+fn quick(stream: TcpStream) -> Stream {
     let _ = stream.set_nodelay(true);
     #[cfg(unix)]
     let stream = Stream::Left(stream);
-    Ok(stream)
+    stream
 }
 
 /// The connections that `accept` finds, until none waits.

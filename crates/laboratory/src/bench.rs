@@ -68,7 +68,7 @@ pub fn run(command: &Bench, place: &Place) -> anyhow::Result<u8> {
     let errors = run.figures.errors();
     if errors > 0 {
         tell(&format!("{errors} requests failed: these are not figures of a host that keeps up"));
-        return Ok(SOME_FAILED.into());
+        return Ok(SOME_FAILED);
     }
     Ok(exit::SUCCESS)
 }

@@ -34,16 +34,15 @@ const MAX_RESPONSE: u64 = 64 << 10;
 
 /// Exits with 0 if the service is ready, and with 1 if it is not or does not answer.
 pub(crate) fn run(command: &Health) -> anyhow::Result<u8> {
-    let url = match &command.url {
-        Some(url) => url.clone(),
-        None => {
-            let config = Layers::load(&command.settings, &[])?.config()?;
-            let (address, is_tls) = listener(&config);
-            match address {
-                ListenAddress::Unix(path) => return ask_socket(path),
-                address => url(address, is_tls),
-            }
+    let url = if let Some(url) = &command.url {
+        url.clone()
+    } else {
+        let config = Layers::load(&command.settings, &[])?.config()?;
+        let (address, is_tls) = listener(&config);
+        if let ListenAddress::Unix(path) = address {
+            return ask_socket(path);
         }
+        url(address, is_tls)
     };
     // The service is on this machine, and the certificate has another name.
     let tls = TlsConfig::builder().disable_verification(true).build();

@@ -155,9 +155,9 @@ fn handed() -> Result<Handed, UsageError> {
 
 /// The threads that read, queue and answer.
 fn async_runtime(threads: usize) -> anyhow::Result<Runtime> {
-    let build = || Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let make = || Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     // tokio panics where the system does not start a thread.
-    let built = std::panic::catch_unwind(build);
+    let built = std::panic::catch_unwind(make);
     built
         .map_err(|_| anyhow!("the system does not start another thread (ulimit -u, TasksMax=)"))
         .and_then(|built| Ok(built?))

@@ -279,23 +279,27 @@ fn a_head_that_is_refused_before_a_route_is_counted_by_its_reason() {
     use std::io::{Read, Write};
     let server = Server::start(|_| ());
     let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(70_000));
-    let heads: [(&[u8], _); 4] = [
-        (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00\r\n\r\n", "tls_on_plain_port"),
-        (b"nothing of HTTP\r\n\r\n", "malformed_head"),
-        (long.as_bytes(), "head_too_large"),
-        (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", "malformed_head"),
+    let heads: [&[u8]; 4] = [
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00\r\n\r\n",
+        b"nothing of HTTP\r\n\r\n",
+        long.as_bytes(),
+        b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n",
     ];
-    for (head, _) in heads {
+    for head in heads {
         let mut stream = server.connect();
         let _ = stream.write_all(head);
         // The rest of a long head may be cut, and the answer with it.
         let _ = stream.read_to_end(&mut Vec::new());
     }
-    let page = Page::of(&server);
-    for (reason, count) in
-        [("tls_on_plain_port", 1.0), ("malformed_head", 2.0), ("head_too_large", 1.0)]
-    {
-        let labels = [("reason", reason)];
-        assert_eq!(page.value("livegate_connections_closed_total", &labels), count, "{reason}");
-    }
+    let counts = || {
+        let page = Page::of(&server);
+        ["tls_on_plain_port", "malformed_head", "head_too_large"]
+            .map(|reason| page.value("livegate_connections_closed_total", &[("reason", reason)]))
+    };
+    // A connection is counted after its caller has seen the end.
+    let is_counted = (0..1000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        counts() == [1.0, 2.0, 1.0]
+    });
+    assert!(is_counted, "{:?}", counts());
 }

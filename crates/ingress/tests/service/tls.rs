@@ -208,10 +208,13 @@ fn a_certificate_that_callers_may_refuse_gets_warnings() {
         put(directory.path(), &pair).check(None).unwrap().unwrap().warnings
     };
     assert_eq!(warnings([2020, 4000], &authority.0.pem()), Vec::<String>::new());
+    let mut other = CertificateParams::default();
+    other.distinguished_name.push(rcgen::DnType::CommonName, "another authority");
+    let other = other.self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
     for (years, others, says) in [
         ([2019, 2020], String::new(), "tls.crt: certificate 1 expired on 2020-01-01"),
         ([3999, 4000], String::new(), "tls.crt: certificate 1 is not valid before 3999-01-01"),
-        ([2020, 4000], authority.issue("other.example").0, "in the wrong order"),
+        ([2020, 4000], other, "in the wrong order"),
     ] {
         let warnings = warnings(years, &others);
         assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");

@@ -106,7 +106,7 @@ impl Lines {
         let mut told = 0;
         while let Some(lines) = self.take() {
             if output.write_all(&lines).is_err() {
-                self.count_dropped(lines.iter().filter(|byte| **byte == b'\n').count() as u64);
+                self.count_dropped(lines.split(|byte| *byte == b'\n').skip(1).count() as u64);
                 continue;
             }
             let dropped = self.0.dropped.load(Ordering::Relaxed);
