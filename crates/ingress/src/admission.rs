@@ -180,6 +180,12 @@ impl Place {
         Ok(())
     }
 
+    /// The most bytes that one request may take beside bodies: seven eighths of all, so that it
+    /// need not wait until no other request is held.
+    pub(crate) fn reservable_bytes(&self) -> usize {
+        self.admission.max_bytes / 8 * 7
+    }
+
     /// Gives `count` bytes back.
     pub(crate) fn give_bytes(&self, count: usize) {
         let mut shares = self.admission.shares.lock();

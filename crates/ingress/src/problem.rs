@@ -85,6 +85,16 @@ pub enum Problem {
     /// The selfie has too many pixels.
     #[error("The selfie cannot be used: {0}.")]
     ImageTooLarge(#[source] CheckError),
+    /// To check the selfie takes too much memory.
+    #[error(
+        "The selfie cannot be used: to check it takes {needed_mib} MiB of memory beyond the usual, and {limit_mib} are allowed; send it with fewer pixels."
+    )]
+    ImageTakesMemory {
+        /// Memory that it takes, MiB.
+        needed_mib: usize,
+        /// The limit, MiB.
+        limit_mib: usize,
+    },
     /// The caller stopped sending the body.
     #[error("Nothing of the body came for {paused_ms} ms; send it again.")]
     RequestTimeout {
@@ -172,6 +182,10 @@ impl From<WorkerError> for Problem {
             WorkerError::Check(error) => error.into(),
             WorkerError::Displaced => Self::Overloaded,
             WorkerError::TooCostly { budget_ms } => Self::ImageTooCostly { budget_ms },
+            WorkerError::TooLarge { needed_bytes, limit_bytes } => Self::ImageTakesMemory {
+                needed_mib: needed_bytes.div_ceil(1 << 20),
+                limit_mib: limit_bytes >> 20,
+            },
             WorkerError::TooLate => Self::DeadlineExceeded,
             WorkerError::Panicked(_) | WorkerError::Gone => Self::Internal(error.into()),
         }
@@ -218,7 +232,7 @@ impl Problem {
             Self::UnsupportedMediaType => documented::UNSUPPORTED_MEDIA_TYPE,
             Self::UnsupportedImage(_) => documented::UNSUPPORTED_IMAGE,
             Self::UnreadableImage(_) => documented::UNREADABLE_IMAGE,
-            Self::ImageTooLarge(_) => documented::IMAGE_TOO_LARGE,
+            Self::ImageTooLarge(_) | Self::ImageTakesMemory { .. } => documented::IMAGE_TOO_LARGE,
             Self::RequestTimeout { .. } | Self::BodyTooSlow { .. } => documented::REQUEST_TIMEOUT,
             Self::ImageTooCostly { .. } => documented::IMAGE_TOO_COSTLY,
             Self::Overloaded => documented::OVERLOADED,

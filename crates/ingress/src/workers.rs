@@ -54,6 +54,14 @@ pub(crate) enum WorkerError {
         /// The limit, milliseconds.
         budget_ms: u64,
     },
+    /// The check takes more memory than can be reserved for one picture.
+    #[error("the check takes {needed_bytes} bytes of memory")]
+    TooLarge {
+        /// Memory beside a worker's own, bytes.
+        needed_bytes: usize,
+        /// The limit, bytes.
+        limit_bytes: usize,
+    },
     /// The pipeline returned an error.
     #[error(transparent)]
     Check(CheckError),
@@ -68,6 +76,10 @@ pub(crate) enum WorkerError {
 /// A worker that has not inferred for this long proves itself on the drawn face (about 10 ms). A
 /// load balancer then learns of a broken idle worker within a minute.
 const PROVE_AFTER: Duration = Duration::from_secs(20);
+
+/// Memory of a worker for a picture that is not costly, bytes. A costly one reserves what it needs
+/// beyond.
+const OF_A_WORKER_BYTES: u64 = 96 << 20;
 
 /// The pause before a worker retries to load its pipeline.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
@@ -333,9 +345,15 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
         });
         let outcome = match outcome {
             Ok(Err(demand)) => {
-                job.memory_bytes = usize::try_from(demand.memory_bytes).unwrap_or(usize::MAX);
-                job.place.set_in_work(false);
-                return Ran::IsCostly(job);
+                let needed = demand.memory_bytes.saturating_sub(OF_A_WORKER_BYTES);
+                let needed_bytes = usize::try_from(needed).unwrap_or(usize::MAX);
+                let limit_bytes = job.place.reservable_bytes();
+                if needed_bytes <= limit_bytes {
+                    job.memory_bytes = needed_bytes;
+                    job.place.set_in_work(false);
+                    return Ran::IsCostly(job);
+                }
+                Err(WorkerError::TooLarge { needed_bytes, limit_bytes })
             }
             Ok(Ok(Ok(report))) => {
                 if report.judgement.score().is_some() {

@@ -35,7 +35,7 @@ pub(crate) const NO_FACE: &[u8] = b"\0no face";
 pub(crate) const SLOW: &[u8] = b"\0slow";
 /// Takes CPU time until it is stopped.
 pub(crate) const ENDLESS: &[u8] = b"\0endless";
-/// Live; its header says that it takes [`COSTLY_BYTES`] of memory.
+/// Live; its header says that it takes [`COSTLY_BYTES`] of memory beside a worker's 96 MiB.
 pub(crate) const COSTLY: &[u8] = b"\0costly";
 pub(crate) const COSTLY_BYTES: u64 = 1 << 20;
 pub(crate) const FAILING: &[u8] = b"\0failing";
@@ -53,7 +53,10 @@ struct Obedient {
 impl Check for Obedient {
     fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
         let is_costly = selfie == COSTLY;
-        Ok(Demand { memory_bytes: if is_costly { COSTLY_BYTES } else { 0 }, is_costly })
+        Ok(Demand {
+            memory_bytes: if is_costly { (96 << 20) + COSTLY_BYTES } else { 0 },
+            is_costly,
+        })
     }
 
     fn check(
