@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +64,8 @@ struct Taken {
 pub(crate) struct Place {
     admission: Admission,
     pub app_id: Arc<str>,
+    /// When the request must be answered.
+    pub deadline: Instant,
     number: u64,
     lost: CancellationToken,
 }
@@ -84,7 +87,7 @@ impl Admission {
 
     /// A place for a request of this app; `None` if all are taken, and no app holds at least two
     /// more than this one.
-    pub(crate) fn take(&self, app_id: &Arc<str>) -> Option<Arc<Place>> {
+    pub(crate) fn take(&self, app_id: &Arc<str>, deadline: Instant) -> Option<Arc<Place>> {
         let mut shares = self.shares.lock();
         if shares.requests >= self.max_requests {
             let mine = shares.apps.get(app_id).map_or(0, |share| share.places.len());
@@ -99,7 +102,7 @@ impl Admission {
         shares.apps.entry(Arc::clone(app_id)).or_default().places.insert(number, taken);
         drop(shares);
         let (admission, app_id) = (self.clone(), Arc::clone(app_id));
-        Some(Arc::new(Place { admission, app_id, number, lost }))
+        Some(Arc::new(Place { admission, app_id, deadline, number, lost }))
     }
 }
 
@@ -218,6 +221,10 @@ mod tests {
 
     use super::*;
 
+    fn take(admission: &Admission, app_id: &str) -> Option<Arc<Place>> {
+        admission.take(&app_id.into(), Instant::now())
+    }
+
     fn is_lost(place: &Place) -> bool {
         place.lost().now_or_never().is_some()
     }
@@ -225,21 +232,20 @@ mod tests {
     #[test]
     fn an_app_alone_may_take_every_place_and_gives_way_to_another() {
         let admission = Admission::new(4, 100);
-        let [a, b]: [Arc<str>; 2] = ["a".into(), "b".into()];
-        let of_a: Vec<_> = (0..4).map(|_| admission.take(&a).unwrap()).collect();
-        assert!(admission.take(&a).is_none(), "it does not give way to itself");
+        let of_a: Vec<_> = (0..4).map(|_| take(&admission, "a").unwrap()).collect();
+        assert!(take(&admission, "a").is_none(), "it does not give way to itself");
         // The newest without a worker gives way.
         assert!(of_a[3].set_in_work(true));
-        let first = admission.take(&b).unwrap();
+        let first = take(&admission, "b").unwrap();
         let lost: Vec<_> = of_a.iter().map(|place| is_lost(place)).collect();
         assert_eq!(lost, [false, false, true, false]);
         assert!(!of_a[2].set_in_work(true) && of_a[2].take_bytes(1) == Err(NoRoom));
-        let second = admission.take(&b).unwrap();
+        let second = take(&admission, "b").unwrap();
         // Both hold two now.
-        assert!(admission.take(&b).is_none() && admission.take(&a).is_none());
+        assert!(take(&admission, "b").is_none() && take(&admission, "a").is_none());
         assert_eq!(admission.held().requests, 4);
         // A third app takes from either.
-        let _third = admission.take(&"c".into()).unwrap();
+        let _third = take(&admission, "c").unwrap();
         assert_eq!(admission.held().requests, 4);
         drop((of_a, first, second));
         assert_eq!(admission.held().requests, 1, "a lost place is not given back twice");
@@ -248,7 +254,7 @@ mod tests {
     #[test]
     fn bytes_are_taken_from_the_app_that_holds_most() {
         let admission = Admission::new(10, 100);
-        let take = |app: &str| admission.take(&app.into()).unwrap();
+        let take = |app_id| take(&admission, app_id).unwrap();
         let [large, small] = [take("a"), take("a")];
         large.take_bytes(70).unwrap();
         small.take_bytes(30).unwrap();
@@ -279,7 +285,7 @@ mod tests {
             for (app, step, number) in steps {
                 let place = places.get(number % places.len().max(1)).cloned();
                 match (step, place) {
-                    (0, _) => places.extend(admission.take(&["a", "b", "c"][app].into())),
+                    (0, _) => places.extend(take(&admission, ["a", "b", "c"][app])),
                     (1, Some(place)) => drop(place.take_bytes(number)),
                     (2, Some(place)) => place.give_bytes(number),
                     (3, Some(_)) => drop(places.swap_remove(number % places.len())),

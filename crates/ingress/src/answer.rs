@@ -1,4 +1,5 @@
-//! The walk of a request once it has a route: credentials, place, limits, body, queue, report, JSON.
+//! The walk of a request once it has a route: credentials, place, limits, body, queue, report,
+//! JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,8 @@ pub(crate) async fn answer(
     if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
         connection.turn_known();
     }
-    let response = match service.admission.take(&caller.app_id) {
+    let deadline = arrival.instant + Duration::from_millis(service.config.deadline_ms);
+    let response = match service.admission.take(&caller.app_id, deadline) {
         Some(place) => check(endpoint, &service, arrival, &caller, &place, request).await,
         None => Err(Problem::Overloaded),
     };
@@ -82,18 +84,17 @@ async fn check(
     request: Request,
 ) -> Result<Response, Problem> {
     let config = &*service.config;
-    let deadline = arrival.instant + Duration::from_millis(config.deadline_ms);
-    let received = in_time(deadline, place, async {
+    let received = in_time(place, async {
         let hold = hold_quota(service, caller).await?;
         let (selfies, terms) = receive(endpoint, config, place, request).await?;
         Ok::<_, Problem>((hold, selfies, terms))
     });
     let (hold, mut selfies, terms) = received.await?;
     if let Endpoint::V1Batch = endpoint {
-        let answer = batch::answer(service, arrival, caller, hold, selfies, terms, deadline, place);
+        let answer = batch::answer(service, arrival, caller, hold, selfies, terms, place);
         return Ok(answer.await);
     }
-    let judged = judge(service, selfies.remove(0)?, terms, deadline, place);
+    let judged = judge(service, selfies.remove(0)?, terms, place);
     let Checked { report, queued } = judged.await?;
     let mut response = match endpoint {
         Endpoint::KairosV0_1 | Endpoint::KairosV0_2 => {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use accounts::{Caller, Hold};
 use axum::body::Bytes;
@@ -92,13 +91,12 @@ pub(crate) async fn answer(
     hold: Hold,
     selfies: Vec<Result<Bytes, Problem>>,
     terms: Terms,
-    deadline: Instant,
     place: &Arc<Place>,
 ) -> Response {
     let mut first = Some(hold);
     let mut outcomes = Vec::with_capacity(selfies.len());
     for selfie in selfies {
-        let outcome = check(service, caller, &mut first, selfie, terms, deadline, place).await;
+        let outcome = check(service, caller, &mut first, selfie, terms, place).await;
         let code = outcome.as_ref().map_or_else(Problem::code, |_| OK);
         service.metrics.count_batch_picture(code);
         if let Some(cause) = outcome.as_ref().err().and_then(Problem::fault) {
@@ -117,7 +115,6 @@ async fn check(
     first: &mut Option<Hold>,
     selfie: Result<Bytes, Problem>,
     terms: Terms,
-    deadline: Instant,
     place: &Arc<Place>,
 ) -> Result<Report, Problem> {
     // A picture that could not be read leaves the first hold to the next picture.
@@ -126,7 +123,7 @@ async fn check(
         Some(hold) => hold,
         None => hold_quota(service, caller).await?,
     };
-    let report = judge(service, selfie, terms, deadline, place).await?.report;
+    let report = judge(service, selfie, terms, place).await?.report;
     hold.count();
     Ok(report)
 }

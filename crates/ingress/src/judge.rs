@@ -1,7 +1,6 @@
 //! One picture: its place in the quota, and its report, both before the request's deadline.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use accounts::{Caller, Hold};
 use axum::body::Bytes;
@@ -30,11 +29,10 @@ pub(crate) async fn judge(
     service: &Service,
     selfie: Bytes,
     terms: Terms,
-    deadline: Instant,
     place: &Arc<Place>,
 ) -> Result<Checked, Problem> {
-    let checking = service.workers.check(selfie, terms, deadline, place);
-    let checked = in_time(deadline, place, checking).await?;
+    let checking = service.workers.check(selfie, terms, place);
+    let checked = in_time(place, checking).await?;
     service.metrics.count_report(checked.queued, &checked.report);
     trace::note_report(&checked.report);
     Ok(checked)
@@ -42,7 +40,6 @@ pub(crate) async fn judge(
 
 /// The outcome of `step`, or a problem at the deadline, or when another app gets the place.
 pub(crate) async fn in_time<T, E: Into<Problem>>(
-    deadline: Instant,
     place: &Place,
     step: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Problem> {
@@ -50,6 +47,6 @@ pub(crate) async fn in_time<T, E: Into<Problem>>(
         biased;
         outcome = step => outcome.map_err(Into::into),
         () = place.lost() => Err(Problem::Overloaded),
-        () = sleep_until(deadline.into()) => Err(Problem::DeadlineExceeded),
+        () = sleep_until(place.deadline.into()) => Err(Problem::DeadlineExceeded),
     }
 }

@@ -101,7 +101,6 @@ struct Job {
     memory_bytes: usize,
     since: Instant,
     terms: Terms,
-    deadline: Instant,
     reply: oneshot::Sender<Result<Checked, WorkerError>>,
     /// The request's span, parent of the pipeline's steps.
     span: Span,
@@ -173,7 +172,6 @@ impl Workers {
         &self,
         selfie: Bytes,
         terms: Terms,
-        deadline: Instant,
         place: &Arc<Place>,
     ) -> Result<Checked, WorkerError> {
         let (reply, outcome) = oneshot::channel();
@@ -183,7 +181,6 @@ impl Workers {
             memory_bytes: 0,
             since: Instant::now(),
             terms,
-            deadline,
             reply,
             span: Span::current(),
             waiting: info_span!("queue"),
@@ -191,7 +188,7 @@ impl Workers {
         let number = self.queue.push(&place.app_id, job);
         let _waiting = Waiting { queue: &self.queue, app_id: &place.app_id, number };
         outcome.await.unwrap_or_else(|_| {
-            let is_late = Instant::now() >= deadline;
+            let is_late = Instant::now() >= place.deadline;
             Err(if is_late { WorkerError::TooLate } else { WorkerError::Gone })
         })
     }
@@ -318,10 +315,10 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
         }
         job.waiting = Span::none();
         let queued = job.since.elapsed();
-        let Job { selfie, terms, deadline, reply, .. } = &job;
+        let Job { selfie, terms, place, reply, .. } = &job;
         let (stopped, began) = (Cell::new(None), cpu_time());
         let stop = || {
-            let why = if reply.is_closed() || Instant::now() >= *deadline {
+            let why = if reply.is_closed() || Instant::now() >= place.deadline {
                 Some(Stop::NotAwaited)
             } else {
                 (cpu_time().saturating_sub(began) >= self.budget).then_some(Stop::OverBudget)

@@ -104,7 +104,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// About the most time that reading in full takes on one core, nanoseconds. `bytes` is the file.
+    /// About the most time that reading in full takes on one core, ns. `bytes` is the file.
     #[must_use]
     pub fn cost_ns(&self, bytes: &[u8]) -> u64 {
         let Ok(layout) = Layout::new((self.width, self.height), &self.components, 1) else {

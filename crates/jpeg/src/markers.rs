@@ -64,8 +64,8 @@ fn next_code(bytes: &[u8], from: usize) -> Option<usize> {
     Some(from + code)
 }
 
-/// The number of scans in front of the end-of-image marker, and the index behind it; `None` if there
-/// is no such marker. What follows it (phones append videos and thumbnails) is not looked at.
+/// The number of scans in front of the end-of-image marker, and the index behind it; `None` if it
+/// is missing. What follows it (phones append videos and thumbnails) is not looked at.
 pub(crate) fn scans(bytes: &[u8]) -> Option<(usize, usize)> {
     let (mut scans, mut from) = (0, 0);
     loop {

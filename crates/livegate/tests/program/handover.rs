@@ -23,15 +23,12 @@ fn listening() -> TcpListener {
 
 /// `program` with `sockets` as its files from 3 on, and with the variables of `sd_listen_fds(3)`.
 fn handed(program: &Command, sockets: &[&TcpListener], names: &str, pid: &str) -> Command {
-    let moved: String = (3..)
-        .zip(sockets)
-        .map(|(to, socket)| format!("exec {}<&{}; ", to + 100, socket.as_raw_fd()))
-        .collect();
-    let placed: String =
-        (3..).take(sockets.len()).map(|to| format!("exec {to}<&{}; ", to + 100)).collect();
+    let moved = (103..).zip(sockets).map(|(to, it)| format!("exec {to}<&{}", it.as_raw_fd()));
+    let placed = (3..).take(sockets.len()).map(|to| format!("exec {to}<&{}", to + 100));
+    let redirected: Vec<String> = moved.chain(placed).collect();
     let count = sockets.len();
     let mut shell = Command::new("bash");
-    shell.args(["-c", &format!("{moved}{placed} LISTEN_PID={pid} exec \"$@\""), "bash"]);
+    shell.args(["-c", &format!("{}; LISTEN_PID={pid} exec \"$@\"", redirected.join("; ")), "bash"]);
     let mut command = wrapped(shell, program);
     command.env("LISTEN_FDS", count.to_string()).env("LISTEN_FDNAMES", names);
     command
