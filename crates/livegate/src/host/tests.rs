@@ -128,5 +128,5 @@ fn workers_and_bytes_in_flight_follow_from_cores_and_memory() {
     assert_eq!(with(256), (1, 64));
     assert_eq!(with(512), (2, 128));
     assert_eq!(with(1024), (4, 256));
-    assert_eq!(with(65536), (4, 256));
+    assert_eq!(with(65536), (4, 512));
 }
