@@ -79,7 +79,10 @@ fn chunks_of_frame(frame: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
 /// limits.
 pub(crate) fn header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, DecodeError> {
     let format = Format::WebP;
-    let body = bytes.get(RIFF_HEADER..).unwrap_or_default();
+    // What follows the RIFF container, as phones append, is not read.
+    let length = u32::from_le_bytes(bytes_at(format, bytes, 4)?) as usize;
+    let end = length.saturating_add(8).min(bytes.len());
+    let body = bytes.get(RIFF_HEADER..end).unwrap_or_default();
     for chunk in chunks(body) {
         check(&chunk, limits)?;
         if chunk.name == *b"ANMF" {

@@ -223,6 +223,7 @@ fn a_webp_that_takes_too_long_to_stop_is_refused_from_its_header() {
     long.resize(6_000_000, 0);
     let length = (long.len() - 20) as u32;
     long[16..20].copy_from_slice(&length.to_le_bytes());
+    long[4..8].copy_from_slice(&(length + 12).to_le_bytes());
     let error = refused(&long);
     assert!(matches!(error, DecodeError::TooMuchWork { limit_ms: 500, .. }), "{error:?}");
 }
@@ -430,5 +431,16 @@ mod damage {
             let limits = Limits { max_side_px: 2000, max_decoder_bytes: 64 << 20 };
             let _ = decode(&bytes, &limits);
         }
+    }
+}
+
+#[test]
+fn bytes_behind_a_webp_are_not_read() {
+    for name in ["lossless.webp", "lossy.webp", "lossy_alpha.webp"] {
+        let path = format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut bytes = std::fs::read(path).unwrap();
+        let alone = frame::decode(&bytes, &Limits::default()).unwrap();
+        bytes.extend([0xFF; 100]);
+        assert_eq!(frame::decode(&bytes, &Limits::default()).unwrap(), alone, "{name}");
     }
 }

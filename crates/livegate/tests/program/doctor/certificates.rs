@@ -19,7 +19,7 @@ fn issue(directory: &Path, name: &str, curve: &str, days: i32) {
     run(&format!("req -new -key {name}.key -subj /CN=localhost -out {name}.csr"));
     run(&format!(
         "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days {days} \
-         -out {name}.pem"
+         -extfile names -out {name}.pem"
     ));
 }
 
@@ -36,13 +36,15 @@ fn each_bad_certificate_is_a_problem_with_its_cause() {
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -keyout ca.key \
          -out ca.pem -subj /CN=ca",
     );
+    // With an extension, certificates are of version 3, the only one that rustls reads.
+    std::fs::write(directory.join("names"), "subjectAltName=DNS:localhost").unwrap();
     issue(directory, "good", "P-256", 30);
     issue(directory, "p521", "P-521", 30);
     issue(directory, "old", "P-256", -1);
     openssl(directory, "pkey -in good.key -aes128 -passout pass:x -out locked.key");
     let [ca, good] =
         ["ca.pem", "good.pem"].map(|name| std::fs::read_to_string(directory.join(name)).unwrap());
-    std::fs::write(directory.join("reversed.pem"), format!("{ca}{good}")).unwrap();
+    std::fs::write(directory.join("reversed.pem"), format!("{ca}\n{good}")).unwrap();
     for (certificate, key, cause) in [
         ("reversed.pem", "good.key", "reversed.pem has its certificates in the wrong order"),
         ("p521.pem", "p521.key", "p521.pem cannot be used: its key is on the curve P-521"),

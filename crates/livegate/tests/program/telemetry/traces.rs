@@ -128,9 +128,13 @@ fn a_request_is_traced_below_the_callers_span_step_by_step() {
     let lost = request(&spans, &lost.1);
     assert_eq!((lost.name.as_str(), steps(&spans, lost).len()), ("POST", 0));
 
-    // No span holds text that the caller chose, nor a picture.
+    // No span holds text that the caller chose but the verified app's id, nor a picture.
     let told = format!("{spans:?}");
-    assert!(!told.contains(SECRET) && !told.contains("demo"), "{told}");
+    let app_id =
+        r#"key: "livegate.app_id", value: Some(AnyValue { value: Some(StringValue("demo")) })"#;
+    let elsewhere = told.replace(app_id, "");
+    assert!(told.contains(app_id) && !elsewhere.contains("demo"), "{told}");
+    assert!(!told.contains(SECRET), "{told}");
     assert!(spans.iter().all(|span| span.events.is_empty()), "{told}");
     let resource = collector.resource();
     assert_eq!(resource["service.name"], "livegate");
