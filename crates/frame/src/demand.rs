@@ -15,10 +15,12 @@ pub struct Demand {
     pub memory_bytes: u64,
     /// True where decoding may take more than about 100 ms of one core, or more than 96 MiB.
     pub is_costly: bool,
+    /// The size that the header gives, without its orientation.
+    pub size: Size,
 }
 
 /// Memory above which a picture counts as costly, bytes: a third of what is allowed by default.
-const COSTLY_BYTES: u64 = 96 << 20;
+pub const COSTLY_BYTES: u64 = 96 << 20;
 /// Time above which a picture counts as costly, nanoseconds.
 const COSTLY_NS: u64 = 100_000_000;
 /// The most time that a decoder may take without a way to stop it, nanoseconds.
@@ -42,16 +44,8 @@ pub(crate) struct Plan {
 /// As [`decode()`](crate::decode()), as far as the header tells.
 pub fn demand(bytes: &[u8], limits: &Limits) -> Result<Demand, DecodeError> {
     let Plan { needs, is_costly, .. } = plan(bytes, announced(bytes)?, limits)?;
-    Ok(Demand { memory_bytes: needs.memory_bytes, is_costly })
-}
-
-/// The size of the picture in `bytes` as its header gives it, without its orientation.
-///
-/// # Errors
-/// As [`demand`].
-pub fn size(bytes: &[u8], limits: &Limits) -> Result<Size, DecodeError> {
-    let (width, height) = plan(bytes, announced(bytes)?, limits)?.needs.size;
-    Ok(Size::new(width as usize, height as usize))
+    let size = Size::new(needs.size.0 as usize, needs.size.1 as usize);
+    Ok(Demand { memory_bytes: needs.memory_bytes, is_costly, size })
 }
 
 /// The format that the first bytes announce.

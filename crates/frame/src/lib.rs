@@ -42,7 +42,7 @@ mod webp_tables;
 
 pub use alter::EncodeJpegError;
 pub use decode::{Decoder, Picture, decode};
-pub use demand::{Demand, demand, size};
+pub use demand::{COSTLY_BYTES, Demand, demand};
 pub use error::{CodecError, DecodeError};
 pub use format::Format;
 pub use frame::{Frame, PixelCountError, View};

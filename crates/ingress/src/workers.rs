@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use crossbeam_channel::bounded;
-use liveness::{Check, CheckError, GpuFault, Report, Terms, chain};
+use liveness::{COSTLY_BYTES, Check, CheckError, GpuFault, Report, Terms, chain};
 use tokio::sync::oneshot;
 use tracing::{Span, info_span};
 
@@ -76,10 +76,6 @@ pub(crate) enum WorkerError {
 /// A worker that has not inferred for this long proves itself on the drawn face (about 10 ms). A
 /// load balancer then learns of a broken idle worker within a minute.
 const PROVE_AFTER: Duration = Duration::from_secs(20);
-
-/// Memory of a worker for a picture that is not costly, bytes. A costly one reserves what it needs
-/// beyond.
-const OF_A_WORKER_BYTES: u64 = 96 << 20;
 
 /// The pause before a worker retries to load its pipeline.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
@@ -342,7 +338,8 @@ impl<C: Check, E: std::error::Error + 'static, L: Fn() -> Result<C, E>> Worker<'
         });
         let outcome = match outcome {
             Ok(Err(demand)) => {
-                let needed = demand.memory_bytes.saturating_sub(OF_A_WORKER_BYTES);
+                // A worker's own memory holds a picture that is not costly.
+                let needed = demand.memory_bytes.saturating_sub(COSTLY_BYTES);
                 let needed_bytes = usize::try_from(needed).unwrap_or(usize::MAX);
                 let limit_bytes = job.place.reservable_bytes();
                 if needed_bytes <= limit_bytes {

@@ -1,7 +1,7 @@
 //! A worker that one picture kills, in debug builds only: tests/program/replicas.rs observes what
 //! the program does next.
 
-use liveness::{Check, CheckError, Demand, Pipeline, ProofError, Report, Terms};
+use liveness::{Check, CheckError, Demand, Pipeline, ProofError, Report, Size, Terms};
 
 /// The bytes that kill the worker. No picture begins with them.
 const PANIC: &[u8] = b"\0livegate: panic";
@@ -22,7 +22,7 @@ impl Check for Mortal {
 
     fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
         if selfie == PANIC {
-            return Ok(Demand { memory_bytes: 0, is_costly: false });
+            return Ok(Demand { memory_bytes: 0, is_costly: false, size: Size::new(1, 1) });
         }
         self.0.demand(selfie)
     }

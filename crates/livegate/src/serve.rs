@@ -14,7 +14,7 @@ use engine::signals::Signals;
 use engine::terminal::print;
 use engine::{Engine, Place, UsageError, core_files, exit, install};
 use ingress::{Handed, Ingress, ListenAddress, Metrics, Tls, Workers};
-use liveness::Device;
+use liveness::{COSTLY_BYTES, Device};
 use model_pack::Home;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use tokio::runtime::{Builder, Runtime};
@@ -207,13 +207,11 @@ fn connections(wanted: usize) -> usize {
 /// Fills in `ingress.max_bytes_in_flight`, and lowers `liveness.max_decoder_bytes` to what can be
 /// reserved of it beside one body. A picture that would wait in vain is refused at once.
 pub(crate) fn fit_memory(config: &mut Config, host: &Host) {
-    /// Memory that no picture reserves: a worker's own.
-    const OF_A_WORKER: u64 = 96 << 20;
     let max_body_bytes = config.ingress.max_body_bytes;
     let bytes = config.ingress.max_bytes_in_flight;
     let bytes = bytes.unwrap_or_else(|| host.bytes_in_flight(max_body_bytes));
     config.ingress.max_bytes_in_flight = Some(bytes);
-    let most = (bytes.saturating_sub(max_body_bytes) as u64).max(OF_A_WORKER);
+    let most = (bytes.saturating_sub(max_body_bytes) as u64).max(COSTLY_BYTES);
     config.liveness.max_decoder_bytes = config.liveness.max_decoder_bytes.min(most);
 }
 

@@ -29,7 +29,7 @@ mod terms;
 
 pub use anti_spoof::{Assessment, ModelScore, Score};
 pub use face_detector::{DetectError, Face, Landmarks};
-pub use frame::{DecodeError, Demand, Format, Rect, Size, Turn};
+pub use frame::{COSTLY_BYTES, DecodeError, Demand, Format, Rect, Size, Turn};
 pub use model_pack::{Digest, SecurityLevel};
 pub use onnx::{Device, GpuFault, ProfileError, chain};
 

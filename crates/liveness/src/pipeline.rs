@@ -165,7 +165,7 @@ impl Pipeline {
     pub fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
         let limits = self.settings.limits();
         let demand = frame::demand(selfie, &limits)?;
-        let size = frame::size(selfie, &limits)?;
+        let size = demand.size;
         let frame_bytes = 3 * size.area() as u64;
         // The frame, and the decoder's copy of it, if that is small enough to be kept.
         let decoded = frame_bytes + frame_bytes.min(KEPT_BYTES as u64);

@@ -54,6 +54,7 @@ impl Check for Obedient {
     fn demand(&self, selfie: &[u8]) -> Result<Demand, CheckError> {
         let is_costly = selfie == COSTLY;
         Ok(Demand {
+            size: Size::new(95, 71),
             memory_bytes: if is_costly { (96 << 20) + COSTLY_BYTES } else { 0 },
             is_costly,
         })
