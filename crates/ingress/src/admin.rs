@@ -15,6 +15,9 @@ use crate::service::Service;
 use crate::tls::Certificates;
 use crate::vitals::Vitals;
 
+/// The most connections to the admin listener: for a few scrapers, probes and people.
+pub(crate) const MAX_CONNECTIONS: usize = 64;
+
 /// The sources of the gauges.
 #[derive(Clone)]
 pub(crate) struct Gauges {

@@ -14,13 +14,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream, Bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{StreamExt, poll_fn};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::yield_now;
 
 /// The most bytes drained of a body.
 const MAX_BYTES: usize = 64 << 20;
@@ -30,43 +31,59 @@ const MAX_TIME: Duration = Duration::from_secs(5);
 /// The part of that time before the response: a selfie arrives within it on a good line.
 const MAX_TIME_BEFORE_ANSWER: Duration = Duration::from_millis(500);
 
-/// The bodies drained at a time of callers with valid credentials.
-static KNOWN: Drains = Drains::new();
-/// The bodies drained at a time of callers without.
-static UNKNOWN: Drains = Drains::new();
-
-/// The bodies drained at a time. For one more, the oldest drain ends, and its connection is closed.
-struct Drains(Mutex<VecDeque<Arc<Notify>>>);
-
-/// A place among them, until it is dropped.
-struct Drain {
-    drains: &'static Drains,
-    ends: Arc<Notify>,
+/// The drains of a listener: those of callers with valid credentials, and those of callers without.
+#[derive(Clone)]
+pub(crate) struct Drains {
+    known: Arc<Kind>,
+    unknown: Arc<Kind>,
 }
 
 impl Drains {
-    const MAX: usize = 64;
-
-    const fn new() -> Self {
-        Self(Mutex::new(VecDeque::new()))
+    /// Of so many connections, callers with credentials may have half drained at a time, and those
+    /// without a sixteenth.
+    pub(crate) fn new(max_connections: usize) -> Self {
+        let kind = |most: usize| {
+            let turns = Semaphore::new(Kind::MAX_TURNS);
+            Arc::new(Kind { places: Mutex::default(), most: most.max(1), turns })
+        };
+        Self { known: kind(max_connections / 2), unknown: kind(max_connections / 16) }
     }
+}
 
-    fn begin(&'static self) -> Drain {
+/// The drains of one kind of callers.
+struct Kind {
+    /// From the oldest. For one more than `most`, the oldest ends, and its connection is closed.
+    places: Mutex<VecDeque<Arc<Notify>>>,
+    most: usize,
+    turns: Semaphore,
+}
+
+impl Kind {
+    /// The drains that read before every other task of the thread has had its turn.
+    const MAX_TURNS: usize = 4;
+
+    fn begin(self: &Arc<Self>) -> Drain {
         let ends = Arc::<Notify>::default();
-        let mut places = self.0.lock();
-        if places.len() >= Self::MAX
+        let mut places = self.places.lock();
+        if places.len() >= self.most
             && let Some(oldest) = places.pop_front()
         {
             oldest.notify_one();
         }
         places.push_back(Arc::clone(&ends));
-        Drain { drains: self, ends }
+        Drain { kind: Arc::clone(self), ends }
     }
+}
+
+/// A place among the drains, until it is dropped.
+struct Drain {
+    kind: Arc<Kind>,
+    ends: Arc<Notify>,
 }
 
 impl Drop for Drain {
     fn drop(&mut self) {
-        self.drains.0.lock().retain(|place| !Arc::ptr_eq(place, &self.ends));
+        self.kind.places.lock().retain(|place| !Arc::ptr_eq(place, &self.ends));
     }
 }
 
@@ -100,7 +117,11 @@ impl Shared {
     }
 
     /// Drops the rest of the body. True if its end was reached.
-    async fn drain(self) -> bool {
+    ///
+    /// Each piece of it takes a turn, which lasts until the thread's other tasks have had theirs.
+    /// Otherwise hundreds of refused callers who ask again at once would make every other caller
+    /// wait for all of them.
+    async fn drain(self, turns: &Semaphore) -> bool {
         let mut chunks = poll_fn(move |context| self.poll_chunk(context));
         let mut bytes = 0;
         while let Some(chunk) = chunks.next().await {
@@ -109,13 +130,19 @@ impl Shared {
             if bytes > MAX_BYTES {
                 return false;
             }
+            let Ok(_turn) = turns.acquire().await else { return false };
+            yield_now().await;
         }
         true
     }
 }
 
 /// Drains the request's body if the response is an error.
-pub(crate) async fn linger(request: Request, next: Next) -> Response {
+pub(crate) async fn linger(
+    State(drains): State<Drains>,
+    request: Request,
+    next: Next,
+) -> Response {
     let expects_continue = request.headers().contains_key(header::EXPECT);
     let version = request.version();
     let (head, body) = request.into_parts();
@@ -129,8 +156,8 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
     let waits_for_continue = expects_continue && !shared.0.lock().is_begun;
     let is_unknown = [StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND].contains(&response.status())
         || response.status() == StatusCode::METHOD_NOT_ALLOWED;
-    let drains = if is_unknown { &UNKNOWN } else { &KNOWN };
-    let is_at_end = !waits_for_continue && drain(shared, drains.begin(), &mut response).await;
+    let kind = if is_unknown { drains.unknown } else { drains.known };
+    let is_at_end = !waits_for_continue && drain(shared, kind.begin(), &mut response).await;
     // After an unread rest the next request on the connection could not be found. HTTP/2 ends only
     // the stream.
     if !is_at_end && version < Version::HTTP_2 {
@@ -143,10 +170,10 @@ pub(crate) async fn linger(request: Request, next: Next) -> Response {
 /// before the response.
 async fn drain(shared: Shared, place: Drain, response: &mut Response) -> bool {
     let began = Instant::now();
-    let ends = Arc::clone(&place.ends);
+    let (kind, ends) = (Arc::clone(&place.kind), Arc::clone(&place.ends));
     let mut draining = Box::pin(tokio::time::timeout(MAX_TIME, async move {
         tokio::select! {
-            is_at_end = shared.drain() => is_at_end,
+            is_at_end = shared.drain(&kind.turns) => is_at_end,
             () = ends.notified() => false,
         }
     }));

@@ -9,14 +9,14 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::admin::{Gauges, metrics};
+use crate::admin::{self, Gauges, metrics};
 use crate::answer::{Endpoint, answer};
 use crate::arrival::Arrival;
 use crate::console;
 use crate::cors;
 use crate::envelope::envelop;
 use crate::health;
-use crate::linger::linger;
+use crate::linger::{Drains, linger};
 use crate::openapi;
 use crate::operator;
 use crate::pages;
@@ -31,6 +31,7 @@ use crate::service::Service;
 pub(crate) fn router(service: Service) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let recorded = Some(service.clone());
+    let drains = Drains::new(service.config.max_connections);
     let api = Router::new()
         .route(V0_1, post(|s, a, r| answer(Endpoint::KairosV0_1, s, a, r)))
         .route(V0_2, post(|s, a, r| answer(Endpoint::KairosV0_2, s, a, r)))
@@ -46,7 +47,7 @@ pub(crate) fn router(service: Service) -> Router {
         .method_not_allowed_fallback(refuse_method)
         .with_state(service)
         .fallback_service(api)
-        .layer(from_fn(linger));
+        .layer(from_fn_with_state(drains, linger));
     let router = match cors {
         Some(cors) => router.layer(cors).layer(from_fn(cors::refuse_other_options)),
         None => router,
@@ -64,7 +65,7 @@ pub(crate) fn admin_router(service: Service, gauges: Gauges) -> Router {
         .merge(metrics)
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
-        .layer(from_fn(linger))
+        .layer(from_fn_with_state(Drains::new(admin::MAX_CONNECTIONS), linger))
         .layer(from_fn_with_state(None, envelop))
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::address::ListenAddress;
-use crate::admin::Gauges;
+use crate::admin::{self, Gauges};
 use crate::admission::Admission;
 use crate::config::{AdminConfig, Config};
 use crate::connection::Timeouts;
@@ -25,9 +25,6 @@ use crate::socket::{Handed, HandedSocket, Socket};
 use crate::tls::{Certificates, TlsError};
 use crate::version::Version;
 use crate::workers::Workers;
-
-/// The most connections to the admin listener: for a few scrapers, probes and people.
-const MAX_ADMIN_CONNECTIONS: usize = 64;
 
 /// The time for which open connections are still answered after the port is closed. Within it a
 /// load balancer notices the closed port, and leaves its kept connections alone.
@@ -106,7 +103,7 @@ impl Ingress {
             (None, Some(address)) => Some(bind(address).await?),
             (None, None) => None,
         };
-        let admin = socket.map(|socket| listener(socket, MAX_ADMIN_CONNECTIONS, certificates));
+        let admin = socket.map(|socket| listener(socket, admin::MAX_CONNECTIONS, certificates));
         Ok(Self { main, admin, config })
     }
 

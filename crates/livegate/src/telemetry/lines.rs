@@ -13,6 +13,10 @@ use tracing_subscriber::fmt::MakeWriter;
 /// hold as many again that it is writing.
 const MAX_WAITING_BYTES: usize = 1 << 20;
 
+/// The pause after each writing: where thousands of requests are refused each second, their lines are
+/// written together, and do not wake the thread one by one.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// The target of the line about dropped lines, which is never dropped itself.
 const TARGET: &str = module_path!();
 
@@ -82,8 +86,11 @@ impl Lines {
         if queue.is_closed || !fits {
             self.count_dropped(1);
         } else {
+            // The thread sleeps only while no line waits.
+            if queue.waiting.is_empty() {
+                self.0.changed.notify_all();
+            }
             queue.waiting.extend_from_slice(line);
-            self.0.changed.notify_all();
         }
     }
 
@@ -116,6 +123,7 @@ impl Lines {
                 tracing::warn!(target: TARGET, lines, "log lines were dropped: standard error was not read");
                 told = dropped;
             }
+            std::thread::sleep(PAUSE);
         }
     }
 }
