@@ -9,6 +9,7 @@ import collections
 import contextlib
 import multiprocessing
 import os
+import pathlib
 import re
 import resource
 import socket
@@ -37,6 +38,11 @@ class Load:
     @staticmethod
     def run(sender, nice, work, words):
         os.nice(nice)
+        if nice:
+            # Where Linux groups processes by session (sched_autogroup), only a group gives way.
+            os.setsid()
+            with contextlib.suppress(OSError):
+                pathlib.Path("/proc/self/autogroup").write_text(str(nice))
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most if most < OPEN_FILES else OPEN_FILES, most))
         sender.send(asyncio.run(work(*words)))
@@ -105,24 +111,32 @@ async def ended(task):
     await asyncio.gather(task, return_exceptions=True)
 
 
+def stolen_ms():
+    """CPU time that the host has withheld from this machine since its start (proc_stat(5): steal)."""
+    with open("/proc/stat") as stat:
+        return int(stat.readline().split()[8]) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
 # ---- Kinds of callers ---------------------------------------------------------------------------
 
 async def paced(port, sent, per_second, begin, seconds):
     """Sends requests when they are due, also while earlier ones have no answer, each over a
-    connection of its own. Gives back the outcome of each and the milliseconds since it was due."""
+    connection of its own. Gives back the outcome of each, the milliseconds since it was due, and
+    the milliseconds that the host withheld meanwhile."""
     async def ask():
         with await connected(port) as connection:
             status, _ = await exchange(connection, sent)
             return status
 
     async def call(due):
+        before_ms = stolen_ms()
         try:
             outcome = await asyncio.wait_for(ask(), due + PATIENCE_S - time.monotonic())
         except asyncio.TimeoutError:
             outcome = "no answer"
         except OSError:
             outcome = "cut"
-        return outcome, (time.monotonic() - due) * 1e3
+        return outcome, (time.monotonic() - due) * 1e3, stolen_ms() - before_ms
 
     calls = []
     for number in range(int(per_second * seconds)):

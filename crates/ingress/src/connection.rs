@@ -29,6 +29,7 @@ use tokio_util::io::InspectReader;
 use tower::ServiceExt;
 
 use crate::connections::Connection;
+use crate::eager::Eager;
 use crate::life::{Life, Stage};
 use crate::metrics::Closed;
 
@@ -100,11 +101,13 @@ pub(crate) async fn answer(
     let mut closed = pin!(life.clone().reaches(Stage::Closed));
     let mut refusing = pin!(life.clone().reaches(Stage::Refusing));
     let mut gives_way = pin!(place.gives_way());
+    let eager = Eager::default();
     let (mut is_leaving, mut is_closed, mut is_refusing) = (false, false, false);
     let mut is_shutting_down = false;
     let mut timeout = pin!(sleep_until(pulse.0.lock().ends_at()));
     poll_fn(|context| {
-        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+        if let Poll::Ready(ended) = eager.poll(context, |context| connection.as_mut().poll(context))
+        {
             let first_byte = pulse.0.lock().first_byte;
             let refused = ended.err().and_then(|error| refused(&*error, first_byte));
             return Poll::Ready(refused.map_or(Ok(()), Err));

@@ -22,6 +22,7 @@ mod console;
 mod cors;
 mod credentials;
 mod documented;
+mod eager;
 mod envelope;
 mod fields;
 mod health;

@@ -25,6 +25,8 @@ use tokio::task::yield_now;
 
 /// The most bytes drained of a body.
 const MAX_BYTES: usize = 64 << 20;
+/// The bytes that are drained in a turn: most selfies.
+const TURN_BYTES: usize = 256 << 10;
 /// The longest time for which a body is drained.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
@@ -60,7 +62,7 @@ struct Kind {
 
 impl Kind {
     /// The drains that read before every other task of the thread has had its turn.
-    const MAX_TURNS: usize = 4;
+    const MAX_TURNS: usize = 16;
 
     fn begin(self: &Arc<Self>) -> Drain {
         let ends = Arc::<Notify>::default();
@@ -118,31 +120,33 @@ impl Shared {
 
     /// Drops the rest of the body. True if its end was reached.
     ///
-    /// Each piece of it takes a turn, which lasts until the thread's other tasks have had theirs.
-    /// Otherwise hundreds of refused callers who ask again at once would make every other caller
-    /// wait for all of them.
+    /// Every [`TURN_BYTES`] of it take a turn, which lasts until the thread's other tasks have had
+    /// theirs. Otherwise hundreds of refused callers who ask again at once would make every other
+    /// caller wait for all of them.
     async fn drain(self, turns: &Semaphore) -> bool {
         let mut chunks = poll_fn(move |context| self.poll_chunk(context));
-        let mut bytes = 0;
-        while let Some(chunk) = chunks.next().await {
-            let Ok(chunk) = chunk else { return false };
-            bytes += chunk.len();
+        // The first piece came with the head.
+        let (mut bytes, mut next_turn_at) = (0, 1);
+        loop {
+            if bytes >= next_turn_at {
+                let Ok(_turn) = turns.acquire().await else { return false };
+                yield_now().await;
+                next_turn_at = bytes + TURN_BYTES;
+            }
+            match chunks.next().await {
+                None => return true,
+                Some(Ok(chunk)) => bytes += chunk.len(),
+                Some(Err(_)) => return false,
+            }
             if bytes > MAX_BYTES {
                 return false;
             }
-            let Ok(_turn) = turns.acquire().await else { return false };
-            yield_now().await;
         }
-        true
     }
 }
 
 /// Drains the request's body if the response is an error.
-pub(crate) async fn linger(
-    State(drains): State<Drains>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn linger(State(drains): State<Drains>, request: Request, next: Next) -> Response {
     let expects_continue = request.headers().contains_key(header::EXPECT);
     let version = request.version();
     let (head, body) = request.into_parts();

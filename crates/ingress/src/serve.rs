@@ -189,14 +189,19 @@ impl Ingress {
             tokio::time::sleep(grace.saturating_sub(on_its_way)).await;
         };
         let metrics = Arc::clone(&service.metrics);
+        // Spawned, so that the runtime's own threads accept: what another thread spawns or wakes
+        // waits behind every connection that is ready.
+        let mut answering = JoinSet::new();
+        answering.spawn(main.answer(router(service), life, metrics));
         tokio::select! {
-            () = main.answer(router(service), life, metrics) => {
+            _ = answering.join_next() => {
                 tracing::info!("every request that was held is answered");
             }
             () = end => {
                 tracing::warn!(grace_ms = grace.as_millis(), "requests were still held at the end");
             }
         }
+        answering.shutdown().await;
         beside.shutdown().await;
     }
 }

@@ -153,9 +153,17 @@ fn handed() -> Result<Handed, UsageError> {
     Ok(Handed::default())
 }
 
+/// The polls after which a busy thread looks for what has arrived, and for what the workers have
+/// done; tokio's default is 61. A poll may read a whole selfie.
+const EVENT_INTERVAL: u32 = 8;
+
 /// The threads that read, queue and answer.
 fn async_runtime(threads: usize) -> anyhow::Result<Runtime> {
-    let make = || Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let make = || {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(threads).enable_all();
+        builder.event_interval(EVENT_INTERVAL).global_queue_interval(EVENT_INTERVAL).build()
+    };
     // tokio panics where the system does not start a thread.
     let built = std::panic::catch_unwind(make);
     built
