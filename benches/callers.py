@@ -9,7 +9,6 @@ import collections
 import contextlib
 import multiprocessing
 import os
-import pathlib
 import re
 import resource
 import socket
@@ -19,6 +18,8 @@ import time
 NEIGHBOUR_NICE = 10
 # Longest wait for an answer to the steady caller. A later answer counts as none.
 PATIENCE_S = 5
+# Pause before Linux is asked what the host withheld: it counts at its ticks.
+STOLEN_PAUSE_S = 0.02
 # Pause between two pieces of a slow body.
 DRIP_S = 0.5
 # Pause before a closed connection is opened again.
@@ -38,11 +39,6 @@ class Load:
     @staticmethod
     def run(sender, nice, work, words):
         os.nice(nice)
-        if nice:
-            # Where Linux groups processes by session (sched_autogroup), only a group gives way.
-            os.setsid()
-            with contextlib.suppress(OSError):
-                pathlib.Path("/proc/self/autogroup").write_text(str(nice))
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most if most < OPEN_FILES else OPEN_FILES, most))
         sender.send(asyncio.run(work(*words)))
@@ -122,27 +118,28 @@ def stolen_ms():
 async def paced(port, sent, per_second, begin, seconds):
     """Sends requests when they are due, also while earlier ones have no answer, each over a
     connection of its own. Gives back the outcome of each, the milliseconds since it was due, and
-    the milliseconds that the host withheld meanwhile."""
+    the milliseconds that the host withheld from shortly before until then."""
     async def ask():
         with await connected(port) as connection:
             status, _ = await exchange(connection, sent)
             return status
 
-    async def call(due):
-        before_ms = stolen_ms()
+    async def call(due, before_ms):
         try:
             outcome = await asyncio.wait_for(ask(), due + PATIENCE_S - time.monotonic())
         except asyncio.TimeoutError:
             outcome = "no answer"
         except OSError:
             outcome = "cut"
-        return outcome, (time.monotonic() - due) * 1e3, stolen_ms() - before_ms
+        took_ms = (time.monotonic() - due) * 1e3
+        await asyncio.sleep(STOLEN_PAUSE_S)
+        return outcome, took_ms, stolen_ms() - before_ms
 
     calls = []
     for number in range(int(per_second * seconds)):
-        due = begin + number / per_second
+        due, before_ms = begin + number / per_second, stolen_ms()
         await asyncio.sleep(max(due - time.monotonic(), 0))
-        calls.append(asyncio.create_task(call(due)))
+        calls.append(asyncio.create_task(call(due, before_ms)))
     return await asyncio.gather(*calls)
 
 

@@ -180,8 +180,9 @@ def free_port():
 
 
 class Server:
-    """A process in a session of its own, with its log in a file, for the time of a `with`. All
-    processes that it starts end with it."""
+    """A process in a group of its own, with its log in a file, for the time of a `with`. All
+    processes that it starts end with it. The session stays that of the script: Linux may share the
+    CPUs between sessions, whatever the priorities are within them."""
 
     def __init__(self, name, words, log, environment=None, port=None):
         self.name, self.words, self.log, self.environment, self.port = name, words, log, environment, port
@@ -190,7 +191,7 @@ class Server:
         with open(self.log, "w") as errors:
             self.began = time.monotonic()
             self.process = subprocess.Popen(self.words, env=self.environment, stdout=self.output(errors), stderr=errors,
-                                            text=True, start_new_session=True, cwd=self.log.parent)
+                                            text=True, process_group=0, cwd=self.log.parent)
         try:
             self.port = self.listening_port()
         except BaseException:
