@@ -106,7 +106,7 @@ def arguments():
     parser.add_argument("--row", nargs="+", choices=ROWS, metavar="NAME", help=f"only these of {', '.join(ROWS)}")
     parser.add_argument("--home", type=pathlib.Path, default=harness.test_home(), help="with packs and portrait")
     parser.add_argument("--pack", default="silent-face")
-    parser.add_argument("--seconds", type=float, default=10, help="that B sends in a row")
+    parser.add_argument("--seconds", type=float, default=30, help="that B sends in a row")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures")
     parser.add_argument("--page", action="store_true", help="rewrite the table in docs/CAPACITY.md")
     return parser.parse_args()

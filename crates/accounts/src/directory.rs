@@ -1,5 +1,6 @@
 //! All apps of the store, in memory, for identifying callers.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
@@ -25,6 +26,14 @@ pub struct Caller {
     pub(crate) limits: Limits,
     /// The key that the caller presented.
     pub(crate) key: KeyDigest,
+}
+
+impl Caller {
+    /// The most requests of the app that one process may have under way; `None` without a limit.
+    #[must_use]
+    pub fn max_at_once(&self) -> Option<NonZeroU32> {
+        self.limits.at_once
+    }
 }
 
 #[derive(Debug)]

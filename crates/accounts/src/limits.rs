@@ -1,10 +1,10 @@
-//! The quotas and the rate of an app.
+//! The limits of an app.
 
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-/// The quotas and the rate of an app. `None` is unlimited.
+/// The limits of an app. `None` is unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -14,6 +14,10 @@ pub struct Limits {
     pub quota_per_month: Option<u64>,
     /// Maximum rate of requests.
     pub rate: Option<Rate>,
+    /// Maximum requests under way in each process, and with them of its workers and of bodies in
+    /// memory. (Earlier versions do not know the field, so it is left out where there is none.)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<NonZeroU32>,
 }
 
 /// A token bucket. It has at most `burst` tokens, a request takes one, and `per_minute` come back

@@ -125,8 +125,8 @@ impl Sqlite {
         connection.set_prepared_statement_cache_capacity(32);
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
         MIGRATIONS.to_latest(&mut connection).map_err(StoreError::Migrate)?;
-        if rows::store_id(&connection)?.is_none() {
-            rows::give_id(connection.transaction()?)?;
+        if !rows::has_added_tables(&connection)? {
+            rows::add_tables(connection.transaction()?)?;
         }
         round::forget_lost_processes(&connection)?;
         Ok(Self {

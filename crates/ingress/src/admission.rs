@@ -6,6 +6,7 @@
 //! without credentials hold nothing here.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,6 +25,15 @@ pub(crate) struct Admission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the requests under way take all the memory there is for them")]
 pub(crate) struct NoRoom;
+
+/// A request gets no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// All are taken, and no app holds at least two more than this one.
+    AllTaken,
+    /// The app holds as many as its own limit allows.
+    AtItsLimit { limit: u32 },
+}
 
 /// The requests and bytes held now, and their limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,13 +95,24 @@ impl Admission {
         }
     }
 
-    /// A place for a request of this app; `None` if all are taken, and no app holds at least two
-    /// more than this one.
-    pub(crate) fn take(&self, app_id: &Arc<str>, deadline: Instant) -> Option<Arc<Place>> {
+    /// A place for a request of this app, which may hold `limit` at most.
+    ///
+    /// # Errors
+    /// If there is none for it.
+    pub(crate) fn take(
+        &self,
+        app_id: &Arc<str>,
+        limit: Option<NonZeroU32>,
+        deadline: Instant,
+    ) -> Result<Arc<Place>, NoPlace> {
         let mut shares = self.shares.lock();
+        let mine = shares.apps.get(app_id).map_or(0, |share| share.places.len());
+        if let Some(limit) = limit.map(NonZeroU32::get).filter(|limit| mine >= *limit as usize) {
+            return Err(NoPlace::AtItsLimit { limit });
+        }
         if shares.requests >= self.max_requests {
-            let mine = shares.apps.get(app_id).map_or(0, |share| share.places.len());
-            let (other, number) = shares.newest_of_the_app_with_most_requests(mine + 2)?;
+            let (other, number) =
+                shares.newest_of_the_app_with_most_requests(mine + 2).ok_or(NoPlace::AllTaken)?;
             shares.lose(&other, number);
         }
         let number = shares.next_number;
@@ -102,7 +123,7 @@ impl Admission {
         shares.apps.entry(Arc::clone(app_id)).or_default().places.insert(number, taken);
         drop(shares);
         let (admission, app_id) = (self.clone(), Arc::clone(app_id));
-        Some(Arc::new(Place { admission, app_id, deadline, number, lost }))
+        Ok(Arc::new(Place { admission, app_id, deadline, number, lost }))
     }
 }
 
@@ -222,7 +243,7 @@ mod tests {
     use super::*;
 
     fn take(admission: &Admission, app_id: &str) -> Option<Arc<Place>> {
-        admission.take(&app_id.into(), Instant::now())
+        admission.take(&app_id.into(), None, Instant::now()).ok()
     }
 
     fn is_lost(place: &Place) -> bool {
@@ -249,6 +270,16 @@ mod tests {
         assert_eq!(admission.held().requests, 4);
         drop((of_a, first, second));
         assert_eq!(admission.held().requests, 1, "a lost place is not given back twice");
+    }
+
+    #[test]
+    fn an_app_with_a_limit_of_its_own_holds_no_more_even_alone() {
+        let admission = Admission::new(4, 100);
+        let take = || admission.take(&"a".into(), NonZeroU32::new(2), Instant::now());
+        let (first, _second) = (take().unwrap(), take().unwrap());
+        assert_eq!(take().unwrap_err(), NoPlace::AtItsLimit { limit: 2 });
+        drop(first);
+        assert!(take().is_ok());
     }
 
     #[test]

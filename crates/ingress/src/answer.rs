@@ -13,7 +13,7 @@ use liveness::{Bar, Terms, Threshold};
 use serde::Deserialize;
 use tracing::{Instrument, info_span};
 
-use crate::admission::Place;
+use crate::admission::{NoPlace, Place};
 use crate::arrival::Arrival;
 use crate::batch;
 use crate::body::{self, Submission};
@@ -66,9 +66,13 @@ pub(crate) async fn answer(
         connection.turn_known();
     }
     let deadline = arrival.instant + Duration::from_millis(service.config.deadline_ms);
-    let response = match service.admission.take(&caller.app_id, deadline) {
-        Some(place) => check(endpoint, &service, arrival, &caller, &place, request).await,
-        None => Err(Problem::Overloaded),
+    let place = service.admission.take(&caller.app_id, caller.max_at_once(), deadline);
+    let response = match place {
+        Ok(place) => check(endpoint, &service, arrival, &caller, &place, request).await,
+        Err(NoPlace::AllTaken) => Err(Problem::Overloaded),
+        Err(NoPlace::AtItsLimit { limit }) => {
+            Err(Problem::TooManyAtOnce { status: service.config.rate_limited_status, limit })
+        }
     };
     let code = response.as_ref().map_or_else(Problem::code, |_| OK);
     service.metrics.count_app(&caller.app_id, code);

@@ -257,8 +257,9 @@ mod tests {
         let body = Body::from_stream(futures_util::stream::iter(chunks));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let config = Config { max_body_bytes: 1 << 16, ..Config::default() };
-        let place =
-            Admission::new(1, usize::MAX).take(&"app".into(), std::time::Instant::now()).unwrap();
+        let place = Admission::new(1, usize::MAX)
+            .take(&"app".into(), None, std::time::Instant::now())
+            .unwrap();
         runtime.block_on(read(&headers, body, &config, Takes::SelfieAndLevel, &place))
     }
 

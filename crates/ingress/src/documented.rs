@@ -42,7 +42,7 @@ macro_rules! errors {
 
 errors! {
     MALFORMED_BODY: error(400, "malformed_body", Of::Check,
-        "the body cannot be parsed, or a part comes twice");
+        "the body cannot be parsed, a part comes twice, or an HTTP/1.1 request has no `Host` or several");
     MISSING_SELFIE: error(400, "missing_selfie", Of::Check, "there is no `selfie` in it");
     TOO_MANY_SELFIES: error(400, "too_many_selfies", Of::Batch,
         "`/v1/liveness/batch` only: there are more pictures than one batch may have");
@@ -76,7 +76,7 @@ errors! {
     IMAGE_TOO_COSTLY: error(422, "image_too_costly", Of::Picture,
         "to check the picture takes more CPU time than `ingress.max_picture_cpu_ms` (500 ms)");
     RATE_LIMITED: retried(429, "rate_limited",
-        "the app's requests come too fast; come again after `Retry-After` seconds (the operator \
+        "the app's requests come too fast, or too many at once; come again after `Retry-After` seconds (the operator \
          may set the status to 403)");
     INTERNAL: error(500, "internal", Of::Check,
         "a fault of the service; the cause is in its log under `api_req_uid`");

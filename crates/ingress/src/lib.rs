@@ -26,6 +26,7 @@ mod eager;
 mod envelope;
 mod fields;
 mod health;
+mod host_header;
 mod judge;
 mod kairos;
 mod life;

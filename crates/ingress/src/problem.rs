@@ -58,6 +58,14 @@ pub enum Problem {
         /// Whole seconds until the rate allows a request, at least 1.
         retry_after_s: u64,
     },
+    /// The app has as many requests under way as its limit allows.
+    #[error("This app's limit is {limit} requests at once; wait for the answer to one of them.")]
+    TooManyAtOnce {
+        /// The status that the operator chose.
+        status: RateLimitedStatus,
+        /// The app's limit.
+        limit: u32,
+    },
     /// The accounts store cannot be reached.
     #[error("Limits cannot be looked up at the moment; try again shortly.")]
     AccountsUnavailable,
@@ -224,7 +232,7 @@ impl Problem {
             }
             Self::InvalidCredentials => documented::INVALID_CREDENTIALS,
             Self::UsageLimitReached(_) => documented::USAGE_LIMIT_REACHED,
-            Self::RateLimited { .. } => documented::RATE_LIMITED,
+            Self::RateLimited { .. } | Self::TooManyAtOnce { .. } => documented::RATE_LIMITED,
             Self::AccountsUnavailable => documented::ACCOUNTS_UNAVAILABLE,
             Self::NotFound => documented::NOT_FOUND,
             Self::MethodNotAllowed => documented::METHOD_NOT_ALLOWED,
@@ -251,7 +259,11 @@ impl Problem {
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         let status = match self {
-            Self::RateLimited { status: RateLimitedStatus::Forbidden, .. } => OTHER_RATE_LIMITED,
+            Self::RateLimited { status, .. } | Self::TooManyAtOnce { status, .. }
+                if *status == RateLimitedStatus::Forbidden =>
+            {
+                OTHER_RATE_LIMITED
+            }
             _ => self.documented().status,
         };
         StatusCode::from_u16(status).expect("documented statuses are valid")

@@ -16,6 +16,7 @@ use crate::console;
 use crate::cors;
 use crate::envelope::envelop;
 use crate::health;
+use crate::host_header::require_one_host;
 use crate::linger::{Drains, linger};
 use crate::openapi;
 use crate::operator;
@@ -26,7 +27,7 @@ use crate::routes::{LIVEZ, METRICS, READYZ, RECENT_REFUSALS, V0_1, V0_2, V1, V1_
 use crate::service::Service;
 
 /// The main listener. Layers from the outside in: id and headers, browsers' preflights, draining
-/// bodies after errors, the route. Handlers then check credentials, the app's place, limits, body
+/// bodies after errors, the `Host` header, the route. Handlers then check credentials, the app's place, limits, body
 /// and picture, in this order.
 pub(crate) fn router(service: Service) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
@@ -47,6 +48,7 @@ pub(crate) fn router(service: Service) -> Router {
         .method_not_allowed_fallback(refuse_method)
         .with_state(service)
         .fallback_service(api)
+        .layer(from_fn(require_one_host))
         .layer(from_fn_with_state(drains, linger));
     let router = match cors {
         Some(cors) => router.layer(cors).layer(from_fn(cors::refuse_other_options)),
@@ -65,6 +67,7 @@ pub(crate) fn admin_router(service: Service, gauges: Gauges) -> Router {
         .merge(metrics)
         .method_not_allowed_fallback(refuse_method)
         .fallback(refuse_path)
+        .layer(from_fn(require_one_host))
         .layer(from_fn_with_state(Drains::new(admin::MAX_CONNECTIONS), linger))
         .layer(from_fn_with_state(None, envelop))
 }

@@ -174,6 +174,7 @@ fn with_flags(new: &NewLimits, old: Limits) -> Result<Limits, EditError> {
         quota_per_day: kept(new.quota_per_day, old.quota_per_day),
         quota_per_month: kept(new.quota_per_month, old.quota_per_month),
         rate,
+        at_once: new.at_once.map_or(old.at_once, |Limit(at_once)| at_once),
     })
 }
 
@@ -267,7 +268,8 @@ fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
     if common.json {
         return print_json(&rows);
     }
-    let mut printed = table("app_id  label  state  today  month  rate  keys  created  last used");
+    let mut printed =
+        table("app_id  label  state  today  month  rate  at once  keys  created  last used");
     for Row { app, used_today, used_this_month } in &rows {
         let of = |used: u64, quota: Option<u64>| {
             quota.map_or_else(|| used.to_string(), |quota| format!("{used} of {quota}"))
@@ -275,6 +277,7 @@ fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
         let rate = app.limits.rate;
         let rate =
             rate.map(|Rate { per_minute, burst }| format!("{per_minute}/min, burst {burst}"));
+        let at_once = app.limits.at_once.map(|at_once| at_once.to_string());
         let keys: Vec<&str> = app.keys.iter().map(|key| key.fingerprint.as_str()).collect();
         printed.add_row([
             app.app_id,
@@ -283,6 +286,7 @@ fn list(store: &mut dyn Store, common: &Common) -> anyhow::Result<()> {
             &of(*used_today, app.limits.quota_per_day),
             &of(*used_this_month, app.limits.quota_per_month),
             rate.as_deref().unwrap_or("no limit"),
+            at_once.as_deref().unwrap_or("no limit"),
             &keys.join(" "),
             &app.created_at,
             app.last_used_at.as_deref().unwrap_or("never"),
@@ -297,7 +301,8 @@ mod tests {
 
     fn flags(rate_per_minute: Option<Limit<NonZeroU32>>, burst: Option<u32>) -> NewLimits {
         let burst = burst.and_then(NonZeroU32::new);
-        NewLimits { quota_per_day: None, quota_per_month: None, rate_per_minute, burst }
+        let (quota_per_day, quota_per_month, at_once) = (None, None, None);
+        NewLimits { quota_per_day, quota_per_month, rate_per_minute, burst, at_once }
     }
 
     #[test]
@@ -308,7 +313,12 @@ mod tests {
                 .zip(number(burst))
                 .map(|(per_minute, burst)| Rate { per_minute, burst })
         };
-        let old = Limits { quota_per_day: Some(5), quota_per_month: Some(50), rate: rate(60, 3) };
+        let old = Limits {
+            quota_per_day: Some(5),
+            quota_per_month: Some(50),
+            rate: rate(60, 3),
+            at_once: number(4),
+        };
         assert_eq!(with_flags(&flags(None, None), old), Ok(old));
         for (new, old, expected) in [
             (flags(Some(Limit(number(120))), None), None, rate(120, 20)),
@@ -329,5 +339,7 @@ mod tests {
         };
         let quotas = with_flags(&quotas, old).unwrap();
         assert_eq!((quotas.quota_per_day, quotas.quota_per_month), (None, Some(7)));
+        let no_limit = NewLimits { at_once: Some(Limit(None)), ..flags(None, None) };
+        assert_eq!(with_flags(&no_limit, old), Ok(Limits { at_once: None, ..old }));
     }
 }

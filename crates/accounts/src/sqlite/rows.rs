@@ -36,8 +36,23 @@ pub(super) fn store_id(connection: &Connection) -> Result<Option<Uuid>, StoreErr
         .transpose()
 }
 
-/// Gives the file an id if it has none. The table is outside the numbered steps, so that versions
-/// that do not know it can share the file.
+/// True if the file has the tables of [`add_tables`].
+pub(super) fn has_added_tables(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.table_exists(None, "app_limits")? && store_id(connection)?.is_some())
+}
+
+/// Adds the tables outside the numbered steps: versions that do not know them can share the file.
+pub(super) fn add_tables(transaction: Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS app_limits (
+             app_id TEXT PRIMARY KEY REFERENCES apps (id) ON DELETE CASCADE,
+             at_once INTEGER NOT NULL
+         ) STRICT, WITHOUT ROWID",
+    )?;
+    give_id(transaction)
+}
+
+/// Gives the file an id if it has none.
 pub(super) fn give_id(transaction: Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS store (id BLOB NOT NULL, probe BLOB NOT NULL) STRICT",
@@ -60,8 +75,8 @@ pub(super) fn read_apps(
 ) -> Result<Vec<App>, StoreError> {
     let mut apps = transaction.prepare(&format!(
         "SELECT id, label, enabled, quota_per_day, quota_per_month, rate_per_minute, rate_burst,
-                created_at
-         FROM apps {condition} ORDER BY id"
+                created_at, at_once
+         FROM apps LEFT JOIN app_limits ON app_id = id {condition} ORDER BY id"
     ))?;
     let mut keys = transaction.prepare(
         "SELECT digest, created_at, last_used_at FROM keys WHERE app_id = ?1 ORDER BY place",
@@ -81,6 +96,7 @@ pub(super) fn read_apps(
                 quota_per_day: quota(3)?,
                 quota_per_month: quota(4)?,
                 rate: rate.map(|(per_minute, burst)| Rate { per_minute, burst }),
+                at_once: number(8)?,
             },
             keys: Vec::new(),
             created_at: time_of(row.get(7)?)?,
@@ -101,7 +117,7 @@ pub(super) fn read_apps(
 /// Adds an app.
 pub(super) fn write_app(transaction: &Transaction<'_>, app: &App) -> Result<(), StoreError> {
     let App { id, label, enabled, limits, keys, created_at } = app;
-    let Limits { quota_per_day, quota_per_month, rate } = limits;
+    let Limits { quota_per_day, quota_per_month, rate, at_once } = limits;
     run(
         transaction,
         "INSERT INTO apps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -116,6 +132,9 @@ pub(super) fn write_app(transaction: &Transaction<'_>, app: &App) -> Result<(), 
             created_at.unix_timestamp()
         ],
     )?;
+    if let Some(at_once) = at_once {
+        run(transaction, "INSERT INTO app_limits VALUES (?1, ?2)", params![id, at_once.get()])?;
+    }
     for (place, key) in keys.iter().enumerate() {
         run(
             transaction,

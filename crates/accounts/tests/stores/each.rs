@@ -1,5 +1,6 @@
 //! The behaviour of every store, tested on a file and on a real server.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use accounts::{
@@ -18,10 +19,11 @@ fn apps_read_as_they_were_written() {
         assert_eq!(store.apps().unwrap(), []);
         let mut first = app("one");
         first.limits =
-            Limits { quota_per_day: Some(0), quota_per_month: None, rate: Some(rate(7, 3)) };
+            Limits { quota_per_day: Some(0), rate: Some(rate(7, 3)), ..Limits::default() };
         first.rotate(&Key::generate()).unwrap();
         let mut second = app("two");
         second.enabled = false;
+        second.limits.at_once = NonZeroU32::new(9);
         second.label = "Caf\u{e9} \u{2615} 'quoted' \"twice\"".into();
         store.create(&second).unwrap();
         store.create(&first).unwrap();

@@ -88,7 +88,7 @@ fn a_malformed_batch_is_refused_as_a_whole() {
 fn each_picture_with_a_report_counts_and_one_over_the_quota_is_refused_alone() {
     let server = Server::with_app(
         |app: &mut App| {
-            app.limits = Limits { quota_per_day: Some(3), quota_per_month: None, rate: None };
+            app.limits = Limits { quota_per_day: Some(3), ..Limits::default() };
         },
         |_| (),
     );

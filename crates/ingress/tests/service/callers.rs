@@ -57,7 +57,7 @@ fn no_body_is_read_before_the_credentials_are_checked() {
 fn a_spent_quota_and_a_disabled_app_are_refused_before_the_body_is_read() {
     let quota = |day, month| {
         move |app: &mut App| {
-            app.limits = Limits { quota_per_day: day, quota_per_month: month, rate: None };
+            app.limits = Limits { quota_per_day: day, quota_per_month: month, ..Limits::default() };
         }
     };
     // A body that is announced and never comes.
@@ -129,5 +129,23 @@ fn a_caller_over_the_rate_learns_when_to_retry() {
         let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((20..=30).contains(&seconds), "{seconds}");
         assert!(answer.body.contains(&format!("wait {seconds} s")), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_caller_at_its_limit_of_requests_at_once_waits_for_an_answer() {
+    let one = |app: &mut App| app.limits.at_once = NonZeroU32::new(1);
+    let server = Server::with_app(one, |_| {});
+    let mut first = server.connect();
+    first.write_all(&Request::form(&[selfie(SLOW)]).bytes()).unwrap();
+    server.wait_until_begun();
+    let answer = server.post(&[selfie(LIVE)]);
+    assert_eq!(answer.refusal(), "429 rate_limited");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(answer.body.contains("limit is 1 requests at once"), "{}", answer.body);
+    drop(first);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.post(&[selfie(LIVE)]).status != 200 {
+        assert!(Instant::now() < deadline, "the place of the caller who left is given back");
     }
 }

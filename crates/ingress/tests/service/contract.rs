@@ -64,6 +64,28 @@ fn an_error_is_the_documented_one_to_the_letter() {
 }
 
 #[test]
+fn a_request_without_host_or_with_two_is_refused_in_the_contracts_form() {
+    let server = server();
+    let bytes = Request::form(&[selfie(LIVE)]).bytes();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let host = "Host: localhost\r\n";
+    assert!(text.contains(host));
+    for hosts in ["", "Host: localhost\r\nHost: localhost\r\n", "Host: a\r\nhost: b\r\n"] {
+        let answer = server.send(text.replacen(host, hosts, 1).as_bytes());
+        assert_eq!(answer.refusal(), "400 malformed_body", "{hosts}");
+        assert!(answer.body.contains("`Host`"), "{}", answer.body);
+        assert!(answer.header("x-request-id").is_some());
+    }
+    // HTTP/1.0 knows no `Host`.
+    let old = text.replacen(host, "", 1).replacen(" HTTP/1.1", " HTTP/1.0", 1);
+    assert_eq!(server.send(old.as_bytes()).status, 200);
+    // hyper refuses two lengths, and keeps one of both kinds.
+    let both = text.replacen("Content-Length", "Content-Length: 1\r\nContent-Length", 1);
+    let answer = server.send(both.as_bytes());
+    assert_eq!((answer.status, answer.body.as_str()), (400, ""));
+}
+
+#[test]
 fn every_response_has_the_same_headers() {
     let server = server();
     let answers = [

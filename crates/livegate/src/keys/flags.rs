@@ -46,7 +46,7 @@ pub(crate) enum Keys {
     },
     /// Change an app's label, quotas or rate. Without their flag, they stay.
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
-        .args(["label", "quota_per_day", "quota_per_month", "rate_per_minute", "burst"]))]
+        .args(["label", "quota_per_day", "quota_per_month", "rate_per_minute", "burst", "at_once"]))]
     Set {
         /// The app.
         id: String,
@@ -109,6 +109,10 @@ pub(crate) struct NewLimits {
     /// Most requests at once before that rate holds [default: the requests of ten seconds].
     #[arg(long, value_name = "N")]
     pub burst: Option<NonZeroU32>,
+    /// Most requests under way at once in each process, or `none`. It also bounds the workers and
+    /// the memory that the app has at a time.
+    #[arg(long, value_name = "N", value_parser = number_or_none::<NonZeroU32>)]
+    pub at_once: Option<Limit<NonZeroU32>>,
 }
 
 /// A limit, or none.

@@ -140,7 +140,8 @@ fn an_existing_key_is_taken_over_from_a_file_or_a_pipe() {
 fn usage_and_keys_are_shown_as_tables_csv_and_json() {
     let _alone = alone();
     let place = Place::file();
-    let key = place.create("--id shop,1 --label shop --quota-per-month 9 --rate-per-minute 60");
+    let limits = "--quota-per-month 9 --rate-per-minute 60 --at-once 17";
+    let key = place.create(&format!("--id shop,1 --label shop {limits}"));
     let mut replica = place.replica();
     assert_eq!(outcome(&replica, "shop,1", &key), "200 2");
     // A graceful shutdown loses no count.
@@ -159,13 +160,14 @@ fn usage_and_keys_are_shown_as_tables_csv_and_json() {
     let table = text("usage");
     assert!(table.contains(&day) && table.contains("total"), "{table}");
     let list = text("keys list");
-    for cell in ["shop,1", "enabled", "1 of 9", "60/min, burst 10"] {
+    for cell in ["shop,1", "enabled", "1 of 9", "60/min, burst 10", "17"] {
         assert!(list.contains(cell), "{cell}: {list}");
     }
     assert!(!list.contains(&key), "{list}");
     let listed = &place.run("keys list")[0];
     assert_eq!(listed["used_today"], 1);
     assert_eq!(listed["rate"], serde_json::json!({"per_minute": 60, "burst": 10}));
+    assert_eq!(listed["at_once"], 17);
     assert_eq!(listed["keys"][0]["fingerprint"].as_str().unwrap().len(), 8);
 }
 
