@@ -27,8 +27,8 @@ use crate::routes::{LIVEZ, METRICS, READYZ, RECENT_REFUSALS, V0_1, V0_2, V1, V1_
 use crate::service::Service;
 
 /// The main listener. Layers from the outside in: id and headers, browsers' preflights, draining
-/// bodies after errors, the `Host` header, the route. Handlers then check credentials, the app's place, limits, body
-/// and picture, in this order.
+/// bodies after errors, the `Host` header, the route. Handlers then check credentials, the app's
+/// place, limits, body and picture, in this order.
 pub(crate) fn router(service: Service) -> Router {
     let cors = cors::layer(&service.config.cors_allowed_origins);
     let recorded = Some(service.clone());

@@ -13,8 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 /// hold as many again that it is writing.
 const MAX_WAITING_BYTES: usize = 1 << 20;
 
-/// The pause after each writing: where thousands of requests are refused each second, their lines are
-/// written together, and do not wake the thread one by one.
+/// The pause after each writing: where thousands of requests are refused each second, their lines
+/// are written together, and do not wake the thread one by one.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// The target of the line about dropped lines, which is never dropped itself.
