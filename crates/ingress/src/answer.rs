@@ -23,6 +23,7 @@ use crate::credentials;
 use crate::judge::{hold_quota, in_time, judge};
 use crate::kairos::KairosAnswer;
 use crate::life::Stage;
+use crate::linger::ToKnownCaller;
 use crate::problem::Problem;
 use crate::requester::Requester;
 use crate::respond::json;
@@ -76,7 +77,9 @@ pub(crate) async fn answer(
     };
     let code = response.as_ref().map_or_else(Problem::code, |_| OK);
     service.metrics.count_app(&caller.app_id, code);
-    response.unwrap_or_else(|problem| problem.respond(arrival))
+    let mut response = response.unwrap_or_else(|problem| problem.respond(arrival));
+    response.extensions_mut().insert(ToKnownCaller);
+    response
 }
 
 async fn check(

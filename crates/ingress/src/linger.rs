@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderValue, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::stream::{StreamExt, poll_fn};
@@ -89,6 +89,10 @@ impl Drop for Drain {
     }
 }
 
+/// Marks a response to a caller with valid credentials.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ToKnownCaller;
+
 /// The time for which a ready response waited for the rest of the body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadOn(pub Duration);
@@ -158,9 +162,8 @@ pub(crate) async fn linger(State(drains): State<Drains>, request: Request, next:
         return response;
     }
     let waits_for_continue = expects_continue && !shared.0.lock().is_begun;
-    let is_unknown = [StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND].contains(&response.status())
-        || response.status() == StatusCode::METHOD_NOT_ALLOWED;
-    let kind = if is_unknown { drains.unknown } else { drains.known };
+    let is_known = response.extensions().get::<ToKnownCaller>().is_some();
+    let kind = if is_known { drains.known } else { drains.unknown };
     let is_at_end = !waits_for_continue && drain(shared, kind.begin(), &mut response).await;
     // After an unread rest the next request on the connection could not be found. HTTP/2 ends only
     // the stream.

@@ -92,16 +92,36 @@ fn a_caller_without_credentials_takes_no_place() {
     for _ in 0..5 {
         assert_eq!(server.send(&live_of_other().bytes()).status, 200);
     }
-    // Nor does it keep a refusal from a caller that has some.
-    let mut stream = server.connect();
-    let too_large = Request::form(&[selfie(LIVE)]).of_other();
-    let head = format!("{}Content-Length: 99999999\r\n\r\n", too_large.head());
-    stream.write_all(head.as_bytes()).unwrap();
-    for _ in 0..40 {
-        stream.write_all(&[0; 1000]).unwrap();
-        std::thread::sleep(Duration::from_millis(5));
+}
+
+#[test]
+fn callers_without_credentials_keep_no_refusal_from_a_caller_that_has_some() {
+    let unknown = || Request::form(&[selfie(LIVE)]).without("app_key");
+    for head in [
+        unknown().head(),
+        unknown().line("POST /nowhere HTTP/1.1").head(),
+        unknown().head().replacen("Host: localhost\r\n", "", 1),
+    ] {
+        // Half of the connections may be read on for callers with credentials.
+        let server = Server::start(|config| config.max_connections = 200);
+        let mut stream = server.connect();
+        let too_large = Request::form(&[selfie(LIVE)]).of_other();
+        let announced = format!("{}Content-Length: 99999999\r\n\r\n", too_large.head());
+        stream.write_all(announced.as_bytes()).unwrap();
+        let begun = format!("{head}Content-Length: 1000\r\n\r\n");
+        let _held: Vec<_> = (0..150)
+            .map(|_| {
+                let mut stream = server.connect();
+                stream.write_all(begun.as_bytes()).unwrap();
+                stream
+            })
+            .collect();
+        for _ in 0..40 {
+            stream.write_all(&[0; 1000]).unwrap();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(Answer::read(&mut stream).refusal(), "413 body_too_large", "{head}");
     }
-    assert_eq!(Answer::read(&mut stream).refusal(), "413 body_too_large");
 }
 
 #[test]
