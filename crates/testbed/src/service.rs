@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::client::{Answer, Body, Client};
 use crate::process::{self, PATIENCE, awaited};
@@ -145,7 +146,18 @@ impl Service {
     /// When the log cannot be read.
     #[must_use]
     pub fn log(&self) -> String {
-        let bytes = std::fs::read(self.log.path()).expect("the log can be read");
+        let read = || {
+            // The service writes its lines together, some milliseconds after their events.
+            std::thread::sleep(Duration::from_millis(25));
+            std::fs::read(self.log.path()).expect("the log can be read")
+        };
+        let (mut before, mut bytes) = (read(), read());
+        for _ in 0..40 {
+            if before.len() == bytes.len() {
+                break;
+            }
+            (before, bytes) = (bytes, read());
+        }
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
