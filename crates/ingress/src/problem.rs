@@ -59,7 +59,7 @@ pub enum Problem {
         retry_after_s: u64,
     },
     /// The app has as many requests under way as its limit allows.
-    #[error("This app's limit is {limit} requests at once; wait for the answer to one of them.")]
+    #[error("This app's limit of requests at once is {limit}; wait for the answer to one of them.")]
     TooManyAtOnce {
         /// The status that the operator chose.
         status: RateLimitedStatus,

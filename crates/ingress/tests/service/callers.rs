@@ -142,7 +142,7 @@ fn a_caller_at_its_limit_of_requests_at_once_waits_for_an_answer() {
     let answer = server.post(&[selfie(LIVE)]);
     assert_eq!(answer.refusal(), "429 rate_limited");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    assert!(answer.body.contains("limit is 1 requests at once"), "{}", answer.body);
+    assert!(answer.body.contains("limit of requests at once is 1"), "{}", answer.body);
     drop(first);
     let deadline = Instant::now() + Duration::from_secs(30);
     while server.post(&[selfie(LIVE)]).status != 200 {
