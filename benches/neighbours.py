@@ -401,12 +401,20 @@ def bounds(figures):
     return ", ".join(f"{one['what'].partition(' (')[0]} {word} {limit:.4g}{one['unit']}" for one, word, limit in limits)
 
 
+def left_out(result):
+    """What was left out of the percentiles now, in words."""
+    counts = {name: row["now"].get("left_out", 0) for name, row in result["rows"].items()}
+    return ", ".join(f"{count} in `{name}`" for name, count in counts.items() if count) or "none"
+
+
 def page(result):
     day = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     earlier = f" Before: {result['before']}." if result["before"] else ""
     yield from targets.prose(
         f"{result['cpu']}, {day}. {result['livegate']}, pack `{result['pack']}`, two workers.{earlier} B sends "
-        f"{PER_SECOND} selfies/s of {SIZE} for {result['seconds']:g} s. Missed bounds are bold.")
+        f"{PER_SECOND} selfies/s of {SIZE} for {result['seconds']:g} s. Missed bounds are bold. Percentiles leave out "
+        f"the times during which the host withheld {MOST_STOLEN_MS} ms or more of CPU from the machine: of this build "
+        f"{left_out(result)}.")
     yield ""
 
     def line(name, row):

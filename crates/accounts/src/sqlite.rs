@@ -279,7 +279,7 @@ impl Store for Sqlite {
     fn give_id(&mut self) -> Result<(), StoreError> {
         self.check_place()?;
         self.seen = None;
-        rows::give_id(self.connection.transaction()?)
+        rows::add_tables(self.connection.transaction()?)
     }
 
     fn probe(&mut self, bytes: usize) -> Result<(), StoreError> {

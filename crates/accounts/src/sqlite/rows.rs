@@ -41,21 +41,15 @@ pub(super) fn has_added_tables(connection: &Connection) -> Result<bool, StoreErr
     Ok(connection.table_exists(None, "app_limits")? && store_id(connection)?.is_some())
 }
 
-/// Adds the tables outside the numbered steps: versions that do not know them can share the file.
+/// Adds the tables outside the numbered steps, and gives the file an id, where they are missing:
+/// versions that do not know them can share the file.
 pub(super) fn add_tables(transaction: Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS app_limits (
              app_id TEXT PRIMARY KEY REFERENCES apps (id) ON DELETE CASCADE,
              at_once INTEGER NOT NULL
-         ) STRICT, WITHOUT ROWID",
-    )?;
-    give_id(transaction)
-}
-
-/// Gives the file an id if it has none.
-pub(super) fn give_id(transaction: Transaction<'_>) -> Result<(), StoreError> {
-    transaction.execute_batch(
-        "CREATE TABLE IF NOT EXISTS store (id BLOB NOT NULL, probe BLOB NOT NULL) STRICT",
+         ) STRICT, WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS store (id BLOB NOT NULL, probe BLOB NOT NULL) STRICT",
     )?;
     let sql = "INSERT INTO store SELECT ?1, x'' WHERE NOT EXISTS (SELECT 1 FROM store)";
     transaction.execute(sql, [Uuid::new_v4().as_bytes()])?;

@@ -79,10 +79,20 @@ fn a_request_without_host_or_with_two_is_refused_in_the_contracts_form() {
     // HTTP/1.0 knows no `Host`.
     let old = text.replacen(host, "", 1).replacen(" HTTP/1.1", " HTTP/1.0", 1);
     assert_eq!(server.send(old.as_bytes()).status, 200);
-    // hyper refuses two lengths, and keeps one of both kinds.
-    let both = text.replacen("Content-Length", "Content-Length: 1\r\nContent-Length", 1);
-    let answer = server.send(both.as_bytes());
+}
+
+#[test]
+fn two_lengths_are_refused_and_of_both_kinds_the_chunks_count() {
+    let server = server();
+    let request = Request::form(&[selfie(LIVE)]);
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let twice = text(request.bytes()).replacen("Content-", "Content-Length: 1\r\nContent-", 1);
+    let answer = server.send(twice.as_bytes());
+    // hyper answers before any route.
     assert_eq!((answer.status, answer.body.as_str()), (400, ""));
+    let both = text(request.chunked(50)).replacen("Transfer-", "Content-Length: 1\r\nTransfer-", 1);
+    assert!(both.contains("Content-Length: 1\r\nTransfer-Encoding"));
+    assert_eq!(server.send(both.as_bytes()).status, 200);
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) enum Keys {
         #[command(flatten)]
         common: Common,
     },
-    /// Change an app's label, quotas or rate. Without their flag, they stay.
+    /// Change an app's label or limits. Without their flag, they stay.
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
         .args(["label", "quota_per_day", "quota_per_month", "rate_per_minute", "burst", "at_once"]))]
     Set {

@@ -86,7 +86,7 @@ impl Lines {
         if queue.is_closed || !fits {
             self.count_dropped(1);
         } else {
-            // The thread sleeps only while no line waits.
+            // The thread waits to be notified only while there is no line.
             if queue.waiting.is_empty() {
                 self.0.changed.notify_all();
             }

@@ -257,6 +257,9 @@ def check_unforwardable_requests(port):
         ("too long a header", b"POST / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 400, "malformed_body"),
         ("too long a path", b"POST /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400, "malformed_body"),
         ("TRACE", b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),
+        ("both kinds of length",
+         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+         "malformed_body"),
         ("an unknown transfer coding", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501,
          "malformed_body"),
     ]:
