@@ -194,7 +194,11 @@ impl Ingress {
         let mut answering = JoinSet::new();
         answering.spawn(main.answer(router(service), life, metrics));
         tokio::select! {
-            _ = answering.join_next() => {
+            answered = answering.join_next() => {
+                if let Some(Err(error)) = answered && error.is_panic() {
+                    // As if it had not been spawned: a bug must not look like an orderly end.
+                    std::panic::resume_unwind(error.into_panic());
+                }
                 tracing::info!("every request that was held is answered");
             }
             () = end => {
